@@ -1,0 +1,25 @@
+"""vsdeblur: motion-blurred video in, sharp high-frame-rate video out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vsdeblur.filters.vapoursynth import deblur as deblur
+    from vsdeblur.restore import restore as restore
+
+__version__ = "0.1.0"
+__all__ = ["deblur", "restore"]
+
+# Resolved on first use: tensors work where VapourSynth is not installed, and a script that only imports costs nothing.
+_LAZY = {"deblur": "vsdeblur.filters.vapoursynth", "restore": "vsdeblur.restore"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        from importlib import import_module
+
+        value = getattr(import_module(_LAZY[name]), name)
+        globals()[name] = value  # the submodule of the same name must not shadow the function
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,225 @@
+"""The arguments that every face of vsdeblur shares, checked once and with the same words everywhere."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+from vsdeblur.errors import ArgumentError
+
+log = logging.getLogger("vsdeblur")
+
+PRESETS = ("fast", "balanced", "best")
+QUADRATURES = ("integral", "taps")
+MAX_FACTOR = 16
+DEFAULT_SHUTTER = 0.5
+
+SceneCuts = bool | Literal["props"] | frozenset[int]
+_UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+_warned_about_auto_shutter = False
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Arguments after checking; what the engine and the hosts read.
+
+    factor: output frames per source period, 1 to 16. shutter: the open fraction of the period, in (0, 1].
+    transfer: name of the transfer function, None = from the host's tags. prior: None, a name or a callable
+    ``prior(u, sigma) -> u``. flow: None (the default engine), a name or a callable. scene_cuts: True (own detector and
+    the host's props), False, "props", or the frame numbers that open a scene. max_memory: bytes, None = half of the device's.
+    """
+
+    factor: Fraction = Fraction(1)
+    shutter: float = DEFAULT_SHUTTER
+    transfer: str | None = None
+    preset: str = "balanced"
+    prior: str | Callable[..., Any] | None = None
+    flow: str | Callable[..., Any] | None = None
+    scene_cuts: SceneCuts = True
+    device: str | None = None
+    max_memory: int | None = None
+    quadrature: str = "integral"
+
+    @property
+    def uses_detector(self) -> bool:
+        return self.scene_cuts is True
+
+
+def parse_options(
+    *,
+    rate: Fraction | None = None,
+    factor: int | float | str | Fraction = 1,
+    fps_num: int | None = None,
+    fps_den: int | None = None,
+    shutter: float | str | None = None,
+    transfer: str | None = None,
+    preset: str = "balanced",
+    prior: str | Callable[..., Any] | None = None,
+    flow: str | Callable[..., Any] | None = None,
+    scene_cuts: bool | str | Iterable[int] = True,
+    device: str | None = None,
+    max_memory: int | str | None = None,
+    quadrature: str = "integral",
+) -> Options:
+    """Check every shared argument. ``rate`` is the source's frame rate, None where the host does not know it.
+
+    Raises ArgumentError naming the argument, the value and what would work.
+    """
+    from vsdeblur.transfer import TRANSFERS
+
+    if transfer is not None and transfer not in TRANSFERS:
+        raise ArgumentError("transfer", transfer, "None or one of " + ", ".join(TRANSFERS))
+    if preset not in PRESETS:
+        raise ArgumentError("preset", preset, "one of " + ", ".join(PRESETS))
+    if quadrature not in QUADRATURES:
+        raise ArgumentError("quadrature", quadrature, "one of " + ", ".join(QUADRATURES))
+    return Options(
+        factor=resolve_factor(factor, fps_num, fps_den, rate),
+        shutter=parse_shutter(shutter, rate),
+        transfer=transfer,
+        preset=preset,
+        prior=_name_or_callable("prior", prior),
+        flow=_name_or_callable("flow", flow),
+        scene_cuts=parse_scene_cuts(scene_cuts),
+        device=parse_device(device),
+        max_memory=parse_memory(max_memory),
+        quadrature=quadrature,
+    )
+
+
+def parse_factor(value: int | float | str | Fraction) -> Fraction:
+    """An int, Fraction, float or "5/2" from 1 to 16."""
+    wanted = f'a number or a fraction such as "5/2" from 1 to {MAX_FACTOR}'
+    if isinstance(value, bool):
+        raise ArgumentError("factor", value, wanted)
+    try:
+        factor = Fraction(value).limit_denominator(1_000_000)
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        raise ArgumentError("factor", value, wanted) from None
+    if not 1 <= factor <= MAX_FACTOR:
+        raise ArgumentError("factor", value, wanted)
+    return factor
+
+
+def parse_fps(value: int | float | str | Fraction, name: str = "fps") -> Fraction:
+    """A frame rate; the usual decimal names of NTSC rates mean their exact fractions: 59.94 is 60000/1001."""
+    wanted = 'a positive frame rate such as 60, 59.94 or "60000/1001"'
+    try:
+        fps = Fraction(str(value) if isinstance(value, float) else value)
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        raise ArgumentError(name, value, wanted) from None
+    if not 0 < fps <= 10_000:
+        raise ArgumentError(name, value, wanted)
+    ntsc = Fraction(math.ceil(fps) * 1000, 1001)
+    if fps.denominator != 1 and abs(float(fps - ntsc)) < 0.006:
+        return ntsc
+    return fps
+
+
+def resolve_factor(
+    factor: int | float | str | Fraction, fps_num: int | None, fps_den: int | None, rate: Fraction | None
+) -> Fraction:
+    """fps_num / fps_den, given together, override factor and need a clip with a rate."""
+    if fps_num is None and fps_den is None:
+        return parse_factor(factor)
+    for name, value in (("fps_num", fps_num), ("fps_den", fps_den)):
+        if value is None:
+            raise ArgumentError(name, value, "given together with the other of fps_num and fps_den")
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ArgumentError(name, value, "a positive integer")
+    if not rate:
+        raise ArgumentError("fps_num", fps_num, "left out for a clip without a frame rate (use factor)")
+    assert fps_num is not None and fps_den is not None
+    wanted = Fraction(fps_num, fps_den)
+    if not rate <= wanted <= MAX_FACTOR * rate:
+        raise ArgumentError("fps_num/fps_den", str(wanted), f"from {rate} to {MAX_FACTOR * rate} for this clip")
+    return wanted / rate
+
+
+def parse_shutter(value: float | str | None, rate: Fraction | None) -> float:
+    """The open fraction of the period from 0.5, "0.5", "180deg" or "1/60s"; None and "auto" mean the stated fallback."""
+    wanted = 'a fraction of the period in (0, 1], "180deg", "1/60s" or "auto"'
+    if value is None or value == "auto":
+        global _warned_about_auto_shutter
+        if not _warned_about_auto_shutter:
+            _warned_about_auto_shutter = True
+            log.info("shutter not given: taking %g of the frame period (180 degrees)", DEFAULT_SHUTTER)
+        return DEFAULT_SHUTTER
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        if isinstance(value, str):
+            match = re.fullmatch(r"\s*([0-9.eE+/-]+?)\s*(deg|°|ms|s|)\s*", value)
+            if not match:
+                raise ValueError
+            number, unit = Fraction(match[1]), match[2]
+            if unit in ("deg", "°"):
+                number /= 360
+            elif unit in ("s", "ms"):
+                if not rate:
+                    raise ArgumentError("shutter", value, "a fraction of the period for a clip without a frame rate")
+                number *= rate if unit == "s" else rate / 1000
+            shutter = float(number)
+        else:
+            shutter = float(value)
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
+        if isinstance(error, ArgumentError):
+            raise
+        raise ArgumentError("shutter", value, wanted) from None
+    if not 0 < shutter <= 1:
+        raise ArgumentError("shutter", value, wanted)
+    return shutter
+
+
+def parse_memory(value: int | str | None) -> int | None:
+    """Bytes from an int or from "4GiB", "512MiB", "1.5G"."""
+    wanted = 'a positive number of bytes or a size such as "4GiB"'
+    if value is None:
+        return None
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", value.lower())
+        if not match:
+            raise ArgumentError("max_memory", value, wanted)
+        size = int(float(match[1]) * _UNITS[match[2]])
+    elif isinstance(value, bool) or not isinstance(value, int):
+        raise ArgumentError("max_memory", value, wanted)
+    else:
+        size = value
+    if size <= 0:
+        raise ArgumentError("max_memory", value, wanted)
+    return size
+
+
+def parse_scene_cuts(value: bool | str | Iterable[int]) -> SceneCuts:
+    """True, False, "props", or the numbers of the frames that open a scene."""
+    wanted = 'True, False, "props" or a list of frame numbers'
+    if isinstance(value, bool):
+        return value
+    if value == "props":
+        return "props"
+    if isinstance(value, int) and value in (0, 1):  # VapourSynth scripts write booleans as 0 and 1
+        return bool(value)
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise ArgumentError("scene_cuts", value, wanted)
+    frames = list(value)
+    if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in frames):
+        raise ArgumentError("scene_cuts", value, wanted)
+    return frozenset(frames)
+
+
+def parse_device(value: str | None) -> str | None:
+    """None (the best there is), "cpu", "cuda", "cuda:N" or "mps"; availability is checked when the engine starts."""
+    if value is None or (isinstance(value, str) and re.fullmatch(r"cpu|mps|cuda(:\d+)?", value)):
+        return value
+    raise ArgumentError("device", value, '"cpu", "cuda", "cuda:0" or "mps"')
+
+
+def _name_or_callable(name: str, value: Any) -> Any:
+    if value is None or isinstance(value, str) or callable(value):
+        return value
+    raise ArgumentError(name, value, "None, a name or a callable")

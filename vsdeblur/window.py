@@ -1,0 +1,39 @@
+"""The window that a chunk is solved from: its own frames and a halo of neighbours on both sides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """Consecutive source frames around one chunk of the fixed grid.
+
+    frames: (n, C, H, W) float32, linear light, nominally [0, 1], larger and negative values allowed. At the clip's ends
+    the window is simply shorter: nothing is repeated or invented.
+    start: the number in the clip of frames[0]. first, count: the chunk is frames[first : first + count].
+    colour: how many leading channels are colour (1 or 3) and drive the motion; any further ones (alpha) follow it.
+    cuts: numbers in the clip of the frames that open a scene (a cut lies just before them).
+    durations: of each frame in any unit (VFR), None when all are equal.
+    shutters: the open fraction of each frame's own period, None when the options' holds for all.
+    """
+
+    frames: Tensor
+    start: int
+    first: int
+    count: int
+    colour: int = 3
+    cuts: frozenset[int] = frozenset()
+    durations: tuple[float, ...] | None = None
+    shutters: tuple[float, ...] | None = None
+
+
+def window_bounds(chunk: int, length: int, halo: int, total: int | None) -> tuple[int, int, int, int]:
+    """(start, stop, first, count) of the window of chunk number ``chunk`` on the fixed grid of a clip of ``total`` frames."""
+    begin = chunk * length
+    end = begin + length if total is None else min(begin + length, total)
+    start = max(begin - halo, 0)
+    stop = end + halo if total is None else min(end + halo, total)
+    return start, stop, begin - start, end - begin
