@@ -145,7 +145,8 @@ def mean_score(scores: Sequence[Score]) -> Score:
 
 
 def _step(frames: Frames, k: int) -> npt.NDArray[np.int16]:
-    return np.subtract(frames[k + 1], frames[k], dtype=np.int16)
+    step: npt.NDArray[np.int16] = np.subtract(frames[k + 1], frames[k], dtype=np.int16)
+    return step
 
 
 def _ssim(a: Frames, b: Frames) -> float:

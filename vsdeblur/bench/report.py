@@ -1,0 +1,119 @@
+"""The benchmark's results for people: a table for the terminal and a page that stands alone."""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+from typing import TYPE_CHECKING
+
+from vsdeblur.bench.protocol import Frames
+from vsdeblur.bench.run import Results
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_COLUMNS = ("all", "gain", "deblur", "interp", "SSIM", "re-blur", "flicker", "s/Mpx", "MiB")
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem; padding: 0 1rem; color: #1c1c1c }
+table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .2rem .7rem; text-align: right }
+th { border-bottom: 1px solid #999 } td:first-child, th:first-child { text-align: left } tr.own { background: #eef4ea }
+.row { display: flex; flex-wrap: wrap; gap: .8rem } figure { margin: 0 } figcaption { font-size: .85rem; color: #555 }
+img { image-rendering: pixelated }
+"""
+
+
+def table(results: Results) -> Table:
+    """Means over the clips, a line per method."""
+    from rich.table import Table
+
+    title = f"{results.m}/{results.factor}, mean over {len(results.clips)} clips (PSNR in dB)"
+    out = Table(title=title)
+    out.add_column("")
+    for name in _COLUMNS:
+        out.add_column(name, justify="right")
+    for cells in _means(results):
+        out.add_row(*cells)
+    return out
+
+
+def clip_table(results: Results) -> Table:
+    """ "all" (and "deblur"), a line per clip."""
+    from rich.table import Table
+
+    out = Table(title=f'{results.m}/{results.factor}, "all" ("deblur") by clip, dB')
+    out.add_column("clip")
+    for name in results.methods:
+        out.add_column(name, justify="right")
+    for cells in _by_clip(results):
+        out.add_row(*cells)
+    return out
+
+
+def html(results: Results) -> str:
+    """A self-contained page: the means, every clip, PSNR by sub-frame, and pictures of one instant of each clip."""
+    index = [[name, *(f"{value:.2f}" for value in results.mean(name).by_index)] for name in results.methods]
+    parts = [
+        "<!doctype html><html lang=en><meta charset=utf-8><title>vsdeblur bench</title>",
+        f"<style>{_STYLE}</style><h1>vsdeblur bench, {results.m}/{results.factor}</h1>",
+        f"<p>Sharp clips blurred by averaging {results.m} of every {results.factor} frames, restored at factor "
+        f"{results.factor}. PSNR of 8-bit RGB per frame, capped at 60 dB, first and last period left out. "
+        "These numbers compare with each other only.</p>",
+        _html_table(["mean", *_COLUMNS], _means(results)),
+        "<h2>By clip: all (deblur)</h2>",
+        _html_table(["clip", *results.methods], _by_clip(results)),
+        "<h2>PSNR by sub-frame</h2>",
+        _html_table(["", *(str(j) for j in range(results.factor))], index),
+        "<h2>The first sub-frame of the middle period</h2>",
+    ]
+    for clip, pictures in results.pictures.items():
+        figures = "".join(
+            f'<figure><img src="{_embed(picture)}" alt=""><figcaption>{escape(title)}</figcaption></figure>'
+            for title, picture in pictures.items()
+        )
+        parts.append(f'<h3>{escape(clip)}</h3><div class="row">{figures}</div>')
+    return "\n".join(parts)
+
+
+def _means(results: Results) -> list[list[str]]:
+    rows = []
+    for name in results.methods:
+        mean, cost = results.mean(name), results.cost(name)
+        rows.append(
+            [
+                name,
+                f"{mean.all:.2f}",
+                f"{results.gain(name):+.2f}",
+                f"{mean.deblur:.2f}",
+                f"{mean.interp:.2f}",
+                f"{mean.ssim:.4f}",
+                f"{mean.reblur:.2f}",
+                f"{mean.flicker:.2f}",
+                f"{cost['seconds_per_megapixel']:.2f}",
+                f"{cost['peak_memory_bytes'] / 2**20:.0f}",
+            ]
+        )
+    return rows
+
+
+def _by_clip(results: Results) -> list[list[str]]:
+    rows = []
+    for clip in results.clips:
+        scores = [results.of(name, clip)[0].score for name in results.methods]
+        rows.append([clip, *(f"{s.all:.2f} ({s.deblur:.2f})" for s in scores)])
+    return rows
+
+
+def _html_table(head: list[str], rows: list[list[str]]) -> str:
+    def line(cells: list[str], tag: str) -> str:
+        own = ' class="own"' if cells[0].startswith("vsdeblur") else ""
+        return f"<tr{own}>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+    return "<table>" + line(head, "th") + "".join(line(row, "td") for row in rows) + "</table>"
+
+
+def _embed(picture: Frames) -> str:
+    import cv2
+
+    ok, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
+    assert ok
+    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")

@@ -1,0 +1,165 @@
+"""Running the benchmark: every method on every clip, with time and memory beside the scores."""
+
+from __future__ import annotations
+
+import json
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from vsdeblur.bench.meter import MemoryMeter
+from vsdeblur.bench.protocol import Clip, Frames, Score, blur, load, mean_score, score, spread_starts
+from vsdeblur.bench.rows import Method
+from vsdeblur.errors import InputError
+
+Pictures = dict[str, Frames]  # title -> one picture (H, W, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One method on one clip. seconds: per output megapixel. memory: growth of the process at its peak, bytes."""
+
+    clip: str
+    method: str
+    score: Score
+    seconds: float
+    memory: int
+
+
+@dataclass(slots=True)
+class Results:
+    """The whole table: ``factor`` sub-frames per period of which the first ``m`` were exposed."""
+
+    factor: int
+    m: int
+    rows: list[Result] = field(default_factory=list)
+    pictures: dict[str, Pictures] = field(default_factory=dict)
+
+    @property
+    def methods(self) -> list[str]:
+        return list(dict.fromkeys(row.method for row in self.rows))
+
+    @property
+    def clips(self) -> list[str]:
+        return list(dict.fromkeys(row.clip for row in self.rows))
+
+    def of(self, method: str, clip: str | None = None) -> list[Result]:
+        return [row for row in self.rows if row.method == method and clip in (None, row.clip)]
+
+    def mean(self, method: str) -> Score:
+        return mean_score([row.score for row in self.of(method)])
+
+    def gain(self, method: str) -> float:
+        """Mean over clips of "all", over repeating the blurry frame."""
+        return self.mean(method).all - self.mean("repeat").all
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "protocol": f"{self.m}/{self.factor}",
+            "factor": self.factor,
+            "shutter": self.m / self.factor,
+            "mean": {
+                name: {"gain": self.gain(name), **self.mean(name).as_dict(), **self.cost(name)} for name in self.methods
+            },
+            "clips": [
+                {
+                    "clip": row.clip,
+                    "method": row.method,
+                    **row.score.as_dict(),
+                    "seconds_per_megapixel": row.seconds,
+                    "peak_memory_bytes": row.memory,
+                }
+                for row in self.rows
+            ],
+        }
+
+    def cost(self, method: str) -> dict[str, float]:
+        """Seconds per output megapixel (mean over clips) and bytes (the most of any clip)."""
+        rows = self.of(method)
+        return {
+            "seconds_per_megapixel": sum(row.seconds for row in rows) / len(rows),
+            "peak_memory_bytes": max(row.memory for row in rows),
+        }
+
+
+def read_list(path: Path, folder: Path | None = None) -> list[Clip]:
+    """A clip list in TOML ([[clip]] tables) or JSON ({"clip": [...]}): path, width, start, periods each.
+
+    Relative paths are taken from ``folder``, or from the list's own. Raises InputError.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        entries = table["clip"]
+        return [_entry(entry, folder or path.parent) for entry in entries]
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a clip list ({error})") from None
+
+
+def expand_starts(clips: Sequence[Clip], factor: int) -> list[Clip]:
+    """Three starts for each clip that is long enough."""
+    from vsdeblur.filters._read import count_frames
+
+    out: list[Clip] = []
+    for clip in clips:
+        starts = spread_starts(clip.start, clip.periods * factor, count_frames(clip.path))
+        out += [replace(clip, start=start) for start in starts]
+    return out
+
+
+def from_files(clips: Sequence[Clip], factor: int) -> Iterator[tuple[str, Frames]]:
+    """(name, sharp frames) of each clip, read one at a time."""
+    for clip in clips:
+        yield clip.name, load(clip, factor)
+
+
+def synthetic(factor: int) -> Iterator[tuple[str, Frames]]:
+    """The demo's scene, where no clips are given."""
+    from vsdeblur.bench.scene import Scene, film
+
+    sharp, _ = film(Scene(160, 288), 5, factor, 1.0, lambda light: light ** (1 / 2.2))
+    yield "synthetic", sharp
+
+
+def run(
+    clips: Iterator[tuple[str, Frames]],
+    methods: Mapping[str, Method],
+    factor: int,
+    m: int,
+    progress: Callable[[str, str], None] | None = None,
+) -> Results:
+    """Every method on every clip; ``progress(clip, method)`` is called before each."""
+    results = Results(factor, m)
+    for name, sharp in clips:
+        blurry = blur(sharp, factor, m)
+        shown = len(blurry) // 2 * factor  # the first sub-frame of the middle period: blur and timing both show
+        results.pictures[name] = {"truth": sharp[shown]}
+        for method, restore in methods.items():
+            if progress:
+                progress(name, method)
+            with MemoryMeter() as meter:
+                begin = time.perf_counter()
+                restored = restore(blurry, factor, m)
+                seconds = time.perf_counter() - begin
+            pixels = restored.size / 3 / 1e6
+            judged = score(restored, sharp, blurry, factor, m)
+            results.rows.append(Result(name, method, judged, seconds / pixels, meter.peak))
+            results.pictures[name][method] = restored[shown]
+    return results
+
+
+def _entry(entry: Mapping[str, Any], folder: Path) -> Clip:
+    unknown = set(entry) - {"path", "width", "start", "periods"}
+    if unknown:
+        raise ValueError(f"unknown key {sorted(unknown)[0]}")
+    numbers = {key: int(entry[key]) for key in ("width", "start", "periods") if key in entry}
+    if any(
+        value < low for key, low in (("width", 32), ("start", 0), ("periods", 3)) for value in [numbers.get(key, low)]
+    ):
+        raise ValueError("width must be at least 32, start 0, periods 3")
+    return Clip(folder / entry["path"], **numbers)
