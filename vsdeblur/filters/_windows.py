@@ -1,0 +1,183 @@
+"""From a stream of frames to restored frames: the fixed grid of chunks, one window in memory at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import count
+from statistics import median
+
+import av
+
+from vsdeblur.errors import InputError
+from vsdeblur.filters._av_colour import Converter, describe, kind
+from vsdeblur.filters._av_format import Layout
+from vsdeblur.filters._timeline import Schedule, Timed
+from vsdeblur.options import Options
+from vsdeblur.window import Window, window_bounds
+
+log = logging.getLogger("vsdeblur")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the window loop needs besides the frames.
+
+    schedule: which outputs there are. target: gives the output's pixel format for a frame, None the source's own.
+    skip: chunks that are done already (nothing is solved for them). warn: where remarks about the input go.
+    """
+
+    options: Options
+    schedule: Schedule
+    target: Callable[[av.VideoFrame], Layout] | None = None
+    skip: int = 0
+    warn: Callable[[str], None] = log.warning
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Restored:
+    """An output frame with its time and duration in seconds, and the number of the chunk that it came from."""
+
+    frame: av.VideoFrame
+    time: Fraction
+    duration: Fraction
+    chunk: int
+
+
+def restore_frames(frames: Iterable[Timed], settings: Settings) -> Iterator[Restored]:
+    """Restore a stream. A change of size, format or colour tags ends the window there and starts a new one.
+
+    Raises InputError for interlaced frames and for formats that cannot be processed.
+    """
+    source = _Peekable(frames)
+    done, chunks = 0, 0
+    while (first := source.peek()) is not None:
+        run = _Run(source, first, settings, done, chunks)
+        yield from run.outputs()
+        done, chunks = run.stop, run.chunk
+        following = source.peek()
+        if following is not None:
+            before, after, when = describe(first.frame), describe(following.frame), float(following.time)
+            change = "changes its colour tags" if before == after else f"changes from {before} to {after}"
+            settings.warn(f"the video {change} at {when:.3f} s: a new window starts there")
+
+
+class _Peekable:
+    """An iterator that shows the next item without taking it."""
+
+    def __init__(self, items: Iterable[Timed]) -> None:
+        self._items = iter(items)
+        self._next: Timed | None = None
+
+    def peek(self) -> Timed | None:
+        if self._next is None:
+            self._next = next(self._items, None)
+        return self._next
+
+    def take(self) -> Timed:
+        item = self.peek()
+        assert item is not None
+        self._next = None
+        return item
+
+
+class _Run:
+    """Frames of one kind. ``stop`` and ``chunk`` count the frames and chunks of the whole stream up to its end."""
+
+    def __init__(self, source: _Peekable, first: Timed, settings: Settings, done: int, chunks: int) -> None:
+        from vsdeblur.engine import Engine
+
+        frame, options = first.frame, settings.options
+        target = settings.target(frame) if settings.target else None
+        self.converter = Converter(frame, options.transfer, target)
+        self.engine = Engine(
+            options, frame.height, frame.width, self.converter.channels, host_bytes=self.converter.host_bytes
+        )
+        self.source, self.settings, self.kind = source, settings, kind(frame)
+        self.offset, self.stop, self.chunk = done, done, chunks
+        self.held: deque[Timed] = deque()
+        self.base = 0  # the number in this run of held[0]
+        self.ended = False
+
+    def outputs(self) -> Iterator[Restored]:
+        plan = self.engine.plan
+        for number in count():
+            stop = window_bounds(number, plan.chunk, plan.halo, None)[1]
+            self._read(stop)
+            total = self.base + len(self.held) if self.ended else None
+            start, stop, first, length = window_bounds(number, plan.chunk, plan.halo, total)
+            if length <= 0:
+                return
+            self._drop(start)
+            if self.chunk >= self.settings.skip:
+                ends = total == start + first + length
+                yield from self._solve(list(self.held)[: stop - start], start, first, length, ends)
+            self.chunk += 1
+
+    def _read(self, stop: int) -> None:
+        """Hold the frames up to number ``stop`` and look at the one after, or notice that the run ends before."""
+        while not self.ended and self.base + len(self.held) <= stop:
+            item = self.source.peek()
+            if item is None or kind(item.frame) != self.kind:
+                self.ended = True
+                return
+            if item.frame.interlaced_frame:
+                raise InputError(
+                    f"the frame at {float(item.time):.3f} s is interlaced: deinterlace first, with bwdif or yadif"
+                )
+            self.held.append(self.source.take())
+            self.stop += 1
+
+    def _drop(self, start: int) -> None:
+        while self.base < start:
+            self.held.popleft()
+            self.base += 1
+
+    def _solve(self, items: list[Timed], start: int, first: int, length: int, ends: bool) -> Iterator[Restored]:
+        chunk = items[first : first + length]
+        final = ends and self.source.peek() is None
+        moments = list(self.settings.schedule.moments(chunk, start + first, ends=ends, final=final))
+        if not moments:
+            return
+        window = self._window(items, start, first, length)
+        instants = [moment.instant for moment in moments]
+        last = -1
+        for moment, linear in zip(moments, self.engine.restore(window, instants), strict=True):
+            n = min(int(moment.instant) - start - first, length - 1)
+            frame = self.converter.encode(linear, chunk[n].frame, first=n != last)
+            last = n
+            yield Restored(frame, moment.time, moment.duration, self.chunk)
+
+    def _window(self, items: Sequence[Timed], start: int, first: int, length: int) -> Window:
+        import torch
+
+        frame = items[0].frame
+        frames = torch.empty(len(items), self.converter.channels, frame.height, frame.width)
+        for out, item in zip(frames, items, strict=True):
+            self.converter.decode(item.frame, out)
+        durations, shutters = _variable(items, self.settings.options.shutter)
+        window = Window(
+            frames, start, first, length, self.converter.colours, frozenset(), durations=durations, shutters=shutters
+        )
+        cuts: frozenset[int] = frozenset()
+        given = self.settings.options.scene_cuts
+        if self.settings.options.uses_detector:
+            cuts = self.engine.find_cuts(window)
+        elif isinstance(given, frozenset):
+            cuts = frozenset(n - self.offset for n in given)
+        inside = frozenset(n for n in cuts if start < n < start + len(items))
+        return dataclasses.replace(window, cuts=inside)
+
+
+def _variable(items: Sequence[Timed], shutter: float) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+    """Durations and shutters of a variable-rate window: the exposure is the same time for all its frames."""
+    durations = [item.duration for item in items]
+    slack = 2 * max(item.tick for item in items)
+    if max(durations) - min(durations) <= slack:
+        return None, None
+    exposure = shutter * median(durations)
+    return tuple(float(d) for d in durations), tuple(min(float(exposure / d), 1.0) for d in durations)
