@@ -25,7 +25,7 @@ def read_rgb(path: Path, start: int, count: int | None) -> Iterator[npt.NDArray[
                 raise InputError(f"{path}: no video in this file")
             stop = None if count is None else start + count
             for frame in islice(container.decode(video=0), start, stop):
-                yield frame.to_ndarray(format="rgb24")
+                yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
     except (av.error.FFmpegError, OSError) as error:
         raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
 
