@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -14,6 +15,16 @@ def output_count(frames: int, factor: Fraction) -> int:
 def first_output(frame: int, factor: Fraction) -> int:
     """The first output whose timestamp, j / factor periods, lies at or after source frame ``frame``."""
     return -int(-(frame * factor) // 1)
+
+
+def first_shown(frame: int, factor: Fraction) -> int:
+    """The first output whose instant lies at or after source frame ``frame``: it is the first to show that frame."""
+    return frame if factor == 1 else math.ceil(frame * factor - Fraction(1, 2))
+
+
+def shown_frame(output: int, factor: Fraction) -> int:
+    """The source frame in whose period the instant of output j lies."""
+    return output if factor == 1 else int((output + Fraction(1, 2)) / factor)
 
 
 def instant(output: int, factor: Fraction, shutter: float) -> float:

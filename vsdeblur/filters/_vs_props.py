@@ -1,0 +1,183 @@
+"""Frame properties of VapourSynth: what they say about colour, time and cuts, and what the output's should say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from statistics import median
+from typing import Any
+
+import vapoursynth as vs
+
+from vsdeblur.colour import SITINGS, Colour, Family
+from vsdeblur.errors import InputError
+from vsdeblur.options import Options
+from vsdeblur.tags import colour_from_tags
+from vsdeblur.timing import first_shown, shown_frame
+
+Props = Mapping[str, Any]
+_FAMILIES: dict[int, Family] = {vs.GRAY: "GRAY", vs.RGB: "RGB", vs.YUV: "YUV"}
+_INT64 = 2**63 - 1
+
+
+def integer(props: Props, key: str) -> int | None:
+    """A property that should be one integer; None where it is missing or something else."""
+    value = props.get(key)
+    return value if isinstance(value, int) else None
+
+
+def refuse_fields(props: Props, number: int) -> None:
+    fields = integer(props, "_FieldBased")
+    if fields:
+        raise InputError(
+            f"frame {number} is interlaced (_FieldBased={fields}): deinterlace first, with QTGMC or bwdif for instance,"
+            " or set _FieldBased=0 if it is not"
+        )
+
+
+def colour_of(fmt: vs.VideoFormat, height: int, props: Props, transfer: str | None = None) -> Colour:
+    """How the planes of a frame hold its picture; the stated defaults where props are missing or out of range."""
+    full = integer(props, "_Range")
+    if full is None:
+        limited = integer(props, "_ColorRange")  # the old name, the other way round
+        full = None if limited is None else 1 - limited
+    chroma = integer(props, "_ChromaLocation")
+    return colour_from_tags(
+        _FAMILIES[fmt.color_family],
+        fmt.bits_per_sample,
+        fmt.sample_type == vs.FLOAT,
+        fmt.subsampling_w or 0,
+        fmt.subsampling_h or 0,
+        height,
+        matrix=integer(props, "_Matrix"),
+        transfer=integer(props, "_Transfer"),
+        full_range=None if full is None else full != 0,
+        chroma=SITINGS[chroma] if chroma is not None and 0 <= chroma < len(SITINGS) else None,
+        transfer_override=transfer,
+    )
+
+
+def alpha_colour(fmt: vs.VideoFormat) -> Colour:
+    """Alpha is a share, not light: full range, taken as it is."""
+    return Colour("GRAY", fmt.bits_per_sample, fmt.sample_type == vs.FLOAT, 0, 0, "bt709", "linear", True, "left")
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How the clip runs. total: source frames. rate: frames per second, None where only the frames' durations tell.
+
+    uniform: the output has a fixed rate of its own, whatever the durations of the source say.
+    """
+
+    total: int
+    rate: Fraction | None
+    uniform: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WindowProps:
+    """The properties of the frames of a window, whose first one is number ``start`` of the clip."""
+
+    start: int
+    props: Sequence[Props]
+    options: Options
+    timing: Timing
+
+    def durations(self) -> list[Fraction | None]:
+        period = 1 / self.timing.rate if self.timing.rate else None
+        return [_duration(props) or period for props in self.props]
+
+    def exposure(self) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+        """Durations and shutters for the engine: both None unless the clip's rate varies.
+
+        The exposure is the same time for all frames: the shutter's fraction of the median period of the window.
+        """
+        durations = self.durations()
+        known = [d for d in durations if d is not None]
+        if self.timing.rate is not None or len(known) < len(durations) or min(known) == max(known):
+            return None, None
+        seconds = self.options.shutter * median(known)
+        return tuple(map(float, known)), tuple(min(float(seconds / d), 1.0) for d in known)
+
+    def host_cuts(self) -> frozenset[int]:
+        """Frames that open a scene, by the properties of the host's scene detection."""
+        prev = {self.start + i for i, props in enumerate(self.props) if integer(props, "_SceneChangePrev")}
+        following = {self.start + i + 1 for i, props in enumerate(self.props) if integer(props, "_SceneChangeNext")}
+        return frozenset(prev | following)
+
+    def given_cuts(self) -> frozenset[int]:
+        """The cuts that are known without looking at pictures, as the argument scene_cuts wants them."""
+        wanted = self.options.scene_cuts
+        if isinstance(wanted, frozenset):
+            return frozenset(n for n in wanted if self.start <= n <= self.start + len(self.props))
+        return self.host_cuts() if wanted else frozenset()
+
+    def write(self, out: vs.FrameProps, output: int, cuts: frozenset[int]) -> None:
+        """Turn the properties of the source frame that output ``output`` shows, copied to ``out``, into its own."""
+        factor = self.options.factor
+        n = shown_frame(output, factor)
+        position = Fraction(output) / factor - self.start
+        _set_duration(out, self._output_duration(position))
+        self._set_time(out, n - self.start, position)
+        if self.options.scene_cuts is False:
+            cuts = self.host_cuts()  # unused in solving, yet the host's marks must sit on the right sub-frames
+            if not any("_SceneChangePrev" in props or "_SceneChangeNext" in props for props in self.props):
+                return
+        out["_SceneChangePrev"] = int(n in cuts and output == first_shown(n, factor))
+        out["_SceneChangeNext"] = int(n + 1 in cuts and output + 1 == self._first_of_next(n))
+
+    def _first_of_next(self, n: int) -> int:
+        factor = self.options.factor
+        following = first_shown(n + 1, factor)
+        return min(following, int(self.timing.total * factor)) if n + 1 == self.timing.total else following
+
+    def _output_duration(self, position: Fraction) -> Fraction | None:
+        if self.timing.uniform and self.timing.rate:
+            return 1 / (self.timing.rate * self.options.factor)
+        return self._elapsed(position, position + 1 / self.options.factor)
+
+    def _elapsed(self, begin: Fraction, end: Fraction) -> Fraction | None:
+        """Seconds between two positions, in source periods from the window's first frame; None where unknown.
+
+        Beyond the window (a few sub-frames at its ends may reach out) the nearest frame's duration holds on.
+        """
+        durations = self.durations()
+        total = Fraction(0)
+        while begin < end:
+            cell = begin // 1
+            stop = min(end, Fraction(cell + 1))
+            duration = durations[min(max(cell, 0), len(durations) - 1)]
+            if duration is None:
+                return None
+            total += (stop - begin) * duration
+            begin = stop
+        return total
+
+    def _set_time(self, out: vs.FrameProps, index: int, position: Fraction) -> None:
+        """_AbsoluteTime is that of the source frame, moved to the output's own timestamp; dropped where unknown."""
+        time = self.props[index].get("_AbsoluteTime")
+        if "_AbsoluteTime" in out:
+            del out["_AbsoluteTime"]
+        if not isinstance(time, float):
+            return
+        early, late = sorted((Fraction(index), position))
+        offset = self._elapsed(early, late)
+        if offset is not None:
+            out["_AbsoluteTime"] = time + float(offset if position >= index else -offset)
+
+
+def _duration(props: Props) -> Fraction | None:
+    num, den = integer(props, "_DurationNum"), integer(props, "_DurationDen")
+    return Fraction(num, den) if num and den and num > 0 and den > 0 else None
+
+
+def _set_duration(out: vs.FrameProps, duration: Fraction | None) -> None:
+    if duration is None:
+        for key in ("_DurationNum", "_DurationDen"):
+            if key in out:
+                del out[key]
+        return
+    if max(duration.numerator, duration.denominator) > _INT64:
+        duration = duration.limit_denominator(1_000_000_000)
+    out["_DurationNum"], out["_DurationDen"] = duration.numerator, duration.denominator

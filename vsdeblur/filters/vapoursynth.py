@@ -1,0 +1,186 @@
+"""The VapourSynth filter: one line in a script.
+
+How the graph is built. Every output frame comes from a chunk of source frames, and a chunk has to be solved once
+however many of its frames are asked for. So there is a tiny inner clip with one frame per chunk, a parcel: its inputs
+are the chunk's window (one clip per position of the window, so that VapourSynth itself fetches and waits for them), and
+it carries the finished output frames as properties. The core lets many requests wait for the same parcel, and keeps the
+last few. Output frame n asks for its parcel and takes its frame out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import vapoursynth as vs
+
+from vsdeblur.errors import DeblurError
+from vsdeblur.options import Options, parse_options
+from vsdeblur.timing import output_count
+
+if TYPE_CHECKING:
+    from vsdeblur.filters._vs_chunk import ChunkSolver
+
+log = logging.getLogger("vsdeblur")
+
+_LONGEST = 2**31 - 1  # frames in a VapourSynth clip
+_FRAME = "vsdeblur_frame_{}"
+_ERROR = "vsdeblur_error"
+
+
+def deblur(
+    clip: vs.VideoNode,
+    factor: int | float | str | Fraction = 1,
+    *,
+    fps_num: int | None = None,
+    fps_den: int | None = None,
+    shutter: float | str | None = None,
+    transfer: str | None = None,
+    preset: str = "balanced",
+    prior: str | Callable[..., Any] | None = None,
+    flow: str | Callable[..., Any] | None = None,
+    scene_cuts: bool | str | Iterable[int] = True,
+    device: str | None = None,
+    max_memory: int | str | None = None,
+) -> vs.VideoNode:
+    """Remove motion blur and raise the frame rate: a sharp clip of ``factor`` times the frames.
+
+    clip: YUV, RGB or GRAY, 8 to 16 bit integer, half or float, any subsampling, constant format and size, progressive.
+        Colour is converted by the frames' props. Missing ones mean: matrix smpte170m up to 576 lines, else bt709;
+        limited range, RGB full; transfer bt709, RGB srgb; chroma left. Alpha in the prop ``_Alpha`` follows the same
+        motion (a separate alpha clip: attach it with std.ClipToProp).
+    factor: output frames per source frame, 1 to 16: int, Fraction, float or "5/2". Output j is stamped j / factor
+        source periods and shows the instant (j + 1/2) / factor; with factor 1 the middle of the exposure.
+    fps_num, fps_den: the output's frame rate, together, instead of factor; the clip needs a rate.
+    shutter: the fraction of the frame period that the shutter is open, in (0, 1]; "180deg" and "1/60s" say the same.
+        None and "auto": 0.5. Where the clip's rate varies the exposure is constant in seconds.
+    transfer: "linear", "bt709", "srgb", "gamma2.2", "pq", "hlg" ...; None: by the props.
+    preset: "fast", "balanced" or "best". prior, flow: a name or a callable, None for the defaults.
+    scene_cuts: True (own detector and the props _SceneChangePrev and _SceneChangeNext), False, "props", or a list of
+        the numbers of the frames that open a scene. The output carries both props.
+    device: None (the best there is), "cpu", "cuda", "cuda:0" or "mps".
+    max_memory: bytes or "4GiB", for the device and, separately, for the filter's frames; None: half of what there is.
+
+    Returns a clip of the same format, size and props with floor(frames * factor) frames; durations are rescaled, and
+    ``_AbsoluteTime`` is moved to each frame's own time. Raises vs.Error("deblur: ...") for anything wrong that can be
+    known before frames are there; what only frames can tell (interlaced, a matrix that cannot be undone) fails them.
+    """
+    try:
+        if not isinstance(clip, vs.VideoNode):
+            raise DeblurError(f"clip must be a VideoNode, not {type(clip).__name__}")
+        _check_format(clip)
+        rate = clip.fps if clip.fps_num else None
+        options = parse_options(
+            rate=rate,
+            factor=factor,
+            fps_num=fps_num,
+            fps_den=fps_den,
+            shutter=shutter,
+            transfer=transfer,
+            preset=preset,
+            prior=prior,
+            flow=flow,
+            scene_cuts=scene_cuts,
+            device=device,
+            max_memory=max_memory,
+        )
+        length = output_count(clip.num_frames, options.factor)
+        if length > _LONGEST:
+            raise DeblurError(
+                f"{length} output frames are more than a clip can have ({_LONGEST}): lower factor or Trim"
+            )
+        return _build(clip, options, rate, uniform=fps_num is not None)
+    except DeblurError as error:
+        raise vs.Error(f"deblur: {error}") from None
+
+
+def _check_format(clip: vs.VideoNode) -> None:
+    fmt = clip.format
+    if not clip.width or fmt is None or fmt.color_family == vs.UNDEFINED:
+        raise DeblurError("clip has a variable format or size: make it constant with resize first")
+    if fmt.sample_type == vs.INTEGER and fmt.bits_per_sample > 16:
+        raise DeblurError(f"clip must be 8 to 16 bit integer, half or float, not {fmt.name}: convert with resize first")
+
+
+def _build(clip: vs.VideoNode, options: Options, rate: Fraction | None, *, uniform: bool) -> vs.VideoNode:
+    from vsdeblur.filters._vs_chunk import ChunkSolver
+    from vsdeblur.filters._vs_props import Timing
+
+    if clip.gpu_resident:
+        clip = clip.std.GPUDownload()
+    timing = Timing(clip.num_frames, rate, uniform)
+    solver = ChunkSolver(options, clip.format, clip.width, clip.height, timing)
+    parcels = _parcels(clip, solver, options)
+    length = output_count(clip.num_frames, options.factor)
+
+    def parcel_of(n: int) -> vs.VideoNode:
+        return parcels.std.Trim(first=solver.chunk_of(n), length=1).std.Loop()
+
+    def take(n: int, f: vs.VideoFrame) -> vs.VideoFrame:
+        error = f.props.get(_ERROR)
+        if error is not None:
+            raise vs.Error(f"deblur: {error}")
+        return f.props[_FRAME.format(n)]
+
+    waiting = parcels.std.BlankClip(length=length, keep=True).std.FrameEval(parcel_of, clip_src=[parcels])
+    out_rate = rate * options.factor if rate else Fraction(0)
+    fps = {"fpsnum": out_rate.numerator, "fpsden": out_rate.denominator if rate else 0}
+    return clip.std.BlankClip(length=length, keep=True, **fps).std.ModifyFrame([waiting], take)
+
+
+def _parcels(clip: vs.VideoNode, solver: ChunkSolver, options: Options) -> vs.VideoNode:
+    """The clip with one frame per chunk, which carries the chunk's output frames, or an error, as properties."""
+    chunks, length = solver.chunks, solver.length
+    # Blank frames stand in for those before the start and after the end. Without a copy of the ends no source is asked
+    # for a frame twice, and a player's endless clip is never asked for its end.
+    blank = clip.std.BlankClip(length=1, keep=True)
+    after = chunks * length + solver.halo - clip.num_frames + 1  # one at least: the cache set below is not the source's
+    padded = clip + blank.std.Loop(after)
+    if solver.halo:
+        padded = blank.std.Loop(solver.halo) + padded
+    # Neighbouring windows share their halo.
+    padded.std.SetVideoCache(mode=1, fixedsize=1, maxsize=solver.window_length)
+    window = [padded.std.Trim(first=k).std.SelectEvery(length, 0) for k in range(solver.window_length)]
+    tiny = clip.std.BlankClip(width=16, height=16, format=vs.GRAY8, length=chunks, keep=True)
+
+    def solve(n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
+        from vsdeblur.filters._engines import run_alone
+
+        parcel = f[0].copy()
+        try:
+            outcome = run_alone(options.device, lambda: _solved(solver, n, f[1:]))
+        finally:
+            for frame in f:
+                frame.close()  # an error's traceback would keep them
+        if isinstance(outcome, str):
+            parcel.props[_ERROR] = outcome
+        else:
+            for j, frame in zip(solver.outputs(n), outcome, strict=True):
+                parcel.props[_FRAME.format(j)] = frame
+        return parcel
+
+    parcels = tiny.std.ModifyFrame([tiny, *window], solve)
+    parcels.std.SetVideoCache(mode=1, fixedsize=1, maxsize=_kept_parcels(solver, options))
+    return parcels
+
+
+def _solved(solver: ChunkSolver, chunk: int, frames: Sequence[vs.VideoFrame]) -> list[vs.VideoFrame] | str:
+    """The output frames, or what went wrong, in one line: every frame of the chunk then fails with it, at once."""
+    try:
+        return solver.solve(chunk, frames)
+    except DeblurError as error:
+        return str(error)
+    except Exception as error:
+        log.exception("chunk %d failed", chunk)
+        return f"frames from {chunk * solver.length} on: {type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _kept_parcels(solver: ChunkSolver, options: Options) -> int:
+    """How many finished chunks wait in the core's cache: a quarter of the budget's worth, and two at the least."""
+    import psutil
+
+    budget = options.max_memory or psutil.virtual_memory().total // 2
+    parcel = solver.frame_bytes * len(solver.outputs(0))
+    return min(max(int(budget // 4 // parcel), 2), 16)
