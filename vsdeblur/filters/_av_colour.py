@@ -41,8 +41,17 @@ class Converter:
     C is 3 for colour and 1 for gray, and one more for formats with alpha, whose values are [0, 1] as they are.
     """
 
-    def __init__(self, frame: av.VideoFrame, transfer: str | None = None, target: Layout | None = None) -> None:
-        """Raises InputError for a frame that cannot be processed: a format without plain samples, unknown tags."""
+    def __init__(
+        self,
+        frame: av.VideoFrame,
+        transfer: str | None = None,
+        target: Layout | None = None,
+        like: Colour | None = None,
+    ) -> None:
+        """like: the colour that the output has whatever the frames have (a file's tags cannot change midway).
+
+        Raises InputError for a frame that cannot be processed: a format without plain samples, unknown tags.
+        """
         self.source = layout(frame.format.name)
         self.colour = _colour_of(frame, self.source, transfer)
         self.target = target or self.source
@@ -50,9 +59,9 @@ class Converter:
         self.colours = self.colour.channels
         self.channels = self.colours + self.alpha
         self.host_bytes = sum(plane.buffer_size for plane in frame.planes)
-        self._same = self.target == self.source
-        self._out = self.colour if self._same else _converted(self.colour, self.target)
-        self._cloner = Cloner(frame) if self._same else None
+        self.out = like or _converted(self.colour, self.target)
+        same = self.target == self.source and self.out == self.colour
+        self._cloner = Cloner(frame) if same else None
 
     def decode(self, frame: av.VideoFrame, out: Tensor) -> None:
         """Write a frame into ``out``, (C, H, W) float32, in linear light."""
@@ -70,14 +79,14 @@ class Converter:
         first: this is the first frame made from the template; what must not repeat (captions) goes with it alone.
         """
         colour = linear[: self.colours]
-        if self._out.channels > self.colours:
-            colour = colour.expand(self._out.channels, -1, -1)
-        elif self._out.channels < self.colours:
+        if self.out.channels > self.colours:
+            colour = colour.expand(self.out.channels, -1, -1)
+        elif self.out.channels < self.colours:
             raise InputError(f"a codec without colour cannot hold {self.source.name}: choose another codec")
-        components = self._out.encode(colour)
+        components = self.out.encode(colour)
         if self.target.has_alpha:
             components.append(self._alpha(linear))
-        frame = self._cloner(template, first=first) if self._cloner else self._blank(template)
+        frame = self._cloner(template, first=first) if self._cloner else self.blank(template)
         self.target.write(frame, components)
         return frame
 
@@ -90,13 +99,14 @@ class Converter:
         top = (1 << self.target.bits) - 1
         return alpha.mul(top).round_().clamp_(0, top).numpy().astype("u1" if self.target.bits == 8 else "u2")
 
-    def _blank(self, template: av.VideoFrame) -> av.VideoFrame:
+    def blank(self, template: av.VideoFrame) -> av.VideoFrame:
+        """A frame of the target format, samples not set, with the tags of ``template`` as far as they still hold."""
         frame = av.VideoFrame(template.width, template.height, self.target.name)
         frame.color_primaries, frame.color_trc = template.color_primaries, template.color_trc
         frame.chroma_location = template.chroma_location
         same_family = self.target.family == self.source.family
         frame.colorspace = template.colorspace if same_family else BT709 if self.target.family == "YUV" else 0
-        frame.color_range = FULL if self._out.full_range else LIMITED
+        frame.color_range = FULL if self.out.full_range else LIMITED
         return frame
 
 

@@ -44,14 +44,17 @@ class Moment:
 
 
 def timed(
-    frames: Iterable[av.VideoFrame], rate: Fraction | None = None, warn: Callable[[str], None] = log.warning
+    frames: Iterable[av.VideoFrame],
+    rate: Fraction | None = None,
+    warn: Callable[[str], None] = log.warning,
 ) -> Iterator[Timed]:
-    """Give every frame its time and duration, holding back one frame.
+    """Give every frame its time and duration, holding back one frame. ``rate``: the nominal one, where it is known.
 
     Durations are the differences of timestamps, since the durations that demuxers report are often the nominal one.
-    A timestamp within one tick of the nominal rate's grid is put on it: that undoes the rounding of coarse containers
+    A timestamp within one tick of a standard rate's grid is put on it: that undoes the rounding of coarse containers
     (Matroska's millisecond). Missing and backward timestamps are replaced by the previous one plus a period.
     """
+    grid = rate if rate and is_standard(rate) else None
     previous: tuple[av.VideoFrame, Fraction, Fraction] | None = None
     origin: Fraction | None = None
     period = 1 / rate if rate else None
@@ -67,9 +70,9 @@ def timed(
             elif time <= last:
                 warn(f"the timestamp at {float(time):.3f} s is not after the one before: moved on by one period")
                 time = last + step
-        if rate and origin is not None and tick * 4 <= 1 / rate:
-            grid = origin + round((time - origin) * rate) / rate
-            time = grid if abs(grid - time) <= tick else time
+        if grid and origin is not None and tick * 4 <= 1 / grid:
+            exact_time = origin + round((time - origin) * grid) / grid
+            time = exact_time if abs(exact_time - time) <= tick else time
         if previous is not None:
             duration = time - previous[1]
             yield Timed(previous[0], previous[1], duration, previous[2])
@@ -78,6 +81,11 @@ def timed(
     if previous is not None:
         frame, time, tick = previous
         yield Timed(frame, time, period or _own_duration(frame) or _FALLBACK_PERIOD, tick)
+
+
+def is_standard(rate: Fraction) -> bool:
+    """Whether a rate is one that cameras have (29.97 is, the average of a variable-rate clip is not)."""
+    return rate.denominator in (1, 1001) and rate.numerator <= 1_000_000
 
 
 def rate_of(frames: Sequence[av.VideoFrame]) -> Fraction | None:

@@ -13,6 +13,7 @@ from statistics import median
 
 import av
 
+from vsdeblur.colour import Colour
 from vsdeblur.errors import InputError
 from vsdeblur.filters._av_colour import Converter, describe, kind
 from vsdeblur.filters._av_format import Layout
@@ -27,13 +28,13 @@ log = logging.getLogger("vsdeblur")
 class Settings:
     """What the window loop needs besides the frames.
 
-    schedule: which outputs there are. target: gives the output's pixel format for a frame, None the source's own.
+    schedule: which outputs there are. target: the pixel format of all outputs, None for the source's own.
     skip: chunks that are done already (nothing is solved for them). warn: where remarks about the input go.
     """
 
     options: Options
     schedule: Schedule
-    target: Callable[[av.VideoFrame], Layout] | None = None
+    target: Layout | None = None
     skip: int = 0
     warn: Callable[[str], None] = log.warning
 
@@ -55,10 +56,12 @@ def restore_frames(frames: Iterable[Timed], settings: Settings) -> Iterator[Rest
     """
     source = _Peekable(frames)
     done, chunks = 0, 0
+    like: Colour | None = None
     while (first := source.peek()) is not None:
-        run = _Run(source, first, settings, done, chunks)
+        run = _Run(source, first, settings, done, chunks, like)
         yield from run.outputs()
         done, chunks = run.stop, run.chunk
+        like = run.converter.out if settings.target else None
         following = source.peek()
         if following is not None:
             before, after, when = describe(first.frame), describe(following.frame), float(following.time)
@@ -88,12 +91,13 @@ class _Peekable:
 class _Run:
     """Frames of one kind. ``stop`` and ``chunk`` count the frames and chunks of the whole stream up to its end."""
 
-    def __init__(self, source: _Peekable, first: Timed, settings: Settings, done: int, chunks: int) -> None:
+    def __init__(
+        self, source: _Peekable, first: Timed, settings: Settings, done: int, chunks: int, like: Colour | None
+    ) -> None:
         from vsdeblur.engine import Engine
 
         frame, options = first.frame, settings.options
-        target = settings.target(frame) if settings.target else None
-        self.converter = Converter(frame, options.transfer, target)
+        self.converter = Converter(frame, options.transfer, settings.target, like)
         self.engine = Engine(
             options, frame.height, frame.width, self.converter.channels, host_bytes=self.converter.host_bytes
         )

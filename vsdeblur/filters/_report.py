@@ -1,0 +1,66 @@
+"""What a job did, and how long the rest of it will take."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from typing import Any
+
+log = logging.getLogger("vsdeblur")
+
+# progress(outputs done, outputs in all or None where unknown, seconds so far, bytes of memory in use)
+Progress = Callable[[int, int | None, float, int], None]
+
+_MOST_REMARKS = 1000
+
+
+@dataclass(slots=True)
+class Report:
+    """The outcome of :func:`vsdeblur.filters.pyav.transcode`.
+
+    source, output: as given. frames_in: decoded and used; frames_out: written; resumed: of these, done by an earlier
+    run. seconds: wall time of this run. Rates in frames per second, exact; None where the source has none.
+    warnings: what was left out or changed. errors: what of the source could not be read, with its time.
+    """
+
+    source: str
+    output: str
+    frames_in: int = 0
+    frames_out: int = 0
+    resumed: int = 0
+    seconds: float = 0.0
+    source_rate: Fraction | None = None
+    output_rate: Fraction | None = None
+    codec: str = ""
+    pixel_format: str = ""
+    width: int = 0
+    height: int = 0
+    warnings: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def partial(self) -> bool:
+        """Whether something of the source is missing or damaged in the output."""
+        return bool(self.errors)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields and ``partial``, fit for JSON: rates as strings such as "60000/1001"."""
+        plain = asdict(self)
+        for name in ("source_rate", "output_rate"):
+            plain[name] = None if plain[name] is None else str(plain[name])
+        return {**plain, "partial": self.partial}
+
+    def warn(self, message: str) -> None:
+        """Note a warning once, and log it."""
+        if message not in self.warnings and len(self.warnings) < _MOST_REMARKS:
+            self.warnings.append(message)
+            log.warning("%s", message)
+
+
+def eta(done: int, total: int | None, seconds: float) -> float | None:
+    """Seconds that the rest will take at the rate so far; None while nothing is known."""
+    if not done or total is None:
+        return None
+    return seconds * max(total - done, 0) / done

@@ -1,0 +1,119 @@
+"""The output file: written under a temporary name beside it, and given its own name only when it is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import av
+import av.error
+
+from vsdeblur.errors import ArgumentError, DeblurError
+from vsdeblur.filters._source import reason
+
+# What FFmpeg writes into mp4 and mov where every program looks for it. Other tags (a camera's firmware, a phone's
+# model) survive only when all go into another place, where fewer programs look.
+_CLASSIC = {
+    "mp4": "title artist album album_artist comment genre copyright description synopsis composer date keywords",
+    "mov": "title artist album comment genre copyright date make model",
+}
+_UBIQUITOUS = re.compile(r"creation_time|location(-.*)?|encoder")
+
+
+def check(path: Path, source: str, overwrite: bool) -> None:
+    """Refuse, before any work, a target that cannot or must not be written."""
+    if path.exists() and not path.is_file():
+        raise ArgumentError("dst", str(path), "a file name (use - for y4m on standard output)")
+    if path.exists() and source != "-" and os.path.exists(source) and path.samefile(source):
+        raise ArgumentError("dst", str(path), "another file than the source")
+    if path.exists() and not overwrite:
+        raise DeblurError(f"{path} exists: choose another name or pass overwrite")
+    if not path.parent.is_dir():
+        raise ArgumentError("dst", str(path), "in a folder that exists")
+    if path.suffix.lower() != ".y4m":
+        format_of(path)
+
+
+def format_of(path: Path) -> str:
+    """The container format by the file name's end, as FFmpeg guesses it. Raises ArgumentError."""
+    try:
+        with av.open(f"name{path.suffix}", "w") as container:  # no file appears before the header is written
+            name, codec = str(container.format.name), container.default_video_codec
+    except (av.error.FFmpegError, ValueError):
+        name = codec = "none"
+    if codec == "none" or name in ("image2", "mp3"):
+        raise ArgumentError("dst", str(path), "a name that ends in .mp4, .mkv, .mov or another video format")
+    return name
+
+
+@contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """A temporary name beside ``path``; renamed to it at the end of the block, removed where the block fails."""
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        yield temporary
+        with contextlib.suppress(OSError), temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        try:
+            os.replace(temporary, path)
+        except OSError as error:
+            raise DeblurError(f"cannot write {path}: {reason(error)}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+@contextmanager
+def opened(path: Path, final: Path) -> Iterator[BinaryIO]:
+    """A binary file at ``path``, for the target ``final``."""
+    try:
+        with path.open("wb") as file:
+            yield file
+    except OSError as error:
+        raise DeblurError(f"cannot write {final}: {reason(error)}") from None
+
+
+@contextmanager
+def muxer(path: Path, final: Path, tags: Iterable[str]) -> Iterator[Any]:
+    """An output container at ``path``, for the target ``final``; its failures come out as DeblurError.
+
+    tags: the names of the metadata that will be written.
+    """
+    container = None
+    name = format_of(final)
+    classic = _CLASSIC.get(name)
+    special = classic is not None and any(
+        tag.lower() not in classic.split() and not _UBIQUITOUS.fullmatch(tag.lower()) for tag in tags
+    )
+    options = {"movflags": "use_metadata_tags"} if special else {}
+    try:
+        container = av.open(str(path), "w", format=name, container_options=options)
+        yield container
+        container.close()
+        if special:
+            _rename_second_creation_time(path)
+    except (av.error.FFmpegError, OSError) as error:
+        raise DeblurError(f"cannot write {final}: {reason(error)}") from None
+    finally:
+        if container is not None:
+            with contextlib.suppress(Exception):
+                container.close()
+
+
+def _rename_second_creation_time(path: Path) -> None:
+    """With use_metadata_tags FFmpeg writes the time into the header, where it belongs, and as a key as well.
+
+    Readers then find two and join them ("2020-..;2020-.."), so the key gets another name of the same length.
+    """
+    with path.open("rb+") as file:
+        file.seek(max(path.stat().st_size - (1 << 20), 0))
+        begin = file.tell()
+        found = file.read().rfind(b"mdtacreation_time")
+        if found >= 0:
+            file.seek(begin + found)
+            file.write(b"mdtacreation_date")
