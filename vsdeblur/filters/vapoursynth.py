@@ -88,9 +88,7 @@ def deblur(
         )
         length = output_count(clip.num_frames, options.factor)
         if length > _LONGEST:
-            raise DeblurError(
-                f"{length} output frames are more than a clip can have ({_LONGEST}): lower factor or Trim"
-            )
+            raise DeblurError(f"a clip cannot have {length} frames: lower factor, or Trim the clip first")
         return _build(clip, options, rate, uniform=fps_num is not None)
     except DeblurError as error:
         raise vs.Error(f"deblur: {error}") from None
@@ -142,7 +140,9 @@ def _parcels(clip: vs.VideoNode, solver: ChunkSolver, options: Options) -> vs.Vi
         padded = blank.std.Loop(solver.halo) + padded
     # Neighbouring windows share their halo.
     padded.std.SetVideoCache(mode=1, fixedsize=1, maxsize=solver.window_length)
-    window = [padded.std.Trim(first=k).std.SelectEvery(length, 0) for k in range(solver.window_length)]
+    window = [
+        padded.std.Trim(first=k).std.SelectEvery(length, 0, modify_duration=False) for k in range(solver.window_length)
+    ]
     tiny = clip.std.BlankClip(width=16, height=16, format=vs.GRAY8, length=chunks, keep=True)
 
     def solve(n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
