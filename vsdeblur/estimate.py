@@ -13,20 +13,17 @@ from vsdeblur.timing import first_output, instant
 if TYPE_CHECKING:
     from torch import Tensor
 
-_HEIGHT, _WIDTH = 144, 256
+PIECE = (144, 256)  # height and width of a piece that is large enough to tell
 
 
 def seconds_per_megapixel(frames: Tensor, options: Options) -> float:
-    """Seconds of the engine per output megapixel, timed on one chunk of the middle of a few frames.
+    """Seconds of the engine per output megapixel, timed on one chunk of a few frames.
 
-    frames: (n, C, H, W) float32, linear light, C 1 or 3; n of 1 or more, used forwards and backwards where a window
-    needs more. The first, tiny solve warms up what is loaded once.
+    frames: (n, C, H, W) float32, linear light, C 1 or 3, of about PIECE's size; n of 1 or more, used forwards and
+    backwards where a window needs more. A first, tiny solve warms up what is loaded once.
     """
-    height, width = frames.shape[-2:]
-    top, left = max(height - _HEIGHT, 0) // 2, max(width - _WIDTH, 0) // 2
-    crop = frames[..., top : top + _HEIGHT, left : left + _WIDTH]
-    _timed(crop[:2, :, :32, :32], dataclasses.replace(options, factor=Fraction(2)))
-    seconds, megapixels = _timed(crop, options)
+    _timed(frames[:2, :, :32, :32], dataclasses.replace(options, factor=Fraction(2)))
+    seconds, megapixels = _timed(frames, options)
     return seconds / megapixels
 
 

@@ -128,7 +128,7 @@ def score(restored: Frames, sharp: Frames, blurry: Frames, factor: int, m: int) 
         all=(deblur + (factor - 1) * interp) / factor,
         deblur=deblur,
         interp=interp,
-        ssim=_mean(_ssim(restored[k], sharp[k]) for k in frames),
+        ssim=_mean(float(ssim_map(restored[k], sharp[k]).mean()) for k in frames),
         reblur=_mean(psnr(restored[n * factor : n * factor + m].mean(axis=0), blurry[n]) for n in inner),
         flicker=_mean(psnr(_step(restored, k), _step(sharp, k)) for k in frames[:-1]) if len(frames) > 1 else CAP,
         by_index=tuple(float(value) for value in table.mean(axis=0)),
@@ -149,8 +149,8 @@ def _step(frames: Frames, k: int) -> npt.NDArray[np.int16]:
     return step
 
 
-def _ssim(a: Frames, b: Frames) -> float:
-    """Mean SSIM over the three channels: Gaussian window of 11 with sigma 1.5, as usual."""
+def ssim_map(a: Frames, b: Frames) -> npt.NDArray[np.float64]:
+    """SSIM around every pixel of two pictures, (H, W, 3): Gaussian window of 11 with sigma 1.5, as usual."""
     import cv2
 
     def smooth(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -160,7 +160,8 @@ def _ssim(a: Frames, b: Frames) -> float:
     mx, my = smooth(x), smooth(y)
     vx, vy, cov = smooth(x * x) - mx * mx, smooth(y * y) - my * my, smooth(x * y) - mx * my
     c1, c2 = 0.01**2, 0.03**2
-    return float(np.mean((2 * mx * my + c1) * (2 * cov + c2) / ((mx * mx + my * my + c1) * (vx + vy + c2))))
+    out: npt.NDArray[np.float64] = (2 * mx * my + c1) * (2 * cov + c2) / ((mx * mx + my * my + c1) * (vx + vy + c2))
+    return out
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -12,7 +12,7 @@ from vsdeblur.bench.run import Results
 if TYPE_CHECKING:
     from rich.table import Table
 
-_COLUMNS = ("all", "gain", "deblur", "interp", "SSIM", "re-blur", "flicker", "s/Mpx", "MiB")
+COLUMNS = ("all", "gain", "deblur", "interp", "SSIM", "re-blur", "flicker", "s/Mpx", "MiB")
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem; padding: 0 1rem; color: #1c1c1c }
 table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .2rem .7rem; text-align: right }
@@ -29,9 +29,9 @@ def table(results: Results) -> Table:
     title = f"{results.m}/{results.factor}, mean over {len(results.clips)} clips (PSNR in dB)"
     out = Table(title=title)
     out.add_column("")
-    for name in _COLUMNS:
+    for name in COLUMNS:
         out.add_column(name, justify="right")
-    for cells in _means(results):
+    for cells in means(results):
         out.add_row(*cells)
     return out
 
@@ -44,7 +44,7 @@ def clip_table(results: Results) -> Table:
     out.add_column("clip")
     for name in results.methods:
         out.add_column(name, justify="right")
-    for cells in _by_clip(results):
+    for cells in by_clip(results):
         out.add_row(*cells)
     return out
 
@@ -58,9 +58,9 @@ def html(results: Results) -> str:
         f"<p>Sharp clips blurred by averaging {results.m} of every {results.factor} frames, restored at factor "
         f"{results.factor}. PSNR of 8-bit RGB per frame, capped at 60 dB, first and last period left out. "
         "These numbers compare with each other only.</p>",
-        _html_table(["mean", *_COLUMNS], _means(results)),
+        _html_table(["mean", *COLUMNS], means(results)),
         "<h2>By clip: all (deblur)</h2>",
-        _html_table(["clip", *results.methods], _by_clip(results)),
+        _html_table(["clip", *results.methods], by_clip(results)),
         "<h2>PSNR by sub-frame</h2>",
         _html_table(["", *(str(j) for j in range(results.factor))], index),
         "<h2>The first sub-frame of the middle period</h2>",
@@ -74,7 +74,8 @@ def html(results: Results) -> str:
     return "\n".join(parts)
 
 
-def _means(results: Results) -> list[list[str]]:
+def means(results: Results) -> list[list[str]]:
+    """A row per method: its name and COLUMNS."""
     rows = []
     for name in results.methods:
         mean, cost = results.mean(name), results.cost(name)
@@ -95,7 +96,8 @@ def _means(results: Results) -> list[list[str]]:
     return rows
 
 
-def _by_clip(results: Results) -> list[list[str]]:
+def by_clip(results: Results) -> list[list[str]]:
+    """A row per clip: its name and "all (deblur)" of every method."""
     rows = []
     for clip in results.clips:
         scores = [results.of(name, clip)[0].score for name in results.methods]

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from itertools import islice, pairwise
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import av
-import av.error
 import numpy as np
 import numpy.typing as npt
 
 from vsdeblur.errors import InputError
-from vsdeblur.filters._av_colour import Converter
-from vsdeblur.filters._timeline import exact
-from vsdeblur.options import Options
+from vsdeblur.filters._av_colour import Converter, kind
+from vsdeblur.filters._source import Source, seconds
+from vsdeblur.options import Options, parse_fps, parse_options
+from vsdeblur.timing import output_count
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,12 +81,12 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The memory plan, and the engine's time on this machine: per output megapixel, and for the whole file."""
+    """The memory plan, and the time on this machine without the encoder's: per output frame, and for the whole file."""
 
     chunk: int
     halo: int
     peak_bytes: int
-    seconds_per_megapixel: float | None
+    seconds_per_frame: float | None
     output_frames: int | None
     seconds: float | None
 
@@ -94,6 +94,7 @@ class Work:
 @dataclass(frozen=True, slots=True)
 class Probe:
     path: str
+    options: Options
     container: str
     streams: tuple[Stream, ...]
     timing: Timing
@@ -102,93 +103,98 @@ class Probe:
     work: Work
 
     def as_dict(self) -> dict[str, Any]:
-        out = asdict(self)
+        """Fit for JSON: the rate and the factor as strings such as "30000/1001"."""
+        parts = ("timing", "picture", "content", "work")
+        out: dict[str, Any] = {"path": self.path, "container": self.container}
+        out["streams"] = [asdict(stream) for stream in self.streams]
+        out |= {name: asdict(getattr(self, name)) for name in parts}
         out["timing"]["rate"] = None if self.timing.rate is None else str(self.timing.rate)
-        return out
+        chosen = self.options
+        return out | {"factor": str(chosen.factor), "shutter": chosen.shutter, "preset": chosen.preset}
 
 
-def timing_of(path: Path) -> Timing:
-    """Rate and timing by the packets, without decoding. Raises InputError."""
-    with _opened(path) as container:
-        stream = container.streams.video[0]
-        tick = exact(stream.time_base)
-        times = []
-        for packet in islice(container.demux(stream), _PACKETS):
-            if packet.size and packet.pts is not None:
-                times.append(packet.pts * tick)
-        gaps = sorted(b - a for a, b in pairwise(sorted(times)) if b > a)
-        rate = exact(stream.average_rate) or exact(stream.guessed_rate) or (1 / median(gaps) if gaps else Fraction(0))
-        seconds = float(stream.duration * tick) if stream.duration and tick else None
-        if seconds is None and container.duration:
-            seconds = container.duration / av.time_base
-        frames = stream.frames or (len(times) if len(times) < _PACKETS else None)
-        middle = median(gaps) if gaps else (1 / rate if rate else Fraction(0))
-        low, high = (gaps[0], gaps[-1]) if gaps else (middle, middle)
-        return Timing(
-            rate=rate or None,
-            variable=bool(gaps) and high - low > 2 * tick + middle / 20,
-            shortest_ms=float(1000 * low),
-            median_ms=float(1000 * middle),
-            longest_ms=float(1000 * high),
-            seconds=seconds,
-            frames=frames or (round(seconds * rate) if seconds and rate else None),
-        )
+def probe(
+    path: str, frames: int = 240, measure: bool = True, *, factor: Any = 1, fps: Any = None, **options: Any
+) -> Probe:
+    """Look at a file: its timing by its first packets, its first ``frames`` frames by their content.
 
-
-def probe(path: Path, options: Options, frames: int = 240, measure: bool = True) -> Probe:
-    """Look at a file: all of it by its packets, its first ``frames`` frames by their content.
-
-    measure: also time the engine on a small piece. Raises InputError for a file without usable video.
+    measure: also time the engine on a small piece. factor, fps and options: as in transcode. Raises InputError for a
+    file without usable video, ArgumentError for arguments that do not fit it.
     """
-    timing = timing_of(path)
-    with _opened(path) as container:
-        streams = tuple(_stream(stream) for stream in container.streams)
-        name = container.format.name
+    timing = _timing(path)
+    chosen = _options(timing.rate, factor, fps, options)
     kept: list[av.VideoFrame] = []
-    content = _content(_decoded(path, frames, kept), options, kept)
-    converter = Converter(kept[0], options.transfer)
-    return Probe(
-        str(path),
-        name,
-        streams,
-        timing,
-        _picture(kept[0], converter),
-        content,
-        _work(kept, converter, timing, options, measure),
-    )
+    with Source(path) as source:
+        content = _content(_kept(islice(source.frames(), frames), kept), chosen, kept)
+        streams = tuple(_stream(stream) for stream in source.container.streams)
+        container = str(source.container.format.name)
+    converter = Converter(kept[0], chosen.transfer)
+    work = _work(kept, converter, timing, chosen, measure)
+    return Probe(path, chosen, container, streams, timing, _picture(kept[0], converter), content, work)
 
 
-def time_estimate(path: Path, options: Options) -> float:
-    """Seconds of the engine per output megapixel on this file's first frames."""
-    kept: list[av.VideoFrame] = []
-    deque(_decoded(path, _KEPT, kept), maxlen=0)
-    return _measure(kept, Converter(kept[0], options.transfer), options)
+def estimate(
+    path: str,
+    *,
+    factor: Any = 1,
+    fps: Any = None,
+    slow: Any = None,
+    start: Any = None,
+    duration: Any = None,
+    **options: Any,
+) -> tuple[int | None, float]:
+    """(output frames, seconds for each) of a transcode with these arguments, without the encoder; raises as it would.
+
+    The number of frames is None where the file does not say how long it is.
+    """
+    begin, length = seconds("start", start, positive=False), seconds("duration", duration, positive=True)
+    with Source(path, start=begin, duration=length) as source:
+        chosen = _options(source.rate, factor if slow is None else slow, fps, options)
+        kept: list[av.VideoFrame] = []
+        deque(_kept(islice(source.frames(), _KEPT), kept), maxlen=0)
+        total = source.total
+    each = _measure(kept, Converter(kept[0], chosen.transfer), chosen)
+    return None if total is None else output_count(total, chosen.factor), each
 
 
-def _opened(path: Path) -> Any:
-    try:
-        container = av.open(str(path))
-    except (av.error.FFmpegError, OSError) as error:
-        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
-    if not container.streams.video:
-        container.close()
-        raise InputError(f"{path}: no video in this file")
-    return container
+def _options(rate: Fraction | None, factor: Any, fps: Any, options: Mapping[str, Any]) -> Options:
+    if fps is None:
+        return parse_options(rate=rate, factor=factor, **options)
+    grid = parse_fps(fps)
+    return parse_options(rate=rate, fps_num=grid.numerator, fps_den=grid.denominator, **options)
 
 
-def _decoded(path: Path, count: int, kept: list[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-    """The first frames; ``kept`` receives the first few of them. A decode error ends the look, like the file's end."""
-    with _opened(path) as container:
-        try:
-            for frame in islice(container.decode(video=0), count):
-                if len(kept) < _KEPT and (not kept or (frame.width, frame.height) == (kept[0].width, kept[0].height)):
-                    kept.append(frame)
-                yield frame
-        except av.error.FFmpegError as error:
-            if not kept:
-                raise InputError(f"{path}: no frame can be decoded: {error.strerror or error}") from None
+def _kept(frames: Iterator[av.VideoFrame], kept: list[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    """The frames; ``kept`` receives the first few of them. Raises InputError where there are none."""
+    for frame in frames:
+        if len(kept) < _KEPT and (not kept or kind(frame) == kind(kept[0])):
+            kept.append(frame)
+        yield frame
     if not kept:
-        raise InputError(f"{path}: no frame can be decoded")
+        raise InputError("no frame could be decoded")
+
+
+def _timing(path: str) -> Timing:
+    """Rate and timing by the packets, without decoding."""
+    with Source(path) as source:
+        tick, rate = source.tick, source.rate
+        packets = islice(source.container.demux(source.video), _PACKETS)
+        times = sorted(packet.pts * tick for packet in packets if packet.size and packet.pts is not None)
+        frames = source.total or (len(times) if len(times) < _PACKETS else None)
+        length = source.container.duration
+    gaps = sorted(b - a for a, b in pairwise(times) if b > a)
+    rate = rate or (1 / median(gaps) if gaps else None)
+    middle = median(gaps) if gaps else (1 / rate if rate else Fraction(0))
+    low, high = (gaps[0], gaps[-1]) if gaps else (middle, middle)
+    return Timing(
+        rate=rate,
+        variable=bool(gaps) and high - low > 2 * tick + middle / 20,
+        shortest_ms=float(1000 * low),
+        median_ms=float(1000 * middle),
+        longest_ms=float(1000 * high),
+        seconds=float(frames / rate) if frames and rate else length / av.time_base if length else None,
+        frames=frames,
+    )
 
 
 def _content(frames: Iterator[av.VideoFrame], options: Options, kept: list[av.VideoFrame]) -> Content:
@@ -239,25 +245,35 @@ def _motion(gray: npt.NDArray[np.uint8], pairs: Sequence[int]) -> npt.NDArray[An
 
 def _work(kept: Sequence[av.VideoFrame], converter: Converter, timing: Timing, options: Options, measure: bool) -> Work:
     from vsdeblur.engine import Engine
-    from vsdeblur.timing import output_count
 
     height, width = kept[0].height, kept[0].width
     plan = Engine(options, height, width, converter.channels, host_bytes=converter.host_bytes).plan
-    speed = _measure(kept, converter, options) if measure else None
+    each = _measure(kept, converter, options) if measure else None
     outputs = None if timing.frames is None else output_count(timing.frames, options.factor)
-    seconds = None if speed is None or outputs is None else speed * outputs * height * width / 1e6
-    return Work(plan.chunk, plan.halo, plan.peak_bytes, speed, outputs, seconds)
+    total = None if each is None or outputs is None else each * outputs
+    return Work(plan.chunk, plan.halo, plan.peak_bytes, each, outputs, total)
 
 
 def _measure(kept: Sequence[av.VideoFrame], converter: Converter, options: Options) -> float:
+    """Seconds per output frame: the engine's, judged by a piece from the middle, and the conversions'."""
     import torch
 
-    from vsdeblur.estimate import seconds_per_megapixel
+    from vsdeblur.estimate import PIECE, seconds_per_megapixel
 
-    frames: Tensor = torch.empty(len(kept), converter.channels, kept[0].height, kept[0].width)
-    for out, frame in zip(frames, kept, strict=True):
-        converter.decode(frame, out)
-    return seconds_per_megapixel(frames[:, : converter.colours], options)
+    height, width = kept[0].height, kept[0].width
+    top, left = max(height - PIECE[0], 0) // 2, max(width - PIECE[1], 0) // 2
+    whole: Tensor = torch.empty(converter.channels, height, width)
+    pieces, decoding = [], 0.0
+    for frame in kept:
+        begin = time.perf_counter()
+        converter.decode(frame, whole)
+        decoding = time.perf_counter() - begin
+        pieces.append(whole[: converter.colours, top : top + PIECE[0], left : left + PIECE[1]].clone())
+    begin = time.perf_counter()
+    converter.encode(whole, kept[-1])
+    encoding = time.perf_counter() - begin
+    engine = seconds_per_megapixel(torch.stack(pieces), options) * height * width / 1e6
+    return engine + encoding + decoding / float(options.factor)
 
 
 def _picture(frame: av.VideoFrame, converter: Converter) -> Picture:

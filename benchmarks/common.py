@@ -1,0 +1,128 @@
+"""What the benchmarks share: a moving picture, one measured run in a process of its own, and result files."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+RATE = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run of ``deblur_frames``. max_memory: as the filter takes it, None for its default."""
+
+    width: int
+    height: int
+    frames: int
+    factor: int
+    preset: str = "balanced"
+    max_memory: str | None = None
+    device: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """seconds: of the filter, without the making of its input. peak: growth of the process, bytes."""
+
+    seconds: float
+    peak: int
+    outputs: int
+
+    def per_megapixel(self, job: Job) -> float:
+        return self.seconds / (self.outputs * job.width * job.height / 1e6)
+
+
+def measure(job: Job) -> Measured:
+    """Run the job in a fresh process, after a first tiny run that loads what is loaded once."""
+    command = [sys.executable, __file__, json.dumps(asdict(job))]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return Measured(**json.loads(done.stdout))
+
+
+def machine() -> dict[str, Any]:
+    import torch
+
+    return {
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def write_results(name: str, values: dict[str, Any], markdown: str) -> None:
+    """results/NAME.json and results/NAME.md; the table on stdout too."""
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    (RESULTS / f"{name}.md").write_text(markdown + "\n", encoding="utf-8")
+    print(markdown)
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """In Markdown, the first column to the left."""
+    rule = ["---"] + ["---:"] * (len(head) - 1)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, rule, *rows])
+
+
+class Pan:
+    """A texture that slides by, blurred by its motion, as yuv420p frames; ``spent``: seconds that making them took."""
+
+    def __init__(self, width: int, height: int, frames: int, speed: int = 6) -> None:
+        import numpy as np
+
+        rng = np.random.default_rng(3)
+        tile = rng.random((height // 16 + 2, width // 16 + 2)).repeat(16, 0).repeat(16, 1)
+        fine = rng.random(tile.shape)
+        luma = 30 + 150 * tile + 50 * fine
+        blurred = np.mean([np.roll(luma, -step, axis=1) for step in range(speed // 2)], axis=0)
+        self._luma = np.rint(blurred[:height]).astype(np.uint8)
+        self._size, self._frames, self._speed = (height, width), frames, speed
+        self.spent = 0.0
+
+    def __iter__(self) -> Iterator[Any]:
+        import av
+        import numpy as np
+        from av.rational import AVRational
+
+        height, width = self._size
+        for n in range(self._frames):
+            begin = time.perf_counter()
+            planes = np.full((height * 3 // 2, width), 128, np.uint8)
+            planes[:height] = np.roll(self._luma, -self._speed * n, axis=1)[:, :width]
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+            frame.pts, frame.time_base = n, AVRational(1, RATE)
+            self.spent += time.perf_counter() - begin
+            yield frame
+
+
+def _run(job: Job) -> Measured:
+    from vsdeblur.bench.meter import MemoryMeter
+    from vsdeblur.filters.pyav import deblur_frames
+
+    options = {"factor": job.factor, "shutter": 0.5, "preset": job.preset}
+    options |= {key: value for key in ("max_memory", "device") if (value := getattr(job, key)) is not None}
+    for _ in deblur_frames(Pan(64, 48, 4), **options):
+        pass
+    source = Pan(job.width, job.height, job.frames)
+    with MemoryMeter() as meter:
+        begin = time.perf_counter()
+        outputs = sum(1 for _ in deblur_frames(source, **options))
+        seconds = time.perf_counter() - begin - source.spent
+    return Measured(seconds, meter.peak, outputs)
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(_run(Job(**json.loads(sys.argv[1]))))))

@@ -1,0 +1,108 @@
+"""``vsdeblur bench``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vsdeblur.cli._shared import device_option, quiet_console
+from vsdeblur.errors import ArgumentError, InputError
+from vsdeblur.options import MAX_FACTOR, PRESETS, parse_shutter
+
+if TYPE_CHECKING:
+    from vsdeblur.bench.protocol import Clip
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command(short_help="Blur sharp clips, restore and score them.")
+@click.argument("clips", nargs=-1, type=_FILE, metavar="[CLIP]...")
+@click.option("--factor", type=click.IntRange(1, MAX_FACTOR), default=8, show_default=True, help="Frames per period.")
+@click.option(
+    "--shutter", default="1.0", show_default=True, metavar="S", help="Open part of the period, a multiple of 1/factor."
+)
+@click.option(
+    "--preset",
+    "presets",
+    type=click.Choice(PRESETS),
+    multiple=True,
+    default=PRESETS,
+    help="May be given several times; all of them by default.",
+)
+@click.option("--width", type=click.IntRange(32), help="Scale the clips to this width by area averaging.")
+@click.option("--start", type=click.IntRange(0), default=0, show_default=True, help="First frame of each clip.")
+@click.option("--periods", type=click.IntRange(3), default=5, show_default=True, help="Blurry frames of each clip.")
+@click.option("--starts", is_flag=True, help="Three starts per clip where it is long enough.")
+@click.option("--list", "list_file", type=_FILE, help="TOML or JSON list of clips with their widths and starts.")
+@click.option(
+    "--clips-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder that the list's paths are relative to.",
+)
+@click.option("--peers/--no-peers", default=True, help="Rows of other people's networks, where they are installed.")
+@device_option
+@click.option("--json", "json_file", type=_FILE, help="Write the results here.")
+@click.option("--html", "html_file", type=_FILE, help="Write a page with pictures here.")
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+def bench(
+    clips: tuple[Path, ...],
+    factor: int,
+    shutter: str,
+    presets: tuple[str, ...],
+    width: int | None,
+    start: int,
+    periods: int,
+    starts: bool,
+    list_file: Path | None,
+    clips_dir: Path | None,
+    peers: bool,
+    device: str | None,
+    json_file: Path | None,
+    html_file: Path | None,
+    quiet: bool,
+) -> None:
+    """Blur sharp high-rate clips by averaging, restore them, and score what comes back.
+
+    Every FACTOR consecutive frames make one period, of which the first SHUTTER part is averaged. Without clips a
+    generated scene is used. The numbers compare with each other only, not with published scores.
+    """
+    import json
+
+    from vsdeblur.bench import report, run
+    from vsdeblur.bench.protocol import Clip, open_subframes
+    from vsdeblur.bench.rows import methods
+
+    if shutter == "auto":
+        raise ArgumentError("--shutter", shutter, f"a multiple of 1/{factor}")
+    m = open_subframes(factor, parse_shutter(shutter, None))
+    for target in (json_file, html_file):
+        if target is not None and not target.resolve().parent.is_dir():
+            raise InputError(f"{target}: there is no such folder")
+    entries: list[Clip] = [Clip(path, width, start, periods) for path in clips]
+    if list_file is not None:
+        entries += run.read_list(list_file, clips_dir)
+    if starts:
+        entries = run.expand_starts(entries, factor)
+
+    console = quiet_console(quiet)
+    source = run.from_files(entries, factor) if entries else run.synthetic(factor)
+    rows = methods(presets, device, peers)
+    results = run.run(source, rows, factor, m, lambda clip, method: console.print(f"{clip}: {method}"))
+
+    if json_file is not None:
+        json_file.write_text(json.dumps(results.as_dict(), indent=1) + "\n", encoding="utf-8")
+    if html_file is not None:
+        html_file.write_text(report.html(results), encoding="utf-8")
+    _print(report.clip_table(results), report.table(results))
+
+
+def _print(*tables: object) -> None:
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=240)  # a file or a pipe has no edge
+    for table in tables:
+        console.print(table)

@@ -1,0 +1,98 @@
+"""``vsdeblur inspect``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from vsdeblur.cli._shared import (
+    clock,
+    device_option,
+    factor_option,
+    fps_option,
+    memory_option,
+    preset_option,
+    shutter_option,
+    size,
+)
+
+if TYPE_CHECKING:
+    from vsdeblur.filters._probe import Probe
+
+
+@click.command(short_help="Say what the filter sees in a file.")
+@click.argument("clip", metavar="IN")
+@factor_option
+@fps_option
+@shutter_option
+@preset_option
+@device_option
+@memory_option
+@click.option("--frames", type=click.IntRange(1), default=240, show_default=True, help="How many to look at.")
+@click.option("--time/--no-time", "measure", default=True, help="Time the engine on a small piece.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def inspect(
+    clip: str,
+    factor: str | None,
+    fps: str | None,
+    shutter: str | None,
+    preset: str,
+    device: str | None,
+    max_memory: str | None,
+    frames: int,
+    measure: bool,
+    as_json: bool,
+) -> None:
+    """Say what the filter sees in a file: streams, rate, colour, cuts, motion, shutter, memory plan, time."""
+    import json
+
+    from vsdeblur.filters._probe import probe
+
+    given = {"factor": factor or 1, "fps": fps, "shutter": shutter, "preset": preset}
+    seen = probe(clip, frames, measure, device=device, max_memory=max_memory, **given)
+    taken = "given" if shutter not in (None, "auto") else "assumed: not estimated from the clip"
+    if as_json:
+        click.echo(json.dumps(seen.as_dict() | {"shutter_from": taken}, indent=1))
+        return
+    for name, text in _lines(seen, taken):
+        click.echo(f"{name:>10}  {text}")
+
+
+def _lines(seen: Probe, shutter_from: str) -> list[tuple[str, str]]:
+    timing, picture, content, work, options = seen.timing, seen.picture, seen.content, seen.work, seen.options
+    lines = [("file", f"{seen.path} ({seen.container})")]
+    for stream in seen.streams:
+        lines.append((f"stream {stream.index}", " ".join(filter(None, (stream.kind, stream.codec, stream.detail)))))
+    rate = "unknown rate" if timing.rate is None else f"{float(timing.rate):.6g} fps ({timing.rate})"
+    kind = "variable" if timing.variable else "constant"
+    lines.append(("rate", f"{rate}, {kind}: {timing.shortest_ms:.2f} to {timing.longest_ms:.2f} ms between frames"))
+    if timing.seconds is not None:
+        count = "" if timing.frames is None else f", {timing.frames} frames"
+        lines.append(("length", f"{clock(timing.seconds)}{count}"))
+    turned = f", rotated by {picture.rotation} degrees" if picture.rotation else ""
+    lines.append(("picture", f"{picture.width}x{picture.height} {picture.pixel_format}{turned}"))
+    if picture.interlaced:
+        lines.append(("", "interlaced: transcode refuses it, deinterlace first (bwdif, QTGMC)"))
+    span = "full" if picture.full_range else "limited"
+    lines.append(
+        ("colour", f"{picture.matrix} matrix, {picture.transfer} transfer, {span} range, chroma {picture.chroma}")
+    )
+    if picture.assumed:
+        lines.append(("", f"not tagged, so assumed: {', '.join(picture.assumed)}"))
+    cuts = ", ".join(map(str, content.cuts[:20])) + (" ..." if len(content.cuts) > 20 else "")
+    lines.append(("looked at", f"the first {content.frames} frames"))
+    lines.append(("repeats", f"{content.repeats} frames show the same as the one before"))
+    lines.append(("cuts", f"{len(content.cuts)} scene cuts" + (f", before frames {cuts}" if cuts else "")))
+    lines.append(
+        ("motion", f"median {content.motion_median:.1f}, 95% below {content.motion_95:.1f} pixels per frame period")
+    )
+    lines.append(("shutter", f"{options.shutter:g} of the period, {360 * options.shutter:g} degrees ({shutter_from})"))
+    lines.append(("memory", f"{size(work.peak_bytes)}: chunks of {work.chunk} frames, {work.halo} more on either side"))
+    if work.seconds_per_frame is not None:
+        lines.append(("speed", f"{work.seconds_per_frame:.3g} s per output frame, preset {options.preset}"))
+    if work.seconds is not None:
+        lines.append(
+            ("time", f"about {clock(work.seconds)} for {work.output_frames} frames at factor {options.factor}")
+        )
+    return lines
