@@ -193,7 +193,8 @@ class Job:
 
     def _restored(self, frames: Iterator[av.VideoFrame], settings: Settings, constant: bool) -> Iterator[Restored]:
         usual = 1 / (self.output_rate * self.task.slow)
-        for item in restore_frames(timed(frames, self.rate, self.report.warn), settings):
+        grid = self.rate if self.rate and is_standard(self.rate) else None
+        for item in restore_frames(timed(frames, self.rate, grid, self.report.warn), settings):
             if constant and abs(item.duration - usual) > usual / 50:
                 self.report.warn("this output cannot hold the source's variable rate: give fps for right timing")
             yield item

@@ -54,9 +54,8 @@ class Copier:
             if trouble is None:
                 self.accepted.append(stream)
             else:
-                warn(
-                    f"stream {stream.index} ({_called(stream)}) does not fit into {container} and is left out: {trouble}"
-                )
+                what = f"stream {stream.index} ({_called(stream)})"
+                warn(f"{what} does not fit into {container} and is left out: {trouble}")
         if dropped:
             kinds = " and ".join(sorted(set(dropped)))
             warn(f"slow motion drops the source's {kinds}, which would not fit the stretched time")

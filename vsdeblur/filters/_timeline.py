@@ -46,15 +46,16 @@ class Moment:
 def timed(
     frames: Iterable[av.VideoFrame],
     rate: Fraction | None = None,
+    grid: Fraction | None = None,
     warn: Callable[[str], None] = log.warning,
 ) -> Iterator[Timed]:
-    """Give every frame its time and duration, holding back one frame. ``rate``: the nominal one, where it is known.
+    """Give every frame its time and duration, holding back one frame. ``rate``: about how many there are per second.
 
     Durations are the differences of timestamps, since the durations that demuxers report are often the nominal one.
-    A timestamp within one tick of a standard rate's grid is put on it: that undoes the rounding of coarse containers
-    (Matroska's millisecond). Missing and backward timestamps are replaced by the previous one plus a period.
+    grid: the rate that the source states; a timestamp within half a tick of its grid is put on it, which undoes the
+    rounding of coarse containers (Matroska's millisecond) and changes nothing else. Missing and backward timestamps are
+    replaced by the previous one plus a period.
     """
-    grid = rate if rate and is_standard(rate) else None
     previous: tuple[av.VideoFrame, Fraction, Fraction] | None = None
     origin: Fraction | None = None
     period = 1 / rate if rate else None
@@ -70,9 +71,10 @@ def timed(
             elif time <= last:
                 warn(f"the timestamp at {float(time):.3f} s is not after the one before: moved on by one period")
                 time = last + step
-        if grid and origin is not None and tick * 4 <= 1 / grid:
+        if grid and origin is not None and tick * 8 <= 1 / grid:
             exact_time = origin + round((time - origin) * grid) / grid
-            time = exact_time if abs(exact_time - time) <= tick else time
+            if abs(exact_time - time) <= tick / 2 and (previous is None or exact_time > previous[1]):
+                time = exact_time
         if previous is not None:
             duration = time - previous[1]
             yield Timed(previous[0], previous[1], duration, previous[2])
@@ -104,25 +106,41 @@ def exact(value: AVRational | None) -> Fraction:
     return Fraction(value.num, value.den) if value is not None and value.den else Fraction(0)
 
 
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Frames begin..end-1 of a run, among ``frames``, which are number ``first`` on, with a neighbour on either side.
+
+    ends: the run ends with the chunk; final: so does the whole stream.
+    """
+
+    frames: Sequence[Timed]
+    first: int
+    begin: int
+    end: int
+    ends: bool
+    final: bool
+
+    def time_at(self, position: Fraction) -> Fraction:
+        """The time at a position in source periods; beyond the frames the nearest period goes on."""
+        n = min(max(math.floor(position) - self.first, 0), len(self.frames) - 1)
+        return self.frames[n].time + (position - self.first - n) * self.frames[n].duration
+
+
 class ByFactor:
     """``factor`` outputs for every source period, whatever it lasts: VFR stays VFR."""
 
     def __init__(self, factor: Fraction, shutter: float) -> None:
         self.factor, self.shutter = factor, shutter
 
-    def moments(self, frames: Sequence[Timed], first: int, *, ends: bool, final: bool) -> Iterator[Moment]:
-        """The outputs whose instants lie within ``frames``, which are numbers first.. of a run.
-
-        ends: the run ends with them; final: so does the whole stream.
-        """
-        begin = math.ceil(first * self.factor - Fraction(1, 2))
-        end = math.ceil((first + len(frames)) * self.factor - Fraction(1, 2))
-        if ends:
-            end = min(end, int((first + len(frames)) * self.factor))
+    def moments(self, chunk: Chunk) -> Iterator[Moment]:
+        """The outputs whose instants lie within a chunk."""
+        begin = math.ceil(chunk.begin * self.factor - Fraction(1, 2))
+        end = math.ceil(chunk.end * self.factor - Fraction(1, 2))
+        if chunk.ends:
+            end = min(end, int(chunk.end * self.factor))
         for j in range(max(begin, 0), end):
-            opens, closes = Fraction(j) / self.factor, Fraction(j + 1) / self.factor
-            time = _time_at(frames, opens - first)
-            yield Moment(time, _time_at(frames, closes - first) - time, instant(j, self.factor, self.shutter))
+            time, closes = chunk.time_at(j / self.factor), chunk.time_at((j + 1) / self.factor)
+            yield Moment(time, closes - time, instant(j, self.factor, self.shutter))
 
 
 class ByRate:
@@ -132,13 +150,13 @@ class ByRate:
         """lag: from an output's timestamp to the instant that it shows, in seconds."""
         self.fps, self.origin, self.lag = fps, origin, lag
 
-    def moments(self, frames: Sequence[Timed], first: int, *, ends: bool, final: bool) -> Iterator[Moment]:
-        """As in :class:`ByFactor`; the last output is the last one that does not outlast the stream."""
+    def moments(self, chunk: Chunk) -> Iterator[Moment]:
+        """The outputs whose instants lie within a chunk; the last one of all does not outlast the stream."""
         shift = self.origin + self.lag
-        begin = math.ceil((frames[0].time - shift) * self.fps)
+        frames = chunk.frames[chunk.begin - chunk.first : chunk.end - chunk.first]
         close = frames[-1].time + frames[-1].duration
-        end = math.ceil((close - shift) * self.fps)
-        if final:
+        begin, end = math.ceil((frames[0].time - shift) * self.fps), math.ceil((close - shift) * self.fps)
+        if chunk.final:
             end = min(end, math.floor((close - self.origin) * self.fps))
         n = 0
         for k in range(max(begin, 0), end):
@@ -146,17 +164,11 @@ class ByRate:
             shown = time + self.lag
             while shown >= frames[n].time + frames[n].duration:
                 n += 1
-            position = first + n + (shown - frames[n].time) / frames[n].duration
+            position = chunk.begin + n + (shown - frames[n].time) / frames[n].duration
             yield Moment(time, 1 / self.fps, float(position))
 
 
 Schedule = ByFactor | ByRate
-
-
-def _time_at(frames: Sequence[Timed], position: Fraction) -> Fraction:
-    """The time at a position in source periods from frames[0]; beyond either end the nearest period goes on."""
-    n = min(max(math.floor(position), 0), len(frames) - 1)
-    return frames[n].time + (position - n) * frames[n].duration
 
 
 def common_tick(*steps: Fraction) -> Fraction:

@@ -17,7 +17,7 @@ from vsdeblur.colour import Colour
 from vsdeblur.errors import InputError
 from vsdeblur.filters._av_colour import Converter, describe, kind
 from vsdeblur.filters._av_format import Layout
-from vsdeblur.filters._timeline import Schedule, Timed
+from vsdeblur.filters._timeline import Chunk, Schedule, Timed
 from vsdeblur.options import Options
 from vsdeblur.window import Window, window_bounds
 
@@ -116,10 +116,12 @@ class _Run:
             start, stop, first, length = window_bounds(number, plan.chunk, plan.halo, total)
             if length <= 0:
                 return
-            self._drop(start)
+            self._drop(min(start, start + first - 1))  # a frame before the chunk, halo or not
             if self.chunk >= self.settings.skip:
-                ends = total == start + first + length
-                yield from self._solve(list(self.held)[: stop - start], start, first, length, ends)
+                begin, ends = start + first, total == start + first + length
+                final = ends and self.source.peek() is None
+                chunk = Chunk(list(self.held), self.base, begin, begin + length, ends, final)
+                yield from self._solve(chunk, start, stop)
             self.chunk += 1
 
     def _read(self, stop: int) -> None:
@@ -141,18 +143,17 @@ class _Run:
             self.held.popleft()
             self.base += 1
 
-    def _solve(self, items: list[Timed], start: int, first: int, length: int, ends: bool) -> Iterator[Restored]:
-        chunk = items[first : first + length]
-        final = ends and self.source.peek() is None
-        moments = list(self.settings.schedule.moments(chunk, start + first, ends=ends, final=final))
+    def _solve(self, chunk: Chunk, start: int, stop: int) -> Iterator[Restored]:
+        moments = list(self.settings.schedule.moments(chunk))
         if not moments:
             return
-        window = self._window(items, start, first, length)
+        items = chunk.frames[start - chunk.first : stop - chunk.first]
+        window = self._window(items, start, chunk.begin - start, chunk.end - chunk.begin)
         instants = [moment.instant for moment in moments]
         last = -1
         for moment, linear in zip(moments, self.engine.restore(window, instants), strict=True):
-            n = min(int(moment.instant) - start - first, length - 1)
-            frame = self.converter.encode(linear, chunk[n].frame, first=n != last)
+            n = min(int(moment.instant), chunk.end - 1)
+            frame = self.converter.encode(linear, items[n - start].frame, first=n != last)
             last = n
             yield Restored(frame, moment.time, moment.duration, self.chunk)
 

@@ -87,18 +87,19 @@ def _deblurred(
     head = list(islice(frames, _FIRST_LOOK))
     if not head:
         return
+    grid = rate if rate and is_standard(rate) else None
     rate = rate or rate_of(head)
     parsed = checked or _frame_options(factor, fps, rate, options)
     tick = exact(head[0].time_base) or Fraction(1, 90_000)
     schedule: Schedule = ByFactor(parsed.factor, parsed.shutter)
-    unit = (common_tick(tick, 1 / rate) if rate and is_standard(rate) else tick) / parsed.factor.numerator
+    unit = (common_tick(tick, 1 / grid) if grid else tick) / parsed.factor.numerator
     if fps is not None and rate:
         origin = head[0].pts * tick if head[0].pts is not None else Fraction(0)
         lag = Fraction(parsed.shutter) / 2 / rate if fps == rate else Fraction(1, 2) / fps
         schedule = ByRate(fps, origin, lag)
         unit = common_tick(tick, 1 / fps)
     unit = common_tick(unit)
-    for item in restore_frames(timed(chain(head, frames), rate), Settings(parsed, schedule)):
+    for item in restore_frames(timed(chain(head, frames), rate, grid), Settings(parsed, schedule)):
         frame = item.frame
         frame.pts, frame.time_base = ticks(item.time, unit), unit
         frame.duration = ticks(item.time + item.duration, unit) - frame.pts
@@ -208,6 +209,6 @@ def _check(task: Task) -> None:
 
 
 def _slowness(slow: Any, factor: Any, fps: Any) -> Fraction:
-    if fps is not None or factor != 1:
+    if fps is not None or parse_factor(factor) != 1:
         raise ArgumentError("slow", slow, "given without factor and fps (it sets both)")
     return parse_factor(slow)
