@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import random
 import re
+import weakref
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain
@@ -131,6 +132,7 @@ def test_conversion_follows_the_props_of_each_frame(monkeypatch: pytest.MonkeyPa
     assert light == pytest.approx([1, 235 / 255, 1, 235 / 255], abs=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:The _ColorRange")
 def test_the_old_name_of_the_range_prop_and_the_height_decide(monkeypatch: pytest.MonkeyPatch) -> None:
     record = record_engine(monkeypatch)
     fmt = core.get_video_format(vs.YUV444P8)
@@ -553,6 +555,22 @@ def test_frames_are_released_when_the_clip_is() -> None:
 
     first = run()
     assert all(run() <= first for _ in range(3))
+
+
+def test_no_node_is_kept_when_the_clip_is_gone() -> None:
+    class Source:  # lives as long as the nodes that use it
+        def __call__(self, n: int, f: vs.VideoFrame) -> vs.VideoFrame:
+            return f.copy()
+
+    source = Source()
+    alive = weakref.ref(source)
+    blank = core.std.BlankClip(width=32, height=32, format=vs.YUV420P8, length=6)
+    out = deblur(blank.std.ModifyFrame(blank, source), 2)
+    list(out.frames(close=True))
+    assert alive()
+    del source, out
+    gc.collect()
+    assert not alive()
 
 
 # Company.
