@@ -189,11 +189,29 @@ def test_any_ratio_shows_every_instant_once(monkeypatch: pytest.MonkeyPatch, fac
     assert shown == [int(t) for t in instants]
 
 
-def test_windows_lie_on_a_fixed_grid_and_invent_no_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("chunk", "halo", "grid"),
+    [
+        (4, 2, [(0, 6, 0, 4), (2, 8, 2, 4), (6, 4, 2, 2)]),
+        (1, 0, [(n, 1, 0, 1) for n in range(10)]),
+        (5, 0, [(0, 5, 0, 5), (5, 5, 0, 5)]),
+        (7, 3, [(0, 10, 0, 7), (4, 6, 3, 3)]),
+        (64, 9, [(0, 10, 0, 10)]),
+    ],
+)
+def test_windows_lie_on_a_fixed_grid_and_invent_no_frames(
+    monkeypatch: pytest.MonkeyPatch, chunk: int, halo: int, grid: list[tuple[int, ...]]
+) -> None:
     record = record_engine(monkeypatch)
-    list(deblur(yuv(10), 2).frames(close=True))
-    grid = [(w.start, len(w.frames), w.first, w.count) for w in record.windows]
-    assert grid == [(0, 6, 0, 4), (2, 8, 2, 4), (6, 4, 2, 2)]
+    record.chunk, record.halo = chunk, halo
+    fmt = core.get_video_format(vs.GRAY8)
+    clip = clip_of(fmt.id, 16, 16, 10, lambda n: [np.full((16, 16), n)])
+    shown = [int(planes(frame)[0][0, 0]) for frame in deblur(clip, 2, transfer="linear").frames(close=True)]
+    assert shown == [n // 2 for n in range(20)]
+    assert [(w.start, len(w.frames), w.first, w.count) for w in record.windows] == grid
+    for window in record.windows:
+        codes = window.frames[:, 0, 0, 0] * 219 + 16
+        assert codes.tolist() == pytest.approx(range(window.start, window.start + len(window.frames)), abs=1e-3)
 
 
 def test_variable_durations_are_integrated(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -116,13 +117,10 @@ def record_engine(monkeypatch: pytest.MonkeyPatch) -> Record:
 
     record = Record()
 
-    class Plan:
-        chunk, halo, tile, peak_bytes = record.chunk, record.halo, (0, 0), 0
-
     class Recorder:
         def __init__(self, options: Any, height: int, width: int, channels: int = 3, *, host_bytes: int = 0) -> None:
             record.channels.append(channels)
-            self.plan = Plan()
+            self.plan = SimpleNamespace(chunk=record.chunk, halo=record.halo)
 
         def find_cuts(self, window: Window) -> frozenset[int]:
             return frozenset(n for n in record.cuts if window.start < n < window.start + len(window.frames))

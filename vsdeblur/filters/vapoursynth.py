@@ -140,9 +140,9 @@ def _parcels(clip: vs.VideoNode, solver: ChunkSolver, options: Options) -> vs.Vi
         padded = blank.std.Loop(solver.halo) + padded
     # Neighbouring windows share their halo.
     padded.std.SetVideoCache(mode=1, fixedsize=1, maxsize=solver.window_length)
-    window = [
-        padded.std.Trim(first=k).std.SelectEvery(length, 0, modify_duration=False) for k in range(solver.window_length)
-    ]
+    window = [padded.std.Trim(first=k) for k in range(solver.window_length)]
+    if length > 1:  # SelectEvery knows no cycle of 1, and would scale durations
+        window = [node.std.SelectEvery(length, 0, modify_duration=False) for node in window]
     tiny = clip.std.BlankClip(width=16, height=16, format=vs.GRAY8, length=chunks, keep=True)
 
     def solve(n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
