@@ -182,6 +182,8 @@ def test_results_for_people_and_machines(panning: protocol.Frames) -> None:
     assert table["protocol"] == "5/8"
     assert table["mean"]["repeat"]["gain"] == 0
     assert len(table["mean"]["DIS warp"]["by_index"]) == 8
+    twice = run.run(iter([("pan", panning), ("pan", panning)]), {"repeat": rows.repeat}, 8, 8)
+    assert twice.clips == ["pan", "pan #2"]
     page = report.html(results)
     assert page.count("data:image/jpeg;base64,") == 4
     assert "http" not in page

@@ -223,6 +223,7 @@ def test_unusable_files(clip: Path, tmp_path: Path) -> None:
     assert call("transcode", tmp_path / "text.mp4", tmp_path / "o.mp4").exit_code == 1
     assert "o.mp5" in one_line(call("transcode", clip, tmp_path / "o.mp5"))
     assert "folder" in one_line(call("transcode", clip, tmp_path / "no" / "o.mp4"))
+    assert "folder" in one_line(call("transcode", clip, tmp_path / "o.mp4", "--report", tmp_path / "no" / "r.json"))
     assert not (tmp_path / "o.mp4").exists()
 
 

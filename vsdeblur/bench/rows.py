@@ -50,7 +50,7 @@ def engine(blurry: Frames, factor: int, m: int, *, preset: str = "balanced", dev
     u = restore(
         v, factor=factor, shutter=m / factor, transfer="linear", preset=preset, quadrature="taps", flow=None, **options
     )
-    return to_8bit(u.permute(0, 2, 3, 1).cpu().numpy())
+    return np.stack([to_8bit(frame.permute(1, 2, 0).cpu().numpy()) for frame in u])
 
 
 def interpolate(blurry: Frames, factor: int, m: int, between: _Between) -> Frames:
@@ -66,10 +66,10 @@ def interpolate(blurry: Frames, factor: int, m: int, between: _Between) -> Frame
         n = math.floor(position)
         t = position - n
         if n < 0 or n + 1 >= len(frames):
-            out.append(frames[min(max(n, 0), len(frames) - 1)])
+            out.append(blurry[min(max(n, 0), len(frames) - 1)])
         else:
-            out.append(between(frames[n], frames[n + 1], t))
-    return to_8bit(np.stack(out))
+            out.append(to_8bit(between(frames[n], frames[n + 1], t)))
+    return np.stack(out)
 
 
 class _DisBetween:

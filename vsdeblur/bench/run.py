@@ -135,7 +135,9 @@ def run(
 ) -> Results:
     """Every method on every clip; ``progress(clip, method)`` is called before each."""
     results = Results(factor, m)
-    for name, sharp in clips:
+    for given, sharp in clips:
+        again = sum(name.split(" #")[0] == given for name in results.pictures)
+        name = f"{given} #{again + 1}" if again else given
         blurry = blur(sharp, factor, m)
         shown = len(blurry) // 2 * factor  # the first sub-frame of the middle period: blur and timing both show
         results.pictures[name] = {"truth": sharp[shown]}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import click
 
-from vsdeblur.errors import ArgumentError
+from vsdeblur.errors import ArgumentError, InputError
 from vsdeblur.options import PRESETS
 
 preset_option = click.option(
@@ -50,6 +51,12 @@ def encoder_options(values: tuple[str, ...]) -> dict[str, str]:
             raise ArgumentError("--encoder-option", value, "KEY=VALUE such as tune=film")
         out[key.strip()] = setting
     return out
+
+
+def place_for(path: Path | None) -> None:
+    """Refuse a file in a folder that does not exist, before the work and not after it."""
+    if path is not None and not path.absolute().parent.is_dir():
+        raise InputError(f"{path}: there is no such folder")
 
 
 def clock(duration: float) -> str:

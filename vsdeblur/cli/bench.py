@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vsdeblur.cli._shared import device_option, quiet_console
-from vsdeblur.errors import ArgumentError, InputError
+from vsdeblur.cli._shared import device_option, place_for, quiet_console
+from vsdeblur.errors import ArgumentError
 from vsdeblur.options import MAX_FACTOR, PRESETS, parse_shutter
 
 if TYPE_CHECKING:
@@ -77,9 +77,8 @@ def bench(
     if shutter == "auto":
         raise ArgumentError("--shutter", shutter, f"a multiple of 1/{factor}")
     m = open_subframes(factor, parse_shutter(shutter, None))
-    for target in (json_file, html_file):
-        if target is not None and not target.resolve().parent.is_dir():
-            raise InputError(f"{target}: there is no such folder")
+    place_for(json_file)
+    place_for(html_file)
     entries: list[Clip] = [Clip(path, width, start, periods) for path in clips]
     if list_file is not None:
         entries += run.read_list(list_file, clips_dir)

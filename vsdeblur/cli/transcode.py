@@ -16,6 +16,7 @@ from vsdeblur.cli._shared import (
     factor_option,
     fps_option,
     memory_option,
+    place_for,
     preset_option,
     quiet_console,
     scene_cuts,
@@ -78,6 +79,7 @@ def transcode(
     """
     arguments = {name: value for name, value in given.items() if value is not None}
     arguments |= {"scene_cuts": scene_cuts(given["scene_cuts"]), "encoder_options": encoder_options(extra)}
+    place_for(report)
     from vsdeblur.filters.pyav import transcode as run
 
     console = quiet_console(quiet)
