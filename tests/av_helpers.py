@@ -11,6 +11,9 @@ import av
 import numpy as np
 
 from vsdeblur.filters._av_format import layout
+from vsdeblur.filters.pyav import Report, transcode
+
+FAST = {"preset": "ultrafast"}
 
 
 def picture(n: int, width: int, height: int, name: str = "yuv420p") -> av.VideoFrame:
@@ -172,3 +175,25 @@ def flip_bytes(path: Path, target: Path, begin: float, end: float, count: int = 
         data[index] ^= int(rng.integers(1, 256))
     target.write_bytes(bytes(data))
     return target
+
+
+def run(src: Path | str, dst: Path | str, factor: object = 2, **arguments: object) -> Report:
+    arguments.setdefault("shutter", 0.5)
+    arguments.setdefault("encoder_options", FAST if "codec" not in arguments else {})
+    return transcode(src, dst, factor, **arguments)  # type: ignore[arg-type]
+
+
+def video(path: Path) -> dict[str, object]:
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        context = stream.codec_context
+        aspect = stream.sample_aspect_ratio
+        return {
+            "codec": context.codec.name,
+            "format": context.pix_fmt,
+            "size": (context.width, context.height),
+            "tags": (context.color_primaries, context.color_trc, context.colorspace, context.color_range),
+            "aspect": Fraction(aspect.numerator, aspect.denominator or 1),
+            "side": set(context.coded_side_data),
+            "rate": Fraction(stream.average_rate.numerator, stream.average_rate.denominator),
+        }

@@ -106,7 +106,8 @@ class Converter:
         frame.chroma_location = template.chroma_location
         same_family = self.target.family == self.source.family
         frame.colorspace = template.colorspace if same_family else BT709 if self.target.family == "YUV" else 0
-        frame.color_range = FULL if self.out.full_range else LIMITED
+        same_range = same_family and self.out.full_range == self.colour.full_range
+        frame.color_range = template.color_range if same_range else FULL if self.out.full_range else LIMITED
         return frame
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ WEBM_CODEC = "libvpx-vp9"
 DEFAULT_CRF = {"libx264": 17, "libx265": 19, "libvpx-vp9": 24}
 _TAKE_CRF = ("libx264", "libx264rgb", "libx265", "libsvtav1", "libvpx-vp9", "libaom-av1", "libvpx")
 _CONSTANT_RATE = ("mpeg4", "msmpeg4v3", "msmpeg4v2", "mpeg2video", "mpeg1video", "h263", "h263p", "flv")
+_SHOW_ASPECT = re.compile(r"libx26[45]|(h264|hevc)_.*|mpeg[12]video|mpeg4|mjpeg")  # in the bitstream itself
 _DYNAMIC = {
     Type.DYNAMIC_HDR_PLUS: "HDR10+",
     Type.DYNAMIC_HDR_VIVID: "HDR Vivid",
@@ -129,6 +131,15 @@ def _usable(codec: av.codec.Codec, source: Layout, width: int, height: int) -> l
     if codec.name not in ("libx264", "libx265"):
         return names
     return [name for name in names if not (width % (1 << (form := layout(name)).sub_w) or height % (1 << form.sub_h))]
+
+
+def check_aspect(source: Source, encoder: Encoder, container: str, warn: Callable[[str], None]) -> None:
+    """Say where the sample aspect ratio gets lost: PyAV cannot set the field from which Matroska and AVI take it."""
+    aspect = exact(source.video.sample_aspect_ratio)
+    if aspect in (0, 1) or container in ("mp4", "mov", "ipod") or _SHOW_ASPECT.fullmatch(encoder.codec):
+        return
+    ratio = f"{aspect.numerator}:{aspect.denominator}"
+    warn(f"the sample aspect ratio {ratio} is lost in {container} with {encoder.codec}: mp4 or libx264 would keep it")
 
 
 def _tell_losses(source: Layout, target: Layout, codec: str, warn: Callable[[str], None]) -> None:

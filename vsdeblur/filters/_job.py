@@ -217,6 +217,7 @@ class Job:
     def _choose(self, first: av.VideoFrame, container: str) -> _encoder.Encoder:
         task = self.task
         encoder = _encoder.choose(first, container, task.codec, task.crf, task.encoder_options, self.report.warn)
+        _encoder.check_aspect(self.source, encoder, container, self.report.warn)
         self._describe(encoder.codec, encoder.target.name, first)
         return encoder
 

@@ -6,6 +6,7 @@ at any chunk. Segments are closed about once a minute and are joined at the end 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -101,9 +102,11 @@ class Parts:
     def abandon(self) -> None:
         """Throw the open segment away."""
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):
+                self._file.close()
             self._file = None
-            self._path(len(self.segments), ".tmp").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._path(len(self.segments), ".tmp").unlink()
 
     def packets(self) -> Iterator[Packet[Any]]:
         """All packets, in decoding order, with timestamps that only grow."""

@@ -23,6 +23,7 @@ from vsdeblur.filters._timeline import exact
 log = logging.getLogger("vsdeblur")
 
 _MARGIN = Fraction(2)  # seconds of interleaving: how far the audio may lag behind the last frame of a preview
+_UP_ALREADY = Fraction(10)  # seconds before a preview in which a subtitle may have begun that is still up
 _EARLY = Fraction(1)  # an input that ends this much before its header says is called truncated
 
 Other = Callable[["Packet[Stream]"], None]
@@ -129,7 +130,7 @@ class Source:
         with _open(self.path, self.name) as container:
             streams = [stream for stream in container.streams if stream.index != self.video.index]
             if self.begin > self.origin:
-                container.seek(int(self.begin * av.time_base))
+                container.seek(self._entry())
             for packet in container.demux(streams) if streams else ():
                 now = packet.dts if packet.dts is not None else packet.pts
                 if self.end is not None and now is not None and now * exact(packet.time_base) > self.end + _MARGIN:
@@ -202,7 +203,7 @@ class Source:
 
     def _seek(self) -> None:
         """To the key frame before ``begin``, or to the start where the format overshoots or cannot seek."""
-        target, start = int(self.begin * av.time_base), int(self.origin * av.time_base)
+        target, start = self._entry(), int(self.origin * av.time_base)
         try:
             self.container.seek(target)
             first = next(self.container.decode(self.video), None)
@@ -212,6 +213,11 @@ class Source:
             log.info("%s: cannot seek (%s): reading from the start", self.name, reason(error))
         with suppress(av.error.FFmpegError):
             self.container.seek(start)
+
+    def _entry(self) -> int:
+        """Where to seek to, in FFmpeg's microseconds."""
+        lead = _UP_ALREADY if self.container.streams.subtitles else Fraction(0)
+        return int(max(self.begin - lead, self.origin) * av.time_base)
 
     def _time(self, frame: av.VideoFrame) -> Fraction:
         if frame.pts is None:
