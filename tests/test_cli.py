@@ -134,6 +134,14 @@ def test_transcode_reports_on_stdout(clip: Path, tmp_path: Path) -> None:
     assert "about " in result.stderr  # the estimate
 
 
+def test_rate_a_little_below_the_source(clip: Path, tmp_path: Path) -> None:
+    """As for clips of variable rate that average a little more than their nominal rate."""
+    result = call("transcode", clip, tmp_path / "o.mp4", "--fps", "29.97", "--preset", "fast", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["output_rate"] == "30000/1001"
+    assert json.loads(call("inspect", clip, "--fps", "29.97", "--no-time", "--json").stdout)["factor"] == "1"
+
+
 def test_transcode_hands_every_option_on(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from vsdeblur.filters import pyav
 
@@ -350,6 +358,12 @@ def test_inspect_for_people(clip: Path) -> None:
     ):
         assert word in result.stdout
     assert "s per output frame" not in result.stdout
+
+
+def test_inspect_wants_a_file() -> None:
+    result = call("inspect", "-")
+    assert result.exit_code == 2
+    assert "IN must be a file" in one_line(result)
 
 
 def test_inspect_names_what_it_assumes_and_variable_timing(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from vsdeblur.cli._shared import (
     shutter_option,
     size,
 )
+from vsdeblur.errors import ArgumentError
 
 if TYPE_CHECKING:
     from vsdeblur.filters._probe import Probe
@@ -47,6 +48,8 @@ def inspect(
     """Say what the filter sees in a file: streams, rate, colour, cuts, motion, shutter, memory plan, time."""
     import json
 
+    if clip == "-":
+        raise ArgumentError("IN", clip, "a file, which can be looked at more than once")
     from vsdeblur.filters._probe import probe
 
     given = {"factor": factor or 1, "fps": fps, "shutter": shutter, "preset": preset}

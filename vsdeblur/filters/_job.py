@@ -29,7 +29,7 @@ from vsdeblur.filters._timeline import ByFactor, ByRate, Schedule, common_tick, 
 from vsdeblur.filters._windows import Restored, Settings, restore_frames
 from vsdeblur.options import MAX_FACTOR, Options, parse_options
 
-_ROUGHLY = Fraction(19, 20)  # of the average rate: a variable-rate clip may be put on its nominal rate's grid
+ROUGHLY = Fraction(19, 20)  # of the average rate: a variable-rate clip may be put on its nominal rate's grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +271,7 @@ def _options(task: Task, rate: Fraction | None) -> tuple[Options, Fraction]:
         if not rate:
             raise ArgumentError("fps", str(task.fps), "left out for a source without a frame rate (use factor)")
         ratio = task.fps / rate
-        if not _ROUGHLY <= ratio <= MAX_FACTOR:
+        if not ROUGHLY <= ratio <= MAX_FACTOR:
             raise ArgumentError("fps", str(task.fps), f"from {rate} to {MAX_FACTOR * rate} for this source")
         return parse_options(rate=rate, **{**arguments, "factor": max(ratio, Fraction(1))}), ratio
     options = parse_options(rate=rate, **arguments)

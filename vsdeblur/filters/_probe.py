@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from vsdeblur.errors import InputError
 from vsdeblur.filters._av_colour import Converter, kind
+from vsdeblur.filters._job import ROUGHLY
 from vsdeblur.filters._source import Source, seconds
 from vsdeblur.options import Options, parse_fps, parse_options
 from vsdeblur.timing import output_count
@@ -161,6 +162,8 @@ def _options(rate: Fraction | None, factor: Any, fps: Any, options: Mapping[str,
     if fps is None:
         return parse_options(rate=rate, factor=factor, **options)
     grid = parse_fps(fps)
+    if rate and ROUGHLY <= grid / rate < 1:
+        return parse_options(rate=rate, factor=1, **options)
     return parse_options(rate=rate, fps_num=grid.numerator, fps_den=grid.denominator, **options)
 
 
