@@ -5,6 +5,9 @@ from __future__ import annotations
 import gc
 import random
 import re
+import subprocess
+import sys
+import time
 import weakref
 from collections.abc import Iterator
 from fractions import Fraction
@@ -271,6 +274,33 @@ def test_absolute_time_is_that_of_the_output(monkeypatch: pytest.MonkeyPatch) ->
     assert ["_AbsoluteTime" in props for props in props_of(deblur(unknown, 2))] == [True, False] * 4
 
 
+HOSTILE: list[dict[str, Any]] = [
+    {"_DurationNum": 2**63 - 1, "_DurationDen": 1},
+    {"_DurationNum": 1, "_DurationDen": 2**63 - 1},
+    {"_DurationNum": 2**62 - 1, "_DurationDen": 2**61 - 1},
+    {"_DurationNum": -(2**63), "_DurationDen": 7},
+    {"_DurationNum": 1.5, "_DurationDen": "x"},
+    {"_AbsoluteTime": float("nan")},
+    {"_AbsoluteTime": "late"},
+    {"_SceneChangePrev": "yes", "_SceneChangeNext": [1, 2]},
+    {"_Range": 7, "_ChromaLocation": 99},
+    {"_Range": "full", "_Matrix": 1.0, "_Transfer": b"bt709", "_FieldBased": 0.5},
+    {"_Matrix": 2, "_Transfer": 2, "_Primaries": 2**40},
+    {"_Alpha": 1},
+]
+
+
+@pytest.mark.parametrize("fps", [(30, 1), (0, 0)])
+def test_props_out_of_this_world_do_no_harm(monkeypatch: pytest.MonkeyPatch, fps: tuple[int, int]) -> None:
+    record = record_engine(monkeypatch)
+    clip = yuv(len(HOSTILE), fps, lambda n: HOSTILE[n])
+    for factor in (1, "7/3"):
+        for props in props_of(deblur(clip, factor)):
+            if "_DurationNum" in props:
+                assert 0 < Fraction(props["_DurationNum"], props["_DurationDen"]) < 2**64
+    assert all(0 < s <= 1 for w in record.windows for s in w.shutters or ())
+
+
 # Scene cuts.
 
 
@@ -381,6 +411,27 @@ def test_one_solve_per_chunk_however_many_requests_wait(solved: list[int]) -> No
     assert count > 0
     list(out.frames(close=True))
     assert len(solved) == count, "the finished chunks were kept"
+
+
+def test_one_chunk_at_a_time_in_the_whole_process(monkeypatch: pytest.MonkeyPatch, threads: None) -> None:
+    core.num_threads = 4
+    record = record_engine(monkeypatch)
+    running: list[int] = []
+    together: list[int] = []
+
+    def slow(picture: Any, t: float) -> Any:
+        running.append(1)
+        together.append(len(running))
+        time.sleep(0.002)
+        running.pop()
+        return picture
+
+    record.change = slow
+    clips = [deblur(yuv(8), 2), deblur(yuv(8), 3), deblur(deblur(yuv(4), 2), 2)]
+    futures = [clip.get_frame_async(n) for n in range(16) for clip in clips]
+    for future in futures:
+        future.result().close()
+    assert max(together) == 1
 
 
 def test_order_threads_and_ranges_give_the_same_bytes(threads: None) -> None:
@@ -589,6 +640,12 @@ def test_no_node_is_kept_when_the_clip_is_gone() -> None:
     del source, out
     gc.collect()
     assert not alive()
+
+
+def test_a_script_that_only_imports_pays_nothing() -> None:
+    code = "import sys, vsdeblur.filters.vapoursynth; print([m for m in ('torch', 'kornia', 'av') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 # Company.

@@ -83,14 +83,17 @@ class Colour:
         return to_linear(out, self.transfer, inplace=True)
 
     def encode(self, linear: Tensor) -> list[Plane]:
-        """The planes of (C, H, W) linear light, rounded, and clipped to what the integer format can hold at all."""
+        """The planes of (C, H, W) linear light, rounded, and clipped to what the integer format can hold at all.
+
+        ``linear`` may be on any device and is left as it is.
+        """
         stored = from_linear(linear, self.transfer)
         if self.family != "YUV":
             return [self._write(channel) for channel in stored]
         import torch
 
         _, (luma, *chroma) = _matrices(self.matrix)
-        small = torch.einsum("oc,chw->ohw", torch.tensor(chroma), _downsample(stored, self))
+        small = torch.einsum("oc,chw->ohw", stored.new_tensor(chroma), _downsample(stored, self))
         red, green, blue = stored
         y = red.mul_(luma[0]).add_(green, alpha=luma[1]).add_(blue, alpha=luma[2])
         return [self._write(y), *(self._write(plane, chroma=True) for plane in small)]
@@ -115,11 +118,14 @@ class Colour:
 
     def _write(self, channel: Tensor, chroma: bool = False) -> Plane:
         """The plane of a float channel, which is overwritten."""
+        import torch
+
         if self.is_float:
-            return channel.clamp_(-_LARGEST, _LARGEST).numpy().astype("float16" if self.bits == 16 else "float32")
+            dtype = torch.float16 if self.bits == 16 else torch.float32
+            return channel.clamp_(-_LARGEST, _LARGEST).to(dtype).cpu().numpy()
         scale, zero = self._scale(chroma)
         codes = channel.mul_(scale).add_(zero).round_().clamp_(0, (1 << self.bits) - 1)
-        return codes.numpy().astype("uint8" if self.bits == 8 else "uint16")
+        return codes.to(torch.uint8 if self.bits == 8 else torch.uint16).cpu().numpy()
 
 
 def _matrices(name: str) -> tuple[list[list[float]], list[list[float]]]:

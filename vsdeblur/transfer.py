@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 TRANSFERS = ("linear", "bt709", "srgb", "gamma2.2", "gamma2.6", "gamma2.8", "smpte240m", "pq", "hlg")
 
-_BLOCK = 1 << 16  # elements handled at once on a CPU: the temporaries of a curve stay in the cache
+_BLOCK = 1 << 16  # elements per thread handled at once on a CPU: the temporaries of a curve stay in the cache
 _KNEE = 1.2  # HDR curves continue along a straight line from here, beyond every integer format's super-whites
 
 
@@ -45,7 +45,8 @@ def _apply(x: Tensor, name: str, direction: int, inplace: bool) -> Tensor:
         return out
     curve = _CURVES[name][direction]
     flat = out.view(-1)
-    for block in torch.split(flat, _BLOCK if flat.device.type == "cpu" else max(flat.numel(), 1)):
+    size = _BLOCK * torch.get_num_threads() if flat.device.type == "cpu" else max(flat.numel(), 1)
+    for block in torch.split(flat, size):
         torch.copysign(curve(block.abs()), block, out=block)
     return out
 

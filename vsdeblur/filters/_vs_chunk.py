@@ -115,11 +115,10 @@ def _decode(
     import torch
 
     channels, with_alpha = colours[0].channels, any(alpha is not None for alpha in alphas)
-    out = torch.ones(len(frames), channels + with_alpha, frames[0].height, frames[0].width)
+    out = torch.empty(len(frames), channels + with_alpha, frames[0].height, frames[0].width)
     for picture, frame, colour, alpha in zip(out, frames, colours, alphas, strict=True):
         picture[:channels] = colour.decode(_planes(frame))
-        if alpha is not None:
-            picture[channels:] = alpha_colour(alpha.format).decode(_planes(alpha))
+        picture[channels:] = 1.0 if alpha is None else alpha_colour(alpha.format).decode(_planes(alpha))
     return out
 
 

@@ -19,6 +19,7 @@ from vsdeblur.timing import first_shown, shown_frame
 Props = Mapping[str, Any]
 _FAMILIES: dict[int, Family] = {vs.GRAY: "GRAY", vs.RGB: "RGB", vs.YUV: "YUV"}
 _INT64 = 2**63 - 1
+_SHORTEST = 1e-6  # of the period: a shutter is never quite shut, whatever durations a clip claims
 
 
 def integer(props: Props, key: str) -> int | None:
@@ -98,7 +99,7 @@ class WindowProps:
         if self.timing.rate is not None or len(known) < len(durations) or min(known) == max(known):
             return None, None
         seconds = self.options.shutter * median(known)
-        return tuple(map(float, known)), tuple(min(float(seconds / d), 1.0) for d in known)
+        return tuple(map(float, known)), tuple(min(max(float(seconds / d), _SHORTEST), 1.0) for d in known)
 
     def host_cuts(self) -> frozenset[int]:
         """Frames that open a scene, by the properties of the host's scene detection."""
@@ -173,11 +174,11 @@ def _duration(props: Props) -> Fraction | None:
 
 
 def _set_duration(out: vs.FrameProps, duration: Fraction | None) -> None:
-    if duration is None:
+    if duration is not None and max(duration.numerator, duration.denominator) > _INT64:
+        duration = duration.limit_denominator(1_000_000_000)
+    if duration is None or not 0 < duration.numerator <= _INT64:
         for key in ("_DurationNum", "_DurationDen"):
             if key in out:
                 del out[key]
         return
-    if max(duration.numerator, duration.denominator) > _INT64:
-        duration = duration.limit_denominator(1_000_000_000)
     out["_DurationNum"], out["_DurationDen"] = duration.numerator, duration.denominator
