@@ -52,7 +52,7 @@ def inspect(
         raise ArgumentError("IN", clip, "a file, which can be looked at more than once")
     from vsdeblur.filters._probe import probe
 
-    given = {"factor": factor or 1, "fps": fps, "shutter": shutter, "preset": preset}
+    given = {"factor": 1 if factor is None else factor, "fps": fps, "shutter": shutter, "preset": preset}
     seen = probe(clip, frames, measure, device=device, max_memory=max_memory, **given)
     taken = "given" if shutter not in (None, "auto") else "assumed: not estimated from the clip"
     if as_json:

@@ -22,6 +22,7 @@ from vsdeblur.cli._shared import (
     scene_cuts,
     shutter_option,
 )
+from vsdeblur.options import DEFAULT_SHUTTER
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -83,6 +84,8 @@ def transcode(
     from vsdeblur.filters.pyav import transcode as run
 
     console = quiet_console(quiet)
+    if arguments.get("shutter", "auto") == "auto":
+        console.print(f"shutter not given: taken as {DEFAULT_SHUTTER:g} of the frame period")
     if not quiet and source != "-":
         _estimate(console, source, target, arguments)
     try:

@@ -61,7 +61,8 @@ def choose(
     """The encoder for frames like ``frame``. Raises ArgumentError for a codec or crf that cannot be had."""
     source = layout(frame.format.name)
     deep = source.bits > 8
-    name = codec or (WEBM_CODEC if container == "webm" else DEFAULT_CODECS[16 if deep else 8])
+    usual = WEBM_CODEC if container == "webm" else DEFAULT_CODECS[16 if deep else 8]
+    name = usual if codec is None else codec
     try:
         found = av.codec.Codec(name, "w")
         if found.type != "video":
