@@ -84,8 +84,6 @@ def transcode(
     from vsdeblur.filters.pyav import transcode as run
 
     console = quiet_console(quiet)
-    if arguments.get("shutter", "auto") == "auto":
-        console.print(f"shutter not given: taken as {DEFAULT_SHUTTER:g} of the frame period")
     if not quiet and source != "-":
         _estimate(console, source, target, arguments)
     try:
@@ -114,5 +112,7 @@ def _estimate(console: Console, source: str, target: str, arguments: dict[str, A
     names = ("factor", "fps", "slow", "shutter", "transfer", "preset", "prior", "flow", "device", "max_memory")
     chosen = {name: arguments[name] for name in (*names, "start", "duration") if name in arguments}
     frames, seconds = estimate(source, **chosen)
+    if arguments.get("shutter", "auto") == "auto":
+        console.print(f"shutter not given: taken as {DEFAULT_SHUTTER:g} of the frame period")
     if frames is not None:
         console.print(f"about {clock(frames * seconds)} for {frames} frames, {seconds:.3g} s each")
