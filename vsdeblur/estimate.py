@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from vsdeblur.options import Options
-from vsdeblur.timing import first_output, instant
+from vsdeblur.timing import instant
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,8 +39,8 @@ def _timed(frames: Tensor, options: Options) -> tuple[float, float]:
     there_and_back = list(range(len(frames))) + list(range(len(frames) - 2, 0, -1))
     order = [there_and_back[n % len(there_and_back)] for n in range(chunk + 2 * halo)]
     window = Window(frames[torch.tensor(order)].contiguous(), 0, halo, chunk, colour=channels)
-    outputs = range(first_output(halo, options.factor), first_output(halo + chunk, options.factor))
-    instants = [instant(j, options.factor, options.shutter) for j in outputs]
+    shown = (instant(j, options.factor, options.shutter) for j in range(int((halo + chunk) * options.factor)))
+    instants = [t for t in shown if halo <= t < halo + chunk]
     begin = time.perf_counter()
     made = sum(1 for _ in engine.restore(window, instants))
     return time.perf_counter() - begin, max(made, 1) * height * width / 1e6

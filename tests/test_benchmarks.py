@@ -1,0 +1,33 @@
+"""The benchmark scripts start, and the one that measures memory does so at a tiny size."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.parametrize("name", ["growth", "memory", "quality", "speed"])
+def test_scripts_explain_themselves(name: str) -> None:
+    done = subprocess.run([sys.executable, FOLDER / f"{name}.py", "--help"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"python benchmarks/{name}.py" in done.stdout
+
+
+def test_memory_is_measured(tmp_path: Path) -> None:
+    tiny = ["--size", "96x64", "--frames", "4", "--factor", "2", "--budgets", "2GiB", "--preset", "fast"]
+    command = [sys.executable, FOLDER / "memory.py", *tiny, "--name", tmp_path / "m"]
+    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
+    assert done.returncode == 0, done.stderr
+    run = json.loads((tmp_path / "m.json").read_text())["runs"][0]
+    assert run["budget"] == 2**31
+    assert 0 <= run["peak"] < 2**31
+    assert run["seconds"] > 0
+    assert "| 2GiB |" in (tmp_path / "m.md").read_text()
