@@ -93,11 +93,8 @@ def test_basic_through_vspipe_and_a_decoder(vspipe: Pipe, tmp_path: Path) -> Non
     assert np.argmax(luma(frames[-1])[48]) < np.argmax(luma(frames[0])[48]), "the bar moves to the left"
 
 
-@pytest.mark.parametrize(("fmt", "pixels"), [("vs.YUV420P8", "yuv420p"), ("vs.YUV422P10", "yuv422p10le")])
-def test_stdout_carries_the_very_frames(
-    vspipe: Pipe, script: Callable[..., Path], tmp_path: Path, fmt: str, pixels: str
-) -> None:
-    path = script("fps_num=60, fps_den=1, shutter=1.0", fmt)
+def test_stdout_carries_the_very_frames(vspipe: Pipe, script: Callable[..., Path], tmp_path: Path) -> None:
+    path = script("fps_num=60, fps_den=1, shutter=1.0", "vs.YUV422P10")
     done = vspipe("-c", "y4m", path, "-")
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.startswith(b"YUV4MPEG2"), "nothing else on stdout"
@@ -105,8 +102,8 @@ def test_stdout_carries_the_very_frames(
     (tmp_path / "out.y4m").write_bytes(done.stdout)
     frames, rate = decoded(tmp_path / "out.y4m")
     assert rate == 60
-    assert {frame.format.name for frame in frames} == {pixels}
-    info = core.get_video_format(getattr(vs, fmt.removeprefix("vs.")))
+    assert {frame.format.name for frame in frames} == {"yuv422p10le"}
+    info = core.get_video_format(vs.YUV422P10)
     clip = deblur(
         clip_of(info.id, 48, 32, 9, moving(info, 48, 32), None, (30000, 1001)), fps_num=60, fps_den=1, shutter=1.0
     )
@@ -116,12 +113,13 @@ def test_stdout_carries_the_very_frames(
 
 
 def test_a_range_is_the_same_part_of_the_whole(vspipe: Pipe, script: Callable[..., Path]) -> None:
-    path = script("'5/2', shutter=0.7")
-    whole, part = vspipe(path, "-"), vspipe("-s", 9, "-e", 14, "-r", 3, path, "-")
+    part = vspipe("-s", 9, "-e", 14, "-r", 3, script("'5/2', shutter=0.7"), "-")
     assert part.returncode == 0, part.stderr.decode()
-    size = 48 * 32 * 3 // 2
-    assert len(whole.stdout) == 22 * size
-    assert part.stdout == whole.stdout[9 * size : 15 * size]
+    fmt = core.get_video_format(vs.YUV420P8)
+    whole = deblur(clip_of(fmt.id, 48, 32, 9, moving(fmt, 48, 32), None, (30000, 1001)), "5/2", shutter=0.7)
+    assert whole.num_frames == 22
+    frames = [b"".join(plane.tobytes() for plane in planes(frame)) for frame in whole.frames()]
+    assert part.stdout == b"".join(frames[9:15])
 
 
 def test_errors_end_vspipe_with_a_line_that_says_why(vspipe: Pipe, script: Callable[..., Path]) -> None:

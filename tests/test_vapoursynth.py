@@ -274,6 +274,44 @@ def test_absolute_time_is_that_of_the_output(monkeypatch: pytest.MonkeyPatch) ->
     assert ["_AbsoluteTime" in props for props in props_of(deblur(unknown, 2))] == [True, False] * 4
 
 
+@pytest.mark.parametrize(
+    ("fps", "factor"),
+    [((1000000007, 999999937), "1000003/999983"), ((2**61, 3), 2), ((1, 2**62), 16), ((1, 10**11), 2)],
+)
+def test_rates_out_of_this_world(monkeypatch: pytest.MonkeyPatch, fps: tuple[int, int], factor: Any) -> None:
+    record_engine(monkeypatch)
+    clip = core.std.BlankClip(width=16, height=16, format=vs.GRAY8, length=3, fpsnum=fps[0], fpsden=fps[1])
+    out = deblur(clip, factor)
+    assert float(out.fps) == pytest.approx(fps[0] / fps[1] * float(Fraction(factor)))
+    for props in props_of(out):
+        assert props["_DurationDen"] / props["_DurationNum"] == pytest.approx(float(out.fps))
+
+
+def test_a_rate_that_no_clip_can_have() -> None:
+    clip = core.std.BlankClip(width=16, height=16, length=3, fpsnum=2**62, fpsden=1)
+    with pytest.raises(vs.Error, match=r"deblur: a clip cannot have 36893488147419103232 frames per second"):
+        deblur(clip, 8)
+
+
+@pytest.mark.parametrize(
+    ("fmt", "width", "height"),
+    [
+        (vs.GRAY8, 1, 1),
+        (vs.RGB24, 1, 2),
+        (vs.YUV420P8, 2, 2),
+        (vs.YUV410P8, 4, 4),
+        (vs.YUV440P8, 1, 2),
+        (vs.RGBH, 3, 1),
+    ],
+)
+def test_pictures_of_a_few_pixels(monkeypatch: pytest.MonkeyPatch, fmt: int, width: int, height: int) -> None:
+    record_engine(monkeypatch)
+    picture = noise(core.get_video_format(fmt), width, height)
+    for frame in deblur(clip_of(fmt, width, height, 3, lambda n: picture), 3).frames():
+        for before, after in zip(picture, planes(frame), strict=True):
+            np.testing.assert_allclose(after, before, atol=2e-3)
+
+
 HOSTILE: list[dict[str, Any]] = [
     {"_DurationNum": 2**63 - 1, "_DurationDen": 1},
     {"_DurationNum": 1, "_DurationDen": 2**63 - 1},

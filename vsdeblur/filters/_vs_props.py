@@ -173,12 +173,18 @@ def _duration(props: Props) -> Fraction | None:
     return Fraction(num, den) if num and den and num > 0 and den > 0 else None
 
 
+def representable(value: Fraction) -> Fraction | None:
+    """A rate or duration as two 64-bit integers can hold it (rounded only where they cannot); None where none can."""
+    if max(value.numerator, value.denominator) > _INT64:
+        value = value.limit_denominator(1_000_000_000)
+    return value if 0 < value.numerator <= _INT64 else None
+
+
 def _set_duration(out: vs.FrameProps, duration: Fraction | None) -> None:
-    if duration is not None and max(duration.numerator, duration.denominator) > _INT64:
-        duration = duration.limit_denominator(1_000_000_000)
-    if duration is None or not 0 < duration.numerator <= _INT64:
-        for key in ("_DurationNum", "_DurationDen"):
-            if key in out:
-                del out[key]
+    held = None if duration is None else representable(duration)
+    if held is not None:
+        out["_DurationNum"], out["_DurationDen"] = held.numerator, held.denominator
         return
-    out["_DurationNum"], out["_DurationDen"] = duration.numerator, duration.denominator
+    for key in ("_DurationNum", "_DurationDen"):
+        if key in out:
+            del out[key]

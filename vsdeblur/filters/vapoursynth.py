@@ -104,8 +104,13 @@ def _check_format(clip: vs.VideoNode) -> None:
 
 def _build(clip: vs.VideoNode, options: Options, rate: Fraction | None, *, uniform: bool) -> vs.VideoNode:
     from vsdeblur.filters._vs_chunk import ChunkSolver
-    from vsdeblur.filters._vs_props import Timing
+    from vsdeblur.filters._vs_props import Timing, representable
 
+    out_rate = representable(rate * options.factor) if rate else None
+    if rate and not out_rate:
+        raise DeblurError(
+            f"a clip cannot have {rate * options.factor} frames per second: set its rate with std.AssumeFPS"
+        )
     if clip.gpu_resident:
         clip = clip.std.GPUDownload()
     timing = Timing(clip.num_frames, rate, uniform)
@@ -123,8 +128,7 @@ def _build(clip: vs.VideoNode, options: Options, rate: Fraction | None, *, unifo
         return f.props[_FRAME.format(n)]
 
     waiting = parcels.std.BlankClip(length=length, keep=True).std.FrameEval(parcel_of, clip_src=[parcels])
-    out_rate = rate * options.factor if rate else Fraction(0)
-    fps = {"fpsnum": out_rate.numerator, "fpsden": out_rate.denominator if rate else 0}
+    fps = {"fpsnum": out_rate.numerator, "fpsden": out_rate.denominator} if out_rate else {"fpsnum": 0, "fpsden": 0}
     return clip.std.BlankClip(length=length, keep=True, **fps).std.ModifyFrame([waiting], take)
 
 
