@@ -6,13 +6,14 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import vapoursynth as vs
 
-from vsdeblur.window import Window
+if TYPE_CHECKING:
+    from vsdeblur.window import Window
 
 core = vs.core
 Picture = Callable[[int], Sequence[np.ndarray]]
