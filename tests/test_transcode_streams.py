@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from av_helpers import decode, packets, run, video, write_clip
 
-NTSC = Fraction(30_000, 1001)
+from vsdeblur.errors import ArgumentError
 
 
 def test_everything_else_is_copied(tmp_path: Path) -> None:
@@ -105,6 +105,7 @@ def test_ten_bits_and_hdr_stay(tmp_path: Path) -> None:
     source = write_clip(
         tmp_path / "in.mp4",
         6,
+        (64, 64),
         codec="libx265",
         name="yuv420p10le",
         tags=(9, 16, 9, 1),
@@ -175,3 +176,11 @@ def test_an_aspect_that_gets_lost_is_told(tmp_path: Path) -> None:
     assert any("aspect ratio 16:11 is lost" in warning for warning in report.warnings)
     assert run(source, tmp_path / "out.mp4", 1, codec="ffv1").warnings == []
     assert video(tmp_path / "out.mp4")["aspect"] == Fraction(16, 11)
+
+
+def test_small_pictures_of_more_bits_keep_away_from_x265(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mkv", 4, codec="ffv1", name="yuv420p10le")
+    report = run(source, tmp_path / "out.mp4", 2)
+    assert (report.codec, report.pixel_format) == ("libx264", "yuv420p10le")
+    with pytest.raises(ArgumentError, match="codec must be"):
+        run(source, tmp_path / "no.mp4", 2, codec="libx265")

@@ -169,7 +169,7 @@ class Source:
     def _decode(self, packet: Packet[Any]) -> Iterator[av.VideoFrame]:
         try:
             decoded = packet.decode()
-        except av.error.FFmpegError as error:
+        except (av.error.FFmpegError, ValueError) as error:
             when = self._after() if packet.pts is None else f"at {self._clock(packet.pts * exact(packet.time_base))}"
             self._note(f"a frame {when} could not be decoded: {reason(error)}")
             return
