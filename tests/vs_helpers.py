@@ -139,3 +139,37 @@ def record_engine(monkeypatch: pytest.MonkeyPatch) -> Record:
     _engines._kept_engine.cache_clear()
     monkeypatch.setattr(_engines, "_kept_engine", Recorder)
     return record
+
+
+def yuv(length: int = 10, fps: tuple[int, int] = (30, 1), props: Any = None, fmt: int = vs.YUV420P8) -> vs.VideoNode:
+    return clip_of(fmt, 32, 24, length, moving(core.get_video_format(fmt), 32, 24), props, fps)
+
+
+def vfr(durations: list[tuple[int, int] | None], **more: Any) -> vs.VideoNode:
+    """A clip without a rate, whose frames tell their durations."""
+
+    def props(n: int) -> dict[str, Any]:
+        d = durations[n]
+        return {**({"_DurationNum": d[0], "_DurationDen": d[1]} if d else {}), **more}
+
+    return yuv(len(durations), (0, 0), props)
+
+
+def count_solves(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The chunks that are solved from now on, as often as they are."""
+    from vsdeblur.filters._vs_chunk import ChunkSolver
+
+    chunks: list[int] = []
+    solve = ChunkSolver.solve
+
+    def counted(self: Any, chunk: int, around: Any) -> Any:
+        chunks.append(chunk)
+        return solve(self, chunk, around)
+
+    monkeypatch.setattr(ChunkSolver, "solve", counted)
+    return chunks
+
+
+def last_line(error: pytest.ExceptionInfo[BaseException]) -> str:
+    """VapourSynth puts a traceback before what a callback raised."""
+    return str(error.value).strip().splitlines()[-1]
