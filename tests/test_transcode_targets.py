@@ -160,3 +160,22 @@ def test_a_change_of_size_in_midstream(tmp_path: Path) -> None:
     assert any("changes from yuv420p 48x32 to yuv420p 64x48 at" in warning for warning in report.warnings)
     assert {(frame.width, frame.height) for frame in decode(tmp_path / "out.mp4")} == {(48, 32)}
     assert report.frames_out >= 40
+
+
+def test_damaged_sound_does_not_end_the_job(tmp_path: Path) -> None:
+    """Matroska carries any bytes as AAC; the mp4 muxer looks at them."""
+    source = tmp_path / "in.mkv"
+    with av.open(str(write_clip(tmp_path / "whole.mkv", 30, audio="aac"))) as was, av.open(str(source), "w") as output:
+        streams = {s.index: output.add_stream_from_template(s, opaque=True) for s in was.streams}
+        for count, packet in enumerate(was.demux()):
+            if packet.size == 0:
+                continue
+            kept = packet
+            if packet.stream.type == "audio" and count % 10 == 0:
+                kept = av.Packet(b"\xff\xf1" + bytes(3))  # the beginning of an ADTS header, and no more
+                kept.pts, kept.dts, kept.time_base = packet.pts, packet.dts, packet.time_base
+            kept.stream = streams[packet.stream.index]
+            output.mux(kept)
+    report = run(source, tmp_path / "out.mp4", 2)
+    assert report.frames_out == 60
+    assert len(decode(tmp_path / "out.mp4")) == 60

@@ -121,10 +121,10 @@ class Job:
                     coder = Coder(stream, tick)
                     _encoder.start(output, stream, encoder)
                     copier.begin(output)
-                output.mux(self._encoded(coder, item, first))
+                _target.put(output, self._encoded(coder, item, first), self.source.note)
                 self._count()
             if coder is not None:
-                output.mux(coder.finish())
+                _target.put(output, coder.finish(), self.source.note)
 
     def _in_parts(self) -> None:
         target = Path(self.task.target)
@@ -147,8 +147,7 @@ class Job:
         with _target.written(target) as temporary, _target.muxer(temporary, target, copier.tags) as output:
             stream = copier.attach(output, self._adder(encoder, sample, tick), self.ratio)
             _encoder.start(output, stream, encoder)
-            for packet in _merged(parts, stream, tick, copier, self.source):
-                output.mux(packet)
+            _target.put(output, _merged(parts, stream, tick, copier, self.source), self.source.note)
         parts.remove()
 
     def _encode_parts(

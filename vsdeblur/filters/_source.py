@@ -161,7 +161,7 @@ class Source:
                     yield packet
                 return
             except av.error.FFmpegError as error:
-                self._note(f"reading failed {self._after()}: {reason(error)}")
+                self.note(f"reading failed {self._after()}: {reason(error)}")
                 fruitless += 1
                 if fruitless > 3:
                     return
@@ -171,16 +171,17 @@ class Source:
             decoded = packet.decode()
         except (av.error.FFmpegError, ValueError) as error:
             when = self._after() if packet.pts is None else f"at {self._clock(packet.pts * exact(packet.time_base))}"
-            self._note(f"a frame {when} could not be decoded: {reason(error)}")
+            self.note(f"a frame {when} could not be decoded: {reason(error)}")
             return
         for frame in decoded:
             if self._time(frame) >= self.begin:
                 self._last = self._time(frame)
                 if frame.is_corrupt:
-                    self._note(f"the frame at {self._clock(self._last)} is damaged")
+                    self.note(f"the frame at {self._clock(self._last)} is damaged")
             yield frame
 
-    def _note(self, message: str) -> None:
+    def note(self, message: str) -> None:
+        """Add to the errors, or with strict raise InputError."""
         if self.strict:
             raise InputError(f"{self.name}: {message}")
         if len(self.errors) < 1000:
@@ -193,7 +194,7 @@ class Source:
             return
         due = self.origin + length if self.end is None else min(self.end, self.origin + length)
         if due - self._last > max(_EARLY, length / 50) + 2 / (self.rate or 1):
-            self._note(f"the video ends at {self._clock(self._last)}, but should last {float(due - self.origin):.3f} s")
+            self.note(f"the video ends at {self._clock(self._last)}, but should last {float(due - self.origin):.3f} s")
 
     def _length(self) -> Fraction | None:
         if self.video.duration:

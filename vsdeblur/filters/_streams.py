@@ -16,6 +16,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from vsdeblur.filters._source import Source, reason
+from vsdeblur.filters._target import put
 from vsdeblur.filters._timeline import exact
 
 log = logging.getLogger("vsdeblur")
@@ -43,6 +44,7 @@ class Copier:
         self._output: Any = None
         self._streams: dict[int, Stream] = {}
         self._waiting: list[Packet[Stream]] = []
+        self._last: dict[int, int] = {}  # the decoding time of the last packet, by stream
         dropped: list[str] = []
         for stream in source.container.streams:
             if stream.index == source.video.index:
@@ -93,7 +95,7 @@ class Copier:
         if self._output is None:
             self._waiting.append(packet)
         elif self.place(packet):
-            self._output.mux(packet)
+            put(self._output, [packet], self.source.note)
 
     def place(self, packet: Packet[Stream]) -> bool:
         """Move a packet onto the output's timeline and stream; False for one that the output does not have."""
@@ -104,6 +106,12 @@ class Copier:
             packet.pts = packet.dts = 0
         elif not self._move(packet):
             return False
+        last = self._last.get(copy.index)
+        if last is not None and packet.dts is not None and packet.dts <= last:  # a jump back in a damaged source
+            packet.dts = last + 1
+            packet.pts = max(packet.pts or 0, packet.dts)
+        if packet.dts is not None:
+            self._last[copy.index] = packet.dts
         packet.stream = copy
         return True
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import av
 import av.error
+from av.packet import Packet
 
 from vsdeblur.errors import ArgumentError, DeblurError
 from vsdeblur.filters._source import reason
@@ -103,6 +104,16 @@ def muxer(path: Path, final: Path, tags: Iterable[str]) -> Iterator[Any]:
         if container is not None:
             with contextlib.suppress(Exception):
                 container.close()
+
+
+def put(output: Any, packets: Iterable[Packet[Any]], note: Callable[[str], None]) -> None:
+    """Mux packets. One that the container refuses (a damaged sound packet that was copied) is noted and left out."""
+    for packet in packets:
+        stream, time = packet.stream, (packet.pts or 0) * float(packet.time_base)
+        try:
+            output.mux_one(packet)
+        except (av.error.InvalidDataError, av.error.ArgumentError) as error:
+            note(f"a packet near {time:.3f} s ({stream.type}) could not be written: {reason(error)}")
 
 
 def _rename_second_creation_time(path: Path) -> None:
