@@ -65,6 +65,8 @@ def write_clip(
     chapters: bool = False,
     attachment: bool = False,
     tick: Fraction | None = None,
+    timecode: str | None = None,
+    telemetry: bool = False,
 ) -> Path:
     """tags: primaries, transfer, matrix, range. times: of every frame in seconds, for a variable rate."""
     duration = count / rate if times is None else times[-1] + 1 / rate
@@ -79,6 +81,9 @@ def write_clip(
             context.sample_aspect_ratio = aspect
         if rotation:
             video.set_display_rotation(rotation)
+        if timecode:
+            video.metadata["timecode"] = timecode
+        data: Any = output.add_data_stream("klv") if telemetry else None
         sound = _add_sound(output, audio) if audio else None
         text = output.add_mux_stream(subtitles) if subtitles else None
         if text is not None:
@@ -93,6 +98,10 @@ def write_clip(
             frame.pts, frame.time_base = round(time / tick), tick
             output.mux(video.encode(frame))
         output.mux(video.encode())
+        for n in range(3 if telemetry else 0):
+            packet: Any = av.Packet(bytes([n]) * 40)
+            packet.stream, packet.pts, packet.dts, packet.time_base = data, 300 * n, 300 * n, Fraction(1, 1000)
+            output.mux(packet)
         if sound is not None:
             _write_sound(output, sound, duration)
         if text is not None:

@@ -10,11 +10,16 @@ import numpy as np
 import pytest
 from av_helpers import decode, packets, run, times, write_clip
 
+from vsdeblur.engine import Engine
 from vsdeblur.errors import ArgumentError, DeblurError
 from vsdeblur.filters import _segments
 from vsdeblur.filters._av_format import layout
+from vsdeblur.options import parse_options
 
-VARIABLE = [Fraction(t, 1000) for t in (0, 40, 60, 160, 200, 233, 300, 500, 520, 560, 600, 640, 700, 711, 800, 830)]
+CHUNK = Engine(parse_options(shutter=0.5), 32, 48, 3).plan.chunk
+COUNT = 4 * CHUNK  # source frames
+AFTER = 5 * CHUNK  # outputs, two for every frame: in the middle of the third chunk
+VARIABLE = [Fraction(40 * n + (0, 7, -11, 13, 3)[n % 5], 1000) for n in range(COUNT)]
 
 
 @pytest.fixture(autouse=True)
@@ -41,23 +46,23 @@ def samples(path: Path) -> list[np.ndarray]:
 @pytest.mark.parametrize("end", ["mp4", "mkv"])
 @pytest.mark.parametrize("at", [None, VARIABLE])
 def test_work_goes_on_where_it_stopped(tmp_path: Path, end: str, at: list[Fraction] | None) -> None:
-    source = write_clip(tmp_path / "in.mkv", 16, times=at, rate=Fraction(25), audio="aac", chapters=True)
+    source = write_clip(tmp_path / "in.mkv", COUNT, times=at, rate=Fraction(25), audio="aac", chapters=True)
     lossless = {"encoder_options": {"preset": "ultrafast"}, "codec": "libx264", "crf": 0}
     target, plain = tmp_path / f"out.{end}", tmp_path / f"plain.{end}"
     run(source, plain, 2, **lossless)
     with pytest.raises(KeyboardInterrupt):
-        run(source, target, 2, resume=True, progress=Stop(19), **lossless)
+        run(source, target, 2, resume=True, progress=Stop(AFTER), **lossless)
     assert not target.exists()
     folder = tmp_path / f"out.{end}.vsdeblur-parts"
     manifest = json.loads((folder / "manifest.json").read_text())
     kept = sum(segment["frames"] for segment in manifest["segments"])
-    assert 0 < kept < 19
+    assert 0 < kept < AFTER
     assert not list(folder.glob("*.tmp"))
     late = Stop(1_000)
     report = run(source, target, 2, resume=True, progress=late, **lossless)
-    assert late.seen == 32 - kept  # what was done is not done again
+    assert late.seen == 2 * COUNT - kept  # what was done is not done again
     assert report.resumed == kept
-    assert report.frames_out == 32
+    assert report.frames_out == 2 * COUNT
     assert not folder.exists()
     assert times(target) == times(plain)
     for a, b in zip(samples(target), samples(plain), strict=True):
@@ -75,14 +80,14 @@ def test_b_frames_survive_the_seams(tmp_path: Path) -> None:
 
 def test_a_killed_run_leaves_what_was_finished(tmp_path: Path) -> None:
     """As after a power cut: a segment without its end, and the manifest of before."""
-    source = write_clip(tmp_path / "in.mp4", 16)
+    source = write_clip(tmp_path / "in.mp4", COUNT)
     with pytest.raises(KeyboardInterrupt):
-        run(source, tmp_path / "out.mp4", 2, resume=True, progress=Stop(19))
+        run(source, tmp_path / "out.mp4", 2, resume=True, progress=Stop(AFTER))
     folder = tmp_path / "out.mp4.vsdeblur-parts"
     number = len(json.loads((folder / "manifest.json").read_text())["segments"])
     (folder / f"{number:05d}.packets.tmp").write_bytes(b"half a packet")
-    assert run(source, tmp_path / "out.mp4", 2, resume=True).frames_out == 32
-    assert times(tmp_path / "out.mp4") == [Fraction(n, 60) for n in range(32)]
+    assert run(source, tmp_path / "out.mp4", 2, resume=True).frames_out == 2 * COUNT
+    assert times(tmp_path / "out.mp4") == [Fraction(n, 60) for n in range(2 * COUNT)]
 
 
 def test_an_interrupt_while_joining_keeps_all_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,9 +115,9 @@ def test_an_interrupt_while_joining_keeps_all_segments(tmp_path: Path, monkeypat
     ],
 )
 def test_other_arguments_are_refused(tmp_path: Path, changed: dict[str, object], said: str) -> None:
-    source = write_clip(tmp_path / "in.mp4", 16)
+    source = write_clip(tmp_path / "in.mp4", COUNT)
     with pytest.raises(KeyboardInterrupt):
-        run(source, tmp_path / "out.mp4", 2, resume=True, progress=Stop(19))
+        run(source, tmp_path / "out.mp4", 2, resume=True, progress=Stop(AFTER))
     with pytest.raises(DeblurError, match=said) as caught:
         run(source, tmp_path / "out.mp4", changed.pop("factor", 2), resume=True, **changed)
     assert "\n" not in str(caught.value)
@@ -120,10 +125,10 @@ def test_other_arguments_are_refused(tmp_path: Path, changed: dict[str, object],
 
 
 def test_another_source_is_refused(tmp_path: Path) -> None:
-    source = write_clip(tmp_path / "in.mp4", 16)
+    source = write_clip(tmp_path / "in.mp4", COUNT)
     with pytest.raises(KeyboardInterrupt):
-        run(source, tmp_path / "out.mp4", 2, resume=True, progress=Stop(19))
-    write_clip(source, 18)
+        run(source, tmp_path / "out.mp4", 2, resume=True, progress=Stop(AFTER))
+    write_clip(source, COUNT + 2)
     with pytest.raises(DeblurError, match="source_"):
         run(source, tmp_path / "out.mp4", 2, resume=True)
 

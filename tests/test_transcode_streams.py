@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import struct
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from av_helpers import decode, packets, run, video, write_clip
+from av_helpers import decode, packets, picture, run, times, video, write_clip
 
-from vsdeblur.errors import ArgumentError
+from vsdeblur.errors import ArgumentError, InputError
 
 
 def test_everything_else_is_copied(tmp_path: Path) -> None:
@@ -184,3 +185,60 @@ def test_small_pictures_of_more_bits_keep_away_from_x265(tmp_path: Path) -> None
     assert (report.codec, report.pixel_format) == ("libx264", "yuv420p10le")
     with pytest.raises(ArgumentError, match="codec must be"):
         run(source, tmp_path / "no.mp4", 2, codec="libx265")
+
+
+def test_a_timecode_track_is_left_out_and_written_anew(tmp_path: Path) -> None:
+    """GoPro's files have one as well: PyAV refuses its header, and the muxer makes one from the video's tag."""
+    source = write_clip(tmp_path / "in.mov", 6, timecode="01:02:03:04")
+    report = run(source, tmp_path / "out.mov", 2)
+    assert [warning for warning in report.warnings if "data" in warning and "left out" in warning]
+    with av.open(str(tmp_path / "out.mov")) as out:
+        assert out.streams.video[0].metadata["timecode"] == "01:02:03:08"  # the eighth of 60 frames
+    assert report.frames_out == 12
+
+
+def test_a_data_stream_is_copied(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.ts", 30, audio="aac", telemetry=True)
+    report = run(source, tmp_path / "out.ts", 2)
+    assert report.warnings == []
+    before, after = packets(source, "data"), packets(tmp_path / "out.ts", "data")
+    assert [data for _, _, data in after] == [data for _, _, data in before]
+    assert len(after) == 3
+    steps = [(b[0] - a[0]) for a, b in pairwise(after)]
+    assert steps == [Fraction(3, 10)] * 2
+
+
+def test_a_source_that_starts_late_keeps_sound_and_picture_together(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.ts", 30, audio="aac")
+    lead = times(source)[0] - packets(source, "audio")[0][0]
+    for resume in (False, True):
+        run(source, tmp_path / "out.mp4", 2, resume=resume, overwrite=True)
+        found = times(tmp_path / "out.mp4")[0] - packets(tmp_path / "out.mp4", "audio")[0][0]
+        assert abs(found - lead) < Fraction(1, 20_000)
+
+
+def test_a_cover_stays(tmp_path: Path) -> None:
+    source = tmp_path / "in.mp4"
+    with av.open(str(source), "w") as output:
+        video_stream, cover = output.add_stream("libx264", rate=30), output.add_stream("png", rate=1)
+        video_stream.width = video_stream.height = 64
+        cover.width, cover.height, cover.pix_fmt = 16, 16, "rgb24"
+        cover.disposition = av.stream.Disposition.attached_pic
+        output.mux(cover.encode(picture(0, 16, 16, "rgb24")))
+        for n in range(12):
+            frame = picture(n, 64, 64)
+            frame.pts, frame.time_base = n, Fraction(1, 30)
+            output.mux(video_stream.encode(frame))
+        output.mux(video_stream.encode())
+    run(source, tmp_path / "out.mp4", 2, start=0.1)
+    with av.open(str(tmp_path / "out.mp4")) as out:
+        assert [stream.codec_context.name for stream in out.streams] == ["h264", "png"]
+        assert out.streams[1].disposition == av.stream.Disposition.attached_pic
+        assert len([packet for packet in out.demux(out.streams[1]) if packet.size]) == 1
+
+
+def test_interlaced_files_are_refused(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mkv", 4, (64, 64), options={"x264-params": "tff=1"})
+    with pytest.raises(InputError, match="interlaced"):
+        run(source, tmp_path / "out.mp4")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
