@@ -157,9 +157,9 @@ def _tell_losses(source: Layout, target: Layout, codec: str, warn: Callable[[str
     if target.bits < source.bits and not (source.is_float and target.bits >= 12):
         lost.append(f"{source.bits} bits become {target.bits}")
     if (target.sub_w, target.sub_h, target.family) != (source.sub_w, source.sub_h, source.family):
-        lost.append(f"it becomes {target.name}")
+        lost.append("the colour is converted")
     if lost:
-        warn(f"{codec} does not take {source.name} of this size: {', '.join(lost)}")
+        warn(f"{codec} takes {target.name} instead of {source.name}: {', '.join(lost)}")
 
 
 def _add_hdr(settings: dict[str, str], frame: av.VideoFrame, codec: str, warn: Callable[[str], None]) -> None:
