@@ -1,0 +1,42 @@
+"""What the solver knows of motion: one small value, and the protocol of whatever makes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from vsdeblur.window import Window
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """The paths of the SHARP sequence through a window of n frames, seen from each frame's mid-exposure.
+
+    path: (n, 4, h, w): velocity (x, y) then acceleration (x, y), in full-resolution pixels per period of that frame, so
+    that a point of key frame n moves by  psi(tau) = tau * velocity + tau^2 / 2 * acceleration  in tau periods.
+    reliability: (n, 1, h, w) in [0, 1]: how far the path may be trusted for sharpening.
+    occlusion: (n, 2, h, w) in [0, 1]: 1 where the point is also seen in the next (0) and the previous (1) key frame; 0
+    across a scene cut and at the ends of the window.
+    h, w may be the frame's size divided by a whole number; the solver upsamples.
+    """
+
+    path: Tensor
+    reliability: Tensor
+    occlusion: Tensor
+
+
+class MotionEngine(Protocol):
+    """Anything that finds the motion of a window; ``u`` holds restored key frames (n, C, H, W) to look again at."""
+
+    def __call__(self, window: Window, shutter: float, u: Tensor | None = None) -> Motion: ...
+
+
+class PairwiseFlow(Protocol):
+    """Any flow between two images: a, b (1 or 3, H, W) float32 in display values, [0, 1]; returns (2, H, W) pixels a -> b,
+
+    so that a(x) = b(x + flow(x)).
+    """
+
+    def __call__(self, a: Tensor, b: Tensor) -> Tensor: ...

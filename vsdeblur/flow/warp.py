@@ -1,0 +1,46 @@
+"""Backward warping and its exact adjoint."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Kernel = Literal["bilinear", "bicubic"]
+_MODES = {"bilinear": 0, "bicubic": 2}
+_BORDER = 1  # sample the nearest edge pixel outside the picture
+
+
+def sampling_grid(flow: Tensor) -> Tensor:
+    """Normalised sampling positions, (B, H, W, 2), of x + flow(x) for flow (B, 2, H, W) in pixels (x, then y)."""
+    height, width = flow.shape[-2:]
+    y = torch.arange(height, dtype=flow.dtype, device=flow.device)[:, None]
+    x = torch.arange(width, dtype=flow.dtype, device=flow.device)[None, :]
+    return torch.stack(
+        ((x + flow[:, 0]) * (2 / max(width - 1, 1)) - 1, (y + flow[:, 1]) * (2 / max(height - 1, 1)) - 1), dim=-1
+    )
+
+
+def sample(image: Tensor, grid: Tensor, kernel: Kernel = "bicubic") -> Tensor:
+    """image (B, C, H, W) at the positions of ``sampling_grid``."""
+    return torch.ops.aten.grid_sampler_2d(image, grid, _MODES[kernel], _BORDER, True)
+
+
+def sample_adjoint(image: Tensor, grid: Tensor, kernel: Kernel = "bicubic") -> Tensor:
+    """The transpose of ``sample`` for the same grid: <sample(x), y> = <x, sample_adjoint(y)>, without autograd."""
+    # The second argument of the backward kernel gives only the shape of the result when no gradient of the grid is asked.
+    gradient: Tensor = torch.ops.aten.grid_sampler_2d_backward(
+        image, image, grid, _MODES[kernel], _BORDER, True, [True, False]
+    )[0]
+    return gradient
+
+
+def warp(image: Tensor, flow: Tensor, kernel: Kernel = "bicubic") -> Tensor:
+    """(W x)(p) = x(p + flow(p)): image (B, C, H, W), flow (B, 2, H, W) in pixels, edge pixels repeated outside."""
+    return sample(image, sampling_grid(flow), kernel)
+
+
+def warp_adjoint(image: Tensor, flow: Tensor, kernel: Kernel = "bicubic") -> Tensor:
+    """W' y, the exact adjoint of ``warp`` with the same flow."""
+    return sample_adjoint(image, sampling_grid(flow), kernel)
