@@ -1,0 +1,46 @@
+"""E1 = D1 + R1 by ADMM: the exposure model and a prior alone, without motion; the baseline to compare E2 with.
+
+The repeated blurry frames already meet D1 and look clean to any denoiser, so ADMM hardly leaves them: it wants a better
+start, and the result depends on it.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from vsdeblur.exposure import Exposure
+from vsdeblur.priors import Prior
+from vsdeblur.result import Result
+
+
+def solve_e1(
+    v: Tensor,
+    exposure: Exposure,
+    prior: Prior,
+    start: Tensor,
+    *,
+    data_weight: float,
+    sigma: float,
+    steps: int = 20,
+) -> Result:
+    """Alternate  u = prox_D1(z - y);  z = prior(u + y, sigma);  y += u - z  from z = start, y = 0.
+
+    v: (N, C, H, W). start: (T, C, H, W). data_weight: lambda of D1, relative to the quadratic term of ADMM (lambda/rho).
+    sigma: the noise level that the prior is told. The energies are D1(z) + R1(z) where the prior has an
+    ``energy(u, sigma)``, D1(z) alone where it is implicit; result.u is the last u, which agrees with v as lambda demands.
+    """
+    regulariser = getattr(prior, "energy", None)
+
+    def energy(x: Tensor) -> float:
+        explicit = float(regulariser(x, sigma)) if regulariser is not None else 0.0
+        return exposure.energy(x, v, data_weight) + explicit
+
+    z, y = start, start.new_zeros(start.shape)
+    energies = [energy(z)]
+    u = z
+    for _ in range(steps):
+        u = exposure.prox(z - y, v, data_weight)
+        z = prior(u + y, sigma)
+        y = y + u - z
+        energies.append(energy(z))
+    return Result(u, tuple(energies))

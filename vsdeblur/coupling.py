@@ -1,0 +1,170 @@
+"""D2: neighbouring sub-frames agree along the motion of the sharp sequence.
+
+    D2(u, phi) = mu/2 sum_k sum_x omega_k(x) psi( u_{k+1}(x + phi_k(x)) - u_k(x) )        in both directions
+
+Each direction, and each reach where sub-frames further apart are coupled too, is one ``Link``  d = S u_there - u_here;
+psi is Charbonnier's  psi(d) = 2 e^2 (sqrt(1 + |d|^2 / e^2) - 1),  |d|^2 for small d, minimised by reweighted squares.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vsdeblur.flow.warp import Kernel, sample, sample_adjoint, sampling_grid
+
+# ||S||^2 of one sampling whose weights omega went through ``share``: 1 for whole-pixel motion; bicubic overshoots.
+_SAMPLING_NORM: dict[Kernel, float] = {"bilinear": 1.0, "bicubic": 1.25}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Link:
+    """d_k = S_k u_{k + reach} - u_k for every k where both exist; reach < 0 looks back.
+
+    grid: (T - |reach|, H, W, 2), sampling positions in u_{k + reach}.
+    weight: (T - |reach|, 1, H, W), omega_k, in [0, 1].
+    """
+
+    reach: int
+    grid: Tensor
+    weight: Tensor
+    kernel: Kernel = "bicubic"
+
+    def ends(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """Views (there, here) of u (T, C, H, W)."""
+        n = abs(self.reach)
+        return (u[n:], u[:-n]) if self.reach > 0 else (u[:-n], u[n:])
+
+    def residual(self, u: Tensor) -> Tensor:
+        there, here = self.ends(u)
+        return sample(there, self.grid, self.kernel) - here
+
+    def add_adjoint(self, d: Tensor, out: Tensor) -> None:
+        """out += (S - I)' d."""
+        there, here = self.ends(out)
+        there += sample_adjoint(d, self.grid, self.kernel)
+        here -= d
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coupling:
+    """D2 with mu = 1 over its links. scale: e of psi, in the units of u; infinite makes D2 plain least squares."""
+
+    links: tuple[Link, ...]
+    scale: float = math.inf
+
+    def energy(self, u: Tensor) -> float:
+        total = 0.0
+        for link in self.links:
+            square = link.residual(u).square().sum(dim=1, keepdim=True)
+            if self.scale < math.inf:
+                square = 2 * self.scale**2 * ((1 + square / self.scale**2).sqrt() - 1)
+            total += float((link.weight * square).sum())
+        return total / 2
+
+    def apply(self, u: Tensor) -> Tensor:
+        """sum over links of (S - I)' omega (S - I) u: the gradient of D2 where psi is frozen to a square."""
+        out = torch.zeros_like(u)
+        for link in self.links:
+            link.add_adjoint(link.residual(u).mul_(link.weight), out)
+        return out
+
+    def frozen(self, u: Tensor) -> Coupling:
+        """The weighted squares that touch D2 at u and lie above it elsewhere: omega psi'(|d|) / (2 |d|)."""
+        if self.scale == math.inf:
+            return self
+
+        def reweighted(link: Link) -> Link:
+            square = link.residual(u).square().sum(dim=1, keepdim=True)
+            return replace(link, weight=link.weight / (1 + square / self.scale**2).sqrt())
+
+        return Coupling(tuple(reweighted(link) for link in self.links))
+
+    @property
+    def norm(self) -> float:
+        """A bound on the largest eigenvalue of ``apply``: (||S|| + ||I||)^2 for each link."""
+        return sum((math.sqrt(_SAMPLING_NORM[link.kernel]) + 1) ** 2 for link in self.links)
+
+
+def couple(
+    forward: Tensor,
+    backward: Tensor,
+    *,
+    reaches: tuple[int, ...] = (1,),
+    scale: float = math.inf,
+    kernel: Kernel = "bicubic",
+    looks: Tensor | None = None,
+    tolerance: float = 0.05,
+) -> Coupling:
+    """The coupling of T sub-frames by their flows, forward u_k -> u_{k+1} and backward u_{k+1} -> u_k, (T-1, 2, H, W).
+
+    reaches: the distances in time that are coupled, along composed flow. looks: (T, C, H, W), sub-frames whose
+    differences along the motion larger than ``tolerance`` mark occlusion too (left to psi without them).
+    """
+    links = []
+    for reach in reaches:
+        if reach > forward.shape[0]:
+            continue
+        there, back = compose(forward, reach), compose(backward.flip(0), reach).flip(0)
+        for flow, opposite, way in ((there, back, reach), (back, there, -reach)):
+            grid = sampling_grid(flow)
+            link = Link(way, grid, consistency(flow, opposite, grid) * inside(grid), kernel)
+            if looks is not None:
+                link = replace(link, weight=link.weight * photometric(link.residual(looks), tolerance))
+            links.append(replace(link, weight=share(link.weight, grid)))
+    return Coupling(tuple(links), scale)
+
+
+def compose(flow: Tensor, reach: int) -> Tensor:
+    """Flow over ``reach`` steps from the flow of single steps, (T-1, 2, H, W) -> (T-reach, 2, H, W)."""
+    total = flow[: len(flow) - reach + 1]
+    for step in range(1, reach):
+        total = total + sample(flow[step : len(flow) - reach + 1 + step], sampling_grid(total), "bilinear")
+    return total
+
+
+def invert(flow: Tensor, steps: int = 12) -> Tensor:
+    """b with b(x) = -f(x + b(x)), the flow back, (B, 2, H, W): a fixed point, contracting where |df/dx| < 1.
+
+    Where it does not settle (folds, occlusions), b is what the last step left and ``consistency`` gives it no weight.
+    """
+    back = -flow
+    for _ in range(steps):
+        back = -sample(flow, sampling_grid(back), "bilinear")
+    return back
+
+
+def consistency(flow: Tensor, opposite: Tensor, grid: Tensor) -> Tensor:
+    """(B, 1, H, W) in [0, 1]: how far going there and coming back returns to the start (forward-backward check).
+
+    Tolerates half a pixel and a tenth of the motion.
+    """
+    returned = sample(opposite, grid, "bilinear")
+    gap = (flow + returned).square().sum(dim=1, keepdim=True)
+    motion = flow.square().sum(dim=1, keepdim=True) + returned.square().sum(dim=1, keepdim=True)
+    return torch.exp(-gap / (0.25 + 0.01 * motion))
+
+
+def photometric(d: Tensor, tolerance: float) -> Tensor:
+    """(B, 1, H, W) in (0, 1]: lower where the residual (B, C, H, W), smoothed a little, exceeds the tolerance."""
+    square = F.avg_pool2d(d.square().mean(dim=1, keepdim=True), 3, stride=1, padding=1, count_include_pad=False)
+    return torch.exp(-square / (2 * tolerance**2))
+
+
+def inside(grid: Tensor) -> Tensor:
+    """(B, 1, H, W): 1 where the sampling position lies in the picture, 0 where an edge pixel would stand in."""
+    return (grid.abs() <= 1 + 1e-6).all(dim=-1)[:, None].to(grid.dtype)
+
+
+def share(weight: Tensor, grid: Tensor) -> Tensor:
+    """omega divided among the positions that compete for one source pixel (motion that converges there).
+
+    Afterwards the columns of omega S sum to at most 1 for bilinear S, as its rows do: that bounds S's norm by 1.
+    """
+    load = sample_adjoint(weight, grid, "bilinear")
+    load = F.max_pool2d(load, 3, stride=1, padding=1)
+    return weight / sample(load, grid, "bilinear").clamp(min=1)

@@ -1,0 +1,32 @@
+"""What a prior R1 is to the solvers: a denoiser of video, and a line on what it can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class PriorInfo:
+    """channels: the channel counts it takes, empty = any. sigma: the noise levels it knows, in units of [0, 1] values.
+
+    halo: how many pixels and how many sub-frames away an input can still change an output value (tiles and chunks
+    overlap by that much).
+    """
+
+    name: str
+    channels: tuple[int, ...] = ()
+    sigma: tuple[float, float] = (0.0, float("inf"))
+    halo: int = 0
+    halo_frames: int = 0
+
+
+class Prior(Protocol):
+    """``prior(u, sigma) -> u``: the prox of R1, or a denoiser in its place; u (T, C, H, W), sigma > 0 its noise level.
+
+    It returns a new tensor of the same shape and keeps no state between calls.
+    """
+
+    def __call__(self, u: Tensor, sigma: float) -> Tensor: ...

@@ -1,0 +1,66 @@
+"""Total variation in space and time, the prior that needs no weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vsdeblur.priors.protocol import PriorInfo
+
+
+@dataclass(frozen=True, slots=True)
+class TotalVariation:
+    """prox of R1(u) = strength * sigma * TV(u): argmin_x  R1(x) + ||x - u||^2 / 2.
+
+    TV(x) sums, over pixels, the length of (d/dx, d/dy, time * d/dt) of all channels together, so that edges keep their
+    colour. ``time`` weighs time against space; 0 treats every frame by itself. Solved in the dual by a fixed number of
+    accelerated projected gradient steps (Beck and Teboulle 2009), from zero in every call.
+    """
+
+    strength: float = 0.6
+    time: float = 0.5
+    steps: int = 20
+
+    @property
+    def info(self) -> PriorInfo:
+        return PriorInfo("tv", halo=self.steps, halo_frames=self.steps if self.time else 0)
+
+    def __call__(self, u: Tensor, sigma: float) -> Tensor:
+        bound = self.strength * sigma
+        if bound <= 0:
+            return u.clone()
+        step = 1 / (8 + 4 * self.time**2)  # 1 / ||gradient||^2
+        p = torch.zeros(3, *u.shape, dtype=u.dtype, device=u.device)
+        q, momentum = p, 1.0
+        for _ in range(self.steps):
+            ascent = q + step * self.gradient(u - self.gradient_adjoint(q))
+            length = ascent.square().sum(dim=(0, 2), keepdim=True).sqrt_()
+            previous, p = p, ascent.mul_(bound / length.clamp_(min=bound))
+            following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
+            q, momentum = p + ((momentum - 1) / following) * (p - previous), following
+        return u - self.gradient_adjoint(p)
+
+    def energy(self, u: Tensor, sigma: float) -> float:
+        """R1(u)."""
+        return float(self.strength * sigma * self.gradient(u).square().sum(dim=(0, 2)).sqrt().sum())
+
+    def gradient(self, u: Tensor) -> Tensor:
+        """(3, T, C, H, W): forward differences along x, y and (weighed) time, 0 at the far edge."""
+        g = torch.zeros(3, *u.shape, dtype=u.dtype, device=u.device)
+        g[0, ..., :-1] = u[..., 1:] - u[..., :-1]
+        g[1, ..., :-1, :] = u[..., 1:, :] - u[..., :-1, :]
+        g[2, :-1] = self.time * (u[1:] - u[:-1])
+        return g
+
+    def gradient_adjoint(self, p: Tensor) -> Tensor:
+        """The transpose of ``gradient``."""
+        u = torch.zeros_like(p[0])
+        u[..., 1:] += p[0, ..., :-1]
+        u[..., :-1] -= p[0, ..., :-1]
+        u[..., 1:, :] += p[1, ..., :-1, :]
+        u[..., :-1, :] -= p[1, ..., :-1, :]
+        u[1:] += self.time * p[2, :-1]
+        u[:-1] -= self.time * p[2, :-1]
+        return u
