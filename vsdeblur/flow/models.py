@@ -1,0 +1,133 @@
+"""Learned optical flow as a pairwise engine: any ptlflow model, torchvision's RAFT, or the user's own callable.
+
+No weights come with vsdeblur and none are fetched: each name carries the path of a checkpoint.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from vsdeblur.errors import ArgumentError, DeblurError
+from vsdeblur.flow.motion import PairwiseFlow
+
+WANTED = '"dis", "ptlflow:MODEL:CHECKPOINT", "raft:CHECKPOINT", "raft_small:CHECKPOINT" or a callable flow(a, b)'
+
+_SMALLEST = 128  # pixels: RAFT's correlation pyramid halves an eighth of the picture four times and needs 2 pixels left
+_MULTIPLE = 64  # the coarsest stride among ptlflow's models
+
+
+def load_flow(flow: str | Callable[..., Any], device: str | torch.device = "cpu") -> PairwiseFlow:
+    """The engine behind a name, or a callable as it is.
+
+    flow: "ptlflow:MODEL:CHECKPOINT", "raft:CHECKPOINT", "raft_small:CHECKPOINT" (state dicts, .pt or .safetensors), or
+    any ``flow(a, b)`` that keeps the contract of PairwiseFlow. Raises ArgumentError for a name that means nothing, and
+    DeblurError for a missing package or an unusable checkpoint.
+    """
+    if not isinstance(flow, str):
+        if callable(flow):
+            return flow
+        raise ArgumentError("flow", flow, WANTED)
+    family, _, rest = flow.partition(":")
+    model, path = (rest.partition(":")[::2]) if family == "ptlflow" else (family, rest)
+    if family not in ("ptlflow", "raft", "raft_small") or not model or not path:
+        raise ArgumentError("flow", flow, WANTED)
+    if not Path(path).is_file():
+        raise ArgumentError("flow", flow, "a name with the path of a checkpoint file that exists")
+    build, run = (_ptlflow(model), _run_ptlflow) if family == "ptlflow" else (_torchvision(model), _run_torchvision)
+    network = _with_weights(build, path)
+    return _Network(network.to(device).eval(), run, torch.device(device))
+
+
+class _Network:
+    """A flow network with its pictures padded to a size that it can take."""
+
+    def __init__(self, network: torch.nn.Module, run: Callable[[Any, Tensor, Tensor], Tensor], device: torch.device):
+        self.network, self.run, self.device = network, run, device
+
+    @torch.inference_mode()
+    def __call__(self, a: Tensor, b: Tensor) -> Tensor:
+        height, width = a.shape[-2:]
+        a, b = (self._prepare(x) for x in (a, b))
+        return self.run(self.network, a, b)[0, :, :height, :width].float().clone()
+
+    def _prepare(self, x: Tensor) -> Tensor:
+        x = x.to(self.device, torch.float32).clamp(0, 1).expand(3, -1, -1)[None]
+        bottom, right = (max(_SMALLEST, -(-size // _MULTIPLE) * _MULTIPLE) - size for size in x.shape[-2:])
+        return pad(x, (0, right, 0, bottom), mode="replicate")
+
+
+def _run_ptlflow(network: Any, a: Tensor, b: Tensor) -> Tensor:
+    images = torch.stack((a, b), 1).flip(2)  # (1, 2, 3, H, W), blue first
+    flow: Tensor = network({"images": images})["flows"][:, 0]
+    return flow
+
+
+def _run_torchvision(network: Any, a: Tensor, b: Tensor) -> Tensor:
+    flow: Tensor = network(a * 2 - 1, b * 2 - 1)[-1]
+    return flow
+
+
+def _ptlflow(model: str) -> torch.nn.Module:
+    package = _package("ptlflow", "pip install vsdeblur[flow]")
+    names = package.get_model_names()
+    if model not in names:
+        raise ArgumentError("flow", f"ptlflow:{model}", "a model that ptlflow has: " + ", ".join(names))
+    try:
+        with redirect_stdout(sys.stderr):
+            network: torch.nn.Module = package.get_model(model)
+    except (
+        Exception
+    ) as error:  # whatever the model's own code raises: some need packages or compiled parts of their own
+        raise DeblurError(f"flow: ptlflow's model {model} cannot be built: {_line(error)}") from error
+    return network
+
+
+def _torchvision(model: str) -> torch.nn.Module:
+    package = _package("torchvision.models.optical_flow", "pip install torchvision")
+    build = package.raft_large if model == "raft" else package.raft_small
+    network: torch.nn.Module = build(weights=None)
+    return network
+
+
+def _package(name: str, install: str) -> Any:
+    try:
+        with redirect_stdout(sys.stderr):  # ptlflow's models print; stdout may be carrying the video
+            return import_module(name)
+    except ImportError as error:
+        raise DeblurError(f"flow needs the package {name.partition('.')[0]}: {install} ({_line(error)})") from error
+
+
+def _with_weights(network: torch.nn.Module, path: str) -> torch.nn.Module:
+    try:
+        network.load_state_dict(_state(path))
+    except Exception as error:  # a damaged file fails in as many ways as there are bytes
+        raise DeblurError(f"flow: {path} is no checkpoint for this model: {_line(error)}") from error
+    return network
+
+
+def _state(path: str) -> Mapping[str, Tensor]:
+    """The tensors of a checkpoint, which is never allowed to run code."""
+    if path.endswith(".safetensors"):
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise ValueError("it holds no state dict")
+    return content
+
+
+def _line(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 160 else text[:157] + "..."
