@@ -1,4 +1,4 @@
-"""Learned flow by name: what networks are handed, whose weights they get, and what is said when something is missing."""
+"""Learned flow by name: what networks are handed, whose weights they get, and what is said when one is missing."""
 
 from __future__ import annotations
 
