@@ -31,7 +31,8 @@ class Options:
     factor: output frames per source period, 1 to 16. shutter: the open fraction of the period, in (0, 1].
     transfer: name of the transfer function, None = from the host's tags. prior: None, a name or a callable
     ``prior(u, sigma) -> u``. flow: None (the default engine), a name or a callable. scene_cuts: True (own detector and
-    the host's props), False, "props", or the frame numbers that open a scene. max_memory: bytes, None = half of the device's.
+    the host's props), False, "props", or the frame numbers that open a scene. max_memory: bytes, None = half of the
+    device's.
     """
 
     factor: Fraction = Fraction(1)
@@ -134,7 +135,8 @@ def resolve_factor(
             raise ArgumentError(name, value, "a positive integer")
     if not rate:
         raise ArgumentError("fps_num", fps_num, "left out for a clip without a frame rate (use factor)")
-    assert fps_num is not None and fps_den is not None
+    assert fps_num is not None
+    assert fps_den is not None
     wanted = Fraction(fps_num, fps_den)
     if not rate <= wanted <= MAX_FACTOR * rate:
         raise ArgumentError("fps_num/fps_den", str(wanted), f"from {rate} to {MAX_FACTOR * rate} for this clip")
@@ -142,7 +144,7 @@ def resolve_factor(
 
 
 def parse_shutter(value: float | str | None, rate: Fraction | None) -> float:
-    """The open fraction of the period from 0.5, "0.5", "180deg" or "1/60s"; None and "auto" mean the stated fallback."""
+    """The open fraction of the period from 0.5, "0.5", "180deg" or "1/60s"; None and "auto" mean the fallback."""
     wanted = 'a fraction of the period in (0, 1], "180deg", "1/60s" or "auto"'
     if value is None or value == "auto":
         global _warned_about_auto_shutter

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 
 def output_count(frames: int, factor: Fraction) -> int:
@@ -49,4 +50,4 @@ def output_durations(durations: Sequence[Fraction], factor: Fraction, first: int
         return sum(durations[:whole], Fraction(0)) + tail * durations[min(whole, len(durations) - 1)]
 
     edges = [elapsed(Fraction(j) / factor) for j in range(first, last + 1)]
-    return [b - a for a, b in zip(edges, edges[1:], strict=False)]
+    return [b - a for a, b in pairwise(edges)]

@@ -31,7 +31,7 @@ class Window:
 
 
 def window_bounds(chunk: int, length: int, halo: int, total: int | None) -> tuple[int, int, int, int]:
-    """(start, stop, first, count) of the window of chunk number ``chunk`` on the fixed grid of a clip of ``total`` frames."""
+    """(start, stop, first, count) of the window of chunk ``chunk`` on the fixed grid of a clip of ``total`` frames."""
     begin = chunk * length
     end = begin + length if total is None else min(begin + length, total)
     start = max(begin - halo, 0)
