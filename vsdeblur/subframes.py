@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.chebyshev import chebyshev
@@ -30,19 +31,20 @@ from vsdeblur.result import Result
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How E2 is solved. All weights are relative to D2's (mu = 1), all values to white = 1.
+    """How E2 is solved; the weights are relative to D2's (mu = 1), values to white = 1.
 
-    misfit: the standard deviation of u_{k+1}(x + phi_k) - u_k where the flow is right; with the noise sigma of v,
-    lambda = (misfit / sigma)^2. scale: of psi. spread: highest over lowest eigenvalue that the Chebyshev steps aim at.
-    rho: the pull towards the prior's z; prior_gain: the noise level that the prior is told, in sigmas of v.
+    reaches: the distances in time that D2 couples. rounds of reweighting, each of ``steps`` Chebyshev steps that aim at
+    the eigenvalues within a factor ``spread`` of the highest. scale: of psi. data_weight: the least and the largest
+    lambda; noise decides between them, per pixel. rho: the pull towards the prior's z; prior_gain: the noise level that
+    the prior is told, in units of v's.
     """
 
     reaches: tuple[int, ...] = (1, 3)
     rounds: int = 2
     steps: int = 5
-    misfit: float = 2.0 / 255
-    scale: float = 0.1
     spread: float = 50.0
+    scale: float = 0.3
+    data_weight: tuple[float, float] = (0.5, 50.0)
     rho: float = 0.5
     prior_gain: float = 0.5
 
@@ -61,8 +63,8 @@ def solve_with_flow(
     """Restore v (N, C, H, W) at the exposure's T instants by the flow u_k -> u_{k+1}, (T-1, 2, H, W) in pixels.
 
     backward: u_{k+1} -> u_k; inverted from ``flow`` when not given. noise: sigma of v, estimated when not given; at the
-    level of 8-bit rounding the result meets v exactly (where the exposure model can). start: (T, C, H, W); v carried
-    along the flow when not given.
+    level of 8-bit rounding the result meets v exactly, above it as far as the residual tells more than noise. start:
+    (T, C, H, W); v carried along the flow when not given.
 
     Raises ArgumentError when flow, backward or start has another shape.
     """
@@ -77,7 +79,7 @@ def solve_with_flow(
     recipe = recipe or Recipe()
     sigma = noise_level(v) if noise is None else max(noise, QUANTISATION)
     coupling = couple(flow, backward, reaches=recipe.reaches, scale=recipe.scale)
-    return solve_e2(v, coupling, exposure, exposure.project(start, v), sigma=sigma, prior=prior, recipe=recipe)
+    return solve_e2(v, coupling, exposure, start, sigma=sigma, prior=prior, recipe=recipe)
 
 
 def solve_e2(
@@ -94,34 +96,42 @@ def solve_e2(
 
     result.energies: D1 + D2 of the start and after each round. With a prior, R1 is implicit and they may rise.
     """
-    weight = (recipe.misfit / sigma) ** 2
+    least, most = recipe.data_weight
+    # lambda, per frame and pixel; the start is blurred twice and shows only part of the detail that v has over it
+    weight = (8 * evidence(v - exposure.blur(start), exposure, sigma)).clamp(least, most)
     rho = recipe.rho if prior is not None else 0.0
-    highest = weight * exposure.norm + coupling.norm + rho
-    data = weight * exposure.adjoint(v)
+    highest = most * exposure.norm + coupling.norm + rho
+    data = exposure.adjoint(weight * v)
 
     def energy(x: Tensor) -> float:
         return exposure.energy(x, v, weight) + coupling.energy(x)
 
-    u, energies = start, [energy(start)]
+    u, energies = exposure.prox(start, v, weight), []
+    energies.append(energy(u))
     for _ in range(recipe.rounds):
         squares = coupling.frozen(u)
         rhs = data if prior is None else data + rho * prior(u, recipe.prior_gain * sigma)
 
         def system(x: Tensor, squares: Coupling = squares) -> Tensor:
-            return weight * exposure.adjoint(exposure.blur(x)) + squares.apply(x) + rho * x
+            return exposure.adjoint(weight * exposure.blur(x)) + squares.apply(x) + rho * x
 
         u = chebyshev(system, rhs, u, highest / recipe.spread, highest, recipe.steps)
         energies.append(energy(u))
-    return Result(settle(u, v, exposure, sigma, recipe.misfit), tuple(energies))
+    if sigma <= QUANTISATION:
+        return Result(exposure.project(u, v), tuple(energies))
+    last = evidence(v - exposure.blur(u), exposure, sigma).clamp(min=1e-6)
+    return Result(exposure.prox(u, v, last), tuple(energies))
 
 
-def settle(u: Tensor, v: Tensor, exposure: Exposure, sigma: float, misfit: float) -> Tensor:
-    """The last word to the data: the exact projection at rounding noise, prox_D1 at lambda = (misfit / excess)^2 above.
+def evidence(residual: Tensor, exposure: Exposure, sigma: float) -> Tensor:
+    """The lambda (N, 1, H, W) at which prox_D1 takes from each residual v - W u what is not noise.
 
-    excess: what sigma has beyond rounding. Whatever the frozen iterations left of v - W u is put back that far.
+    prox_D1 puts the part  lambda ||w||^2 / (1 + lambda ||w||^2)  of the residual back into u. Wiener's rule for a
+    residual of local power S + sigma^2 is S / (S + sigma^2), hence  lambda = S / (sigma^2 ||w||^2).
     """
-    excess = (sigma**2 - QUANTISATION**2) ** 0.5
-    return exposure.project(u, v) if excess < 1e-6 else exposure.prox(u, v, (misfit / excess) ** 2)
+    power = residual.square().mean(dim=1, keepdim=True)
+    power = F.avg_pool2d(power, 9, stride=1, padding=4, count_include_pad=False)
+    return (power - sigma**2).clamp(min=0) / (sigma**2 * exposure.norm)
 
 
 def carry(v: Tensor, forward: Tensor, backward: Tensor, exposure: Exposure) -> Tensor:
