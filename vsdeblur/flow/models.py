@@ -25,11 +25,11 @@ _SMALLEST = 128  # pixels: RAFT's correlation pyramid halves an eighth of the pi
 _MULTIPLE = 64  # the coarsest stride among ptlflow's models
 
 
-def load_flow(flow: str | Callable[..., Any], device: str | torch.device = "cpu") -> PairwiseFlow:
+def load_flow(flow: str | Callable[..., Any], device: str | torch.device | None = None) -> PairwiseFlow:
     """The engine behind a name, or a callable as it is.
 
     flow: "ptlflow:MODEL:CHECKPOINT", "raft:CHECKPOINT", "raft_small:CHECKPOINT" (state dicts, .pt or .safetensors), or
-    any ``flow(a, b)`` that keeps the contract of PairwiseFlow. Raises ArgumentError for a name that means nothing, and
+    any ``flow(a, b)`` that keeps the contract of PairwiseFlow. device: where the network runs, None = the CPU. Raises ArgumentError for a name that means nothing, and
     DeblurError for a missing package or an unusable checkpoint.
     """
     if not isinstance(flow, str):
@@ -44,7 +44,8 @@ def load_flow(flow: str | Callable[..., Any], device: str | torch.device = "cpu"
         raise ArgumentError("flow", flow, "a name with the path of a checkpoint file that exists")
     build, run = (_ptlflow(model), _run_ptlflow) if family == "ptlflow" else (_torchvision(model), _run_torchvision)
     network = _with_weights(build, path)
-    return _Network(network.to(device).eval(), run, torch.device(device))
+    place = torch.device(device or "cpu")
+    return _Network(network.to(place).eval(), run, place)
 
 
 class _Network:
@@ -56,8 +57,8 @@ class _Network:
     @torch.inference_mode()
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
         height, width = a.shape[-2:]
-        a, b = (self._prepare(x) for x in (a, b))
-        return self.run(self.network, a, b)[0, :, :height, :width].float().clone()
+        flow = self.run(self.network, self._prepare(a), self._prepare(b))
+        return flow[0, :, :height, :width].to(a.device, torch.float32, copy=True)
 
     def _prepare(self, x: Tensor) -> Tensor:
         x = x.to(self.device, torch.float32).clamp(0, 1).expand(3, -1, -1)[None]
