@@ -35,7 +35,8 @@ class Recipe:
 
     reaches: the distances in time that D2 couples. rounds of reweighting, each of ``steps`` Chebyshev steps that aim at
     the eigenvalues within a factor ``spread`` of the highest. scale: of psi. data_weight: the least and the largest
-    lambda; noise decides between them, per pixel. rho: the pull towards the prior's z; prior_gain: the noise level that
+    lambda; noise decides between them, per pixel. rho: the pull towards the prior's z where noise outweighs
+    ``misfit``, the flow's own error in u_{k+1} - u_k (below, z would only hold u back). prior_gain: the noise level that
     the prior is told, in units of v's.
     """
 
@@ -46,7 +47,8 @@ class Recipe:
     scale: float = 0.3
     data_weight: tuple[float, float] = (0.5, 50.0)
     rho: float = 0.5
-    prior_gain: float = 0.5
+    misfit: float = 2.0 / 255
+    prior_gain: float = 0.75
 
 
 def solve_with_flow(
@@ -99,7 +101,7 @@ def solve_e2(
     least, most = recipe.data_weight
     # lambda, per frame and pixel; the start is blurred twice and shows only part of the detail that v has over it
     weight = (8 * evidence(v - exposure.blur(start), exposure, sigma)).clamp(least, most)
-    rho = recipe.rho if prior is not None else 0.0
+    rho = 0.0 if prior is None else recipe.rho * sigma**2 / (sigma**2 + recipe.misfit**2)
     highest = most * exposure.norm + coupling.norm + rho
     data = exposure.adjoint(weight * v)
 
