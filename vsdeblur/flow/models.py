@@ -29,8 +29,8 @@ def load_flow(flow: str | Callable[..., Any], device: str | torch.device | None 
     """The engine behind a name, or a callable as it is.
 
     flow: "ptlflow:MODEL:CHECKPOINT", "raft:CHECKPOINT", "raft_small:CHECKPOINT" (state dicts, .pt or .safetensors), or
-    any ``flow(a, b)`` that keeps the contract of PairwiseFlow. device: where the network runs, None = the CPU. Raises ArgumentError for a name that means nothing, and
-    DeblurError for a missing package or an unusable checkpoint.
+    any ``flow(a, b)`` that keeps the contract of PairwiseFlow. device: where the network runs, None = the CPU.
+    Raises ArgumentError for a name that means nothing, DeblurError for a missing package or an unusable checkpoint.
     """
     if not isinstance(flow, str):
         if callable(flow):
