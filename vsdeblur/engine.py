@@ -1,42 +1,239 @@
-"""The engine: a window of linear-light frames in, restored frames at the asked instants out."""
+"""The engine: a window of linear-light frames in, restored frames at the asked instants out.
+
+window -> motion (flow/) -> key frames, tile by tile (keyframes) -> instants (render)
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from vsdeblur.cuts import find_cuts
+from vsdeblur.errors import ArgumentError, MemoryBudgetError
+from vsdeblur.flow import find_motion_engine
+from vsdeblur.flow.motion import Motion
+from vsdeblur.flow.pairwise import motion_scale
+from vsdeblur.flow.upsample import upsampled
+from vsdeblur.flow.warp import Kernel
+from vsdeblur.keyframes import KeyFrameProblem
+from vsdeblur.noise import noise_level
 from vsdeblur.options import Options
+from vsdeblur.plan import MAX_OVERLAP, MAX_TAPS, Plan, make_plan
+from vsdeblur.priors import get_prior
+from vsdeblur.render import Scene
+from vsdeblur.tiles import tiles
 from vsdeblur.window import Window
 
+log = logging.getLogger("vsdeblur")
 
-class Plan:
-    """What the engine will use: chunk length and halo in source frames, tile size in pixels, peak bytes."""
+Taus = tuple[tuple[float, ...], ...]
 
-    def __init__(self, chunk: int, halo: int, tile: tuple[int, int], peak_bytes: int) -> None:
-        self.chunk, self.halo, self.tile, self.peak_bytes = chunk, halo, tile, peak_bytes
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What a preset spends: Chebyshev steps, how often motion is looked at again on restored frames, warping kernel."""
+
+    steps: int
+    looks: int
+    kernel: Kernel
+    flow: str
+
+
+EFFORTS = {
+    "fast": Effort(steps=6, looks=1, kernel="bicubic", flow="fast"),
+    "balanced": Effort(steps=16, looks=1, kernel="bicubic", flow="medium"),
+    "best": Effort(steps=20, looks=2, kernel="bicubic", flow="medium"),
+}
+PRIOR_ROUNDS = 3  # u-step and z-step in alternation, when there is a prior
+PRIOR_RIDGE = 0.1
 
 
 class Engine:
+    """Restores windows of one size with one set of arguments; keeps no state between windows.
+
+    plan: the chunk length and halo that windows must be cut by, and the memory that they take.
+    Raises MemoryBudgetError or ArgumentError when the arguments cannot be honoured on this machine.
+    """
+
     def __init__(self, options: Options, height: int, width: int, channels: int = 3, *, host_bytes: int = 0) -> None:
-        """host_bytes: bytes that one output frame takes in the host's own format (they wait in the host's memory)."""
+        """channels: 1 or 3 colour channels, and one more for alpha. host_bytes: of one output frame in the host's format."""
         self.options = options
-        self.plan = Plan(4, 2, (height, width), 0)
+        self.effort = EFFORTS[options.preset]
+        self.device = choose_device(options.device)
+        self.plan: Plan = make_plan(options, height, width, channels, host_bytes)
+        if options.max_memory is None and self.plan.peak_bytes > total_memory(self.device) / 2:
+            raise MemoryBudgetError(
+                f"max_memory must be given to use more than half of the memory: {width}x{height} takes about "
+                f"{self.plan.peak_bytes / 2**30:.1f}GiB"
+            )
+        linear = options.transfer != "linear"
+        self.find_motion = find_motion_engine(options.flow, self.effort.flow, linear=linear, device=self.device)
+        self.prior = None if options.prior is None else get_prior(options.prior)
 
     def find_cuts(self, window: Window) -> frozenset[int]:
-        return window.cuts
+        """Numbers in the clip of the window's frames that open a scene, by the engine's own detector."""
+        return find_cuts(window.frames[:, : window.colour], window.start)
 
-    def restore(self, window: Window, instants: Sequence[float]) -> Iterator[Tensor]:
+    @torch.inference_mode()
+    def restore(
+        self,
+        window: Window,
+        instants: Sequence[float],
+        *,
+        motion: Motion | None = None,
+        record: Callable[[float], None] | None = None,
+    ) -> Iterator[Tensor]:
         """Yield one (C, H, W) float32 CPU tensor per instant, in order.
 
-        instants: ascending, in source periods from the clip's frame 0, all within the chunk's frames
-        [window.start + window.first, ... + window.count).
+        instants: ascending, in source periods from the clip's frame 0, all within the chunk's frames. motion: of the
+        whole window, found by the engine's own flow when None. record: is given the energies of the u-steps.
         """
+        if not instants:
+            return
+        scene = self._with_less_memory(lambda batch: self._scene(window, motion, batch, record))
+        residual_of, residual = -1, None
         for t in instants:
-            n = min(max(int(t) - window.start, 0), len(window.frames) - 1)
-            yield window.frames[n].clone()
+            n = min(max(math.floor(t) - scene.start, 0), len(scene.frames) - 1)
+            if n != residual_of:
+                residual_of, residual = n, scene.residual(n)
+            assert residual is not None
+            yield scene.instant(t, residual).cpu()
+
+    def _scene(
+        self, window: Window, motion: Motion | None, batch: int, record: Callable[[float], None] | None
+    ) -> Scene:
+        window = replace(window, frames=window.frames.to(self.device, torch.float32))
+        shutters = window.shutters or (self.options.shutter,) * len(window.frames)
+        spans = _spans(window)
+        looks = self.effort.looks if motion is None else 1
+        keys: Tensor | None = None
+        for _ in range(looks):
+            found = motion or self.find_motion(window, self.options.shutter, keys)
+            taus = self._taus(found, shutters)
+            keys = self._solve(window, found, taus, spans, batch, record)
+        assert keys is not None
+        # Frames beyond the chunk's neighbours have served: they gave those a path.
+        keep = slice(max(window.first - 1, 0), min(window.first + window.count + 1, len(window.frames)))
+        return Scene(
+            keys[keep],
+            window.frames[keep],
+            Motion(found.path[keep], found.reliability[keep], found.occlusion[keep]),
+            motion_scale(*window.frames.shape[-2:]),
+            window.start + keep.start,
+            tuple(shutters[keep]),
+            spans[keep],
+            window.cuts,
+            taus[keep],
+            self.plan.rows,
+        )
+
+    def _taus(self, motion: Motion, shutters: Sequence[float]) -> Taus:
+        """The quadrature of each exposure: at most about 1 px of motion a step, or the averaged sub-frames themselves."""
+        if self.options.quadrature == "taps":
+            factor = float(self.options.factor)
+            counts = [max(round(s * factor), 1) for s in shutters]
+            return tuple(tuple((q + 0.5) / factor - s / 2 for q in range(k)) for k, s in zip(counts, shutters, strict=True))
+        fast = _reach(motion)
+        counts = [min(max(math.ceil(fast * s), 3), MAX_TAPS) for s in shutters]
+        return tuple(tuple(((q + 0.5) / k - 0.5) * s for q in range(k)) for k, s in zip(counts, shutters, strict=True))
+
+    def _solve(
+        self,
+        window: Window,
+        motion: Motion,
+        taus: Taus,
+        spans: tuple[float, ...],
+        batch: int,
+        record: Callable[[float], None] | None,
+    ) -> Tensor:
+        """All key frames of the window, (n, C, H, W): solved by tiles, and only as far from v as the motion is trusted."""
+        frames = window.frames
+        size = (frames.shape[-2], frames.shape[-1])
+        scale = motion_scale(*size)
+        overlap = min(max(16 * math.ceil((_reach(motion) + 16) / 16), 32), MAX_OVERLAP)
+        keys = torch.zeros_like(frames)
+        sigma = noise_level(frames[:, : window.colour]) if self.prior else 0.0
+        for tile in tiles(*size, self.plan.tile, overlap):
+            rows, columns = tile.rows, tile.columns
+            v = frames[..., rows, columns].contiguous()
+            problem = KeyFrameProblem(
+                v,
+                upsampled(motion.path, scale, size, rows, columns),
+                upsampled(motion.occlusion, scale, size, rows, columns),
+                taus,
+                spans,
+                kernel=self.effort.kernel,
+                batch=batch,
+            )
+            solved = self._alternate(problem, sigma, record)
+            trust = upsampled(motion.reliability, scale, size, rows, columns)
+            keys[..., rows, columns] += torch.lerp(v, solved, trust).mul_(tile.weight.to(v))
+        return keys
+
+    def _alternate(
+        self, problem: KeyFrameProblem, sigma: float, record: Callable[[float], None] | None
+    ) -> Tensor:
+        """u-step, and with a prior also z-steps: half-quadratic splitting with the prior in place of a prox."""
+        keys = problem.solve(self.effort.steps, record=record)
+        if self.prior is None:
+            return keys
+        for _ in range(PRIOR_ROUNDS - 1):
+            target = self.prior(keys, sigma)
+            keys = problem.solve(self.effort.steps // 2, keys, target, PRIOR_RIDGE, record)
+        return self.prior(keys, sigma)
+
+    def _with_less_memory(self, solve: Callable[[int], Scene]) -> Scene:
+        """Out of memory on the device once: the same result from smaller batches."""
+        try:
+            return solve(MAX_TAPS)
+        except torch.OutOfMemoryError:
+            log.warning("out of memory on %s: solving again in smaller batches", self.device)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return solve(1)
+
+
+def _spans(window: Window) -> tuple[float, ...]:
+    """For each frame the previous period over its own."""
+    if window.durations is None:
+        return (1.0,) * len(window.frames)
+    d = window.durations
+    return (1.0, *(d[n - 1] / d[n] for n in range(1, len(d))))
+
+
+def _reach(motion: Motion) -> float:
+    """How far nearly everything moves in a period, pixels."""
+    speed = (motion.path[:, :2].norm(dim=1) + motion.path[:, 2:].norm(dim=1) / 2).flatten()
+    rank = max(1, int(0.995 * speed.numel()))
+    return float(speed.kthvalue(rank).values)
 
 
 def choose_device(name: str | None) -> torch.device:
-    return torch.device(name or "cpu")
+    """The asked device, or the best there is. Raises ArgumentError for one that this machine lacks."""
+    if name is None:
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    device = torch.device(name)
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }[device.type]
+    if not there:
+        raise ArgumentError("device", name, "a device that this machine has (cpu always is)")
+    return device
+
+
+def total_memory(device: torch.device) -> int:
+    """Bytes that the device has in all."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    import psutil
+
+    return int(psutil.virtual_memory().total)

@@ -36,8 +36,8 @@ class Recipe:
     reaches: the distances in time that D2 couples. rounds of reweighting, each of ``steps`` Chebyshev steps that aim at
     the eigenvalues within a factor ``spread`` of the highest. scale: of psi. data_weight: the least and the largest
     lambda; noise decides between them, per pixel. rho: the pull towards the prior's z where noise outweighs
-    ``misfit``, the flow's own error in u_{k+1} - u_k (below, z would only hold u back). prior_gain: the noise level that
-    the prior is told, in units of v's.
+    ``misfit``, the flow's own error in u_{k+1} - u_k (below, z would only hold u back). prior_gain: the noise level
+    that the prior is told, in units of v's.
     """
 
     reaches: tuple[int, ...] = (1, 3)

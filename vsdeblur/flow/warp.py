@@ -12,10 +12,14 @@ _MODES = {"bilinear": 0, "bicubic": 2}
 _BORDER = 1  # sample the nearest edge pixel outside the picture
 
 
-def sampling_grid(flow: Tensor) -> Tensor:
-    """Normalised sampling positions, (B, H, W, 2), of x + flow(x) for flow (B, 2, H, W) in pixels (x, then y)."""
-    height, width = flow.shape[-2:]
-    y = torch.arange(height, dtype=flow.dtype, device=flow.device)[:, None]
+def sampling_grid(flow: Tensor, top: int = 0, height: int | None = None) -> Tensor:
+    """Normalised sampling positions, (B, H, W, 2), of x + flow(x) for flow (B, 2, H, W) in pixels (x, then y).
+
+    top, height: the flow is that of the rows from ``top`` on of a picture that is ``height`` rows high.
+    """
+    rows, width = flow.shape[-2:]
+    height = rows if height is None else height
+    y = torch.arange(top, top + rows, dtype=flow.dtype, device=flow.device)[:, None]
     x = torch.arange(width, dtype=flow.dtype, device=flow.device)[None, :]
     return torch.stack(
         ((x + flow[:, 0]) * (2 / max(width - 1, 1)) - 1, (y + flow[:, 1]) * (2 / max(height - 1, 1)) - 1), dim=-1

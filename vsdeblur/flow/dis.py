@@ -1,0 +1,88 @@
+"""OpenCV's Dense Inverse Search flow (Kroeger et al., ECCV 2016), seeded by a global shift where the shake is large."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+_SMALLEST = 48  # DIS crashes the process on smaller pictures; they are padded
+_ERRATIC = 0.06  # a global shift beyond this share of the picture's width is more than DIS finds by itself
+_thread_count = threading.Lock()
+
+
+class DisFlow:
+    """``PairwiseFlow`` by OpenCV DIS. preset: "fast" or "medium"."""
+
+    def __init__(self, preset: str = "medium") -> None:
+        self._preset = cv2.DISOPTICAL_FLOW_PRESET_FAST if preset == "fast" else cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
+
+    def __call__(self, a: Tensor, b: Tensor) -> Tensor:
+        """a, b: (1 or 3, H, W) display values in [0, 1]; returns (2, H, W) pixels, a(x) = b(x + flow(x))."""
+        first, second = _gray8(a), _gray8(b)
+        height, width = first.shape
+        with _single_thread():
+            flow = self._between(first, second)
+        flow = np.ascontiguousarray(flow[:height, :width].transpose(2, 0, 1))
+        return torch.from_numpy(flow).to(a.device)
+
+    def _between(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if np.array_equal(first, second):
+            return np.zeros((*first.shape, 2), np.float32)
+        first, second = _padded(first), _padded(second)
+        engine = cv2.DISOpticalFlow_create(self._preset)
+        engine.setFinestScale(0)
+        flow: NDArray[np.float32] = engine.calc(first, second, None)
+        shift = _global_shift(first, second)
+        if np.hypot(*shift) > _ERRATIC * first.shape[1]:
+            seed = np.broadcast_to(np.float32(shift), (*first.shape, 2)).copy()
+            seeded = engine.calc(first, second, seed)
+            if _mismatch(first, second, seeded) < _mismatch(first, second, flow):
+                return np.asarray(seeded, np.float32)
+        return flow
+
+
+def _global_shift(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> tuple[float, float]:
+    """The camera's translation in pixels by phase correlation, first -> second."""
+    scale = max(1, first.shape[1] // 256)
+    size = (max(first.shape[1] // scale, 16), max(first.shape[0] // scale, 16))
+    small = [cv2.resize(x, size, interpolation=cv2.INTER_AREA).astype(np.float32) for x in (first, second)]
+    (dx, dy), response = cv2.phaseCorrelate(small[0], small[1], cv2.createHanningWindow(size, cv2.CV_32F))
+    if response < 0.1:
+        return 0.0, 0.0
+    return dx * first.shape[1] / size[0], dy * first.shape[0] / size[1]
+
+
+def _mismatch(first: NDArray[np.uint8], second: NDArray[np.uint8], flow: NDArray[np.float32]) -> float:
+    height, width = first.shape
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    moved = cv2.remap(second, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return float(cv2.norm(first, moved, cv2.NORM_L1))
+
+
+def _gray8(image: Tensor) -> NDArray[np.uint8]:
+    gray = image.mean(0) if image.shape[0] == 1 else (image[:3] * image.new_tensor([[[0.299]], [[0.587]], [[0.114]]])).sum(0)
+    return (gray.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+
+
+def _padded(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    down, right = (max(_SMALLEST - n, 0) for n in image.shape)
+    return cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REPLICATE) if down or right else image
+
+
+@contextmanager
+def _single_thread() -> Iterator[None]:
+    """DIS propagates within stripes, one per thread: one thread, or the result would depend on the machine."""
+    with _thread_count:
+        before = cv2.getNumThreads()
+        cv2.setNumThreads(1)
+        try:
+            yield
+        finally:
+            cv2.setNumThreads(before)

@@ -1,0 +1,136 @@
+"""``restore``: the mathematics without a host, tensors in and tensors out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from vsdeblur.engine import Engine
+from vsdeblur.errors import ArgumentError, DeblurError
+from vsdeblur.exposure import Exposure
+from vsdeblur.options import Options, parse_options
+from vsdeblur.priors import get_prior
+from vsdeblur.subframes import solve_with_flow
+from vsdeblur.timing import instant, output_count
+from vsdeblur.transfer import from_linear, to_linear
+from vsdeblur.window import Window, window_bounds
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Video = TypeVar("Video", Tensor, NDArray[np.floating[Any]])
+else:
+    Video = TypeVar("Video")
+
+SMALLEST = 16
+
+
+def restore(
+    v: Video,
+    factor: int | float | str | Fraction = 1,
+    shutter: float | str | None = 1.0,
+    transfer: str = "linear",
+    preset: str = "balanced",
+    flow: str | Callable[..., Any] | Tensor | None = None,
+    quadrature: str = "integral",
+    *,
+    prior: str | Callable[..., Any] | None = None,
+    scene_cuts: Any = True,
+    device: str | None = None,
+    max_memory: int | str | None = None,
+    record: Callable[[float], None] | None = None,
+) -> Video:
+    """Sharp frames from blurry ones.
+
+    v: float tensor or array (N, C, H, W), C 1 or 3, nominally in [0, 1]; larger values are allowed and kept.
+    transfer: how v is stored; "linear" averages the values as they are. quadrature: "integral" for light that a shutter
+    integrated, "taps" for frames that are plain means of sub-frames. flow: an engine's name, a callable flow(a, b), or the
+    true motion as a tensor (T - 1, 2, H, W), pixels, u_k -> u_{k+1}. record: is given the solver's energies, in order.
+
+    Returns u (floor(N * factor), C, H, W) of v's type, device and dtype.
+    Raises ArgumentError for an argument that cannot be honoured, DeblurError for a clip that cannot be processed.
+    """
+    given = _as_tensor(v)
+    true_motion = flow if isinstance(flow, Tensor) else None
+    options = parse_options(
+        factor=factor,
+        shutter=shutter,
+        transfer=transfer,
+        preset=preset,
+        prior=prior,
+        flow=None if true_motion is not None else flow,  # type: ignore[arg-type]
+        scene_cuts=scene_cuts,
+        device=device,
+        max_memory=max_memory,
+        quadrature=quadrature,
+    )
+    light = to_linear(given.to("cpu", torch.float32, copy=True), transfer, inplace=True)
+    if true_motion is not None:
+        sharp = _by_true_motion(light, true_motion, options)
+    else:
+        sharp = _by_windows(light, options, record)
+    stored = from_linear(sharp, transfer, inplace=True).to(given.device, given.dtype)
+    return stored if isinstance(v, Tensor) else stored.numpy()  # type: ignore[return-value]
+
+
+def _by_windows(light: Tensor, options: Options, record: Callable[[float], None] | None) -> Tensor:
+    frames, channels, height, width = light.shape
+    engine = Engine(options, height, width, channels)
+    total = output_count(frames, options.factor)
+    instants = [instant(j, options.factor, options.shutter) for j in range(total)]
+    out = light.new_empty(total, channels, height, width)
+    for chunk in range(-(-frames // engine.plan.chunk)):
+        start, stop, first, count = window_bounds(chunk, engine.plan.chunk, engine.plan.halo, frames)
+        window = Window(light[start:stop], start, first, count, colour=channels)
+        window = replace(window, cuts=_cuts(engine, window, options))
+        begin = start + first
+        wanted = [j for j, t in enumerate(instants) if begin <= t < begin + count]
+        for j, u in zip(wanted, engine.restore(window, [instants[j] for j in wanted], record=record), strict=True):
+            out[j] = u
+    return out
+
+
+def _cuts(engine: Engine, window: Window, options: Options) -> frozenset[int]:
+    if isinstance(options.scene_cuts, frozenset):
+        return options.scene_cuts
+    return engine.find_cuts(window) if options.uses_detector else frozenset()
+
+
+def _by_true_motion(light: Tensor, flow: Tensor, options: Options) -> Tensor:
+    exposure = Exposure.build(
+        len(light),
+        options.factor,
+        options.shutter,
+        quadrature="taps" if options.quadrature == "taps" else "integral",
+    )
+    prior = None if options.prior is None else get_prior(options.prior)
+    with torch.inference_mode():
+        return solve_with_flow(light, flow.to(light), exposure, prior=prior).u.clone()
+
+
+def _as_tensor(v: Any) -> Tensor:
+    wanted = "a float tensor or array (N, C, H, W) with C 1 or 3"
+    if isinstance(v, Tensor):
+        tensor = v.detach()
+    elif hasattr(v, "__array__"):
+        try:
+            tensor = torch.from_numpy(v.__array__())
+        except TypeError:
+            raise ArgumentError("v", type(v), wanted) from None
+    else:
+        raise ArgumentError("v", type(v), wanted)
+    if tensor.ndim != 4 or tensor.shape[1] not in (1, 3) or not tensor.is_floating_point():
+        raise ArgumentError("v", f"{tuple(tensor.shape)} {tensor.dtype}", wanted)
+    if 0 in tensor.shape:
+        raise ArgumentError("v", tuple(tensor.shape), "a clip with at least one frame and one pixel")
+    if min(tensor.shape[-2:]) < SMALLEST:
+        raise ArgumentError("v", tuple(tensor.shape), f"at least {SMALLEST}x{SMALLEST} pixels")
+    if not torch.isfinite(tensor).all():
+        raise DeblurError("v has values that are not finite (NaN or infinity): replace them first")
+    return tensor

@@ -1,0 +1,43 @@
+"""Tiles with overlap, and weights that blend them without a seam."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+FEATHER = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tile:
+    """rows, columns: the part of the picture that is solved. weight: (rows, columns), a partition of unity over all tiles."""
+
+    rows: slice
+    columns: slice
+    weight: Tensor
+
+
+def tiles(height: int, width: int, size: int, overlap: int) -> Iterator[Tile]:
+    """Tiles whose inner parts of about ``size`` cover the picture, each solved with ``overlap`` pixels more on every side."""
+    for rows, down in _spans(height, size, overlap):
+        for columns, across in _spans(width, size, overlap):
+            yield Tile(rows, columns, down[:, None] * across[None, :])
+
+
+def _spans(length: int, size: int, overlap: int) -> Iterator[tuple[slice, Tensor]]:
+    # A remainder smaller than the overlap would be solved mostly twice: the inner parts share it evenly instead.
+    count = max(1, round(length / size))
+    edges = [length * k // count // 4 * 4 for k in range(count)] + [length]
+    feather = min(FEATHER, overlap // 2)
+    for begin, end in zip(edges, edges[1:], strict=False):
+        first, last = max(begin - overlap, 0), min(end + overlap, length)
+        at = torch.arange(first, last) + 0.5
+        weight = torch.ones(last - first)
+        if begin > 0:
+            weight = weight.minimum(((at - begin) / (2 * feather) + 0.5).clamp(0, 1))
+        if end < length:
+            weight = weight.minimum(((end - at) / (2 * feather) + 0.5).clamp(0, 1))
+        yield slice(first, last), weight
