@@ -20,7 +20,7 @@ from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.pairwise import motion_scale
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.flow.warp import Kernel
-from vsdeblur.keyframes import KeyFrameProblem
+from vsdeblur.keyframes import KeyFrameProblem, extent
 from vsdeblur.noise import noise_level
 from vsdeblur.options import Options
 from vsdeblur.plan import MAX_OVERLAP, MAX_TAPS, Plan, make_plan
@@ -61,7 +61,7 @@ class Engine:
     """
 
     def __init__(self, options: Options, height: int, width: int, channels: int = 3, *, host_bytes: int = 0) -> None:
-        """channels: 1 or 3 colour channels, and one more for alpha. host_bytes: of one output frame in the host's format."""
+        """channels: 1 or 3 for colour, one more for alpha. host_bytes: of one output frame in the host's format."""
         self.options = options
         self.effort = EFFORTS[options.preset]
         self.device = choose_device(options.device)
@@ -133,11 +133,13 @@ class Engine:
         )
 
     def _taus(self, motion: Motion, shutters: Sequence[float]) -> Taus:
-        """The quadrature of each exposure: at most about 1 px of motion a step, or the averaged sub-frames themselves."""
+        """The quadrature of each exposure: about 1 px of motion a step at most, or the averaged sub-frames."""
         if self.options.quadrature == "taps":
             factor = float(self.options.factor)
             counts = [max(round(s * factor), 1) for s in shutters]
-            return tuple(tuple((q + 0.5) / factor - s / 2 for q in range(k)) for k, s in zip(counts, shutters, strict=True))
+            return tuple(
+                tuple((q + 0.5) / factor - s / 2 for q in range(k)) for k, s in zip(counts, shutters, strict=True)
+            )
         fast = _reach(motion)
         counts = [min(max(math.ceil(fast * s), 3), MAX_TAPS) for s in shutters]
         return tuple(tuple(((q + 0.5) / k - 0.5) * s for q in range(k)) for k, s in zip(counts, shutters, strict=True))
@@ -151,7 +153,7 @@ class Engine:
         batch: int,
         record: Callable[[float], None] | None,
     ) -> Tensor:
-        """All key frames of the window, (n, C, H, W): solved by tiles, and only as far from v as the motion is trusted."""
+        """All key frames, (n, C, H, W): solved by tiles, and only as far from v as the motion is trusted."""
         frames = window.frames
         size = (frames.shape[-2], frames.shape[-1])
         scale = motion_scale(*size)
@@ -175,9 +177,7 @@ class Engine:
             keys[..., rows, columns] += torch.lerp(v, solved, trust).mul_(tile.weight.to(v))
         return keys
 
-    def _alternate(
-        self, problem: KeyFrameProblem, sigma: float, record: Callable[[float], None] | None
-    ) -> Tensor:
+    def _alternate(self, problem: KeyFrameProblem, sigma: float, record: Callable[[float], None] | None) -> Tensor:
         """u-step, and with a prior also z-steps: half-quadratic splitting with the prior in place of a prox."""
         keys = problem.solve(self.effort.steps, record=record)
         if self.prior is None:
@@ -208,7 +208,7 @@ def _spans(window: Window) -> tuple[float, ...]:
 
 def _reach(motion: Motion) -> float:
     """How far nearly everything moves in a period, pixels."""
-    speed = (motion.path[:, :2].norm(dim=1) + motion.path[:, 2:].norm(dim=1) / 2).flatten()
+    speed = extent(motion.path).flatten()
     rank = max(1, int(0.995 * speed.numel()))
     return float(speed.kthvalue(rank).values)
 

@@ -3,7 +3,8 @@
     v_n ~ sum_q w_q K_n(x - psi_n(x, tau_q)),         tau_q the instants of exposure n from its middle
     K_n(x) ~ K_{n+1}(x + psi_n(x, 1)),  K_n(x) ~ K_{n-1}(x + psi_n(x, -rho))
 
-    E(K) = 1/2 sum_n ||v_n - A_n K_n||^2 + mu/2 sum_n sum_x omega_n(x) (W_n K_{n+-1} - K_n)^2 + ridge/2 sum_n ||K_n - z_n||^2
+    E(K) = 1/2 sum_n ||v_n - A_n K_n||^2 + mu/2 sum_n sum_x omega_n(x) (W_n K_{n+-1} - K_n)^2
+         + ridge/2 sum_n ||K_n - z_n||^2
 
 The u-step is linear and is solved by a fixed number of Chebyshev steps on the system scaled by its row sums, whose
 spectrum is bounded for any motion: no dot product, so neither threads nor tiles change a result.
@@ -56,7 +57,7 @@ class KeyFrameProblem:
     ) -> Tensor:
         """The u-step: K (n, C, H, W) after ``steps`` Chebyshev steps from ``start`` (v when None).
 
-        target, ridge: the prior's z and its weight. record: is given the energy before the first step and after the last.
+        target, ridge: the prior's z and its weight. record: is given the energy before and after.
         """
         exposures = [self._exposure_grids(n) for n in range(len(self.v))]
         links = self._links()
@@ -82,7 +83,7 @@ class KeyFrameProblem:
         """Sampling grids of exposure n's instants, in batches: K_n(x - psi_n(x, tau))."""
         taus = self.v.new_tensor(self.taus[n])
         grids = sampling_grid(-displacement(self.path[n : n + 1], taus[:, None, None, None]))
-        return list(grids.split(self.batch))
+        return list(torch.split(grids, self.batch))
 
     def _links(self) -> list[tuple[int, int, Tensor, Tensor]]:
         """(from key, to key, grid, mu * omega) of every coupling that is seen at all."""
@@ -112,7 +113,9 @@ class KeyFrameProblem:
             total += spread.sum(0, keepdim=True)
         return total.div_(count)
 
-    def _normal(self, keys: Tensor, exposures: list[list[Tensor]], links: list[tuple[int, int, Tensor, Tensor]]) -> Tensor:
+    def _normal(
+        self, keys: Tensor, exposures: list[list[Tensor]], links: list[tuple[int, int, Tensor, Tensor]]
+    ) -> Tensor:
         """(A'A + mu D2) K."""
         out = torch.cat([self._adjoint(self._blur(keys[n : n + 1], g), g) for n, g in enumerate(exposures)])
         for here, there, grid, weight in links:
@@ -127,8 +130,14 @@ class KeyFrameProblem:
         bilinear = [[(g, len(g)) for g in grids] for grids in exposures]
         sums = torch.cat(
             [
-                sum((sample_adjoint(ones.expand(k, -1, -1, -1).contiguous(), g, "bilinear").sum(0, keepdim=True)
-                     for g, k in grids), torch.zeros_like(ones)) / sum(k for _, k in grids)
+                sum(
+                    (
+                        sample_adjoint(ones.expand(k, -1, -1, -1).contiguous(), g, "bilinear").sum(0, keepdim=True)
+                        for g, k in grids
+                    ),
+                    torch.zeros_like(ones),
+                )
+                / sum(k for _, k in grids)
                 for grids in bilinear
             ]
         )
@@ -157,3 +166,10 @@ class KeyFrameProblem:
 def displacement(path: Tensor, tau: float | Tensor) -> Tensor:
     """psi(tau) = tau * velocity + tau^2 / 2 * acceleration: (B, 2, H, W) pixels from path (B, 4, H, W)."""
     return tau * path[:, :2] + (tau * tau / 2) * path[:, 2:]
+
+
+def extent(path: Tensor) -> Tensor:
+    """About how far each point moves in a period, pixels: (B, 1, H, W)."""
+    x, y = path[:, 0:1], path[:, 1:2]
+    ax, ay = path[:, 2:3], path[:, 3:4]
+    return torch.sqrt(x * x + y * y) + torch.sqrt(ax * ax + ay * ay) / 2

@@ -24,7 +24,7 @@ _ALLOCATOR = 1.15  # blocks that an allocator rounds up or keeps
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """chunk, halo: source frames. tile: inner tile edge in pixels. rows: rows rendered at once. peak_bytes: expected."""
+    """chunk, halo: source frames. tile: inner edge, pixels. rows: rendered at once. peak_bytes: expected."""
 
     chunk: int
     halo: int

@@ -11,7 +11,7 @@ from torch import Tensor
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.flow.warp import sample, sampling_grid
-from vsdeblur.keyframes import displacement
+from vsdeblur.keyframes import displacement, extent
 
 # Points that move by less than STILL pixels a period are not touched; by more than MOVING, wholly.
 STILL, MOVING = 0.05, 0.2
@@ -62,7 +62,7 @@ class Scene:
         return out
 
     def _warped(self, n: int, t: float, rows: slice) -> Tensor:
-        """Key frames moved to instant t (from the window's first frame on), (1, C, rows, W); n: the frame t belongs to."""
+        """Key frames moved to t (counted from the window's first frame), (1, C, rows, W); n: the frame t lies in."""
         left = n if t >= n + self.shutters[n] / 2 else n - 1
         if left < 0 or left + 1 >= len(self.keys) or self.start + left + 1 in self.cuts:
             return self._moved(n, -displacement(self._path(n, rows), t - (n + self.shutters[n] / 2)), rows)
@@ -70,7 +70,7 @@ class Scene:
         a = (t - middle) / (left + 1 + self.shutters[left + 1] / 2 - middle)
         span = self.spans[left + 1]
         here, there = self._path(left, rows), self._path(left + 1, rows)
-        # Where the point seen at t was (is) in either key frame, by either key frame's path; each counts by its nearness.
+        # Where the point seen at t is in either key frame, by the paths of both, each counting by its nearness.
         gone = displacement(here, a)
         to_come = displacement(there, -(1 - a) * span)
         to_left = (1 - a) * -gone + a * (displacement(there, -span) - to_come)
@@ -82,11 +82,9 @@ class Scene:
         return sample(self.keys[n : n + 1], grid)
 
     def _path(self, n: int, rows: slice) -> Tensor:
-        return upsampled(self.motion.path[n : n + 1], self.scale, self.keys.shape[-2:], rows)
+        return upsampled(self.motion.path[n : n + 1], self.scale, (self.keys.shape[-2], self.keys.shape[-1]), rows)
 
     def _moving(self, n: int, rows: slice) -> Tensor:
         """How far the picture moves within the period, as a smooth weight in [0, 1]."""
-        path = self._path(n, rows)
-        distance = path[:, :2].norm(dim=1, keepdim=True) + path[:, 2:].norm(dim=1, keepdim=True) / 2
-        x = ((distance - STILL) / (MOVING - STILL)).clamp_(0, 1)
+        x = ((extent(self._path(n, rows)) - STILL) / (MOVING - STILL)).clamp_(0, 1)
         return x * x * (3 - 2 * x)

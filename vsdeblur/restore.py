@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -24,14 +24,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Video = TypeVar("Video", Tensor, NDArray[np.floating[Any]])
-else:
-    Video = TypeVar("Video")
-
 SMALLEST = 16
 
 
-def restore(
+def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     v: Video,
     factor: int | float | str | Fraction = 1,
     shutter: float | str | None = 1.0,
@@ -49,9 +45,9 @@ def restore(
     """Sharp frames from blurry ones.
 
     v: float tensor or array (N, C, H, W), C 1 or 3, nominally in [0, 1]; larger values are allowed and kept.
-    transfer: how v is stored; "linear" averages the values as they are. quadrature: "integral" for light that a shutter
-    integrated, "taps" for frames that are plain means of sub-frames. flow: an engine's name, a callable flow(a, b), or the
-    true motion as a tensor (T - 1, 2, H, W), pixels, u_k -> u_{k+1}. record: is given the solver's energies, in order.
+    transfer: how v is stored; "linear" averages the values as they are. quadrature: "integral" for light that a
+    shutter integrated, "taps" for frames that are plain means of sub-frames. flow: an engine's name, a callable flow(a, b), or
+    the true motion as a tensor (T - 1, 2, H, W), pixels, u_k -> u_{k+1}. record: is given the solver's energies, in order.
 
     Returns u (floor(N * factor), C, H, W) of v's type, device and dtype.
     Raises ArgumentError for an argument that cannot be honoured, DeblurError for a clip that cannot be processed.
@@ -76,7 +72,7 @@ def restore(
     else:
         sharp = _by_windows(light, options, record)
     stored = from_linear(sharp, transfer, inplace=True).to(given.device, given.dtype)
-    return stored if isinstance(v, Tensor) else stored.numpy()  # type: ignore[return-value]
+    return stored if isinstance(v, Tensor) else stored.numpy()
 
 
 def _by_windows(light: Tensor, options: Options, record: Callable[[float], None] | None) -> Tensor:
@@ -103,6 +99,8 @@ def _cuts(engine: Engine, window: Window, options: Options) -> frozenset[int]:
 
 
 def _by_true_motion(light: Tensor, flow: Tensor, options: Options) -> Tensor:
+    if not torch.isfinite(flow).all():
+        raise ArgumentError("flow", "one with NaN or infinity", "finite, in pixels")
     exposure = Exposure.build(
         len(light),
         options.factor,
@@ -119,12 +117,16 @@ def _as_tensor(v: Any) -> Tensor:
     if isinstance(v, Tensor):
         tensor = v.detach()
     elif hasattr(v, "__array__"):
+        import numpy as np
+
         try:
-            tensor = torch.from_numpy(v.__array__())
-        except TypeError:
-            raise ArgumentError("v", type(v), wanted) from None
+            tensor = torch.from_numpy(np.ascontiguousarray(v))
+        except (TypeError, ValueError):
+            raise ArgumentError("v", f"an array of {getattr(v, 'dtype', type(v))}", wanted) from None
     else:
         raise ArgumentError("v", type(v), wanted)
+    if tensor.is_meta or tensor.layout != torch.strided:
+        raise ArgumentError("v", f"{tensor.layout} on {tensor.device}", wanted)
     if tensor.ndim != 4 or tensor.shape[1] not in (1, 3) or not tensor.is_floating_point():
         raise ArgumentError("v", f"{tuple(tensor.shape)} {tensor.dtype}", wanted)
     if 0 in tensor.shape:

@@ -42,8 +42,8 @@ class Recipe:
 
     reaches: tuple[int, ...] = (1, 3)
     rounds: int = 2
-    steps: int = 5
-    spread: float = 50.0
+    steps: int = 8
+    spread: float = 100.0
     scale: float = 0.3
     data_weight: tuple[float, float] = (0.5, 50.0)
     rho: float = 0.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ FEATHER = 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tile:
-    """rows, columns: the part of the picture that is solved. weight: (rows, columns), a partition of unity over all tiles."""
+    """rows, columns: the part of the picture that is solved. weight: of that part, 1 in sum over all tiles."""
 
     rows: slice
     columns: slice
@@ -21,7 +22,7 @@ class Tile:
 
 
 def tiles(height: int, width: int, size: int, overlap: int) -> Iterator[Tile]:
-    """Tiles whose inner parts of about ``size`` cover the picture, each solved with ``overlap`` pixels more on every side."""
+    """Tiles whose inner parts, about ``size`` wide, cover the picture; ``overlap`` more are solved all around."""
     for rows, down in _spans(height, size, overlap):
         for columns, across in _spans(width, size, overlap):
             yield Tile(rows, columns, down[:, None] * across[None, :])
@@ -32,7 +33,7 @@ def _spans(length: int, size: int, overlap: int) -> Iterator[tuple[slice, Tensor
     count = max(1, round(length / size))
     edges = [length * k // count // 4 * 4 for k in range(count)] + [length]
     feather = min(FEATHER, overlap // 2)
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         first, last = max(begin - overlap, 0), min(end + overlap, length)
         at = torch.arange(first, last) + 0.5
         weight = torch.ones(last - first)

@@ -59,8 +59,7 @@ def restore_clip(truth: Frames, blurry: Frames, preset: str = "balanced", device
 
     v = torch.from_numpy(blurry).permute(0, 3, 1, 2).float() / 255
     begin = time.perf_counter()
-    options = {} if device is None else {"device": device}
-    u = restore(v, factor=FACTOR, shutter=SHUTTER, transfer=TRANSFER, preset=preset, **options)
+    u = restore(v, factor=FACTOR, shutter=SHUTTER, transfer=TRANSFER, preset=preset, device=device)
     seconds = time.perf_counter() - begin
     return Demo(blurry, to_8bit(u.permute(0, 2, 3, 1).cpu().numpy()), truth, seconds)
 

@@ -46,9 +46,15 @@ def engine(blurry: Frames, factor: int, m: int, *, preset: str = "balanced", dev
     from vsdeblur import restore
 
     v = torch.from_numpy(blurry).permute(0, 3, 1, 2).float() / 255
-    options = {} if device is None else {"device": device}
     u = restore(
-        v, factor=factor, shutter=m / factor, transfer="linear", preset=preset, quadrature="taps", flow=None, **options
+        v,
+        factor=factor,
+        shutter=m / factor,
+        transfer="linear",
+        preset=preset,
+        quadrature="taps",
+        flow=None,
+        device=device,
     )
     return np.stack([to_8bit(frame.permute(1, 2, 0).cpu().numpy()) for frame in u])
 

@@ -12,12 +12,16 @@ if TYPE_CHECKING:
 
 
 def find_motion_engine(
-    flow: str | Callable[..., Any] | None, preset: str = "medium", *, linear: bool = True, device: torch.device | None = None
+    flow: str | Callable[..., Any] | None,
+    preset: str = "medium",
+    *,
+    linear: bool = True,
+    device: torch.device | None = None,
 ) -> MotionEngine:
     """The motion engine that an argument ``flow`` asks for.
 
-    None or "dis": OpenCV DIS at ``preset``. "ptlflow:NAME:PATH", "raft:PATH": a learned flow with the user's checkpoint. A
-    callable flow(a, b) -> (2, H, W) is adapted; one with the attribute ``is_motion_engine`` is taken as a MotionEngine.
+    None or "dis": OpenCV DIS at ``preset``. "ptlflow:NAME:PATH", "raft:PATH": a learned flow, its checkpoint the user's.
+    A callable flow(a, b) -> (2, H, W) is adapted; with the attribute ``is_motion_engine`` it is a MotionEngine.
     Raises ArgumentError for an unknown name.
     """
     from vsdeblur.flow.dis import DisFlow

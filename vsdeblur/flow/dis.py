@@ -36,15 +36,15 @@ class DisFlow:
         if np.array_equal(first, second):
             return np.zeros((*first.shape, 2), np.float32)
         first, second = _padded(first), _padded(second)
-        engine = cv2.DISOpticalFlow_create(self._preset)
+        engine = cv2.DISOpticalFlow.create(self._preset)
         engine.setFinestScale(0)
-        flow: NDArray[np.float32] = engine.calc(first, second, None)
+        nothing = np.zeros((*first.shape, 2), np.float32)
+        flow = np.asarray(engine.calc(first, second, nothing), np.float32)
         shift = _global_shift(first, second)
         if np.hypot(*shift) > _ERRATIC * first.shape[1]:
-            seed = np.broadcast_to(np.float32(shift), (*first.shape, 2)).copy()
-            seeded = engine.calc(first, second, seed)
+            seeded = np.asarray(engine.calc(first, second, nothing + np.array(shift, np.float32)), np.float32)
             if _mismatch(first, second, seeded) < _mismatch(first, second, flow):
-                return np.asarray(seeded, np.float32)
+                return seeded
         return flow
 
 
@@ -67,13 +67,17 @@ def _mismatch(first: NDArray[np.uint8], second: NDArray[np.uint8], flow: NDArray
 
 
 def _gray8(image: Tensor) -> NDArray[np.uint8]:
-    gray = image.mean(0) if image.shape[0] == 1 else (image[:3] * image.new_tensor([[[0.299]], [[0.587]], [[0.114]]])).sum(0)
+    gray = (
+        image.mean(0)
+        if image.shape[0] == 1
+        else (image[:3] * image.new_tensor([[[0.299]], [[0.587]], [[0.114]]])).sum(0)
+    )
     return (gray.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
 
 
 def _padded(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     down, right = (max(_SMALLEST - n, 0) for n in image.shape)
-    return cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REPLICATE) if down or right else image
+    return np.pad(image, ((0, down), (0, right)), mode="edge") if down or right else image
 
 
 @contextmanager

@@ -34,9 +34,9 @@ class MotionEngine(Protocol):
 
 
 class PairwiseFlow(Protocol):
-    """Any flow between two images: a, b (1 or 3, H, W) float32 in display values, [0, 1]; returns (2, H, W) pixels a -> b,
+    """Any flow between two images: a(x) = b(x + flow(x)).
 
-    so that a(x) = b(x + flow(x)).
+    a, b: (1 or 3, H, W) float32 display values in [0, 1]; returns (2, H, W), pixels.
     """
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor: ...

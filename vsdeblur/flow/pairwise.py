@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vsdeblur.errors import DeblurError
 from vsdeblur.flow.motion import Motion, PairwiseFlow
 from vsdeblur.flow.warp import warp
 from vsdeblur.window import Window
@@ -36,8 +37,8 @@ class PairwiseMotion:
         count = len(small)
         joined = [window.start + n + 1 not in window.cuts for n in range(count - 1)]
         nothing = small.new_zeros(2, *small.shape[-2:])
-        forward = [self.flow(a, b) if ok else nothing for (a, b), ok in zip(pairwise(small), joined, strict=True)]
-        backward = [self.flow(b, a) if ok else nothing for (a, b), ok in zip(pairwise(small), joined, strict=True)]
+        forward = [self._between(a, b) if ok else nothing for (a, b), ok in zip(pairwise(small), joined, strict=True)]
+        backward = [self._between(b, a) if ok else nothing for (a, b), ok in zip(pairwise(small), joined, strict=True)]
 
         path = small.new_zeros(count, 4, *small.shape[-2:])
         seen = small.new_zeros(count, 2, *small.shape[-2:])
@@ -59,11 +60,25 @@ class PairwiseMotion:
                 trust[n, 0] = torch.maximum(trust[n, 0], before[1][1])
         return Motion(path.mul_(scale), _box(trust, 5), seen)
 
+    def _between(self, a: Tensor, b: Tensor) -> Tensor:
+        flow = self.flow(a, b)
+        wanted = (2, *a.shape[-2:])
+        if not isinstance(flow, Tensor) or tuple(flow.shape) != wanted:
+            got = tuple(flow.shape) if isinstance(flow, Tensor) else type(flow).__name__
+            raise DeblurError(
+                f"flow must return a tensor of shape {wanted} for pictures of shape {tuple(a.shape)}, not {got}"
+            )
+        if not torch.isfinite(flow).all():
+            raise DeblurError("flow must return finite pixels, not NaN or infinity")
+        return flow.to(a)
+
     def _shown(self, frame: Tensor, scale: int) -> Tensor:
         """What the eye and a flow network expect: display values in [0, 1], at the resolution of motion."""
         small = F.avg_pool2d(frame, scale, ceil_mode=True, count_include_pad=False) if scale > 1 else frame
         shown = small.clamp(min=0)
-        shown = torch.where(shown > _KNEE, _KNEE + (1 - _KNEE) * (1 - _KNEE / shown), shown)  # HDR: highlights keep structure
+        shown = torch.where(
+            shown > _KNEE, _KNEE + (1 - _KNEE) * (1 - _KNEE / shown), shown
+        )  # HDR: highlights keep structure
         return shown**_DISPLAY_GAMMA if self.linear else shown.clamp(max=1)
 
 
@@ -76,7 +91,7 @@ def motion_scale(height: int, width: int) -> int:
 def _through(forward: Tensor | None, backward: Tensor | None, ratio: float, nothing: Tensor) -> tuple[Tensor, Tensor]:
     """Velocity V and acceleration A of the path that meets both neighbours:
 
-    V + A/2 = forward at tau = 1,  -ratio V + ratio^2 A/2 = backward at tau = -ratio  (ratio: previous period / this one).
+    V + A/2 = forward at tau = 1,  -ratio V + ratio^2 A/2 = backward at -ratio (ratio: previous / this)
     """
     if forward is not None and backward is not None:
         velocity = (ratio**2 * forward - backward) / (ratio**2 + ratio)
@@ -88,7 +103,9 @@ def _through(forward: Tensor | None, backward: Tensor | None, ratio: float, noth
     return nothing, nothing
 
 
-def _link(a: Tensor, b: Tensor, forward: Tensor, backward: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+def _link(
+    a: Tensor, b: Tensor, forward: Tensor, backward: Tensor
+) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """(visible in the other frame, trust), each (h, w), for a -> b and for b -> a."""
 
     def one_way(x: Tensor, y: Tensor, there: Tensor, back: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,9 +7,9 @@ from torch import Tensor
 
 
 def upsampled(field: Tensor, scale: int, size: tuple[int, int], rows: slice, columns: slice | None = None) -> Tensor:
-    """The part ``rows`` x ``columns`` (None: all) of field (B, C, h, w), bilinearly enlarged ``scale`` times to size (H, W).
+    """A part, ``rows`` x ``columns`` (None: all), of field (B, C, h, w) enlarged ``scale`` times to size (H, W).
 
-    Gives the values that enlarging the whole field and cutting would give.
+    Bilinear; gives the values that enlarging the whole field and cutting would give.
     """
     columns = columns if columns is not None else slice(0, size[1])
     if scale == 1:

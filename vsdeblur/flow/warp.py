@@ -28,12 +28,13 @@ def sampling_grid(flow: Tensor, top: int = 0, height: int | None = None) -> Tens
 
 def sample(image: Tensor, grid: Tensor, kernel: Kernel = "bicubic") -> Tensor:
     """image (B, C, H, W) at the positions of ``sampling_grid``."""
-    return torch.ops.aten.grid_sampler_2d(image, grid, _MODES[kernel], _BORDER, True)
+    sampled: Tensor = torch.ops.aten.grid_sampler_2d(image, grid, _MODES[kernel], _BORDER, True)
+    return sampled
 
 
 def sample_adjoint(image: Tensor, grid: Tensor, kernel: Kernel = "bicubic") -> Tensor:
     """The transpose of ``sample`` for the same grid: <sample(x), y> = <x, sample_adjoint(y)>, without autograd."""
-    # The second argument of the backward kernel gives only the shape of the result when no gradient of the grid is asked.
+    # The second argument only gives the shape of the result as long as no gradient of the grid is asked.
     gradient: Tensor = torch.ops.aten.grid_sampler_2d_backward(
         image, image, grid, _MODES[kernel], _BORDER, True, [True, False]
     )[0]
