@@ -46,8 +46,8 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
 
     v: float tensor or array (N, C, H, W), C 1 or 3, nominally in [0, 1]; larger values are allowed and kept.
     transfer: how v is stored; "linear" averages the values as they are. quadrature: "integral" for light that a
-    shutter integrated, "taps" for frames that are plain means of sub-frames. flow: an engine's name, a callable flow(a, b), or
-    the true motion as a tensor (T - 1, 2, H, W), pixels, u_k -> u_{k+1}. record: is given the solver's energies, in order.
+    shutter integrated, "taps" for frames that are plain means of sub-frames. flow: an engine's name, a callable
+    flow(a, b), or the true motion as a tensor (T - 1, 2, H, W), pixels, u_k -> u_{k+1}. record: is given the energies.
 
     Returns u (floor(N * factor), C, H, W) of v's type, device and dtype.
     Raises ArgumentError for an argument that cannot be honoured, DeblurError for a clip that cannot be processed.

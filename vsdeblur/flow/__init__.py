@@ -20,8 +20,8 @@ def find_motion_engine(
 ) -> MotionEngine:
     """The motion engine that an argument ``flow`` asks for.
 
-    None or "dis": OpenCV DIS at ``preset``. "ptlflow:NAME:PATH", "raft:PATH": a learned flow, its checkpoint the user's.
-    A callable flow(a, b) -> (2, H, W) is adapted; with the attribute ``is_motion_engine`` it is a MotionEngine.
+    None or "dis": OpenCV DIS at ``preset``. "ptlflow:NAME:PATH", "raft:PATH": a learned flow and its checkpoint.
+    A callable flow(a, b) -> (2, H, W) is adapted; with the attribute ``is_motion_engine`` it is one.
     Raises ArgumentError for an unknown name.
     """
     from vsdeblur.flow.dis import DisFlow
