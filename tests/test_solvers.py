@@ -132,9 +132,8 @@ def test_noise_softens_the_data_and_the_prior_earns_its_place(exposure: Exposure
     plain = solve_with_flow(noisy, flow, exposure, noise=5 / 255)
     exact = solve_with_flow(noisy, flow, exposure, noise=0.0)
     with_prior = solve_with_flow(noisy, flow, exposure, noise=5 / 255, prior=get_prior("tv"))
-    print(psnr(exact.u, u), psnr(plain.u, u), psnr(with_prior.u, u), psnr(clean.repeat_interleave(R, dim=0), u))
-    assert psnr(plain.u, u) > psnr(exact.u, u) + 1
-    assert psnr(with_prior.u, u) > psnr(plain.u, u) + 0.2
+    assert psnr(plain.u, u) > psnr(exact.u, u) + 3
+    assert psnr(with_prior.u, u) > psnr(plain.u, u) + 1
 
 
 def test_noise_is_measured() -> None:
