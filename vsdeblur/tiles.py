@@ -22,7 +22,10 @@ class Tile:
 
 
 def tiles(height: int, width: int, size: int, overlap: int) -> Iterator[Tile]:
-    """Tiles whose inner parts, about ``size`` wide, cover the picture; ``overlap`` more are solved all around."""
+    """Tiles whose inner parts, about ``size`` wide, cover the picture; ``overlap`` more are solved all around.
+
+    size: at least 48, so that no more than two feathered edges meet.
+    """
     for rows, down in _spans(height, size, overlap):
         for columns, across in _spans(width, size, overlap):
             yield Tile(rows, columns, down[:, None] * across[None, :])
