@@ -23,12 +23,12 @@ def chebyshev(
     centre, radius = (highest + lowest) / 2, (highest - lowest) / 2
     sigma = centre / radius
     rho = 1 / sigma
-    x, residual = start, rhs - operator(start)
+    x, residual = start.clone(), rhs - operator(start)
     step = residual / centre
     for k in range(steps):
-        x = x + step
+        x += step
         if k + 1 < steps:
-            residual = residual - operator(step)
+            residual -= operator(step)
             rho, previous = 1 / (2 * sigma - rho), rho
-            step = rho * previous * step + (2 * rho / radius) * residual
+            step.mul_(rho * previous).add_(residual, alpha=2 * rho / radius)
     return x

@@ -36,18 +36,18 @@ Taus = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What a preset spends: Chebyshev steps, how often motion is looked at again on restored frames, warping kernel."""
+    """What a preset spends: Chebyshev steps, how often motion is looked at again on restored frames, kernel of the adjoints."""
 
     steps: int
     looks: int
-    kernel: Kernel
+    adjoint: Kernel
     flow: str
 
 
 EFFORTS = {
-    "fast": Effort(steps=6, looks=1, kernel="bicubic", flow="fast"),
-    "balanced": Effort(steps=16, looks=1, kernel="bicubic", flow="medium"),
-    "best": Effort(steps=20, looks=2, kernel="bicubic", flow="medium"),
+    "fast": Effort(steps=6, looks=1, adjoint="bilinear", flow="fast"),
+    "balanced": Effort(steps=20, looks=1, adjoint="bilinear", flow="medium"),
+    "best": Effort(steps=24, looks=2, adjoint="bicubic", flow="medium"),
 }
 PRIOR_ROUNDS = 3  # u-step and z-step in alternation, when there is a prior
 PRIOR_RIDGE = 0.1
@@ -108,27 +108,28 @@ class Engine:
         self, window: Window, motion: Motion | None, batch: int, record: Callable[[float], None] | None
     ) -> Scene:
         window = replace(window, frames=window.frames.to(self.device, torch.float32))
-        shutters = window.shutters or (self.options.shutter,) * len(window.frames)
+        shutters = tuple(window.shutters or (self.options.shutter,) * len(window.frames))
         spans = _spans(window)
-        looks = self.effort.looks if motion is None else 1
-        keys: Tensor | None = None
-        for _ in range(looks):
-            found = motion or self.find_motion(window, self.options.shutter, keys)
-            taus = self._taus(found, shutters)
-            keys = self._solve(window, found, taus, spans, batch, record)
-        assert keys is not None
+        found = motion or self.find_motion(window, self.options.shutter)
+        for _ in range(self.effort.looks - 1 if motion is None else 0):
+            keys = self._solve(window, found, self._taus(found, shutters), spans, batch, record)
+            found = self.find_motion(window, self.options.shutter, keys)
         # Frames beyond the chunk's neighbours have served: they gave those a path.
-        keep = slice(max(window.first - 1, 0), min(window.first + window.count + 1, len(window.frames)))
+        near = slice(max(window.first - 1, 0), window.first + window.count + 1)
+        taus = self._taus(found, shutters)
+        found = Motion(found.path[near], found.reliability[near], found.occlusion[near])
+        window = replace(window, frames=window.frames[near], start=window.start + near.start)
+        keys = self._solve(window, found, taus[near], spans[near], batch, record)
         return Scene(
-            keys[keep],
-            window.frames[keep],
-            Motion(found.path[keep], found.reliability[keep], found.occlusion[keep]),
+            keys,
+            window.frames,
+            found,
             motion_scale(*window.frames.shape[-2:]),
-            window.start + keep.start,
-            tuple(shutters[keep]),
-            spans[keep],
+            window.start,
+            shutters[near],
+            spans[near],
             window.cuts,
-            taus[keep],
+            taus[near],
             self.plan.rows,
         )
 
@@ -169,7 +170,7 @@ class Engine:
                 upsampled(motion.occlusion, scale, size, rows, columns),
                 taus,
                 spans,
-                kernel=self.effort.kernel,
+                adjoint=self.effort.adjoint,
                 batch=batch,
             )
             solved = self._alternate(problem, sigma, record)

@@ -66,7 +66,7 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
         max_memory=max_memory,
         quadrature=quadrature,
     )
-    light = to_linear(given.to("cpu", torch.float32, copy=True), transfer, inplace=True)
+    light = to_linear(given.to("cpu", torch.float32).contiguous(), transfer)
     if true_motion is not None:
         sharp = _by_true_motion(light, true_motion, options)
     else:

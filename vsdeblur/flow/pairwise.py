@@ -17,7 +17,6 @@ MISMATCH = 0.06  # photometric mismatch (display values, mean over a patch) at w
 INCONSISTENCY = 4.0  # the same for forward-backward disagreement, pixels at the resolution of the flow
 _PATCH = 7
 _DISPLAY_GAMMA = 1 / 2.2
-_KNEE = 0.8  # linear light above this is compressed into [0.8, 1)
 
 
 class PairwiseMotion:
@@ -75,11 +74,8 @@ class PairwiseMotion:
     def _shown(self, frame: Tensor, scale: int) -> Tensor:
         """What the eye and a flow network expect: display values in [0, 1], at the resolution of motion."""
         small = F.avg_pool2d(frame, scale, ceil_mode=True, count_include_pad=False) if scale > 1 else frame
-        shown = small.clamp(min=0)
-        shown = torch.where(
-            shown > _KNEE, _KNEE + (1 - _KNEE) * (1 - _KNEE / shown), shown
-        )  # HDR: highlights keep structure
-        return shown**_DISPLAY_GAMMA if self.linear else shown.clamp(max=1)
+        shown = small.clamp(0, 1)
+        return shown**_DISPLAY_GAMMA if self.linear else shown
 
 
 def motion_scale(height: int, width: int) -> int:
