@@ -23,7 +23,7 @@ from vsdeblur.flow.warp import Kernel
 from vsdeblur.keyframes import KeyFrameProblem, extent
 from vsdeblur.noise import noise_level
 from vsdeblur.options import Options
-from vsdeblur.plan import MAX_OVERLAP, MAX_TAPS, Plan, make_plan
+from vsdeblur.plan import MAX_OVERLAP, MAX_TAPS, MIN_OVERLAP, Plan, make_plan
 from vsdeblur.priors import get_prior
 from vsdeblur.render import Scene
 from vsdeblur.tiles import tiles
@@ -36,7 +36,7 @@ Taus = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What a preset spends: Chebyshev steps, how often motion is looked at again on restored frames, kernel of the adjoints."""
+    """What a preset spends: Chebyshev steps, how often motion is looked at, kernel of the adjoints."""
 
     steps: int
     looks: int
@@ -46,7 +46,7 @@ class Effort:
 
 EFFORTS = {
     "fast": Effort(steps=6, looks=1, adjoint="bilinear", flow="fast"),
-    "balanced": Effort(steps=20, looks=1, adjoint="bilinear", flow="medium"),
+    "balanced": Effort(steps=16, looks=1, adjoint="bicubic", flow="medium"),
     "best": Effort(steps=24, looks=2, adjoint="bicubic", flow="medium"),
 }
 PRIOR_ROUNDS = 3  # u-step and z-step in alternation, when there is a prior
@@ -158,10 +158,11 @@ class Engine:
         frames = window.frames
         size = (frames.shape[-2], frames.shape[-1])
         scale = motion_scale(*size)
-        overlap = min(max(16 * math.ceil((_reach(motion) + 16) / 16), 32), MAX_OVERLAP)
+        overlap = min(max(16 * math.ceil((_reach(motion) + 16) / 16), MIN_OVERLAP), MAX_OVERLAP)
         keys = torch.zeros_like(frames)
         sigma = noise_level(frames[:, : window.colour]) if self.prior else 0.0
-        for tile in tiles(*size, self.plan.tile, overlap):
+        # What slow motion needs no overlap for is solved as part of the tile: fewer tiles in the same memory.
+        for tile in tiles(*size, self.plan.tile + 2 * (MAX_OVERLAP - overlap), overlap):
             rows, columns = tile.rows, tile.columns
             v = frames[..., rows, columns].contiguous()
             problem = KeyFrameProblem(

@@ -35,8 +35,8 @@ class KeyFrameProblem:
     v: (n, C, H, W) blurry frames. path: (n, 4, H, W) as ``Motion.path`` at full resolution. occlusion: (n, 2, H, W).
     taus: for each frame the instants of its exposure, in periods from its middle; equal weights.
     spans: for each frame the previous period over its own (1 without VFR).
-    kernel, adjoint: of the warps and of their transposes. Spreading bilinearly low-passes what a step corrects, never what
-    it aims at (v = A K), and takes a third of the time of the exact transpose.
+    kernel, adjoint: of the warps and of their transposes. Spreading bilinearly low-passes what a step corrects, never
+    what it aims at (v = A K), and takes a third of the time of the exact transpose.
     batch: instants of one exposure warped at once; changes memory, not the result.
     """
 
