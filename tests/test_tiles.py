@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -90,9 +88,10 @@ def solved(blurry: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
     def run(tile: int, overlap: int | None = None) -> Tensor:
         engine = Engine(parse_options(factor=2, shutter=1.0, transfer="linear", device="cpu"), HEIGHT, WIDTH, 1)
-        engine.plan = dataclasses.replace(engine.plan, tile=tile)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(engine_module, "tiles", lambda h, w, s, o: tiles(h, w, s, o if overlap is None else overlap))
+            patch.setattr(
+                engine_module, "tiles", lambda h, w, _, o: tiles(h, w, tile, o if overlap is None else overlap)
+            )
             return torch.stack(list(engine.restore(Window(blurry, 0, 0, 3, colour=1), [1.25, 1.75])))
 
     return run(512), run(TILE), run(TILE, overlap=0)

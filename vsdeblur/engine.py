@@ -112,8 +112,10 @@ class Engine:
         spans = _spans(window)
         found = motion or self.find_motion(window, self.options.shutter)
         for _ in range(self.effort.looks - 1 if motion is None else 0):
-            keys = self._solve(window, found, self._taus(found, shutters), spans, batch, record)
-            found = self.find_motion(window, self.options.shutter, keys)
+            taus = self._taus(found, shutters)
+            found = self.find_motion(
+                window, self.options.shutter, self._solve(window, found, taus, spans, batch, record)
+            )
         # Frames beyond the chunk's neighbours have served: they gave those a path.
         near = slice(max(window.first - 1, 0), window.first + window.count + 1)
         taus = self._taus(found, shutters)

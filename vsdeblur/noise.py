@@ -19,8 +19,12 @@ def noise_level(v: Tensor) -> float:
     if min(v.shape[-2:]) < 16:
         return QUANTISATION
     mask = torch.tensor([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]], dtype=v.dtype, device=v.device) / 6
-    high = F.conv2d(v.flatten(0, 1)[:, None], mask[None, None]).abs()
-    size = min(16, *high.shape[-2:])
-    medians = F.unfold(high, size, stride=size).median(dim=1).values
+    size = min(16, min(v.shape[-2:]) - 2)
+
+    def block_medians(frame: torch.Tensor) -> torch.Tensor:
+        high = F.conv2d(frame[:, None], mask[None, None]).abs()
+        return F.unfold(high, size, stride=size).median(dim=1).values
+
+    medians = torch.cat([block_medians(frame) for frame in v])
     # The median of |g| is 0.6745 sigma for Gaussian g; the second percentile of such medians lies 14% lower.
     return max(float(medians.quantile(0.02)) / (0.86 * 0.6745), QUANTISATION)

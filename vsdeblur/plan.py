@@ -8,10 +8,11 @@ from itertools import product
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.flow.pairwise import motion_scale
 from vsdeblur.options import Options
+from vsdeblur.tiles import longest
 
 HALO = 2  # the key frames next to the chunk need their own neighbours for a path
 MAX_TAPS = 12
-MAX_OVERLAP = 96
+MIN_OVERLAP, MAX_OVERLAP = 32, 96
 ROWS = 128  # rows rendered at once
 PARCELS = 3  # finished chunks that wait in a host: the one being read, the one before it, and the one in the making
 
@@ -19,12 +20,17 @@ DEFAULT_BUDGET = 4 * 2**30  # the grid must not depend on the machine; what it h
 _CHUNKS = (8, 6, 4, 3, 2, 1)
 _TILES = (512, 384, 256, 192, 128)
 _FLOAT = 4
-_ALLOCATOR = 1.15  # blocks that an allocator rounds up or keeps
+_PRIOR = 24  # copies of the key frames that the total variation prior holds
+_LIBRARIES = 24 * 2**20  # scratch of the flow and of the libraries
+_KEPT = 1.25  # a heap keeps freed blocks between others; measured on glibc at 1080p, 1.05 to 1.25
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """chunk, halo: source frames. tile: inner edge, pixels. rows: rendered at once. peak_bytes: expected."""
+    """chunk, halo: source frames. rows: rendered at once. peak_bytes: expected where motion is as fast as it can be.
+
+    tile: inner edge at the largest overlap, pixels.
+    """
 
     chunk: int
     halo: int
@@ -61,13 +67,29 @@ def _efficiency(plan: Plan) -> float:
 
 
 def _peak(chunk: int, tile: int, options: Options, height: int, width: int, channels: int, host_bytes: int) -> int:
-    pixels = height * width
-    window, solved = chunk + 2 * HALO, chunk + 2
-    frame = channels * pixels * _FLOAT
-    field = -(-height // motion_scale(height, width)) * -(-width // motion_scale(height, width)) * _FLOAT
+    window = chunk + 2 * HALO
+    solved = window if options.preset == "best" else chunk + 2  # its first look needs all key frames
+    taps = max(MAX_TAPS, int(options.factor) if options.quadrature == "taps" else 0)
+    frame = channels * height * width * _FLOAT
+    scale = motion_scale(height, width)
+    field = -(-height // scale) * -(-width // scale) * _FLOAT
     host = PARCELS * int(chunk * options.factor + 1) * host_bytes + window * host_bytes
-    motion = window * (7 + channels + 8) * field
-    outer = min(tile + 2 * MAX_OVERLAP, height) * min(tile + 2 * MAX_OVERLAP, width) * _FLOAT
-    solver = solved * outer * (9 * channels + 2 * MAX_TAPS + 14) + MAX_TAPS * outer * (2 * channels + 2)
-    rendering = 4 * frame + ROWS * width * _FLOAT * (6 * channels + 40)
-    return int(_ALLOCATOR * (host + window * frame + solved * frame + max(motion, solver, rendering) + motion))
+    motion = 7 * window * field
+    finding = (channels + 15) * window * field  # what finding the motion needs until it is found
+    # Each frame of a tile: v, right side, x, residual, step, product; path, occlusion, row sums, links; grids.
+    each = 6 * channels + 13 + 2 * taps
+    if options.prior is not None:
+        each = max(each + 2 * channels, 7 + (2 + _PRIOR) * channels)
+    warping = MAX_TAPS * (2 * channels + 2)
+    solver = _tile_pixels(height, width, tile) * _FLOAT * (solved * each + warping) * _KEPT
+    rendering = 5 * frame + ROWS * width * _FLOAT * (6 * channels + 40)
+    return int(host + (window + solved) * frame + motion + max(finding, solver, rendering) + _LIBRARIES)
+
+
+def _tile_pixels(height: int, width: int, tile: int) -> int:
+    """Of the largest tile that is solved at any overlap."""
+    return max(
+        longest(height, tile + 2 * (MAX_OVERLAP - overlap), overlap)
+        * longest(width, tile + 2 * (MAX_OVERLAP - overlap), overlap)
+        for overlap in range(MIN_OVERLAP, MAX_OVERLAP + 1, 16)
+    )

@@ -31,12 +31,20 @@ def tiles(height: int, width: int, size: int, overlap: int) -> Iterator[Tile]:
             yield Tile(rows, columns, down[:, None] * across[None, :])
 
 
-def _spans(length: int, size: int, overlap: int) -> Iterator[tuple[slice, Tensor]]:
+def longest(length: int, size: int, overlap: int) -> int:
+    """The longest side of a tile, overlap included, along a side of the picture."""
+    return max(min(end + overlap, length) - max(begin - overlap, 0) for begin, end in _inner(length, size))
+
+
+def _inner(length: int, size: int) -> list[tuple[int, int]]:
     # A remainder smaller than the overlap would be solved mostly twice: the inner parts share it evenly instead.
     count = max(1, round(length / size))
-    edges = [length * k // count // 4 * 4 for k in range(count)] + [length]
+    return list(pairwise([length * k // count // 4 * 4 for k in range(count)] + [length]))
+
+
+def _spans(length: int, size: int, overlap: int) -> Iterator[tuple[slice, Tensor]]:
     feather = min(FEATHER, overlap // 2)
-    for begin, end in pairwise(edges):
+    for begin, end in _inner(length, size):
         first, last = max(begin - overlap, 0), min(end + overlap, length)
         at = torch.arange(first, last) + 0.5
         weight = torch.ones(last - first)
