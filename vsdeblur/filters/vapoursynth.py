@@ -182,9 +182,9 @@ def _solved(solver: ChunkSolver, chunk: int, frames: Sequence[vs.VideoFrame]) ->
 
 
 def _kept_parcels(solver: ChunkSolver, options: Options) -> int:
-    """How many finished chunks wait in the core's cache: a quarter of the budget's worth, and two at the least."""
-    import psutil
+    """How many finished chunks wait in the core's cache: those of the plan, and more where the budget has room."""
+    from vsdeblur.plan import DEFAULT_BUDGET, PARCELS
 
-    budget = options.max_memory or psutil.virtual_memory().total // 2
-    parcel = solver.frame_bytes * len(solver.outputs(0))
-    return min(max(int(budget // 4 // parcel), 2), 16)
+    room = (options.max_memory or DEFAULT_BUDGET) - solver.peak_bytes
+    more = max(room, 0) // max(solver.frame_bytes * len(solver.outputs(0)), 1)
+    return min(PARCELS - 1 + int(more), 16)
