@@ -25,6 +25,7 @@ from vsdeblur.noise import noise_level
 from vsdeblur.options import Options
 from vsdeblur.plan import MAX_OVERLAP, MAX_TAPS, MIN_OVERLAP, Plan, make_plan
 from vsdeblur.priors import get_prior
+from vsdeblur.priors.tv import TotalVariation
 from vsdeblur.render import Scene
 from vsdeblur.tiles import tiles
 from vsdeblur.window import Window
@@ -73,7 +74,10 @@ class Engine:
             )
         linear = options.transfer != "linear"
         self.find_motion = find_motion_engine(options.flow, self.effort.flow, linear=linear, device=self.device)
+        # Neighbouring key frames lie a whole period's motion apart: total variation in time would smear it.
         self.prior = None if options.prior is None else get_prior(options.prior)
+        if options.prior == "tv":
+            self.prior = TotalVariation(time=0.0)
 
     def find_cuts(self, window: Window) -> frozenset[int]:
         """Numbers in the clip of the window's frames that open a scene, by the engine's own detector."""

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from math import floor
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.flow.warp import sample, sampling_grid
 from vsdeblur.keyframes import displacement, extent
+from vsdeblur.noise import noise_level
 
 # Points that move by less than STILL pixels a period are not touched; by more than MOVING, wholly.
 STILL, MOVING = 0.05, 0.2
+NO_NOISE = 2 / 255  # at this level fine texture is easily taken for noise, and exact data are worth more
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,14 +55,19 @@ class Scene:
         return out
 
     def residual(self, n: int) -> Tensor:
-        """v_n - sum_q w_q u(tau_q), (C, H, W): what the prox of D1 adds to every instant of the exposure."""
+        """v_n - sum_q w_q u(tau_q), (C, H, W), less what of it is noise: what the prox of D1 adds to every instant."""
         out = self.frames[n].clone()
         middle = n + self.shutters[n] / 2
         for y in range(0, out.shape[-2], self.rows):
             rows = slice(y, min(y + self.rows, out.shape[-2]))
             for tau in self.taus[n]:
                 out[:, rows] -= self._warped(n, middle + tau, rows)[0] / len(self.taus[n])
-        return out
+        # Wiener's rule: of a residual of local power S + sigma^2 the part S / (S + sigma^2).
+        colour = out.shape[0] - (out.shape[0] + 1) % 2  # 2 and 4 channels: the last one is alpha
+        power = out[None, :colour].square().mean(1, keepdim=True)
+        power = F.avg_pool2d(power, 9, stride=1, padding=4, count_include_pad=False)[0]
+        noise = max(noise_level(self.frames[n : n + 1, :colour]) ** 2 - NO_NOISE**2, 1e-12)
+        return out.mul_(1 - noise / power.clamp_(min=noise))
 
     def _warped(self, n: int, t: float, rows: slice) -> Tensor:
         """Key frames moved to t (counted from the window's first frame), (1, C, rows, W); n: the frame t lies in."""
@@ -67,8 +75,8 @@ class Scene:
         if left < 0 or left + 1 >= len(self.keys) or self.start + left + 1 in self.cuts:
             return self._moved(n, -displacement(self._path(n, rows), t - (n + self.shutters[n] / 2)), rows)
         middle = left + self.shutters[left] / 2
-        a = (t - middle) / (left + 1 + self.shutters[left + 1] / 2 - middle)
         span = self.spans[left + 1]
+        a = elapsed(middle, t, left + 1, span) / elapsed(middle, left + 1 + self.shutters[left + 1] / 2, left + 1, span)
         here, there = self._path(left, rows), self._path(left + 1, rows)
         # Where the point seen at t is in either key frame, by the paths of both, each counting by its nearness.
         gone = displacement(here, a)
@@ -88,3 +96,11 @@ class Scene:
         """How far the picture moves within the period, as a smooth weight in [0, 1]."""
         x = ((extent(self._path(n, rows)) - STILL) / (MOVING - STILL)).clamp_(0, 1)
         return x * x * (3 - 2 * x)
+
+
+def elapsed(begin: float, end: float, opening: int, span: float) -> float:
+    """Time from begin to end across the opening of a frame, in periods of the frame before it.
+
+    begin, end: instants that count each frame's own periods. span: the period before the opening over that after it.
+    """
+    return min(end, opening) - begin + max(end - opening, 0.0) / span
