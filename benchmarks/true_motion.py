@@ -1,0 +1,68 @@
+"""The solver by itself: the flow of the true sharp frames is handed in, so that motion is not what limits it.
+
+python benchmarks/true_motion.py --clips-dir DIR
+
+OpenCV DIS (medium) between consecutive sharp sub-frames, forward only, goes into `X Gaussian noise of 5/255 added to the blurry frames without and with the "tv" prior.
+"""
+
+from __future__ import annotations
+
+import argparse
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from common import machine, table, write_results
+
+from vsdeblur import restore
+from vsdeblur.bench import protocol, run
+
+FACTOR = 8
+HERE = Path(__file__).parent
+ROWS = {"no prior": (0.0, None), "tv": (0.0, "tv"), "noise 5, no prior": (5.0, None), "noise 5, tv": (5.0, "tv")}
+
+
+def true_flow(sharp: protocol.Frames) -> torch.Tensor:
+    """(T, H, W, 3) 8-bit frames -> (T - 1, 2, H, W) pixels, u_k -> u_{k+1}."""
+    gray = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in sharp]
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flows = [dis.calc(a, b, np.zeros((*a.shape, 2), np.float32)) for a, b in pairwise(gray)]
+    return torch.from_numpy(np.stack(flows)).permute(0, 3, 1, 2).contiguous()
+
+
+def gain(sharp: protocol.Frames, m: int, noise: float, prior: str | None) -> float:
+    """dB of "all" over repeating the (noiseless) blurry frame."""
+    blurry = protocol.blur(sharp, FACTOR, m)
+    v = torch.from_numpy(blurry).permute(0, 3, 1, 2).float() / 255
+    v = v + noise / 255 * torch.randn(v.shape, generator=torch.Generator().manual_seed(0))
+    u = restore(v, FACTOR, shutter=m / FACTOR, quadrature="taps", flow=true_flow(sharp), prior=prior)
+    restored = protocol.to_8bit(u.permute(0, 2, 3, 1).numpy())
+    repeated = np.repeat(blurry, FACTOR, axis=0)
+    return (
+        protocol.score(restored, sharp, blurry, FACTOR, m).all - protocol.score(repeated, sharp, blurry, FACTOR, m).all
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips-dir", type=Path, required=True)
+    parser.add_argument("--exposures", type=int, nargs="+", default=[8, 5])
+    parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=["no prior"])
+    parser.add_argument("--name", default="true_motion")
+    given = parser.parse_args()
+    clips = list(run.from_files(run.read_list(HERE / "clips.toml", given.clips_dir), FACTOR))
+    rows, values = [], {}
+    for m in given.exposures:
+        for name in given.rows:
+            gains = [gain(sharp, m, *ROWS[name]) for _, sharp in clips]
+            print(m, name, gains, flush=True)
+            values[f"{m}/8 {name}"] = gains
+            rows.append([f"{m}/8, {name}", *(f"{g:+.2f}" for g in gains), f"{np.mean(gains):+.2f}"])
+    head = ['gain of "all" over repeating, dB', *(name for name, _ in clips), "mean"]
+    write_results(given.name, {"machine": machine(), "gains": values}, table(head, rows))
+
+
+if __name__ == "__main__":
+    main()
