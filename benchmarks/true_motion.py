@@ -2,7 +2,8 @@
 
 python benchmarks/true_motion.py --clips-dir DIR
 
-OpenCV DIS (medium) between consecutive sharp sub-frames, forward only, goes into `X Gaussian noise of 5/255 added to the blurry frames without and with the "tv" prior.
+OpenCV DIS (medium) between consecutive sharp sub-frames, forward only, goes into ``restore(v, flow=tensor)``. The rows
+with noise have Gaussian noise of 5/255 added to the blurry frames.
 """
 
 from __future__ import annotations
