@@ -163,13 +163,6 @@ def test_alpha_does_not_drive_motion() -> None:
     assert torch.equal(with_alpha.reliability, without.reliability)
 
 
-def test_highlights_far_above_white_keep_their_structure_for_the_flow() -> None:
-    frames = gliding([(0, 0), (3, -2)]) * 8
-    motion = PairwiseMotion(DisFlow())(Window(frames, 0, 0, 2, colour=1), 1.0)
-    moved = inner(displacement(motion.path[:1], 1.0)[0]).mean((1, 2))
-    assert moved.tolist() == pytest.approx([3, -2], abs=0.3)
-
-
 @pytest.mark.parametrize("size", [(16, 16), (16, 80), (33, 17), (47, 48), (100, 20)])
 @pytest.mark.parametrize("preset", ["fast", "medium"])
 def test_dis_takes_tiny_pictures(size: tuple[int, int], preset: str) -> None:
