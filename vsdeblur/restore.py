@@ -120,7 +120,7 @@ def _as_tensor(v: Any) -> Tensor:
         import numpy as np
 
         try:
-            tensor = torch.from_numpy(np.ascontiguousarray(v))
+            tensor = torch.from_numpy(np.array(v, order="C"))
         except (TypeError, ValueError):
             raise ArgumentError("v", f"an array of {getattr(v, 'dtype', type(v))}", wanted) from None
     else:
