@@ -80,8 +80,6 @@ def test_bad_values(clip: Path, tmp_path: Path, option: str, value: str) -> None
     ("option", "value"), [(o, v) for o, v in CASES if o in ("--factor", "--shutter", "--preset", "--device")]
 )
 def test_bad_values_elsewhere(clip: Path, command: str, option: str, value: str) -> None:
-    if (command, option) == ("bench", "--device"):
-        pytest.skip("bench hands the device to torch and to the peers")
     result = call(command, clip, option, value)
     assert result.exit_code in (1, 2), result.output
     complaint(result)
