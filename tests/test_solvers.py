@@ -166,3 +166,13 @@ def test_e1_lowers_its_energy_and_hardly_leaves_repeated_frames(exposure: Exposu
     assert abs(psnr(result.u, u) - psnr(start, u)) < 1  # the trap: why E2 needs motion
     implicit = solve_e1(v, exposure, lambda x, sigma: tv(x, sigma), start, data_weight=50.0, sigma=0.02, steps=2)
     assert implicit.energies[0] < 1e-6  # without an energy of its own R1 does not count
+
+
+def test_restore_tells_the_energies_of_the_solve_by_true_motion() -> None:
+    from vsdeblur import restore
+
+    energies: list[float] = []
+    v = torch.rand(2, 1, 32, 32, generator=torch.Generator().manual_seed(1))
+    restore(v, 4, flow=torch.full((7, 2, 32, 32), 0.25), quadrature="taps", record=energies.append)
+    assert len(energies) > 1
+    assert energies[-1] < energies[0]

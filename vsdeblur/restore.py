@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from vsdeblur.engine import Engine
+from vsdeblur.engine import Engine, choose_device
 from vsdeblur.errors import ArgumentError, DeblurError
 from vsdeblur.exposure import Exposure
 from vsdeblur.options import Options, parse_options
@@ -47,7 +47,9 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     v: float tensor or array (N, C, H, W), C 1 or 3, nominally in [0, 1]; larger values are allowed and kept.
     transfer: how v is stored; "linear" averages the values as they are. quadrature: "integral" for light that a
     shutter integrated, "taps" for frames that are plain means of sub-frames. flow: an engine's name, a callable
-    flow(a, b), or the true motion as a tensor (T - 1, 2, H, W), pixels, u_k -> u_{k+1}. record: is given the energies.
+    flow(a, b), or the true motion as a tensor (T - 1, 2, H, W), pixels, u_k -> u_{k+1}. The true motion is used as it
+    is, on all sub-frames of the clip at once: preset, scene_cuts and max_memory do not apply. record: is given the
+    energies.
 
     Returns u (floor(N * factor), C, H, W) of v's type, device and dtype.
     Raises ArgumentError for an argument that cannot be honoured, DeblurError for a clip that cannot be processed.
@@ -68,7 +70,7 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     )
     light = to_linear(given.to("cpu", torch.float32).contiguous(), transfer)
     if true_motion is not None:
-        sharp = _by_true_motion(light, true_motion, options)
+        sharp = _by_true_motion(light, true_motion, options, record)
     else:
         sharp = _by_windows(light, options, record)
     stored = from_linear(sharp, transfer, inplace=True).to(given.device, given.dtype)
@@ -98,7 +100,8 @@ def _cuts(engine: Engine, window: Window, options: Options) -> frozenset[int]:
     return engine.find_cuts(window) if options.uses_detector else frozenset()
 
 
-def _by_true_motion(light: Tensor, flow: Tensor, options: Options) -> Tensor:
+def _by_true_motion(light: Tensor, flow: Tensor, options: Options, record: Callable[[float], None] | None) -> Tensor:
+    device = choose_device(options.device)
     if not torch.isfinite(flow).all():
         raise ArgumentError("flow", "one with NaN or infinity", "finite, in pixels")
     exposure = Exposure.build(
@@ -106,10 +109,15 @@ def _by_true_motion(light: Tensor, flow: Tensor, options: Options) -> Tensor:
         options.factor,
         options.shutter,
         quadrature="taps" if options.quadrature == "taps" else "integral",
+        device=device,
     )
     prior = None if options.prior is None else get_prior(options.prior)
     with torch.inference_mode():
-        return solve_with_flow(light, flow.to(light), exposure, prior=prior).u.clone()
+        result = solve_with_flow(light.to(device), flow.to(device, light.dtype), exposure, prior=prior)
+    if record:
+        for energy in result.energies:
+            record(energy)
+    return result.u.cpu().clone()
 
 
 def _as_tensor(v: Any) -> Tensor:
