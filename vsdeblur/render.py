@@ -26,7 +26,8 @@ class Scene:
 
     keys, frames: (n, C, H, W) restored key frames and the blurry frames. motion: of the same n frames.
     start: the first one's number in the clip. shutters, spans: per frame. cuts: frames that open a scene, clip numbers.
-    taps: instants of one exposure's quadrature. rows: rows handled at once; changes memory, not the result.
+    taus: for each frame the instants of its exposure's quadrature, in periods from its middle.
+    rows: rows handled at once; changes memory, not the result.
     """
 
     keys: Tensor

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from fractions import Fraction
-from itertools import pairwise
 
 
 def output_count(frames: int, factor: Fraction) -> int:
     """floor(N * factor)."""
     return int(frames * factor)
-
-
-def first_output(frame: int, factor: Fraction) -> int:
-    """The first output whose timestamp, j / factor periods, lies at or after source frame ``frame``."""
-    return -int(-(frame * factor) // 1)
 
 
 def first_shown(frame: int, factor: Fraction) -> int:
@@ -36,18 +29,3 @@ def instant(output: int, factor: Fraction, shutter: float) -> float:
     if factor == 1:
         return output + shutter / 2
     return float((output + Fraction(1, 2)) / factor)
-
-
-def output_durations(durations: Sequence[Fraction], factor: Fraction, first: int, last: int) -> list[Fraction]:
-    """Durations of outputs first..last-1: each is the integral of the source durations that it covers.
-
-    ``durations[n]`` is the duration of source frame n; the last one is repeated beyond the end.
-    """
-
-    def elapsed(position: Fraction) -> Fraction:
-        whole = min(int(position), len(durations))
-        tail = position - whole
-        return sum(durations[:whole], Fraction(0)) + tail * durations[min(whole, len(durations) - 1)]
-
-    edges = [elapsed(Fraction(j) / factor) for j in range(first, last + 1)]
-    return [b - a for a, b in pairwise(edges)]

@@ -61,7 +61,7 @@ def deblur(
     scene_cuts: True (own detector and the props _SceneChangePrev and _SceneChangeNext), False, "props", or a list of
         the numbers of the frames that open a scene. The output carries both props.
     device: None (the best there is), "cpu", "cuda", "cuda:0" or "mps".
-    max_memory: bytes or "4GiB", for the device and, separately, for the filter's frames; None: half of what there is.
+    max_memory: bytes or "4GiB", for the device and, separately, for the filter's frames; None: 4 GiB.
 
     Returns a clip of the same format, size and props with floor(frames * factor) frames; durations are rescaled, and
     ``_AbsoluteTime`` is moved to each frame's own time. Raises vs.Error("deblur: ...") for anything wrong that can be
