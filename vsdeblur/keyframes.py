@@ -23,7 +23,7 @@ from vsdeblur.chebyshev import chebyshev
 from vsdeblur.flow.warp import Kernel, sample, sample_adjoint, sampling_grid
 
 # Row sums bound the spectrum by 1 for non-negative kernels. Bicubic has negative lobes: its own bound, 1.375^4, is far
-# from what occurs; 1.6 is above every eigenvalue found, by power iteration, for motions that stretch, collapse, scatter.
+# from what occurs; 1.6 is above every eigenvalue found, by power iteration, for motions that stretch, fold or scatter.
 HIGHEST = {"bilinear": 1.0, "bicubic": 1.6}
 LOWEST = 0.02  # frequencies that the exposure passes by less than this share are left to coupling and start
 MU = 0.05
