@@ -113,7 +113,7 @@ class Engine:
     ) -> Scene:
         window = replace(window, frames=window.frames.to(self.device, torch.float32))
         shutters = tuple(window.shutters or (self.options.shutter,) * len(window.frames))
-        spans = _spans(window)
+        spans = window.spans
         found = motion or self.find_motion(window, self.options.shutter)
         for _ in range(self.effort.looks - 1 if motion is None else 0):
             taus = self._taus(found, shutters)
@@ -204,14 +204,6 @@ class Engine:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         return solve(1)
-
-
-def _spans(window: Window) -> tuple[float, ...]:
-    """For each frame the previous period over its own."""
-    if window.durations is None:
-        return (1.0,) * len(window.frames)
-    d = window.durations
-    return (1.0, *(d[n - 1] / d[n] for n in range(1, len(d))))
 
 
 def _reach(motion: Motion) -> float:

@@ -29,6 +29,14 @@ class Window:
     durations: tuple[float, ...] | None = None
     shutters: tuple[float, ...] | None = None
 
+    @property
+    def spans(self) -> tuple[float, ...]:
+        """For each frame the previous period over its own (1 without VFR)."""
+        if self.durations is None:
+            return (1.0,) * len(self.frames)
+        d = self.durations
+        return (1.0, *(d[n - 1] / d[n] for n in range(1, len(d))))
+
 
 def window_bounds(chunk: int, length: int, halo: int, total: int | None) -> tuple[int, int, int, int]:
     """(start, stop, first, count) of the window of chunk ``chunk`` on the fixed grid of a clip of ``total`` frames."""

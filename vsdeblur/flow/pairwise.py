@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.errors import DeblurError
+from vsdeblur.flow.inertia import continued
 from vsdeblur.flow.motion import Motion, PairwiseFlow
 from vsdeblur.flow.warp import warp
 from vsdeblur.window import Window
@@ -38,6 +39,7 @@ class PairwiseMotion:
         nothing = small.new_zeros(2, *small.shape[-2:])
         forward = [self._between(a, b) if ok else nothing for (a, b), ok in zip(pairwise(small), joined, strict=True)]
         backward = [self._between(b, a) if ok else nothing for (a, b), ok in zip(pairwise(small), joined, strict=True)]
+        forward, backward = self._continued(small, joined, window.spans, forward, backward)
 
         path = small.new_zeros(count, 4, *small.shape[-2:])
         seen = small.new_zeros(count, 2, *small.shape[-2:])
@@ -48,9 +50,8 @@ class PairwiseMotion:
         for n in range(count):
             after = links[n] if n + 1 < count else None
             before = links[n - 1] if n > 0 else None
-            ratio = window.durations[n - 1] / window.durations[n] if window.durations and n else 1.0
             path[n, :2], path[n, 2:] = _through(
-                forward[n] if after else None, backward[n - 1] if before else None, ratio, nothing
+                forward[n] if after else None, backward[n - 1] if before else None, window.spans[n], nothing
             )
             if after:
                 seen[n, 0], trust[n, 0] = after[0]
@@ -58,6 +59,23 @@ class PairwiseMotion:
                 seen[n, 1] = before[1][0]
                 trust[n, 0] = torch.maximum(trust[n, 0], before[1][1])
         return Motion(path.mul_(scale), _box(trust, 5), seen)
+
+    def _continued(
+        self,
+        small: Tensor,
+        joined: list[bool],
+        spans: tuple[float, ...],
+        forward: list[Tensor],
+        backward: list[Tensor],
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Each flow, or what the pair beside it foretells where that is better. spans: as in ``Window``."""
+        onward, back = list(forward), list(backward)
+        for n in range(1, len(small) - 1):
+            if joined[n - 1] and joined[n]:
+                ahead, behind = -backward[n - 1] / spans[n], -forward[n] * spans[n]
+                onward[n] = continued(self._between, small[n], small[n + 1], forward[n], ahead)
+                back[n - 1] = continued(self._between, small[n], small[n - 1], backward[n - 1], behind)
+        return onward, back
 
     def _between(self, a: Tensor, b: Tensor) -> Tensor:
         flow = self.flow(a, b)

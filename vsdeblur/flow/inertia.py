@@ -1,0 +1,49 @@
+"""What moves keeps moving: where the flow of a pair fails, that of the pair beside it is tried.
+
+A small fast object is found in some pairs of frames and lost in others. At frame n the flow back to n - 1, turned
+round, foretells the flow to n + 1.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vsdeblur.flow.motion import PairwiseFlow
+from vsdeblur.flow.warp import warp
+
+BETTER = 0.85  # a foretold flow is believed where it leaves less than this share of the mismatch
+NOTICED = 4 / 255  # mismatch below this is noise
+FEWEST = 2e-4  # share of the picture that must gain before the flow engine is asked again
+_PATCH = 5
+
+
+def continued(flow: PairwiseFlow, a: Tensor, b: Tensor, found: Tensor, foretold: Tensor) -> Tensor:
+    """``found``, or where it explains b far better ``foretold``, corrected by another look of the flow engine.
+
+    a, b: (C, h, w) pictures that ``flow`` takes. found, foretold: (2, h, w) pixels, a(x) = b(x + found(x)).
+    """
+    before = mismatch(a, b, found)
+    if not (_gains(before, mismatch(a, b, foretold)).mean() >= FEWEST):
+        return found
+    moved = warp(b[None], foretold[None], "bilinear")[0].contiguous()
+    rest = flow(a, moved)
+    corrected = rest + warp(foretold[None], rest[None], "bilinear")[0]
+    closer = mismatch(a, b, corrected) < mismatch(a, b, foretold)
+    other = torch.where(closer, corrected, foretold)
+    return torch.where(box(_gains(before, mismatch(a, b, other)), _PATCH) > 0.5, other, found)
+
+
+def mismatch(a: Tensor, b: Tensor, flow: Tensor) -> Tensor:
+    """|b(x + flow(x)) - a(x)|, mean over channels and a patch: (h, w)."""
+    return box((warp(b[None], flow[None], "bilinear")[0] - a).abs().mean(0), _PATCH)
+
+
+def box(x: Tensor, size: int) -> Tensor:
+    """Mean over size x size pixels around each of x (h, w), the edge repeated."""
+    return F.avg_pool2d(F.pad(x[None, None], (size // 2,) * 4, mode="replicate"), size, stride=1)[0, 0]
+
+
+def _gains(before: Tensor, after: Tensor) -> Tensor:
+    return ((after < BETTER * before) & (before > NOTICED)).to(before.dtype)
