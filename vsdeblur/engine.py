@@ -9,6 +9,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -100,12 +101,8 @@ class Engine:
         if not instants:
             return
         scene = self._with_less_memory(lambda batch: self._scene(window, motion, batch, record))
-        residual_of, residual = -1, None
+        residual = lru_cache(maxsize=2)(scene.residual)  # of the exposures before and after an instant
         for t in instants:
-            n = min(max(math.floor(t) - scene.start, 0), len(scene.frames) - 1)
-            if n != residual_of:
-                residual_of, residual = n, scene.residual(n)
-            assert residual is not None
             yield scene.instant(t, residual).cpu()
 
     def _scene(

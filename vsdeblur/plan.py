@@ -82,7 +82,7 @@ def _peak(chunk: int, tile: int, options: Options, height: int, width: int, chan
         each = max(each + 2 * channels, 7 + (2 + _PRIOR) * channels)
     warping = MAX_TAPS * (2 * channels + 2)
     solver = _tile_pixels(height, width, tile) * _FLOAT * (solved * each + warping) * _KEPT
-    rendering = 5 * frame + ROWS * width * _FLOAT * (6 * channels + 40)
+    rendering = 6 * frame + ROWS * width * _FLOAT * (6 * channels + 40)
     return int(host + (window + solved) * frame + motion + max(finding, solver, rendering) + _LIBRARIES)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import floor
 
@@ -41,16 +42,14 @@ class Scene:
     taus: tuple[tuple[float, ...], ...]
     rows: int
 
-    def instant(self, t: float, residual: Tensor) -> Tensor:
-        """The frame (C, H, W) at t, in periods of the clip; residual: of the exposure that t's frame is."""
+    def instant(self, t: float, residual: Callable[[int], Tensor]) -> Tensor:
+        """The frame (C, H, W) at t, in periods of the clip; residual: gives what ``residual`` does, kept or not."""
         n = min(max(floor(t) - self.start, 0), len(self.frames) - 1)
-        exposed = t - self.start - n <= self.shutters[n]
         out = torch.empty_like(self.frames[0])
         for y in range(0, out.shape[-2], self.rows):
             rows = slice(y, min(y + self.rows, out.shape[-2]))
             u = self._warped(n, t - self.start, rows)
-            if exposed:
-                u += residual[None, :, rows]
+            u += self._unexplained(n, t - self.start - n, residual, rows)
             blurry = self.frames[n : n + 1, :, rows]
             out[:, rows] = torch.lerp(blurry, u, self._moving(n, rows))[0]
         return out
@@ -86,9 +85,27 @@ class Scene:
         to_right = (1 - a) * (displacement(here, 1.0) - gone) + a * -to_come
         return torch.lerp(self._moved(left, to_left, rows), self._moved(left + 1, to_right, rows), a)
 
+    def _unexplained(self, n: int, since: float, residual: Callable[[int], Tensor], rows: slice) -> Tensor:
+        """The residual at ``since`` periods after the opening of frame n, (1, C, rows, W).
+
+        The same all through the exposure, as the prox of D1 has it; then carried along the motion from the closing of
+        this exposure to the opening of the next, so that sharpness does not pulse with the shutter.
+        """
+        shutter = self.shutters[n]
+        here = residual(n)[None]
+        if since <= shutter:
+            return here[:, :, rows]
+        path = self._path(n, rows)
+        here = _carried(here, displacement(path, shutter / 2) - displacement(path, since - shutter / 2), rows)
+        if n + 1 == len(self.frames) or self.start + n + 1 in self.cuts:
+            return here
+        path, opening = self._path(n + 1, rows), -self.shutters[n + 1] / 2
+        before = displacement(path, opening - (1 - since) * self.spans[n + 1])
+        there = _carried(residual(n + 1)[None], displacement(path, opening) - before, rows)
+        return torch.lerp(here, there, (since - shutter) / (1 - shutter))
+
     def _moved(self, n: int, flow: Tensor, rows: slice) -> Tensor:
-        grid = sampling_grid(flow, top=rows.start, height=self.keys.shape[-2])
-        return sample(self.keys[n : n + 1], grid)
+        return _carried(self.keys[n : n + 1], flow, rows)
 
     def _path(self, n: int, rows: slice) -> Tensor:
         return upsampled(self.motion.path[n : n + 1], self.scale, (self.keys.shape[-2], self.keys.shape[-1]), rows)
@@ -97,6 +114,11 @@ class Scene:
         """How far the picture moves within the period, as a smooth weight in [0, 1]."""
         x = ((extent(self._path(n, rows)) - STILL) / (MOVING - STILL)).clamp_(0, 1)
         return x * x * (3 - 2 * x)
+
+
+def _carried(image: Tensor, flow: Tensor, rows: slice) -> Tensor:
+    """image (1, C, H, W) at x + flow(x) for some rows: (1, C, rows, W)."""
+    return sample(image, sampling_grid(flow, top=rows.start, height=image.shape[-2]))
 
 
 def elapsed(begin: float, end: float, opening: int, span: float) -> float:
