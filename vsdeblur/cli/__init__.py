@@ -1,4 +1,4 @@
-"""The command line: ``vsdeblur transcode | demo | bench | inspect``.
+"""The command line: ``vsdeblur transcode | demo | bench | inspect | train``.
 
 Every error is one line on stderr. Exit codes: 0 done, 1 failure, 2 wrong usage, 3 done but some of the input could not
 be decoded, 130 interrupted. Commands import what they need when they run, so that help is instant.
@@ -20,6 +20,7 @@ from vsdeblur import __version__
 from vsdeblur.cli.bench import bench
 from vsdeblur.cli.demo import demo
 from vsdeblur.cli.inspect import inspect
+from vsdeblur.cli.train import train
 from vsdeblur.cli.transcode import transcode
 from vsdeblur.errors import ArgumentError, DeblurError
 
@@ -117,5 +118,5 @@ def main(verbose: bool) -> None:
         logger.addHandler(_Stderr())
 
 
-for command in (transcode, demo, bench, inspect):
+for command in (transcode, demo, bench, inspect, train):
     main.add_command(command)

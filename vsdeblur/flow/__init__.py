@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import torch
 
     from vsdeblur.flow.motion import MotionEngine
+
+
+# The default engine by DIS preset: "blur" where it measured better by the protocol (benchmarks/results).
+DEFAULT = {"fast": "dis", "medium": "dis"}
 
 
 def find_motion_engine(
@@ -20,15 +25,26 @@ def find_motion_engine(
 ) -> MotionEngine:
     """The motion engine that an argument ``flow`` asks for.
 
-    None or "dis": OpenCV DIS at ``preset``. "ptlflow:NAME:PATH", "raft:PATH": a learned flow and its checkpoint.
+    None: what ``DEFAULT`` says for ``preset``, "dis" where the learned weights are missing. "dis": OpenCV DIS at
+    ``preset``. "blur": the project's own network over DIS; "blur:PATH": with weights that ``vsdeblur train`` made.
+    "ptlflow:NAME:PATH", "raft:PATH": a learned flow and its checkpoint.
     A callable flow(a, b) -> (2, H, W) is adapted; with the attribute ``is_motion_engine`` it is one.
     Raises ArgumentError for an unknown name.
     """
     from vsdeblur.flow.dis import DisFlow
     from vsdeblur.flow.pairwise import PairwiseMotion
 
-    if flow is None or flow == "dis":
-        return PairwiseMotion(DisFlow(preset), linear=linear)
+    first = PairwiseMotion(DisFlow(preset), linear=linear)
+    if flow is None:
+        from vsdeblur.weights import available
+
+        flow = DEFAULT[preset] if available("motion") else "dis"
+    if flow == "dis":
+        return first
+    if isinstance(flow, str) and (flow == "blur" or flow.startswith("blur:")):
+        from vsdeblur.flow.blur import load_blur
+
+        return load_blur(first, Path(flow[5:]) if flow[5:] else None, device)
     if callable(flow):
         if getattr(flow, "is_motion_engine", False):
             return cast("MotionEngine", flow)

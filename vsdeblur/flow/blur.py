@@ -1,0 +1,106 @@
+"""``flow="blur"``: motion of the sharp sequence from how the frames are blurred, learned over DIS.
+
+The path of every frame that has both neighbours goes through ``BlurNet`` with its two neighbours; others keep the first
+path. Reliability and occlusion come from the same formulas as for any pairwise flow, evaluated on the new paths.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor
+
+from vsdeblur.errors import InputError
+from vsdeblur.flow.blur_net import BlurNet, aligned
+from vsdeblur.flow.motion import Motion
+from vsdeblur.flow.pairwise import PairwiseMotion, motion_scale
+from vsdeblur.flow.pairwise import _box as box
+from vsdeblur.flow.pairwise import _link as link
+from vsdeblur.keyframes import displacement
+from vsdeblur.weights import load
+from vsdeblur.window import Window
+
+ROUNDS = 2
+_EQUAL = 0.01  # relative difference of durations up to which neighbours count as one period away
+
+
+class BlurMotion:
+    """A ``MotionEngine``: ``first`` finds paths, ``network`` corrects them.
+
+    rounds: how often the network is applied, each time to its own result.
+    """
+
+    is_motion_engine = True
+
+    def __init__(self, first: PairwiseMotion, network: BlurNet, rounds: int = ROUNDS) -> None:
+        self.first, self.network, self.rounds = first, network.eval(), rounds
+
+    def __call__(self, window: Window, shutter: float, u: Tensor | None = None) -> Motion:
+        motion = self.first(window, shutter, u)
+        inner = [n for n in range(1, len(window.frames) - 1) if _has_both(window, n)]
+        if not inner:
+            return motion
+        scale = motion_scale(*window.frames.shape[-2:])
+        shown = torch.cat([self.first._shown(f[None], scale) for f in window.frames[:, : window.colour]])
+        colour = shown.expand(-1, 3, -1, -1)
+        hints = torch.cat((motion.reliability, motion.occlusion), 1)
+        path = motion.path / scale
+        for n in inner:
+            open_part = window.shutters[n] if window.shutters else shutter
+            path[n] = self._corrected(colour[n - 1 : n + 2], path[n], hints[n], open_part)
+        reliability, occlusion = _judged(shown, path, motion, inner)
+        return Motion(path.mul_(scale), reliability, occlusion)
+
+    def _corrected(self, frames: Tensor, path: Tensor, hints: Tensor, shutter: float) -> Tensor:
+        height, width = path.shape[-2:]
+        margin = (0, aligned(width) - width, 0, aligned(height) - height)
+        padded = [F.pad(x, margin, mode="replicate")[None] for x in (frames, path, hints)]
+        with torch.no_grad():
+            estimates = self.network(*padded, frames.new_tensor([shutter]), self.rounds)
+        corrected: Tensor = estimates[-1].path[0, :, :height, :width]
+        return corrected
+
+
+def load_blur(first: PairwiseMotion, weights: Path | None = None, device: torch.device | None = None) -> BlurMotion:
+    """The engine with the project's weights, or with those of a file that ``vsdeblur train motion`` wrote.
+
+    Raises DeblurError where they are missing or damaged, InputError for a file that holds no such weights.
+    """
+    network = BlurNet()
+    if weights is None:
+        network.load_state_dict(load("motion"))
+    else:
+        try:
+            network.load_state_dict(load_file(weights))
+        except Exception as error:
+            what = "there is no such file" if not weights.exists() else "not weights of vsdeblur train motion"
+            raise InputError(f"{weights}: {what} ({type(error).__name__})") from None
+    return BlurMotion(first, network.to(device or torch.device("cpu")))
+
+
+def _judged(shown: Tensor, path: Tensor, first: Motion, inner: list[int]) -> tuple[Tensor, Tensor]:
+    """Reliability and occlusion of paths at the resolution of motion, links that no corrected path ends at kept."""
+    reliability, occlusion = first.reliability.clone(), first.occlusion.clone()
+    forward, backward = displacement(path, 1.0), displacement(path, -1.0)
+    trust: dict[int, list[Tensor]] = {}
+    for n in sorted({k for m in inner for k in (m - 1, m)}):
+        after, before = link(shown[n], shown[n + 1], forward[n], backward[n + 1])
+        occlusion[n, 0], occlusion[n + 1, 1] = after[0], before[0]
+        trust.setdefault(n, []).append(after[1])
+        trust.setdefault(n + 1, []).append(before[1])
+    for n in inner:
+        reliability[n] = box(torch.maximum(*trust[n])[None, None], 5)[0]
+    return reliability, occlusion
+
+
+def _has_both(window: Window, n: int) -> bool:
+    """Whether frame n's neighbours belong to its scene and lie one period away."""
+    if window.start + n in window.cuts or window.start + n + 1 in window.cuts:
+        return False
+    if window.durations is None:
+        return True
+    before, here, after = window.durations[n - 1 : n + 2]
+    return abs(before - here) < _EQUAL * here and abs(after - here) < _EQUAL * here

@@ -1,0 +1,117 @@
+"""The state of a training run, kept in safetensors alone: no pickles, whole at any moment."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from vsdeblur.errors import ArgumentError, InputError
+
+if TYPE_CHECKING:
+    from vsdeblur.training.loop import Recipe
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    """Network, optimiser, moving average of the weights, and how far the run is."""
+
+    network: nn.Module
+    smooth: nn.Module
+    optimiser: torch.optim.AdamW
+    seed: int
+    step: int = 0
+    seconds: float = 0.0
+
+    @staticmethod
+    def fresh(recipe: Recipe, seed: int, out: Path) -> State:
+        """Step 0. Raises ArgumentError when ``out`` already holds a run."""
+        if (out / CHECKPOINT).exists():
+            raise ArgumentError("--out", str(out), "a folder without a checkpoint, or --resume given")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = recipe.network()
+        return State(network, copy.deepcopy(network), _optimiser(network, recipe.rate), seed)
+
+    def to(self, device: torch.device) -> None:
+        self.network.to(device)
+        self.smooth.to(device)
+        for moments in self.optimiser.state.values():
+            for key in ("exp_avg", "exp_avg_sq"):
+                if key in moments:
+                    moments[key] = moments[key].to(device)
+
+    @torch.no_grad()
+    def average(self, decay: float) -> None:
+        """Move the averaged weights towards the network's."""
+        for slow, fast in zip(self.smooth.parameters(), self.network.parameters(), strict=True):
+            slow.lerp_(fast, 1 - decay)
+
+    def averaged(self) -> nn.Module:
+        return self.smooth.eval()
+
+
+def save_state(state: State, recipe: Recipe, out: Path) -> None:
+    """Write the checkpoint and the averaged weights, each in one stroke."""
+    out.mkdir(parents=True, exist_ok=True)
+    tensors = {f"network.{k}": v for k, v in state.network.state_dict().items()}
+    tensors |= {f"smooth.{k}": v for k, v in state.smooth.state_dict().items()}
+    for name, parameter in state.network.named_parameters():
+        moments = state.optimiser.state.get(parameter, {})
+        tensors |= {f"{key}.{name}": moments[key] for key in ("exp_avg", "exp_avg_sq") if key in moments}
+    told = {"recipe": recipe.name, "seed": state.seed, "step": state.step, "seconds": state.seconds}
+    _write(tensors, out / CHECKPOINT, told)
+    _write(dict(state.smooth.state_dict()), out / f"{recipe.name}.safetensors", told)
+
+
+def load_state(recipe: Recipe, seed: int, out: Path) -> State:
+    """The state that ``save_state`` wrote. Raises InputError for another recipe's or seed's, or none."""
+    path = out / CHECKPOINT
+    if not path.exists():
+        raise InputError(f"{path}: there is nothing to resume")
+    try:
+        with safe_open(path, "pt") as file:
+            told = json.loads((file.metadata() or {})["run"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except Exception as error:
+        raise InputError(f"{path}: not a checkpoint that can be read ({type(error).__name__})") from None
+    if (told["recipe"], told["seed"]) != (recipe.name, seed):
+        raise InputError(
+            f"{path}: a run of {told['recipe']} with seed {told['seed']}, not of {recipe.name} with {seed}"
+        )
+    network, smooth = recipe.network(), recipe.network()
+    network.load_state_dict(_under("network.", tensors))
+    smooth.load_state_dict(_under("smooth.", tensors))
+    optimiser = _optimiser(network, recipe.rate)
+    first, second = _under("exp_avg.", tensors), _under("exp_avg_sq.", tensors)
+    for name, parameter in network.named_parameters():
+        if name in first:
+            moments = {"step": torch.tensor(float(told["step"])), "exp_avg": first[name], "exp_avg_sq": second[name]}
+            optimiser.state[parameter] = moments
+    return State(network, smooth, optimiser, seed, told["step"], told["seconds"])
+
+
+def _optimiser(network: nn.Module, rate: float) -> torch.optim.AdamW:
+    return torch.optim.AdamW(network.parameters(), rate, weight_decay=1e-4)
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def _write(tensors: dict[str, Tensor], path: Path, told: dict[str, object]) -> None:
+    part = path.with_name(path.name + ".part")
+    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, {"run": json.dumps(told)})
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(path)

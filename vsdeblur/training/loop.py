@@ -1,0 +1,138 @@
+"""The one training loop: any recipe, any device, interrupted at any moment and resumed to the same result.
+
+Everything random in step i follows from the seed and i, the rate from i alone, so a run that was stopped and resumed
+passes through the same states as one that was not. At most a minute of work is lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vsdeblur.training.checkpoint import State, load_state, save_state
+from vsdeblur.training.journal import Journal
+from vsdeblur.training.pool import Sample
+
+log = logging.getLogger("vsdeblur")
+
+CHECKPOINT_SECONDS = 45.0
+WARM_UP = 200  # steps
+HOLD = 3000  # steps until the rate falls with the root of time
+DECAY = 0.998  # of the moving average of the weights
+_LARGEST_GRADIENT = 1.0
+
+
+class Recipe(Protocol):
+    """What one network needs to be trained."""
+
+    name: str
+    batch: int
+    rate: float
+
+    def network(self) -> nn.Module: ...
+
+    def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Sample: ...
+
+    def loss(self, network: nn.Module, batch: Sample) -> tuple[Tensor, dict[str, float]]: ...
+
+    def validate(self, network: nn.Module, samples: Sequence[Sample]) -> dict[str, float]: ...
+
+
+class Source(Protocol):
+    """Samples by step: which numbers step i may draw from, and the samples themselves."""
+
+    def available(self, step: int) -> int: ...
+
+    def __getitem__(self, number: int) -> Sample: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How long, where and from what seed. minutes: of work in all, earlier pieces included; steps: a bound, or None."""
+
+    minutes: float
+    seed: int = 0
+    device: str = "cpu"
+    steps: int | None = None
+    log_every: int = 50
+    half_precision: bool = True
+
+
+def train(
+    recipe: Recipe,
+    source: Source,
+    held_out: Callable[[], Sequence[Sample]],
+    out: Path,
+    course: Course,
+    resume: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+) -> State:
+    """Train until the minutes or steps are over or ``stop`` says so; checkpoint, weights, log and plot go to ``out``.
+
+    Raises ArgumentError when ``out`` holds a run and ``resume`` is not asked, or another run than this one.
+    """
+    device = torch.device(course.device)
+    state = load_state(recipe, course.seed, out) if resume else State.fresh(recipe, course.seed, out)
+    state.to(device)
+    journal = Journal(out, state.step)
+    saved = begun = time.monotonic()
+    before = state.seconds
+    waited = 0.0
+    sums: dict[str, list[float]] = {}
+
+    def spent() -> float:
+        return before + time.monotonic() - begun
+
+    while not stop() and spent() < 60 * course.minutes and (course.steps is None or state.step < course.steps):
+        fetched = time.monotonic()
+        batch = _batch(recipe, source, course.seed, state.step, device)
+        waited += time.monotonic() - fetched
+        for key, value in _step(recipe, state, batch, device, course.half_precision).items():
+            sums.setdefault(key, []).append(value)
+        if state.step % course.log_every == 0:
+            share = waited / max(time.monotonic() - begun, 1e-9)
+            means = {key: float(np.mean(values)) for key, values in sums.items()}
+            journal.add({"step": state.step, "seconds": spent(), "data_share": share, **means})
+            sums = {}
+        if time.monotonic() - saved > CHECKPOINT_SECONDS:
+            state.seconds = spent()
+            save_state(state, recipe, out)
+            saved = time.monotonic()
+    state.seconds = spent()
+    save_state(state, recipe, out)
+    scores = recipe.validate(state.averaged(), held_out())
+    journal.add({"step": state.step, "seconds": state.seconds, **{f"held_{k}": v for k, v in scores.items()}})
+    journal.plot()
+    log.info("step %d after %.1f minutes: %s", state.step, state.seconds / 60, scores)
+    return state
+
+
+def _batch(recipe: Recipe, source: Source, seed: int, step: int, device: torch.device) -> Sample:
+    rng = np.random.default_rng((seed, step))
+    numbers = rng.integers(source.available(step), size=recipe.batch)
+    batch = recipe.collate([source[int(k)] for k in numbers], rng)
+    return {key: value.to(device, non_blocking=True) for key, value in batch.items()}
+
+
+def _step(recipe: Recipe, state: State, batch: Sample, device: torch.device, half: bool) -> dict[str, float]:
+    """One step of AdamW and of the moving average; the scalars that the recipe's loss reports."""
+    rate = recipe.rate * min((state.step + 1) / WARM_UP, 1.0, (HOLD / (state.step + 1)) ** 0.5)
+    for group in state.optimiser.param_groups:
+        group["lr"] = rate
+    with torch.autocast(device.type, torch.bfloat16, enabled=half):
+        loss, scalars = recipe.loss(state.network, batch)
+    state.optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(state.network.parameters(), _LARGEST_GRADIENT)
+    state.optimiser.step()
+    state.step += 1
+    state.average(min(DECAY, state.step / (state.step + 10)))
+    return scalars

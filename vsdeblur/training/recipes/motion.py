@@ -1,0 +1,206 @@
+"""Blur-aware motion (``flow="blur"``): the residual over DIS that explains the blur, learned from synthetic scenes.
+
+Two losses on every round's path psi: the end-point error against the truth at six instants, counting more where there
+is texture; and what the path is for: the true key frame moved along it, K(x - psi(tau)), against the true instants of
+the exposure (which is also how the key-frame model sees occlusion and the borders of what moves).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vsdeblur.engine import Engine
+from vsdeblur.flow.blur_net import BlurNet, Estimate
+from vsdeblur.flow.dis import DisFlow
+from vsdeblur.flow.pairwise import PairwiseMotion
+from vsdeblur.flow.warp import warp
+from vsdeblur.keyframes import displacement
+from vsdeblur.options import Options
+from vsdeblur.training.film import PATH_TAUS, SHARP_TAUS
+from vsdeblur.training.pool import Sample
+from vsdeblur.window import Window
+
+CROP = 128
+_EARLIER = 0.5  # weight of the first round's loss over the last one's
+_REBLUR = 60.0
+_SEEN = 0.1
+_RESTORED = 8
+_RIGHT = 1.0  # pixels of error at which a path is half reliable
+
+
+class MotionRecipe:
+    """``Recipe`` of ``BlurNet``."""
+
+    name = "motion"
+    batch = 8
+    rate = 8e-4
+
+    def network(self) -> nn.Module:
+        return BlurNet()
+
+    def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Sample:
+        """A batch of random crops, each turned, mirrored, reversed in time and recoloured at random."""
+        parts = [augmented(sample, rng) for sample in samples]
+        return {key: torch.stack([part[key] for part in parts]) for key in parts[0]}
+
+    def loss(self, network: nn.Module, batch: Sample) -> tuple[Tensor, dict[str, float]]:
+        """The training loss and its parts, the end-point errors of the first path beside them."""
+        blurry, base = batch["blurry"].float() / 255, batch["base"].float()
+        estimates: list[Estimate] = network(blurry, base, batch["hints"].float(), batch["shutter"][:, 0])
+        weight, known = _texture(blurry[:, 1]), batch["known"].view(-1, 1, 1, 1)
+        total = blurry.new_zeros(())
+        for k, estimate in enumerate(estimates):
+            error = path_error(estimate.path, batch["paths"].float())
+            flow = (known * weight * (error.square() + 0.01).sqrt()).mean()
+            reblur = instant_error(estimate.path, batch["sharp"])
+            judged = _judged(estimate.logits, error.detach().mean(1, keepdim=True), batch["seen"], known)
+            total = total + (1 if k == len(estimates) - 1 else _EARLIER) * (flow + _REBLUR * reblur + _SEEN * judged)
+        with torch.no_grad():
+            first = path_error(base, batch["paths"].float()).mean()
+            first_reblur = instant_error(base, batch["sharp"])
+        return total, {
+            "loss": float(total.detach()),
+            "epe": float(error.detach().mean()),
+            "epe_base": float(first),
+            "instants": float(reblur.detach()),
+            "instants_base": float(first_reblur),
+            "judged": float(judged.detach()),
+        }
+
+    @torch.no_grad()
+    def validate(self, network: nn.Module, samples: Sequence[Sample]) -> dict[str, float]:
+        """On held-out scenes, whole and as they are: end-point errors, and on the first eight the gain in dB of the
+        restored instants over the blurry frame; each for the network and for the first path alone."""
+        network.eval()
+        totals: dict[str, list[float]] = {}
+        for k, sample in enumerate(samples):
+            device = next(network.parameters()).device
+            one = {key: value[None].to(device) for key, value in sample.items()}
+            base = one["base"].float()
+            frames = one["blurry"].float() / 255
+            found = network(frames, base, one["hints"].float(), one["shutter"][:, 0])[-1].path
+            for name, path in (("", found), ("_base", base)):
+                totals.setdefault(f"epe{name}", []).append(float(path_error(path, one["paths"].float()).mean()))
+                if k < _RESTORED:
+                    totals.setdefault(f"gain{name}", []).append(restored_gain(sample, path[0].cpu()))
+        return {key: float(np.mean(values)) for key, values in totals.items()}
+
+
+def path_error(path: Tensor, truth: Tensor) -> Tensor:
+    """(B, 6, h, w): end-point error at PATH_TAUS of path (B, 4, H, W) against truth (B, 6, 2, H / 2, W / 2), pixels."""
+    half = F.avg_pool2d(path, 2)
+    found = torch.stack([displacement(half, tau) for tau in PATH_TAUS], 1)
+    return (found - truth).square().sum(2).add(1e-6).sqrt()
+
+
+def instant_error(path: Tensor, sharp: Tensor) -> Tensor:
+    """Mean Charbonnier distance of K(x - psi(tau)) to the true instants; sharp (B, 5, 3, H, W) at SHARP_TAUS."""
+    middle = SHARP_TAUS.index(0.0)
+    key = sharp[:, middle].float() / 255
+    total = path.new_zeros(())
+    for k, tau in enumerate(SHARP_TAUS):
+        if k != middle:
+            way = -displacement(path, tau)
+            difference = warp(key, way, "bilinear") - sharp[:, k].float() / 255
+            total = total + ((difference.square() + 1e-5).sqrt() * _inside(way)).mean()
+    return total / (len(SHARP_TAUS) - 1)
+
+
+def restored_gain(sample: Sample, path: Tensor) -> float:
+    """dB: PSNR of the instants that the engine restores along ``path``, less that of the blurry frame."""
+    frames = sample["blurry"].float() / 255
+    shutter = float(sample["shutter"][0])
+    motion = PairwiseMotion(DisFlow(), linear=False)(Window(frames, 0, 0, 3), shutter)
+    motion.path[1] = path  # its neighbours keep the straight paths of DIS
+    engine = Engine(Options(shutter=shutter, transfer="linear"), *frames.shape[-2:])
+    window = Window(frames, 0, 1, 1)
+    taus = [tau for tau in SHARP_TAUS if -0.5 * shutter <= tau < 1 - 0.5 * shutter]
+    restored = list(engine.restore(window, [1 + shutter / 2 + tau for tau in taus], motion=motion))
+    truth = [sample["sharp"][SHARP_TAUS.index(tau)].float() / 255 for tau in taus]
+    return float(np.mean([_psnr(u, x) - _psnr(frames[1], x) for u, x in zip(restored, truth, strict=True)]))
+
+
+def _psnr(u: Tensor, truth: Tensor) -> float:
+    error = float((u.clamp(0, 1) - truth).square().mean())
+    return min(60.0, -10 * math.log10(max(error, 1e-6)))
+
+
+def _inside(way: Tensor) -> Tensor:
+    """(B, 1, H, W): 1 where x + way lies in the picture."""
+    h, w = way.shape[-2:]
+    x = torch.arange(w, device=way.device) + way[:, 0:1].detach()
+    y = torch.arange(h, device=way.device)[:, None] + way[:, 1:2].detach()
+    return ((x >= 0) & (x <= w - 1) & (y >= 0) & (y <= h - 1)).to(way.dtype)
+
+
+def _texture(middle: Tensor) -> Tensor:
+    """(B, 1, h, w) at half resolution: between 0.3 where nothing shows motion and about 1.5, 1 on average."""
+    grey = F.avg_pool2d(middle.mean(1, keepdim=True), 2)
+    wide = F.pad(grey, (1,) * 4, mode="replicate")
+    slope = (wide[..., 1:-1, 2:] - wide[..., 1:-1, :-2]).abs() + (wide[..., 2:, 1:-1] - wide[..., :-2, 1:-1]).abs()
+    around = F.avg_pool2d(F.pad(slope, (2,) * 4, mode="replicate"), 5, 1)
+    weight = 0.3 + (around / 0.05).clamp(max=1.2)
+    return weight / weight.mean((1, 2, 3), keepdim=True)
+
+
+def _judged(logits: Tensor, error: Tensor, seen: Tensor, known: Tensor) -> Tensor:
+    """Cross-entropy of reliability (is the path right?) and of what is seen next and before."""
+    size = (logits.shape[-2], logits.shape[-1])
+    right = F.adaptive_avg_pool2d(1 / (1 + (error / _RIGHT) ** 2), size)
+    visible = F.adaptive_avg_pool2d(seen.float(), size)
+    losses = F.binary_cross_entropy_with_logits(logits, torch.cat((right, visible), 1), reduction="none")
+    return (known * losses).mean()
+
+
+def augmented(sample: Sample, rng: np.random.Generator) -> Sample:
+    """A random crop, symmetry of the square, direction of time and colouring of a sample of the pool."""
+    size = sample["blurry"].shape[-1]
+    crop = min(CROP, size)
+    y, x = (2 * int(rng.integers((size - crop) // 2 + 1)) for _ in range(2))
+    full = (..., slice(y, y + crop), slice(x, x + crop))
+    half = (..., slice(y // 2, (y + crop) // 2), slice(x // 2, (x + crop) // 2))
+    out = {key: sample[key][full] for key in ("blurry", "sharp", "base", "hints")}
+    out |= {key: sample[key][half] for key in ("paths", "seen")}
+    if rng.random() < 0.5:
+        out = reversed_in_time(out)
+    out = _turned(out, mirror_x=rng.random() < 0.5, mirror_y=rng.random() < 0.5, swap=rng.random() < 0.5)
+    for key in ("blurry", "sharp"):
+        out[key] = out[key].contiguous()
+    channels = torch.from_numpy(rng.permutation(3))
+    contrast, shift = float(rng.uniform(0.6, 1.1)), float(rng.uniform(-0.1, 0.1)) * 255
+    for key in ("blurry", "sharp"):
+        toned = (out[key][:, channels].float() - 128) * contrast + 128 + shift
+        out[key] = toned.round().clamp(0, 255).to(torch.uint8)
+    out |= {key: sample[key] for key in ("shutter", "known")}
+    return out
+
+
+def reversed_in_time(sample: Sample) -> Sample:
+    """The same film run backwards: psi'(tau) = psi(-tau)."""
+    out = {key: sample[key].flip(0) for key in ("blurry", "sharp", "paths", "seen")}
+    out["base"] = torch.cat((-sample["base"][:2], sample["base"][2:]))
+    out["hints"] = sample["hints"][[0, 2, 1]]
+    return sample | out
+
+
+def _turned(sample: Sample, mirror_x: bool, mirror_y: bool, swap: bool) -> Sample:
+    """Mirrored and transposed; vectors with their pictures."""
+    out = dict(sample)
+    for flag, axis, component in ((mirror_x, -1, 0), (mirror_y, -2, 1)):
+        if flag:
+            out = {key: value.flip(axis) for key, value in out.items()}
+            sign = torch.ones(2, 1, 1)
+            sign[component] = -1
+            out["paths"] = out["paths"] * sign.half()
+            out["base"] = out["base"] * torch.cat((sign, sign)).half()
+    if swap:
+        out = {key: value.transpose(-1, -2) for key, value in out.items()}
+        out["paths"] = out["paths"].flip(-3)
+        out["base"] = out["base"][[1, 0, 3, 2]]
+    return out

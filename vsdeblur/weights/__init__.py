@@ -1,0 +1,32 @@
+"""The project's own weights, each with a model card beside it, checked against its SHA-256 before it is used."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import resources
+
+from safetensors.torch import load as _parse
+from torch import Tensor
+
+from vsdeblur.errors import DeblurError
+
+SHA256 = {"motion": ""}
+
+
+def available(name: str) -> bool:
+    """Whether the weights are part of this installation."""
+    return resources.files(__name__).joinpath(f"{name}.safetensors").is_file()
+
+
+def load(name: str) -> dict[str, Tensor]:
+    """The tensors of weights ``name``. Raises DeblurError where they are missing or not those that were released."""
+    file = resources.files(__name__).joinpath(f"{name}.safetensors")
+    if not file.is_file():
+        raise DeblurError(
+            f"{name}.safetensors is missing from this installation: install vsdeblur from its wheel, or train the "
+            f"weights with vsdeblur train {name}"
+        )
+    data = file.read_bytes()
+    if hashlib.sha256(data).hexdigest() != SHA256[name]:
+        raise DeblurError(f"{name}.safetensors is not the released file (its SHA-256 differs): install vsdeblur again")
+    return _parse(data)
