@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vsdeblur.flow.warp import Kernel
-from vsdeblur.keyframes import HIGHEST, LOWEST, KeyFrameProblem, displacement, extent
+from vsdeblur.flow.warp import Kernel, sampling_grid
+from vsdeblur.keyframes import HIGHEST, LOWEST, GridPaths, KeyFrameProblem, Link, displacement, extent
 
 N, H, W = 3, 10, 12
 
@@ -69,8 +69,12 @@ def problem(
     )
 
 
-def parts(p: KeyFrameProblem) -> tuple[list[list[Tensor]], list[tuple[int, int, Tensor, Tensor]]]:
-    return [p._exposure_grids(n) for n in range(N)], p._links()
+def parts(p: KeyFrameProblem) -> tuple[GridPaths, list[Link]]:
+    return GridPaths.of(p.path), p._links()
+
+
+def grids_of(p: KeyFrameProblem, n: int) -> list[Tensor]:
+    return p._exposure(GridPaths.of(p.path), n)
 
 
 def normal_matrix(p: KeyFrameProblem) -> Tensor:
@@ -89,7 +93,7 @@ MOTIONS = ("still", "pan", "inward", "outward", "onto a line", "onto a point", "
 @pytest.mark.parametrize("kind", ["pan", "inward", "rough"])
 def test_the_adjoint_is_the_transpose(kernel: Kernel, kind: str) -> None:
     p = problem(kind, kernel=kernel)
-    grids = p._exposure_grids(1)
+    grids = grids_of(p, 1)
     rng = torch.Generator().manual_seed(3)
     x, y = (torch.randn(1, 2, H, W, generator=rng, dtype=torch.float64) for _ in range(2))
     left, right = (p._blur(x, grids) * y).sum(), (x * p._adjoint(y, grids)).sum()
@@ -101,7 +105,7 @@ def test_the_blur_is_the_mean_of_shifted_frames() -> None:
     p = problem("still", taps=3)
     p.path[:, 0] = 3.0  # instants at -1/3, 0, 1/3 of a period: one pixel to the left, none, one to the right
     key = torch.rand(1, 1, H, W, dtype=torch.float64)
-    blurred = p._blur(key, p._exposure_grids(0))
+    blurred = p._blur(key, grids_of(p, 0))
     wanted = (key[..., :-2] + key[..., 1:-1] + key[..., 2:]) / 3
     assert torch.allclose(blurred[..., 1:-1], wanted, atol=1e-6)
 
@@ -131,12 +135,12 @@ def test_row_sums_bound_the_spectrum(kernel: Kernel, kind: str, mu: float) -> No
 def test_power_iteration_stays_below_the_bound_on_larger_frames(kind: str) -> None:
     for seed in range(4 if kind == "rough" else 1):
         p = problem(kind, seed, size=(40, 56), dtype=torch.float32, taps=6, occlusion=1.0)
-        exposures, links = parts(p)
-        scale = p._row_sums(exposures, links)
+        paths, links = parts(p)
+        scale = p._row_sums(paths, links)
         x = torch.randn(p.v.shape, generator=torch.Generator().manual_seed(9))
         largest = 0.0
         for _ in range(40):
-            x = p._normal(x, exposures, links).div_(scale)
+            x = p._normal(x, paths, links).div_(scale)
             largest = float(x.norm())
             x = x / largest
         assert largest <= HIGHEST["bicubic"]
@@ -158,16 +162,25 @@ def test_a_bilinear_adjoint_keeps_chebyshevs_steps_stable(kind: str) -> None:
 
 
 def test_the_batch_changes_memory_only() -> None:
-    whole, single = problem("rough", batch=16), problem("rough", batch=1)
-    assert torch.allclose(whole.solve(8), single.solve(8), atol=1e-12)
+    whole, single = problem("rough", batch=16, dtype=torch.float32), problem("rough", batch=1, dtype=torch.float32)
+    assert torch.equal(whole.solve(8), single.solve(8))
+
+
+def test_grids_are_those_of_the_displacement() -> None:
+    p = problem("rough")
+    paths = GridPaths.of(p.path)
+    for tau in (1.0, -0.4):
+        psi = displacement(p.path[1:2], tau)
+        assert torch.allclose(paths.grids(1, (tau,)), sampling_grid(psi), atol=1e-12)
+        assert torch.allclose(paths.grids(1, (tau,), sign=-1), sampling_grid(-psi), atol=1e-12)
 
 
 def conjugate_gradients(p: KeyFrameProblem, target: Tensor, ridge: float, steps: int) -> Tensor:
-    exposures, links = parts(p)
-    rhs = torch.cat([p._adjoint(p.v[n : n + 1], exposures[n]) for n in range(N)]) + ridge * target
+    paths, links = parts(p)
+    rhs = torch.cat([p._adjoint(p.v[n : n + 1], grids_of(p, n)) for n in range(N)]) + ridge * target
 
     def system(x: Tensor) -> Tensor:
-        return p._normal(x, exposures, links) + ridge * x
+        return p._normal(x, paths, links) + ridge * x
 
     x = p.v.clone()
     r = rhs - system(x)
@@ -200,8 +213,7 @@ def test_directions_above_the_lowest_eigenvalue_converge_at_chebyshevs_rate() ->
     scale = p._row_sums(*parts(p)).expand_as(p.v).flatten()
     matrix = normal_matrix(p)
     values, vectors = torch.linalg.eigh(matrix / (scale[:, None] * scale[None, :]).sqrt())
-    exposures = parts(p)[0]
-    rhs = torch.cat([p._adjoint(p.v[n : n + 1], exposures[n]) for n in range(N)]).flatten()
+    rhs = torch.cat([p._adjoint(p.v[n : n + 1], grids_of(p, n)) for n in range(N)]).flatten()
     exact = torch.linalg.solve(matrix, rhs)
     steps = 16
     before, after = ((vectors.T @ (scale.sqrt() * (x.flatten() - exact))).abs() for x in (p.v, p.solve(steps)))
@@ -256,7 +268,7 @@ def test_what_the_exposure_lost_comes_back_along_the_true_path() -> None:
     p = problem("still", size=size, taps=6, occlusion=1.0)
     p.path[:, 0] = 6.0
     for n in range(N):
-        p.v[n : n + 1] = p._blur(keys[n : n + 1], p._exposure_grids(n))
+        p.v[n : n + 1] = p._blur(keys[n : n + 1], grids_of(p, n))
     inner = (..., slice(None), slice(32, -32))
     before, after = (float((u - keys)[inner].square().mean().sqrt()) for u in (p.v, p.solve(16)))
     assert after < 0.2 * before
@@ -266,7 +278,7 @@ def test_unseen_links_and_missing_neighbours_do_not_couple() -> None:
     alone = problem("pan", occlusion=0.0)
     assert alone._links() == []
     p = problem("pan", occlusion=1.0)
-    assert sorted((here, there) for here, there, _, _ in p._links()) == [(0, 1), (1, 0), (1, 2), (2, 1)]
+    assert sorted((link.here, link.there) for link in p._links()) == [(0, 1), (1, 0), (1, 2), (2, 1)]
 
 
 def test_displacement_and_extent() -> None:

@@ -21,7 +21,8 @@ from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.pairwise import motion_scale
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.flow.warp import Kernel
-from vsdeblur.keyframes import KeyFrameProblem, extent
+from vsdeblur.heap import release_unused
+from vsdeblur.keyframes import BATCH, KeyFrameProblem, extent
 from vsdeblur.noise import noise_level
 from vsdeblur.options import Options
 from vsdeblur.plan import MAX_OVERLAP, MAX_TAPS, MIN_OVERLAP, Plan, make_plan
@@ -111,6 +112,7 @@ class Engine:
         window = replace(window, frames=window.frames.to(self.device, torch.float32))
         shutters = tuple(window.shutters or (self.options.shutter,) * len(window.frames))
         spans = window.spans
+        release_unused()
         found = motion or self.find_motion(window, self.options.shutter)
         for _ in range(self.effort.looks - 1 if motion is None else 0):
             taus = self._taus(found, shutters)
@@ -122,7 +124,9 @@ class Engine:
         taus = self._taus(found, shutters)
         found = Motion(found.path[near], found.reliability[near], found.occlusion[near])
         window = replace(window, frames=window.frames[near], start=window.start + near.start)
+        release_unused()
         keys = self._solve(window, found, taus[near], spans[near], batch, record)
+        release_unused()
         return Scene(
             keys,
             window.frames,
@@ -195,7 +199,7 @@ class Engine:
     def _with_less_memory(self, solve: Callable[[int], Scene]) -> Scene:
         """Out of memory on the device once: the same result from smaller batches."""
         try:
-            return solve(MAX_TAPS)
+            return solve(BATCH)
         except torch.OutOfMemoryError:
             log.warning("out of memory on %s: solving again in smaller batches", self.device)
         if self.device.type == "cuda":

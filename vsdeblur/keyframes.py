@@ -12,7 +12,7 @@ row sums. It takes no dot product, so the number of threads does not change a re
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,6 +27,7 @@ from vsdeblur.flow.warp import Kernel, sample, sample_adjoint, sampling_grid
 HIGHEST = {"bilinear": 1.0, "bicubic": 1.6}
 LOWEST = 0.02  # frequencies that the exposure passes by less than this share are left to coupling and start
 MU = 0.05
+BATCH = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +40,9 @@ class KeyFrameProblem:
     kernel, adjoint: of the warps and of their transposes. Spreading bilinearly low-passes what a step corrects, never
     what it aims at (v = A K), and takes a third of the time of the exact transpose.
     batch: instants of one exposure warped at once; changes memory, not the result.
+
+    Sampling grids are made anew whenever they are used: stored they would take half of the solver's memory, and making
+    one from a path takes a fiftieth of the time of a warp.
     """
 
     v: Tensor
@@ -49,7 +53,7 @@ class KeyFrameProblem:
     mu: float = MU
     kernel: Kernel = "bicubic"
     adjoint: Kernel = "bicubic"
-    batch: int = 16
+    batch: int = BATCH
 
     def solve(
         self,
@@ -63,19 +67,21 @@ class KeyFrameProblem:
 
         target, ridge: the prior's z and its weight. record: is given the energy before and after.
         """
-        exposures = [self._exposure_grids(n) for n in range(len(self.v))]
+        paths = GridPaths.of(self.path)
         links = self._links()
         target = self.v if target is None else target
-        scale = self._row_sums(exposures, links) + ridge
+        scale = self._row_sums(paths, links) + ridge
 
         def system(keys: Tensor) -> Tensor:
-            out = self._normal(keys, exposures, links)
+            out = self._normal(keys, paths, links)
             return out.add_(keys, alpha=ridge).div_(scale)
 
-        rhs = torch.cat([self._adjoint(self.v[n : n + 1], grids) for n, grids in enumerate(exposures)])
-        rhs = rhs.add_(target, alpha=ridge).div_(scale)
+        rhs = torch.empty_like(self.v)
+        for n in range(len(rhs)):
+            rhs[n : n + 1] = self._adjoint(self.v[n : n + 1], self._exposure(paths, n))
+        rhs.add_(target, alpha=ridge).div_(scale)
         keys = self.v if start is None else start
-        energy = partial(self._energy, exposures=exposures, links=links, target=target, ridge=ridge)
+        energy = partial(self._energy, paths=paths, links=links, target=target, ridge=ridge)
         if record:
             record(energy(keys))
         keys = chebyshev(system, rhs, keys, LOWEST, HIGHEST[self.kernel], steps)
@@ -83,77 +89,103 @@ class KeyFrameProblem:
             record(energy(keys))
         return keys
 
-    def _exposure_grids(self, n: int) -> list[Tensor]:
+    def _exposure(self, paths: GridPaths, n: int) -> list[Tensor]:
         """Sampling grids of exposure n's instants, in batches: K_n(x - psi_n(x, tau))."""
-        taus = self.v.new_tensor(self.taus[n])
-        grids = sampling_grid(-displacement(self.path[n : n + 1], taus[:, None, None, None]))
-        return list(torch.split(grids, self.batch))
+        return list(torch.split(paths.grids(n, self.taus[n], sign=-1), self.batch))
 
-    def _links(self) -> list[tuple[int, int, Tensor, Tensor]]:
-        """(from key, to key, grid, mu * omega) of every coupling that is seen at all."""
+    def _links(self) -> list[Link]:
+        """Every coupling that is seen at all."""
         links = []
         for n in range(len(self.v)):
             for side, other, tau in ((0, n + 1, 1.0), (1, n - 1, -self.spans[n])):
                 seen = self.occlusion[n : n + 1, side : side + 1]
                 if 0 <= other < len(self.v) and bool(seen.any()):
-                    grid = sampling_grid(displacement(self.path[n : n + 1], tau))
-                    links.append((n, other, grid, self.mu * seen))
+                    links.append(Link(n, other, tau, self.mu * seen))
         return links
 
     def _blur(self, key: Tensor, grids: list[Tensor]) -> Tensor:
         """A_n K_n = sum_q w_q K_n(x - psi_n(x, tau_q)), (1, C, H, W)."""
-        count = sum(len(g) for g in grids)
         total = torch.zeros_like(key)
         for grid in grids:
-            total += sample(key.expand(len(grid), -1, -1, -1), grid, self.kernel).sum(0, keepdim=True)
-        return total.div_(count)
+            for one in sample(key.expand(len(grid), -1, -1, -1), grid, self.kernel):
+                total += one  # one by one: the order of a sum over the batch would depend on its size
+        return total.div_(sum(map(len, grids)))
 
     def _adjoint(self, y: Tensor, grids: list[Tensor], kernel: Kernel | None = None) -> Tensor:
         """A_n' y, with the problem's kernel for adjoints when None."""
-        count = sum(len(g) for g in grids)
         total = torch.zeros_like(y)
         for grid in grids:
-            spread = sample_adjoint(y.expand(len(grid), -1, -1, -1).contiguous(), grid, kernel or self.adjoint)
-            total += spread.sum(0, keepdim=True)
-        return total.div_(count)
+            for one in sample_adjoint(y.expand(len(grid), -1, -1, -1), grid, kernel or self.adjoint):
+                total += one
+        return total.div_(sum(map(len, grids)))
 
-    def _normal(
-        self, keys: Tensor, exposures: list[list[Tensor]], links: list[tuple[int, int, Tensor, Tensor]]
-    ) -> Tensor:
+    def _normal(self, keys: Tensor, paths: GridPaths, links: list[Link]) -> Tensor:
         """(A'A + mu D2) K."""
         out = torch.empty_like(keys)
-        for n, grids in enumerate(exposures):
+        for n in range(len(keys)):
+            grids = self._exposure(paths, n)
             out[n : n + 1] = self._adjoint(self._blur(keys[n : n + 1], grids), grids)
-        for here, there, grid, weight in links:
-            pull = (sample(keys[there : there + 1], grid, self.kernel) - keys[here : here + 1]).mul_(weight)
+        for link in links:
+            here, there, grid = link.here, link.there, paths.grids(link.here, (link.tau,))
+            pull = (sample(keys[there : there + 1], grid, self.kernel) - keys[here : here + 1]).mul_(link.weight)
             out[there : there + 1] += sample_adjoint(pull, grid, self.adjoint)
             out[here : here + 1] -= pull
         return out
 
-    def _row_sums(self, exposures: list[list[Tensor]], links: list[tuple[int, int, Tensor, Tensor]]) -> Tensor:
+    def _row_sums(self, paths: GridPaths, links: list[Link]) -> Tensor:
         """Row sums of the system's absolute values with a non-negative kernel: (n, 1, H, W)."""
         ones = self.v.new_ones(1, 1, *self.v.shape[-2:])
-        sums = torch.cat([self._adjoint(ones, grids, "bilinear") for grids in exposures])
-        for here, there, grid, weight in links:
-            sums[here : here + 1] += 2 * weight
-            sums[there : there + 1] += 2 * sample_adjoint(weight, grid, "bilinear")
+        sums = torch.cat([self._adjoint(ones, self._exposure(paths, n), "bilinear") for n in range(len(self.v))])
+        for link in links:
+            grid = paths.grids(link.here, (link.tau,))
+            sums[link.here : link.here + 1] += 2 * link.weight
+            sums[link.there : link.there + 1] += 2 * sample_adjoint(link.weight, grid, "bilinear")
         return sums.clamp_(min=0.1)  # a point that no exposure shows
 
-    def _energy(
-        self,
-        keys: Tensor,
-        exposures: list[list[Tensor]],
-        links: list[tuple[int, int, Tensor, Tensor]],
-        target: Tensor,
-        ridge: float,
-    ) -> float:
+    def _energy(self, keys: Tensor, paths: GridPaths, links: list[Link], target: Tensor, ridge: float) -> float:
         energy = sum(
-            (self.v[n : n + 1] - self._blur(keys[n : n + 1], g)).square().sum() for n, g in enumerate(exposures)
+            (self.v[n : n + 1] - self._blur(keys[n : n + 1], self._exposure(paths, n))).square().sum()
+            for n in range(len(keys))
         )
-        for here, there, grid, weight in links:
-            difference = sample(keys[there : there + 1], grid, self.kernel) - keys[here : here + 1]
-            energy = energy + (weight * difference.square()).sum()
+        for link in links:
+            grid = paths.grids(link.here, (link.tau,))
+            moved = sample(keys[link.there : link.there + 1], grid, self.kernel)
+            energy = energy + (link.weight * (moved - keys[link.here : link.here + 1]).square()).sum()
         return float(energy + ridge * (keys - target).square().sum()) / 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Link:
+    """Coupling of key frame ``here`` with ``there``, ``tau`` periods away. weight: mu * omega, (1, 1, H, W)."""
+
+    here: int
+    there: int
+    tau: float
+    weight: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GridPaths:
+    """Paths in the units and the layout of sampling grids: rest (1, H, W, 2), velocity and bend (n, H, W, 2)."""
+
+    rest: Tensor
+    velocity: Tensor
+    bend: Tensor
+
+    @classmethod
+    def of(cls, path: Tensor) -> GridPaths:
+        """From path (n, 4, H, W) as ``Motion.path``."""
+        height, width = path.shape[-2:]
+        unit = path.new_tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)])
+        rest = sampling_grid(path.new_zeros(1, 2, height, width))
+        velocity, bend = ((half.permute(0, 2, 3, 1) * unit).contiguous() for half in (path[:, :2], path[:, 2:]))
+        return cls(rest, velocity, bend)
+
+    def grids(self, n: int, taus: Sequence[float], sign: int = 1) -> Tensor:
+        """Where  x + sign * psi_n(x, tau)  lies, for each of taus: (len(taus), H, W, 2)."""
+        t = self.rest.new_tensor(taus)[:, None, None, None]
+        moved = torch.addcmul(self.rest, self.velocity[n : n + 1], t, value=sign)
+        return moved.addcmul_(self.bend[n : n + 1], t * t, value=sign / 2)
 
 
 def displacement(path: Tensor, tau: float | Tensor) -> Tensor:

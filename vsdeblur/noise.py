@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 QUANTISATION = 12**-0.5 / 255  # the standard deviation of rounding to 8 bits
-_BLOCKS = 8  # rows of blocks looked at together
+_BLOCKS = 2  # rows of blocks looked at together
 
 
 def noise_level(v: Tensor) -> float:
