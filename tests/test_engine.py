@@ -21,7 +21,7 @@ from vsdeblur.errors import ArgumentError, DeblurError, MemoryBudgetError
 from vsdeblur.flow.motion import Motion
 from vsdeblur.keyframes import KeyFrameProblem
 from vsdeblur.options import parse_options
-from vsdeblur.plan import make_plan
+from vsdeblur.plan import default_budget, make_plan
 from vsdeblur.timing import instant, output_count
 from vsdeblur.transfer import TRANSFERS, to_linear
 from vsdeblur.window import Window, window_bounds
@@ -343,6 +343,13 @@ def test_more_memory_never_makes_a_smaller_plan_and_the_default_is_fixed() -> No
     assert [p.chunk * p.tile for p in plans] == sorted(p.chunk * p.tile for p in plans)
     default = make_plan(options(), 1080, 1920, 3, 2**22)
     assert dataclasses.asdict(default) == dataclasses.asdict(plans[1])
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "budget"), [(1.9, 1), (3.8, 2), (5.8, 2), (7.6, 4), (15.5, 4), (23, 4), (125, 4)]
+)
+def test_the_default_budget_is_half_of_the_device_but_no_more_than_4_gib(gigabytes: float, budget: int) -> None:
+    assert default_budget(int(gigabytes * 2**30)) == budget * 2**30
 
 
 def test_a_plan_counts_the_hosts_frames() -> None:

@@ -121,7 +121,7 @@ def record_engine(monkeypatch: pytest.MonkeyPatch) -> Record:
     class Recorder:
         def __init__(self, options: Any, height: int, width: int, channels: int = 3, *, host_bytes: int = 0) -> None:
             record.channels.append(channels)
-            self.plan = SimpleNamespace(chunk=record.chunk, halo=record.halo, peak_bytes=0)
+            self.plan = SimpleNamespace(chunk=record.chunk, halo=record.halo, peak_bytes=0, budget=2**32)
 
         def find_cuts(self, window: Window) -> frozenset[int]:
             return frozenset(n for n in record.cuts if window.start < n < window.start + len(window.frames))

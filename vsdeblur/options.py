@@ -31,7 +31,8 @@ class Options:
     factor: output frames per source period, 1 to 16. shutter: the open fraction of the period, in (0, 1].
     transfer: name of the transfer function, None = from the host's tags. prior: None, a name or a callable
     ``prior(u, sigma) -> u``. flow: None (the default engine), a name or a callable. scene_cuts: True (own detector and
-    the host's props), False, "props", or the frame numbers that open a scene. max_memory: bytes, None = 4 GiB.
+    the host's props), False, "props", or the frame numbers that open a scene. max_memory: bytes, None = half of the
+    device's memory, 4 GiB at most.
     """
 
     factor: Fraction = Fraction(1)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from math import log2
 
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.flow.pairwise import motion_scale
+from vsdeblur.keyframes import BATCH
 from vsdeblur.options import Options
 from vsdeblur.tiles import longest
 
@@ -16,20 +18,20 @@ MIN_OVERLAP, MAX_OVERLAP = 32, 96
 ROWS = 128  # rows rendered at once
 PARCELS = 3  # finished chunks that wait in a host: the one being read, the one before it, and the one in the making
 
-DEFAULT_BUDGET = 4 * 2**30  # the grid must not depend on the machine; what it has is checked when the engine starts
+DEFAULT_BUDGET = 4 * 2**30
 _CHUNKS = (8, 6, 4, 3, 2, 1)
 _TILES = (512, 384, 256, 192, 128)
 _FLOAT = 4
 _PRIOR = 24  # copies of the key frames that the total variation prior holds
 _LIBRARIES = 24 * 2**20  # scratch of the flow and of the libraries
-_KEPT = 1.6  # a heap keeps freed blocks between others: glibc 1.05 to 1.3 on the main thread, to 1.6 on another
+_KEPT = 1.25  # within a stage the heap keeps freed blocks between others: glibc up to a quarter more than is in use
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """chunk, halo: source frames. rows: rendered at once. peak_bytes: expected where motion is as fast as it can be.
 
-    tile: inner edge at the largest overlap, pixels.
+    tile: inner edge at the largest overlap, pixels. budget: what peak_bytes was to stay within.
     """
 
     chunk: int
@@ -37,16 +39,19 @@ class Plan:
     tile: int
     rows: int
     peak_bytes: int
+    budget: int = DEFAULT_BUDGET
 
 
-def make_plan(options: Options, height: int, width: int, channels: int, host_bytes: int) -> Plan:
-    """The most efficient plan within ``options.max_memory`` (4 GiB when None).
+def make_plan(
+    options: Options, height: int, width: int, channels: int, host_bytes: int, total: int | None = None
+) -> Plan:
+    """The most efficient plan within ``options.max_memory``, or the default budget for a device of ``total`` bytes.
 
     host_bytes: of one output frame in the host's format. Raises MemoryBudgetError with the smallest budget that works.
     """
-    budget = options.max_memory or DEFAULT_BUDGET
+    budget = options.max_memory or default_budget(total)
     plans = [
-        Plan(chunk, HALO, tile, ROWS, _peak(chunk, tile, options, height, width, channels, host_bytes))
+        Plan(chunk, HALO, tile, ROWS, _peak(chunk, tile, options, height, width, channels, host_bytes), budget)
         for chunk, tile in product(_CHUNKS, _TILES)
     ]
     fitting = [plan for plan in plans if plan.peak_bytes <= budget]
@@ -61,12 +66,24 @@ def make_plan(options: Options, height: int, width: int, channels: int, host_byt
     )
 
 
+def default_budget(total: int | None) -> int:
+    """Half of the device's memory, but no more than 4 GiB: the same on all devices from 8 GiB on.
+
+    Sizes in between count as the power of two below, so that machines of one class cut a clip alike; what the system
+    keeps for itself (less than a tenth) is no matter.
+    """
+    if total is None:
+        return DEFAULT_BUDGET
+    return min(DEFAULT_BUDGET, (1 << int(log2(total * 1.1))) // 2)
+
+
 def _efficiency(plan: Plan) -> float:
     """The share of the solver's work that is kept: not halo, not overlap."""
     return plan.chunk / (plan.chunk + 2) * (plan.tile / (plan.tile + 64)) ** 2
 
 
 def _peak(chunk: int, tile: int, options: Options, height: int, width: int, channels: int, host_bytes: int) -> int:
+    """The largest of the stages: the motion is found, the key frames are solved, the instants are rendered."""
     window = chunk + 2 * HALO
     solved = window if options.preset == "best" else chunk + 2  # its first look needs all key frames
     taps = max(MAX_TAPS, int(options.factor) if options.quadrature == "taps" else 0)
@@ -74,16 +91,20 @@ def _peak(chunk: int, tile: int, options: Options, height: int, width: int, chan
     scale = motion_scale(height, width)
     field = -(-height // scale) * -(-width // scale) * _FLOAT
     host = PARCELS * int(chunk * options.factor + 1) * host_bytes + window * host_bytes
-    motion = 7 * window * field
+    always = host + window * (frame + 7 * field) + _LIBRARIES
     finding = (channels + 15) * window * field  # what finding the motion needs until it is found
-    # Each frame of a tile: v, right side, x, residual, step, product; path, occlusion, row sums, links; grids.
-    each = 6 * channels + 13 + 2 * taps
+    # Of each frame of a tile: v, right side, x, residual, step, product; path twice, occlusion, couplings, row sums.
+    each = 6 * channels + 13
     if options.prior is not None:
-        each = max(each + 2 * channels, 7 + (2 + _PRIOR) * channels)
-    warping = MAX_TAPS * (2 * channels + 2)
-    solver = _tile_pixels(height, width, tile) * _FLOAT * (solved * each + warping) * _KEPT
-    rendering = 6 * frame + ROWS * width * _FLOAT * (6 * channels + 40)
-    return int(host + (window + solved) * frame + motion + max(finding, solver, rendering) + _LIBRARIES)
+        each = max(each, 7 + (2 + _PRIOR) * channels)
+    # Of the frame at hand: its grids, a batch of warps, what they are summed up in, a coupling.
+    once = 2 * taps + BATCH * (channels + 2) + 5 * channels
+    solver = _tile_pixels(height, width, tile) * _FLOAT * (solved * each + once) * _KEPT
+    # The picture, the one before it, two residuals, a third in the making with its power; strips of what moves them.
+    rendering = 7 * frame + ROWS * width * _FLOAT * (6 * channels + 40)
+    if options.preset == "best":  # looks for motion while it holds key frames
+        finding += solved * frame
+    return int(always + max(finding, solved * frame + solver, solved * frame + rendering))
 
 
 def _tile_pixels(height: int, width: int, tile: int) -> int:

@@ -15,7 +15,9 @@ preset_option = click.option(
     "--preset", type=click.Choice(PRESETS), default="balanced", show_default=True, help="Speed against quality."
 )
 device_option = click.option("--device", metavar="NAME", help="cpu, cuda, cuda:0 or mps; the best there is by default.")
-memory_option = click.option("--max-memory", metavar="SIZE", help='Budget such as "4GiB"; 4GiB by default.')
+memory_option = click.option(
+    "--max-memory", metavar="SIZE", help='Budget such as "2GiB"; by default half of the memory, 4GiB at most.'
+)
 factor_option = click.option(
     "--factor", metavar="N", help='Output frames per source frame, 1 to 16, such as 4 or "5/2".  [default: 1]'
 )

@@ -36,7 +36,7 @@ class ChunkSolver:
             for p in range(fmt.num_planes)
         )
         plan = engine_for(options, height, width, self.colours, self.frame_bytes).plan
-        self.length, self.halo, self.peak_bytes = plan.chunk, plan.halo, plan.peak_bytes
+        self.length, self.halo, self.peak_bytes, self.budget = plan.chunk, plan.halo, plan.peak_bytes, plan.budget
 
     @property
     def chunks(self) -> int:

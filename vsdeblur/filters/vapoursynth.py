@@ -61,7 +61,8 @@ def deblur(
     scene_cuts: True (own detector and the props _SceneChangePrev and _SceneChangeNext), False, "props", or a list of
         the numbers of the frames that open a scene. The output carries both props.
     device: None (the best there is), "cpu", "cuda", "cuda:0" or "mps".
-    max_memory: bytes or "4GiB", for the device and, separately, for the filter's frames; None: 4 GiB.
+    max_memory: bytes or "4GiB", for the device and, separately, for the filter's frames; None: half of what the device
+        has, but no more than 4 GiB.
 
     Returns a clip of the same format, size and props with floor(frames * factor) frames; durations are rescaled, and
     ``_AbsoluteTime`` is moved to each frame's own time. Raises vs.Error("deblur: ...") for anything wrong that can be
@@ -166,7 +167,7 @@ def _parcels(clip: vs.VideoNode, solver: ChunkSolver, options: Options) -> vs.Vi
         return parcel
 
     parcels = tiny.std.ModifyFrame([tiny, *window], solve)
-    parcels.std.SetVideoCache(mode=1, fixedsize=1, maxsize=_kept_parcels(solver, options))
+    parcels.std.SetVideoCache(mode=1, fixedsize=1, maxsize=_kept_parcels(solver))
     return parcels
 
 
@@ -181,10 +182,10 @@ def _solved(solver: ChunkSolver, chunk: int, frames: Sequence[vs.VideoFrame]) ->
         return f"frames from {chunk * solver.length} on: {type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def _kept_parcels(solver: ChunkSolver, options: Options) -> int:
+def _kept_parcels(solver: ChunkSolver) -> int:
     """How many finished chunks wait in the core's cache: those of the plan, and more where the budget has room."""
-    from vsdeblur.plan import DEFAULT_BUDGET, PARCELS
+    from vsdeblur.plan import PARCELS
 
-    room = (options.max_memory or DEFAULT_BUDGET) - solver.peak_bytes
+    room = solver.budget - solver.peak_bytes
     more = max(room, 0) // max(solver.frame_bytes * len(solver.outputs(0)), 1)
     return min(PARCELS - 1 + int(more), 16)
