@@ -245,3 +245,21 @@ def test_flows_that_mean_nothing_are_refused() -> None:
     ):
         with pytest.raises(DeblurError, match=says):
             PairwiseMotion(bad)(window, 1.0)  # type: ignore[arg-type]
+
+
+def test_motion_knows_what_the_frame_was_divided_by() -> None:
+    def motion(height: int, width: int) -> Motion:
+        return Motion(
+            torch.zeros(1, 4, height, width), torch.zeros(1, 1, height, width), torch.zeros(1, 2, height, width)
+        )
+
+    assert [motion(33, 47).scale(33, 47), motion(17, 24).scale(33, 47), motion(9, 12).scale(33, 47)] == [1, 2, 4]
+    with pytest.raises(DeblurError, match="not 47x33 divided by a whole number"):
+        motion(17, 23).scale(33, 47)
+
+
+def test_the_fast_preset_looks_at_half_resolution_but_for_tiny_pictures() -> None:
+    find = find_motion_engine(None, "fast")
+    for size, wanted in (((96, 160), 2), ((64, 128), 1)):
+        frames = torch.rand(2, 1, *size, generator=torch.Generator().manual_seed(0))
+        assert find(Window(frames, 0, 0, 2, colour=1), 1.0).scale(*size) == wanted

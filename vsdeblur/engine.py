@@ -18,7 +18,6 @@ from vsdeblur.cuts import find_cuts
 from vsdeblur.errors import ArgumentError, MemoryBudgetError
 from vsdeblur.flow import find_motion_engine
 from vsdeblur.flow.motion import Motion
-from vsdeblur.flow.pairwise import motion_scale
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.flow.warp import Kernel
 from vsdeblur.heap import release_unused
@@ -39,18 +38,22 @@ Taus = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What a preset spends: Chebyshev steps, how often motion is looked at, kernel of the adjoints."""
+    """What a preset spends: Chebyshev steps, how often motion is looked at, kernel of the adjoints.
+
+    stride: pixels of motion between two instants of an exposure's quadrature, at most, as long as MAX_TAPS allow.
+    """
 
     steps: int
     looks: int
     adjoint: Kernel
     flow: str
+    stride: float
 
 
 EFFORTS = {
-    "fast": Effort(steps=6, looks=1, adjoint="bilinear", flow="fast"),
-    "balanced": Effort(steps=16, looks=1, adjoint="bicubic", flow="medium"),
-    "best": Effort(steps=24, looks=2, adjoint="bicubic", flow="medium"),
+    "fast": Effort(steps=6, looks=1, adjoint="bilinear", flow="fast", stride=2.0),
+    "balanced": Effort(steps=16, looks=1, adjoint="bicubic", flow="medium", stride=1.0),
+    "best": Effort(steps=24, looks=2, adjoint="bicubic", flow="medium", stride=1.0),
 }
 PRIOR_ROUNDS = 3  # u-step and z-step in alternation, when there is a prior
 PRIOR_RIDGE = 0.1
@@ -68,8 +71,9 @@ class Engine:
         self.options = options
         self.effort = EFFORTS[options.preset]
         self.device = choose_device(options.device)
-        self.plan: Plan = make_plan(options, height, width, channels, host_bytes)
-        if options.max_memory is None and self.plan.peak_bytes > total_memory(self.device) / 2:
+        total = total_memory(self.device)
+        self.plan: Plan = make_plan(options, height, width, channels, host_bytes, total)
+        if options.max_memory is None and self.plan.peak_bytes > max(self.plan.budget, total / 2):
             raise MemoryBudgetError(
                 f"max_memory must be given to use more than half of the memory: {width}x{height} takes about "
                 f"{self.plan.peak_bytes / 2**30:.1f}GiB"
@@ -131,7 +135,7 @@ class Engine:
             keys,
             window.frames,
             found,
-            motion_scale(*window.frames.shape[-2:]),
+            found.scale(*window.frames.shape[-2:]),
             window.start,
             shutters[near],
             spans[near],
@@ -141,7 +145,7 @@ class Engine:
         )
 
     def _taus(self, motion: Motion, shutters: Sequence[float]) -> Taus:
-        """The quadrature of each exposure: about 1 px of motion a step at most, or the averaged sub-frames."""
+        """The quadrature of each exposure: a step for every ``stride`` px of motion, or the averaged sub-frames."""
         if self.options.quadrature == "taps":
             factor = float(self.options.factor)
             counts = [max(round(s * factor), 1) for s in shutters]
@@ -149,7 +153,7 @@ class Engine:
                 tuple((q + 0.5) / factor - s / 2 for q in range(k)) for k, s in zip(counts, shutters, strict=True)
             )
         fast = _reach(motion)
-        counts = [min(max(math.ceil(fast * s), 3), MAX_TAPS) for s in shutters]
+        counts = [min(max(math.ceil(fast * s / self.effort.stride), 3), MAX_TAPS) for s in shutters]
         return tuple(tuple(((q + 0.5) / k - 0.5) * s for q in range(k)) for k, s in zip(counts, shutters, strict=True))
 
     def _solve(
@@ -164,7 +168,7 @@ class Engine:
         """All key frames, (n, C, H, W): solved by tiles, and only as far from v as the motion is trusted."""
         frames = window.frames
         size = (frames.shape[-2], frames.shape[-1])
-        scale = motion_scale(*size)
+        scale = motion.scale(*size)
         overlap = min(max(16 * math.ceil((_reach(motion) + 16) / 16), MIN_OVERLAP), MAX_OVERLAP)
         keys = torch.zeros_like(frames)
         sigma = noise_level(frames[:, : window.colour]) if self.prior else 0.0

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from vsdeblur.errors import DeblurError
 from vsdeblur.window import Window
 
 
@@ -25,6 +26,14 @@ class Motion:
     path: Tensor
     reliability: Tensor
     occlusion: Tensor
+
+    def scale(self, height: int, width: int) -> int:
+        """The whole number that a frame of height x width was divided by, rounding up."""
+        wanted = tuple(self.path.shape[-2:])
+        for scale in range(1, max(height, width) + 1):
+            if (-(-height // scale), -(-width // scale)) == wanted:
+                return scale
+        raise DeblurError(f"motion is {wanted[1]}x{wanted[0]}: not {width}x{height} divided by a whole number")
 
 
 class MotionEngine(Protocol):

@@ -17,6 +17,7 @@ from vsdeblur.window import Window
 MISMATCH = 0.06  # photometric mismatch (display values, mean over a patch) at which trust has fallen to one half
 INCONSISTENCY = 4.0  # the same for forward-backward disagreement, pixels at the resolution of the flow
 _PATCH = 7
+_TINY = 128  # pixels on the longer side: half of so little shows a flow nothing
 _DISPLAY_GAMMA = 1 / 2.2
 
 
@@ -24,15 +25,17 @@ class PairwiseMotion:
     """A ``MotionEngine`` around a ``PairwiseFlow``.
 
     linear: the window's values are linear light and are shown to the flow as a display would show them; otherwise the
-    flow sees them as they are.
+    flow sees them as they are. halve: look for motion at half resolution at most, however small the picture is.
     """
 
-    def __init__(self, flow: PairwiseFlow, *, linear: bool = True) -> None:
-        self.flow, self.linear = flow, linear
+    def __init__(self, flow: PairwiseFlow, *, linear: bool = True, halve: bool = False) -> None:
+        self.flow, self.linear, self.halve = flow, linear, halve
 
     def __call__(self, window: Window, shutter: float, u: Tensor | None = None) -> Motion:
         frames = (window.frames if u is None else u)[:, : window.colour]
         scale = motion_scale(*frames.shape[-2:])
+        if self.halve and max(frames.shape[-2:]) > _TINY:
+            scale = max(scale, 2)
         small = torch.cat([self._shown(frame[None], scale) for frame in frames])
         count = len(small)
         joined = [window.start + n + 1 not in window.cuts for n in range(count - 1)]
