@@ -1,16 +1,21 @@
 """Peak memory of the filter at given budgets: 1080p at 8 times the rate, each in a fresh process.
 
-python benchmarks/memory.py [--budgets 1GiB 2GiB 4GiB] [--size 1920x1080] [--factor 8] [--frames 12]
+python benchmarks/memory.py [--budgets 1GiB 2GiB 4GiB] [--hosts pyav vapoursynth] [--size 1920x1080] [--factor 8]
+                            [--chunks 3] [--speed 24] [--repeats 3] [--steps 1]
+
+Memory does not depend on the solver's steps: fewer than the preset's take less time.
 """
 
 from __future__ import annotations
 
 import argparse
+from itertools import product
 
 from common import Job, machine, measure, table, write_results
 
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.options import PRESETS, parse_memory, parse_options
+from vsdeblur.plan import Plan
 
 
 def main() -> None:
@@ -18,38 +23,62 @@ def main() -> None:
     parser.add_argument("--budgets", nargs="+", default=["1GiB", "2GiB", "4GiB"])
     parser.add_argument("--size", default="1920x1080")
     parser.add_argument("--factor", type=int, default=8)
-    parser.add_argument("--frames", type=int, default=12)
+    parser.add_argument("--hosts", nargs="+", choices=["pyav", "vapoursynth"], default=["pyav", "vapoursynth"])
+    parser.add_argument("--chunks", type=int, default=3, help="length of the clip in chunks of the plan")
+    parser.add_argument("--speed", type=int, default=24, help="of the picture, pixels a frame")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=None, help="of the solver instead of the preset's")
     parser.add_argument("--preset", choices=PRESETS, default="balanced")
     parser.add_argument("--name", default="memory", help="of the result files")
     given = parser.parse_args()
     width, height = map(int, given.size.split("x"))
 
     rows, values = [], []
-    for budget in given.budgets:
+    for budget, host in product(given.budgets, given.hosts):
         size = parse_memory(budget)
         assert size is not None
-        planned = plan_peak(width, height, given.factor, given.preset, budget)
-        if planned is None:
-            rows.append([budget, "refused", "", "", ""])
+        plan = plan_for(width, height, given.factor, given.preset, budget)
+        if plan is None:
+            rows.append([f"{host}, {budget}", "refused"] + [""] * 4)
             continue
-        job = Job(width, height, given.frames, given.factor, given.preset, budget)
-        seen = measure(job)
-        values.append({"budget": size, "planned": planned, "peak": seen.peak, "seconds": seen.seconds})
-        inside = "yes" if seen.peak <= size else "NO"
-        speed = f"{seen.per_megapixel(job):.3f}"
-        rows.append([budget, f"{planned / 2**20:.0f}", f"{seen.peak / 2**20:.0f}", inside, speed])
-    head = ["budget", "planned, MiB", "peak growth, MiB", "within", "s per output Mpx"]
-    text = f"{width}x{height}, factor {given.factor}, preset {given.preset}\n\n" + table(head, rows)
-    write_results(given.name, {"machine": machine(), "size": given.size, "runs": values}, text)
+        frames = given.chunks * plan.chunk
+        job = Job(
+            width, height, frames, given.factor, given.preset, budget, host=host, speed=given.speed, steps=given.steps
+        )
+        runs = [measure(job) for _ in range(given.repeats)]
+        peaks = [run.peak for run in runs]
+        values.append(
+            {
+                "host": host,
+                "budget": size,
+                "planned": plan.peak_bytes,
+                "peaks": peaks,
+                "seconds": [run.seconds for run in runs],
+            }
+        )
+        inside = "yes" if max(peaks) <= size else "NO"
+        found = " ".join(f"{peak / 2**20:.0f}" for peak in peaks)
+        ratio = f"{plan.peak_bytes / max(*peaks, 1):.2f}"
+        shape = f"{plan.chunk}, {plan.tile}"
+        rows.append([f"{host}, {budget}", shape, f"{plan.peak_bytes / 2**20:.0f}", found, inside, ratio])
+        print(rows[-1], flush=True)
+    head = ["host, budget", "chunk, tile", "planned, MiB", "peak growth, MiB", "within", "planned / largest"]
+    steps = "" if given.steps is None else f", {given.steps} solver step(s) instead of the preset's"
+    text = f"{width}x{height}, factor {given.factor}, preset {given.preset}{steps}, {given.chunks} chunks\n\n"
+    write_results(
+        given.name,
+        {"machine": machine(), "size": given.size, "steps": given.steps, "runs": values},
+        text + table(head, rows),
+    )
 
 
-def plan_peak(width: int, height: int, factor: int, preset: str, budget: str) -> int | None:
-    """What the engine plans for, None where it refuses the budget."""
+def plan_for(width: int, height: int, factor: int, preset: str, budget: str) -> Plan | None:
+    """What the engine plans, None where it refuses the budget."""
     from vsdeblur.engine import Engine
 
     options = parse_options(factor=factor, shutter=0.5, preset=preset, max_memory=budget)
     try:
-        return Engine(options, height, width, 3, host_bytes=width * height * 3 // 2).plan.peak_bytes
+        return Engine(options, height, width, 3, host_bytes=width * height * 3 // 2).plan
     except MemoryBudgetError as error:
         print(error)
         return None
