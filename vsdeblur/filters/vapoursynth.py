@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import vapoursynth as vs
@@ -28,6 +29,7 @@ log = logging.getLogger("vsdeblur")
 _LONGEST = 2**31 - 1  # frames in a VapourSynth clip
 _FRAME = "vsdeblur_frame_{}"
 _ERROR = "vsdeblur_error"
+_NODES = 2  # chunks that requests in flight lie in; finished chunks wait with them
 
 
 def deblur(
@@ -119,8 +121,17 @@ def _build(clip: vs.VideoNode, options: Options, rate: Fraction | None, *, unifo
     parcels = _parcels(clip, solver, options)
     length = output_count(clip.num_frames, options.factor)
 
+    @lru_cache(maxsize=_NODES)
+    def parcel(chunk: int) -> vs.VideoNode:
+        single = parcels.std.Trim(first=chunk, length=1)
+        # Asking ``parcels`` anew for each output made the process grow by 3 KB an output; this takes most of that away.
+        single.std.SetVideoCache(mode=1, fixedsize=1, maxsize=1)
+        forever = single.std.Loop()
+        forever.std.SetVideoCache(mode=0)
+        return forever
+
     def parcel_of(n: int) -> vs.VideoNode:
-        return parcels.std.Trim(first=solver.chunk_of(n), length=1).std.Loop()
+        return parcel(solver.chunk_of(n))
 
     def take(n: int, f: vs.VideoFrame) -> vs.VideoFrame:
         error = f.props.get(_ERROR)
