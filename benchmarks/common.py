@@ -56,6 +56,7 @@ def measure(job: Job) -> Measured:
     """Run the job in a fresh process, after a first tiny run that loads what is loaded once."""
     command = [sys.executable, __file__, json.dumps(asdict(job))]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    print(json.dumps(asdict(job)), done.stdout.strip(), file=sys.stderr, flush=True)  # hours of it may be interrupted
     return Measured(**json.loads(done.stdout))
 
 

@@ -61,7 +61,6 @@ def main() -> None:
         ratio = f"{plan.peak_bytes / max(*peaks, 1):.2f}"
         shape = f"{plan.chunk}, {plan.tile}"
         rows.append([f"{host}, {budget}", shape, f"{plan.peak_bytes / 2**20:.0f}", found, inside, ratio])
-        print(rows[-1], flush=True)
     head = ["host, budget", "chunk, tile", "planned, MiB", "peak growth, MiB", "within", "planned / largest"]
     steps = "" if given.steps is None else f", {given.steps} solver step(s) instead of the preset's"
     text = f"{width}x{height}, factor {given.factor}, preset {given.preset}{steps}, {given.chunks} chunks\n\n"
