@@ -15,9 +15,8 @@ from vsdeblur.flow import DEFAULT, find_motion_engine
 from vsdeblur.flow.blur import BlurMotion
 from vsdeblur.flow.blur_net import BlurNet, _mirrored, evidence
 from vsdeblur.flow.dis import DisFlow
-from vsdeblur.flow.motion import Motion
+from vsdeblur.flow.motion import Motion, displacement
 from vsdeblur.flow.pairwise import PairwiseMotion
-from vsdeblur.keyframes import displacement
 from vsdeblur.window import Window
 
 H, W = 50, 70  # not multiples of what the network takes

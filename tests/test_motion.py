@@ -11,9 +11,8 @@ from torch import Tensor
 from vsdeblur.errors import ArgumentError, DeblurError
 from vsdeblur.flow import find_motion_engine
 from vsdeblur.flow.dis import DisFlow
-from vsdeblur.flow.motion import Motion
+from vsdeblur.flow.motion import Motion, displacement
 from vsdeblur.flow.pairwise import PairwiseMotion, motion_scale
-from vsdeblur.keyframes import displacement
 from vsdeblur.window import Window
 
 H, W = 64, 96

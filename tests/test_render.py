@@ -6,6 +6,7 @@ import torch
 
 from tests.test_motion import gliding, inner
 from vsdeblur.flow.motion import Motion
+from vsdeblur.flow.project import positions
 from vsdeblur.render import Scene
 
 SPEED = 8  # pixels a period
@@ -39,3 +40,22 @@ def test_nothing_is_carried_across_a_cut() -> None:
     frames = torch.cat((gliding([(0, 0)]), gliding([(0, 0)], seed=9)))
     between = scene(frames, frozenset({1})).instant(0.75, lambda n: frames[n])
     assert (inner(between) - inner(gliding([(2, 0)])[0])).abs().max() < 1e-4
+
+
+def test_a_small_fast_object_is_seen_where_it_is_at_the_instant() -> None:
+    """Half-way it covers ground that neither key frame knows as moving."""
+    height = width = 48
+    keys, path = torch.zeros(2, 1, height, width), torch.zeros(2, 4, height, width)
+    for n, left in enumerate((10, 30)):  # six pixels wide, moving by twenty
+        keys[n, :, 20:28, left : left + 6] = 1
+        path[n, 0, 20:28, left : left + 6] = 20
+    motion = Motion(path, torch.ones(2, 1, height, width), torch.ones(2, 2, height, width))
+    moving = Scene(keys, keys, motion, 1, 0, (0.5, 0.5), (1.0, 1.0), frozenset(), ((0.0,),) * 2, rows=height)
+    to_left, to_right = positions(
+        path[:1], path[1:], (motion.occlusion[:1, :1], motion.occlusion[1:, 1:]), 0.5, 1.0, scale=1
+    )
+    assert (to_left[0, 0, 21:27, 21:25] + 10).abs().max() < 0.6
+    assert (to_right[0, 0, 21:27, 21:25] - 10).abs().max() < 0.6
+    assert to_left[0, :, 2:18].abs().max() == 0  # still ground stays where it is
+    shown = moving._composed(moving._views(0, 0.75), slice(0, height))[0, 0]  # 0.25 + 0.5: half-way between the middles
+    assert shown[21:27, 21:25].min() > 0.9

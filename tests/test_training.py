@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from vsdeblur.cli import main
 from vsdeblur.errors import ArgumentError, InputError
+from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.warp import warp
-from vsdeblur.keyframes import displacement
 from vsdeblur.training import loop
 from vsdeblur.training.checkpoint import CHECKPOINT, load_state
 from vsdeblur.training.film import PATH_TAUS, SHARP_TAUS, _draw, _draw_by_torch, film

@@ -17,11 +17,11 @@ from torch import Tensor
 from vsdeblur.cuts import find_cuts
 from vsdeblur.errors import ArgumentError, MemoryBudgetError
 from vsdeblur.flow import find_motion_engine
-from vsdeblur.flow.motion import Motion
+from vsdeblur.flow.motion import Motion, extent
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.flow.warp import Kernel
 from vsdeblur.heap import release_unused
-from vsdeblur.keyframes import BATCH, KeyFrameProblem, extent
+from vsdeblur.keyframes import BATCH, KeyFrameProblem
 from vsdeblur.noise import noise_level
 from vsdeblur.options import Options
 from vsdeblur.plan import MAX_OVERLAP, MAX_TAPS, MIN_OVERLAP, Plan, make_plan

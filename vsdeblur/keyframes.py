@@ -186,15 +186,3 @@ class GridPaths:
         t = self.rest.new_tensor(taus)[:, None, None, None]
         moved = torch.addcmul(self.rest, self.velocity[n : n + 1], t, value=sign)
         return moved.addcmul_(self.bend[n : n + 1], t * t, value=sign / 2)
-
-
-def displacement(path: Tensor, tau: float | Tensor) -> Tensor:
-    """psi(tau) = tau * velocity + tau^2 / 2 * acceleration: (B, 2, H, W) pixels from path (B, 4, H, W)."""
-    return tau * path[:, :2] + (tau * tau / 2) * path[:, 2:]
-
-
-def extent(path: Tensor) -> Tensor:
-    """About how far each point moves in a period, pixels: (B, 1, H, W)."""
-    x, y = path[:, 0:1], path[:, 1:2]
-    ax, ay = path[:, 2:3], path[:, 3:4]
-    return torch.sqrt(x * x + y * y) + torch.sqrt(ax * ax + ay * ay) / 2

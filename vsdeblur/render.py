@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import floor
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.flow.motion import Motion
+from vsdeblur.flow.motion import Motion, displacement, extent
+from vsdeblur.flow.project import positions
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.flow.warp import sample, sampling_grid
-from vsdeblur.keyframes import displacement, extent
 from vsdeblur.noise import noise_level
 
 # Points that move by less than STILL pixels a period are not touched; by more than MOVING, wholly.
 STILL, MOVING = 0.05, 0.2
 NO_NOISE = 2 / 255  # at this level fine texture is easily taken for noise, and exact data are worth more
+
+
+class View(NamedTuple):
+    """An image (1, C, H, W) at x + flow(x), as far as it counts; flow: (1, 2, h, w) pixels, None for as it is."""
+
+    image: Tensor
+    flow: Tensor | None
+    weight: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,23 +54,23 @@ class Scene:
     def instant(self, t: float, residual: Callable[[int], Tensor]) -> Tensor:
         """The frame (C, H, W) at t, in periods of the clip; residual: gives what ``residual`` does, kept or not."""
         n = min(max(floor(t) - self.start, 0), len(self.frames) - 1)
+        since = t - self.start - n
         out = torch.empty_like(self.frames[0])
-        for y in range(0, out.shape[-2], self.rows):
-            rows = slice(y, min(y + self.rows, out.shape[-2]))
-            u = self._warped(n, t - self.start, rows)
-            u += self._unexplained(n, t - self.start - n, residual, rows)
+        views = self._views(n, since) + self._leftovers(n, since, residual)
+        moving = self._moving(n)
+        for rows in self._bands():
+            u = self._composed(views, rows)
             blurry = self.frames[n : n + 1, :, rows]
-            out[:, rows] = torch.lerp(blurry, u, self._moving(n, rows))[0]
+            out[:, rows] = torch.lerp(blurry, u, self._enlarged(moving, rows))[0]
         return out
 
     def residual(self, n: int) -> Tensor:
         """v_n - sum_q w_q u(tau_q), (C, H, W), less what of it is noise: what the prox of D1 adds to every instant."""
         out = self.frames[n].clone()
-        middle = n + self.shutters[n] / 2
-        for y in range(0, out.shape[-2], self.rows):
-            rows = slice(y, min(y + self.rows, out.shape[-2]))
-            for tau in self.taus[n]:
-                out[:, rows] -= self._warped(n, middle + tau, rows)[0] / len(self.taus[n])
+        for tau in self.taus[n]:
+            views = self._views(n, self.shutters[n] / 2 + tau)
+            for rows in self._bands():
+                out[:, rows] -= self._composed(views, rows)[0] / len(self.taus[n])
         # Wiener's rule: of a residual of local power S + sigma^2 the part S / (S + sigma^2).
         colour = out.shape[0] - (out.shape[0] + 1) % 2  # 2 and 4 channels: the last one is alpha
         power = out[None, :colour].square().mean(1, keepdim=True)
@@ -69,24 +78,22 @@ class Scene:
         noise = max(noise_level(self.frames[n : n + 1, :colour]) ** 2 - NO_NOISE**2, 1e-12)
         return out.mul_(1 - noise / power.clamp_(min=noise))
 
-    def _warped(self, n: int, t: float, rows: slice) -> Tensor:
-        """Key frames moved to t (counted from the window's first frame), (1, C, rows, W); n: the frame t lies in."""
-        left = n if t >= n + self.shutters[n] / 2 else n - 1
+    def _views(self, n: int, since: float) -> list[View]:
+        """What is seen of the key frames at ``since`` periods after the opening of frame n."""
+        middle = self.shutters[n] / 2
+        left = n if since >= middle else n - 1
         if left < 0 or left + 1 >= len(self.keys) or self.start + left + 1 in self.cuts:
-            return self._moved(n, -displacement(self._path(n, rows), t - (n + self.shutters[n] / 2)), rows)
-        middle = left + self.shutters[left] / 2
+            return [View(self.keys[n : n + 1], -displacement(self._path(n), since - middle), 1.0)]
+        opening = left + self.shutters[left] / 2
         span = self.spans[left + 1]
-        a = elapsed(middle, t, left + 1, span) / elapsed(middle, left + 1 + self.shutters[left + 1] / 2, left + 1, span)
-        here, there = self._path(left, rows), self._path(left + 1, rows)
-        # Where the point seen at t is in either key frame, by the paths of both, each counting by its nearness.
-        gone = displacement(here, a)
-        to_come = displacement(there, -(1 - a) * span)
-        to_left = (1 - a) * -gone + a * (displacement(there, -span) - to_come)
-        to_right = (1 - a) * (displacement(here, 1.0) - gone) + a * -to_come
-        return torch.lerp(self._moved(left, to_left, rows), self._moved(left + 1, to_right, rows), a)
+        whole = elapsed(opening, left + 1 + self.shutters[left + 1] / 2, left + 1, span)
+        a = elapsed(opening, n + since, left + 1, span) / whole
+        seen = self.motion.occlusion[left : left + 1, :1], self.motion.occlusion[left + 1 : left + 2, 1:]
+        to_left, to_right = positions(self._path(left), self._path(left + 1), seen, a, span, self.scale)
+        return [View(self.keys[left : left + 1], to_left, 1 - a), View(self.keys[left + 1 : left + 2], to_right, a)]
 
-    def _unexplained(self, n: int, since: float, residual: Callable[[int], Tensor], rows: slice) -> Tensor:
-        """The residual at ``since`` periods after the opening of frame n, (1, C, rows, W).
+    def _leftovers(self, n: int, since: float, residual: Callable[[int], Tensor]) -> list[View]:
+        """What the key frames lack at ``since`` periods after the opening of frame n: the residual.
 
         The same all through the exposure, as the prox of D1 has it; then carried along the motion from the closing of
         this exposure to the opening of the next, so that sharpness does not pulse with the shutter.
@@ -94,31 +101,45 @@ class Scene:
         shutter = self.shutters[n]
         here = residual(n)[None]
         if since <= shutter:
-            return here[:, :, rows]
-        path = self._path(n, rows)
-        here = _carried(here, displacement(path, shutter / 2) - displacement(path, since - shutter / 2), rows)
+            return [View(here, None, 1.0)]
+        path, middle = self._path(n), shutter / 2
+        to_closing = displacement(path, middle) - displacement(path, since - middle)
         if n + 1 == len(self.frames) or self.start + n + 1 in self.cuts:
-            return here
-        path, opening = self._path(n + 1, rows), -self.shutters[n + 1] / 2
+            return [View(here, to_closing, 1.0)]
+        path, opening = self._path(n + 1), -self.shutters[n + 1] / 2
         before = displacement(path, opening - (1 - since) * self.spans[n + 1])
-        there = _carried(residual(n + 1)[None], displacement(path, opening) - before, rows)
-        return torch.lerp(here, there, (since - shutter) / (1 - shutter))
+        a = (since - shutter) / (1 - shutter)
+        return [
+            View(here, to_closing, 1 - a),
+            View(residual(n + 1)[None], displacement(path, opening) - before, a),
+        ]
 
-    def _moved(self, n: int, flow: Tensor, rows: slice) -> Tensor:
-        return _carried(self.keys[n : n + 1], flow, rows)
+    def _composed(self, views: list[View], rows: slice) -> Tensor:
+        """The sum of the views, (1, C, rows, W)."""
+        total = self.frames.new_zeros(1, self.frames.shape[1], rows.stop - rows.start, self.frames.shape[-1])
+        for view in views:
+            if view.flow is None:
+                part = view.image[:, :, rows]
+            else:
+                grid = sampling_grid(self._enlarged(view.flow, rows), top=rows.start, height=view.image.shape[-2])
+                part = sample(view.image, grid)
+            total.add_(part, alpha=view.weight)
+        return total
 
-    def _path(self, n: int, rows: slice) -> Tensor:
-        return upsampled(self.motion.path[n : n + 1], self.scale, (self.keys.shape[-2], self.keys.shape[-1]), rows)
-
-    def _moving(self, n: int, rows: slice) -> Tensor:
-        """How far the picture moves within the period, as a smooth weight in [0, 1]."""
-        x = ((extent(self._path(n, rows)) - STILL) / (MOVING - STILL)).clamp_(0, 1)
+    def _moving(self, n: int) -> Tensor:
+        """How far the picture moves within the period, as a smooth weight in [0, 1]: (1, 1, h, w)."""
+        x = ((extent(self._path(n)) - STILL) / (MOVING - STILL)).clamp_(0, 1)
         return x * x * (3 - 2 * x)
 
+    def _path(self, n: int) -> Tensor:
+        return self.motion.path[n : n + 1]
 
-def _carried(image: Tensor, flow: Tensor, rows: slice) -> Tensor:
-    """image (1, C, H, W) at x + flow(x) for some rows: (1, C, rows, W)."""
-    return sample(image, sampling_grid(flow, top=rows.start, height=image.shape[-2]))
+    def _enlarged(self, field: Tensor, rows: slice) -> Tensor:
+        return upsampled(field, self.scale, (self.frames.shape[-2], self.frames.shape[-1]), rows)
+
+    def _bands(self) -> Iterator[slice]:
+        height = self.frames.shape[-2]
+        return (slice(y, min(y + self.rows, height)) for y in range(0, height, self.rows))
 
 
 def elapsed(begin: float, end: float, opening: int, span: float) -> float:

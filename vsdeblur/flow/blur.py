@@ -15,11 +15,10 @@ from torch import Tensor
 
 from vsdeblur.errors import InputError
 from vsdeblur.flow.blur_net import BlurNet, aligned
-from vsdeblur.flow.motion import Motion
+from vsdeblur.flow.motion import Motion, displacement
 from vsdeblur.flow.pairwise import PairwiseMotion, motion_scale
 from vsdeblur.flow.pairwise import _box as box
 from vsdeblur.flow.pairwise import _link as link
-from vsdeblur.keyframes import displacement
 from vsdeblur.weights import load
 from vsdeblur.window import Window
 

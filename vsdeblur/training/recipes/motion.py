@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from vsdeblur.engine import Engine
 from vsdeblur.flow.blur_net import BlurNet, Estimate
 from vsdeblur.flow.dis import DisFlow
+from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.pairwise import PairwiseMotion
 from vsdeblur.flow.warp import warp
-from vsdeblur.keyframes import displacement
 from vsdeblur.options import Options
 from vsdeblur.training.film import PATH_TAUS, SHARP_TAUS
 from vsdeblur.training.pool import Sample

@@ -1,0 +1,39 @@
+"""Where the points seen at an instant between two key frames lie in them: paths carried to that instant.
+
+The path of a key frame is known at the points of that key frame. A small fast object is elsewhere at the instant, where
+both key frames know only what it passes over: so every point takes its path along to where it then is, as the forward
+splatting of flow in Baker et al. (IJCV 2011), section 4.1, and of Niklaus and Liu (CVPR 2020) does.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vsdeblur.flow.motion import displacement
+from vsdeblur.flow.warp import sample_adjoint, sampling_grid
+
+NOWHERE = 0.05  # weight of what the paths at the same place say; alone where nothing is projected
+
+
+def positions(
+    here: Tensor, there: Tensor, seen: tuple[Tensor, Tensor], a: float, span: float, scale: int
+) -> tuple[Tensor, Tensor]:
+    """(to the left key frame, to the right one), (1, 2, h, w) full-resolution pixels, from the points seen at ``a``.
+
+    here, there: (1, 4, h, w) paths of the left and the right key frame. seen: (1, 1, h, w) in [0, 1], how far a point
+    of the one is seen in the other. a: the instant between them, 0 at the left, 1 at the right. span: the time between
+    them in periods of the right one. scale: pixels of the picture per point of the paths.
+    """
+    gone, to_come = displacement(here, a), displacement(there, -(1 - a) * span)
+    # As a point of either key frame knows both ways: back to where it is there, on to where it is in the other.
+    by_left = torch.cat((-gone, displacement(here, 1.0) - gone), 1)
+    by_right = torch.cat((displacement(there, -span) - to_come, -to_come), 1)
+    total = NOWHERE * torch.lerp(by_left, by_right, a)
+    weight = torch.full_like(seen[0], NOWHERE)
+    for way, moved, share in ((by_left, gone, (1 - a) * seen[0]), (by_right, to_come, a * seen[1])):
+        carried = sample_adjoint(torch.cat((way * share, share), 1), sampling_grid(moved / scale), "bilinear")
+        total += carried[:, :4]
+        weight += carried[:, 4:]
+    total.div_(weight)
+    return total[:, :2], total[:, 2:]
