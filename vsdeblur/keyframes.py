@@ -34,7 +34,7 @@ BATCH = 4
 class KeyFrameProblem:
     """The key frames of one tile of one window.
 
-    v: (n, C, H, W) blurry frames. path: (n, 4, H, W) as ``Motion.path`` at full resolution. occlusion: (n, 2, H, W).
+    v: (n, C, H, W) blurry frames. path: (n, 4 or 6, H, W), ``Motion.path`` at full resolution. occlusion: (n, 2, H, W).
     taus: for each frame the instants of its exposure, in periods from its middle; equal weights.
     spans: for each frame the previous period over its own (1 without VFR).
     kernel, adjoint: of the warps and of their transposes. Spreading bilinearly low-passes what a step corrects, never
@@ -166,23 +166,25 @@ class Link:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GridPaths:
-    """Paths in the units and the layout of sampling grids: rest (1, H, W, 2), velocity and bend (n, H, W, 2)."""
+    """Paths in the units and the layout of sampling grids: rest (1, H, W, 2), velocity and others (n, H, W, 2)."""
 
     rest: Tensor
     velocity: Tensor
     bend: Tensor
+    jerk: Tensor | None
 
     @classmethod
     def of(cls, path: Tensor) -> GridPaths:
-        """From path (n, 4, H, W) as ``Motion.path``."""
+        """From path (n, 4 or 6, H, W) as ``Motion.path``."""
         height, width = path.shape[-2:]
         unit = path.new_tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)])
         rest = sampling_grid(path.new_zeros(1, 2, height, width))
-        velocity, bend = ((half.permute(0, 2, 3, 1) * unit).contiguous() for half in (path[:, :2], path[:, 2:]))
-        return cls(rest, velocity, bend)
+        velocity, bend, *jerk = ((part.permute(0, 2, 3, 1) * unit).contiguous() for part in torch.split(path, 2, dim=1))
+        return cls(rest, velocity, bend, jerk[0] if jerk else None)
 
     def grids(self, n: int, taus: Sequence[float], sign: int = 1) -> Tensor:
         """Where  x + sign * psi_n(x, tau)  lies, for each of taus: (len(taus), H, W, 2)."""
         t = self.rest.new_tensor(taus)[:, None, None, None]
         moved = torch.addcmul(self.rest, self.velocity[n : n + 1], t, value=sign)
-        return moved.addcmul_(self.bend[n : n + 1], t * t, value=sign / 2)
+        moved.addcmul_(self.bend[n : n + 1], t * t, value=sign / 2)
+        return moved if self.jerk is None else moved.addcmul_(self.jerk[n : n + 1], t * t * t, value=sign / 6)

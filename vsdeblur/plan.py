@@ -91,10 +91,10 @@ def _peak(chunk: int, tile: int, options: Options, height: int, width: int, chan
     scale = motion_scale(height, width)
     field = -(-height // scale) * -(-width // scale) * _FLOAT
     host = PARCELS * int(chunk * options.factor + 1) * host_bytes + window * host_bytes
-    always = host + window * (frame + 7 * field) + _LIBRARIES
+    always = host + window * (frame + 9 * field) + _LIBRARIES
     finding = (channels + 15) * window * field  # what finding the motion needs until it is found
     # Of each frame of a tile: v, right side, x, residual, step, product; path twice, occlusion, couplings, row sums.
-    each = 6 * channels + 13
+    each = 6 * channels + 17
     if options.prior is not None:
         each = max(each, 7 + (2 + _PRIOR) * channels)
     # Of the frame at hand: its grids, a batch of warps, what they are summed up in, a coupling.

@@ -17,7 +17,9 @@ class Motion:
     """The paths of the SHARP sequence through a window of n frames, seen from each frame's mid-exposure.
 
     path: (n, 4, h, w): velocity (x, y) then acceleration (x, y), in full-resolution pixels per period of that frame, so
-    that a point of key frame n moves by  psi(tau) = tau * velocity + tau^2 / 2 * acceleration  in tau periods.
+    that a point of key frame n moves by  psi(tau) = tau * velocity + tau^2 / 2 * acceleration  in tau periods; or
+    (n, 6, h, w) with the jerk (x, y) last,  ... + tau^3 / 6 * jerk:  where it meets its neighbours then leaves the
+    velocity within the exposure free.
     reliability: (n, 1, h, w) in [0, 1]: how far the path may be trusted for sharpening.
     occlusion: (n, 2, h, w) in [0, 1]: 1 where the point is also seen in the next (0) and the previous (1) key frame; 0
     across a scene cut and at the ends of the window.
@@ -53,12 +55,13 @@ class PairwiseFlow(Protocol):
 
 
 def displacement(path: Tensor, tau: float | Tensor) -> Tensor:
-    """psi(tau) = tau * velocity + tau^2 / 2 * acceleration: (B, 2, H, W) pixels from path (B, 4, H, W)."""
-    return tau * path[:, :2] + (tau * tau / 2) * path[:, 2:]
+    """psi(tau), (B, 2, H, W) pixels, of path (B, 4 or 6, H, W) as ``Motion.path``."""
+    moved = tau * path[:, :2] + (tau * tau / 2) * path[:, 2:4]
+    return moved + (tau * tau * tau / 6) * path[:, 4:] if path.shape[1] == 6 else moved
 
 
 def extent(path: Tensor) -> Tensor:
-    """About how far each point moves in a period, pixels: (B, 1, H, W)."""
+    """About how far each point moves in a period, pixels, jerk aside: (B, 1, H, W)."""
     x, y = path[:, 0:1], path[:, 1:2]
     ax, ay = path[:, 2:3], path[:, 3:4]
     return torch.sqrt(x * x + y * y) + torch.sqrt(ax * ax + ay * ay) / 2

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vsdeblur.coupling import inside
 from vsdeblur.errors import DeblurError
 from vsdeblur.flow.inertia import continued
-from vsdeblur.flow.motion import Motion, PairwiseFlow
-from vsdeblur.flow.warp import warp
+from vsdeblur.flow.motion import Motion, PairwiseFlow, displacement
+from vsdeblur.flow.shake import blurred_like, camera_paths
+from vsdeblur.flow.warp import sample, sampling_grid, warp
 from vsdeblur.window import Window
 
 MISMATCH = 0.06  # photometric mismatch (display values, mean over a patch) at which trust has fallen to one half
@@ -25,60 +27,92 @@ class PairwiseMotion:
     """A ``MotionEngine`` around a ``PairwiseFlow``.
 
     linear: the window's values are linear light and are shown to the flow as a display would show them; otherwise the
-    flow sees them as they are. halve: look for motion at half resolution at most, however small the picture is.
+    flow sees them as they are. halve: look for motion at half resolution at most, however small the picture is. camera:
+    where the picture jumps as a whole, find the camera's path first, and let the
+    flow find only what is left.
     """
 
-    def __init__(self, flow: PairwiseFlow, *, linear: bool = True, halve: bool = False) -> None:
-        self.flow, self.linear, self.halve = flow, linear, halve
+    is_motion_engine = True
+
+    def __init__(self, flow: PairwiseFlow, *, linear: bool = True, halve: bool = False, camera: bool = True) -> None:
+        self.flow, self.linear, self.halve, self.camera = flow, linear, halve, camera
 
     def __call__(self, window: Window, shutter: float, u: Tensor | None = None) -> Motion:
-        frames = (window.frames if u is None else u)[:, : window.colour]
-        scale = motion_scale(*frames.shape[-2:])
-        if self.halve and max(frames.shape[-2:]) > _TINY:
+        scale = motion_scale(*window.frames.shape[-2:])
+        if self.halve and max(window.frames.shape[-2:]) > _TINY:
             scale = max(scale, 2)
-        small = torch.cat([self._shown(frame[None], scale) for frame in frames])
-        count = len(small)
-        joined = [window.start + n + 1 not in window.cuts for n in range(count - 1)]
-        nothing = small.new_zeros(2, *small.shape[-2:])
-        forward = [self._between(a, b) if ok else nothing for (a, b), ok in zip(pairwise(small), joined, strict=True)]
-        backward = [self._between(b, a) if ok else nothing for (a, b), ok in zip(pairwise(small), joined, strict=True)]
-        forward, backward = self._continued(small, joined, window.spans, forward, backward)
+        light = averaged(window.frames[:, : window.colour], scale)
+        base = camera_paths(light, window, shutter) if self.camera else None
+        if u is not None:
+            light = averaged(u[:, : window.colour], scale)
+        pairs = [self._pair(light, base, window, n, shutter, u is not None) for n in range(len(light) - 1)]
+        found = [None if pair is None else self._flows(pair) for pair in pairs]
+        found = self._continued(pairs, found, window.spans)
 
-        path = small.new_zeros(count, 4, *small.shape[-2:])
-        seen = small.new_zeros(count, 2, *small.shape[-2:])
-        trust = small.new_zeros(count, 1, *small.shape[-2:])
-        links = [
-            _link(small[n], small[n + 1], forward[n], backward[n]) if joined[n] else None for n in range(count - 1)
-        ]
-        for n in range(count):
-            after = links[n] if n + 1 < count else None
-            before = links[n - 1] if n > 0 else None
-            path[n, :2], path[n, 2:] = _through(
-                forward[n] if after else None, backward[n - 1] if before else None, window.spans[n], nothing
-            )
-            if after:
-                seen[n, 0], trust[n, 0] = after[0]
-            if before:
-                seen[n, 1] = before[1][0]
-                trust[n, 0] = torch.maximum(trust[n, 0], before[1][1])
+        path = light.new_zeros(len(light), 4 if base is None else 6, *light.shape[-2:])
+        seen = light.new_zeros(len(light), 2, *light.shape[-2:])
+        trust = light.new_zeros(len(light), 1, *light.shape[-2:])
+        beyond: list[list[Tensor | None]] = [[None, None] for _ in light]  # to the next and the previous, past the base
+        for n, (pair, flows) in enumerate(zip(pairs, found, strict=True)):
+            if pair is None or flows is None:
+                continue
+            (seen[n, 0], ahead), (seen[n + 1, 1], behind) = _link(pair.a, pair.b, *flows)
+            trust[n, 0] = torch.maximum(trust[n, 0], ahead)
+            trust[n + 1, 0] = torch.maximum(trust[n + 1, 0], behind)
+            beyond[n][0], beyond[n + 1][1] = flows[0] - pair.ahead, flows[1] - pair.behind
+        for n, (forward, backward) in enumerate(beyond):
+            velocity, acceleration = _through(forward, backward, window.spans[n], torch.zeros_like(path[n, :2]))
+            path[n, :2], path[n, 2:4] = velocity, acceleration
+        if base is not None:
+            path += base
         return Motion(path.mul_(scale), _box(trust, 5), seen)
 
+    def _pair(
+        self, light: Tensor, base: Tensor | None, window: Window, n: int, shutter: float, sharp: bool
+    ) -> _Pair | None:
+        """Frames n and n + 1 as the flow is to see them; None across a cut."""
+        if window.start + n + 1 in window.cuts:
+            return None
+        a, b = light[n], light[n + 1]
+        if base is None:
+            nothing = torch.zeros_like(a[:1]).expand(2, -1, -1)
+            return _Pair(self._shown(a), self._shown(b), nothing, nothing)
+        ahead = displacement(base[n : n + 1], 1.0)[0]
+        behind = displacement(base[n + 1 : n + 2], -window.spans[n + 1])[0]
+        if not sharp:
+            open_for = window.shutters or (shutter,) * len(light)
+            a, b = (
+                blurred_like(a, base[n + 1], ahead, open_for[n + 1]),
+                blurred_like(b, base[n], behind, open_for[n]),
+            )
+        return _Pair(self._shown(a), self._shown(b), ahead, behind)
+
+    def _flows(self, pair: _Pair) -> _Flows:
+        return self._beyond(pair.a, pair.b, pair.ahead), self._beyond(pair.b, pair.a, pair.behind)
+
+    def _beyond(self, a: Tensor, b: Tensor, base: Tensor) -> Tensor:
+        """The flow a -> b, sought from where the base (2, h, w) leads."""
+        if not bool(base.any()):
+            return self._between(a, b)
+        grid = sampling_grid(base[None])
+        rest = self._between(a, sample(b[None], grid, "bilinear")[0]) * inside(grid)[0]
+        return rest + warp(base[None], rest[None], "bilinear")[0]
+
     def _continued(
-        self,
-        small: Tensor,
-        joined: list[bool],
-        spans: tuple[float, ...],
-        forward: list[Tensor],
-        backward: list[Tensor],
-    ) -> tuple[list[Tensor], list[Tensor]]:
+        self, pairs: list[_Pair | None], found: list[_Flows | None], spans: tuple[float, ...]
+    ) -> list[_Flows | None]:
         """Each flow, or what the pair beside it foretells where that is better. spans: as in ``Window``."""
-        onward, back = list(forward), list(backward)
-        for n in range(1, len(small) - 1):
-            if joined[n - 1] and joined[n]:
-                ahead, behind = -backward[n - 1] / spans[n], -forward[n] * spans[n]
-                onward[n] = continued(self._between, small[n], small[n + 1], forward[n], ahead)
-                back[n - 1] = continued(self._between, small[n], small[n - 1], backward[n - 1], behind)
-        return onward, back
+        better = list(found)
+        for n in range(1, len(pairs)):
+            before, after, was, now = pairs[n - 1], pairs[n], found[n - 1], found[n]
+            if before is None or after is None or was is None or now is None:
+                continue
+            foretold = after.ahead - (was[1] - before.behind) / spans[n]
+            better[n] = (continued(self._between, after.a, after.b, now[0], foretold), now[1])
+            foretold = before.behind - (now[0] - after.ahead) * spans[n]
+            onward = (better[n - 1] or was)[0]
+            better[n - 1] = (onward, continued(self._between, before.b, before.a, was[1], foretold))
+        return better
 
     def _between(self, a: Tensor, b: Tensor) -> Tensor:
         flow = self.flow(a, b)
@@ -92,11 +126,28 @@ class PairwiseMotion:
             raise DeblurError("flow must return finite pixels, not NaN or infinity")
         return flow.to(a)
 
-    def _shown(self, frame: Tensor, scale: int) -> Tensor:
-        """What the eye and a flow network expect: display values in [0, 1], at the resolution of motion."""
-        small = F.avg_pool2d(frame, scale, ceil_mode=True, count_include_pad=False) if scale > 1 else frame
-        shown = small.clamp(0, 1)
+    def _shown(self, light: Tensor) -> Tensor:
+        """What the eye and a flow network expect: display values in [0, 1]."""
+        shown = light.clamp(0, 1)
         return shown**_DISPLAY_GAMMA if self.linear else shown
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pair:
+    """Two successive frames (C, h, w) as shown to the flow; ahead, behind: (2, h, w), the base from a to b and back."""
+
+    a: Tensor
+    b: Tensor
+    ahead: Tensor
+    behind: Tensor
+
+
+_Flows = tuple[Tensor, Tensor]  # a -> b, b -> a
+
+
+def averaged(frames: Tensor, scale: int) -> Tensor:
+    """At the resolution of motion: divided by ``scale``."""
+    return F.avg_pool2d(frames, scale, ceil_mode=True, count_include_pad=False) if scale > 1 else frames
 
 
 def motion_scale(height: int, width: int) -> int:

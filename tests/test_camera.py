@@ -1,0 +1,163 @@
+"""The path of a shaken camera: its blur, its derivative, when it is sought, and what it is worth."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from vsdeblur import restore
+from vsdeblur.flow import camera
+from vsdeblur.flow.camera import CameraPath, find_camera_path, shakes, splines
+from vsdeblur.flow.dis import DisFlow
+from vsdeblur.flow.motion import displacement
+from vsdeblur.flow.pairwise import PairwiseMotion
+from vsdeblur.flow.shake import blurred_like, camera_paths
+from vsdeblur.flow.warp import warp
+from vsdeblur.window import Window
+
+H, W, PERIODS, FACTOR = 96, 128, 5, 8
+
+
+def picture(seed: int = 5, size: int = 256) -> np.ndarray:
+    """(size, size) in [0.05, 0.95]: blobs and hard-edged tiles."""
+    rng = np.random.default_rng(seed)
+    total = np.zeros((size, size), np.float32)
+    for cells, mode in ((8, cv2.INTER_CUBIC), (20, cv2.INTER_NEAREST), (48, cv2.INTER_CUBIC), (100, cv2.INTER_NEAREST)):
+        total += cv2.resize(rng.random((cells, cells), np.float32), (size, size), interpolation=mode)
+    return (total - total.min()) / (total.max() - total.min()) * 0.9 + 0.05
+
+
+def shaken(seed: int = 1, strength: float = 5.0) -> tuple[Tensor, np.ndarray]:
+    """(sharp (40, 1, H, W), where the picture's middle is seen at each instant (40, 2)): the camera jumps and turns."""
+    rng = np.random.default_rng(seed)
+    t = (np.arange(PERIODS * FACTOR) + 0.5) / FACTOR
+    knots = rng.normal(0, 1, (PERIODS + 6, 3))
+    smooth = splines(torch.from_numpy(t), len(knots), -2.0, 1.0).numpy() @ knots * 1.5
+    where, turn = smooth[:, :2] * strength, smooth[:, 2] * 0.01
+    scene, sharp = picture(), []
+    for (x, y), angle in zip(where, turn, strict=True):
+        c, s = math.cos(angle), math.sin(angle)
+        back = np.array([[c, s, 0], [-s, c, 0]])  # the frame's pixels to the scene's, about either's middle
+        back[:, 2] = 127.5 - back[:, :2] @ ([(W - 1) / 2 + x, (H - 1) / 2 + y])
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        sharp.append(cv2.warpAffine(scene, back, (W, H), flags=flags, borderMode=cv2.BORDER_REFLECT))
+    return torch.from_numpy(np.stack(sharp))[:, None].clamp(0, 1), where
+
+
+def blur(sharp: Tensor, m: int = FACTOR) -> Tensor:
+    return sharp.view(-1, FACTOR, *sharp.shape[1:])[:, :m].mean(1)
+
+
+def psnr(a: Tensor, b: Tensor) -> float:
+    inner = slice(FACTOR, -FACTOR)
+    return -10 * math.log10(float((a[inner] - b[inner]).square().mean()))
+
+
+@pytest.mark.parametrize(("seed", "m"), [(1, 8), (2, 5)])
+def test_the_path_is_found_from_blurry_frames(seed: int, m: int) -> None:
+    sharp, where = shaken(seed)
+    frames = blur(sharp, m)[:, 0]
+    assert shakes(frames)
+    shutter = m / FACTOR
+    times = torch.arange(PERIODS) + shutter / 2
+    path = find_camera_path(frames, times, torch.full((PERIODS,), shutter))
+    assert path is not None
+    t = (torch.arange(PERIODS * FACTOR).double() + 0.5) / FACTOR
+    seen = path.at(t, path.centre[None])[:, 0].numpy()
+    inside = slice(FACTOR, -FACTOR)  # the ends of the clip hang on one neighbour only
+    error = (seen - where)[inside]
+    error -= error.mean(0)  # where the world's origin lies is nobody's business
+    assert np.sqrt((error**2).sum(1).mean()) < 0.5
+    assert np.abs(np.diff(error, axis=0)).mean() < 0.2 * np.abs(np.diff(where, axis=0)).mean()
+
+
+def test_the_derivative_is_that_of_the_energy() -> None:
+    frames = blur(shaken()[0])[:, 0].double()
+    fit = camera._Fit(frames, torch.arange(PERIODS).double(), torch.ones(PERIODS).double())
+    path = fit.start()
+    path.knots.add_(0.01 * torch.randn(path.knots.shape, generator=torch.Generator().manual_seed(0)))
+    frequencies, weight, keep = camera._band(fit.patch, 0.1)
+    views = [view for pair in range(PERIODS - 1) for view in fit._views(path, pair, weight, keep)]
+    assert len(views) >= PERIODS - 1
+    _, normal, slope, _ = fit._linearised(path, views, frequencies)
+    assert torch.linalg.eigvalsh(normal).min() > -1e-9
+    for k, p in ((3, 0), (5, 1), (6, 2), (7, 3)):
+        step = 1e-4 * (1 if p < 2 else 1 / W)
+        energies = []
+        for sign in (1, -1):
+            knots = path.knots.clone()
+            knots[k, p] += sign * step
+            moved = CameraPath(knots, path.origin, path.spacing, path.centre)
+            energies.append(fit._linearised(moved, views, frequencies)[0])
+        # The gradient is of half the squares.
+        assert (energies[0] - energies[1]) / (4 * step) == pytest.approx(float(slope.view(-1, 4)[k, p]), rel=1e-3)
+
+
+def test_only_a_picture_that_jumps_as_a_whole_shakes() -> None:
+    scene = torch.from_numpy(picture())
+    pan = torch.stack([scene[60 : 60 + H, 20 + 12 * n : 20 + 12 * n + W] for n in range(5)])
+    assert not shakes(pan)
+    assert not shakes(pan[:1].expand(5, -1, -1))
+    assert not shakes(blur(shaken()[0])[:2, 0])  # one pair tells of no change
+    assert not shakes(torch.rand(5, 24, 24))
+    assert camera_paths(pan[:, None], Window(pan[:, None], 0, 0, 5, colour=1), 1.0) is None
+
+
+def test_unrelated_frames_have_no_camera_path() -> None:
+    frames = torch.stack([torch.from_numpy(picture(seed))[:H, :W] for seed in range(5)])
+    assert find_camera_path(frames, torch.arange(5), torch.ones(5)) is None
+
+
+def test_each_scene_is_judged_by_itself() -> None:
+    frames = blur(shaken()[0])
+    still = torch.from_numpy(picture(9))[None, None, :H, :W].expand(4, -1, -1, -1)
+    window = Window(torch.cat((still, frames)), 20, 0, 9, colour=1, cuts=frozenset({24}))
+    paths = camera_paths(window.frames, window, 1.0)
+    assert paths is not None
+    assert paths[:4].abs().max() == 0
+    alone = camera_paths(frames, Window(frames, 0, 0, 5, colour=1), 1.0)
+    assert alone is not None
+    torch.testing.assert_close(paths[4:], alone, atol=1e-3, rtol=0)
+
+
+def test_the_paths_of_neighbours_meet() -> None:
+    """psi_n leads to n + 1, and psi_{n+1} from there back; jerk and all."""
+    frames = blur(shaken()[0])
+    paths = camera_paths(frames, Window(frames, 0, 0, 5, colour=1), 1.0)
+    assert paths is not None
+    for n in range(4):
+        ahead, behind = displacement(paths[n : n + 1], 1.0), displacement(paths[n + 1 : n + 2], -1.0)
+        middle = (..., slice(40, 56), slice(56, 72))
+        assert (ahead[middle] + behind[middle]).abs().max() < 0.3  # what the turn adds over the shift
+
+
+def test_frames_with_each_others_blur_can_be_compared() -> None:
+    frames = blur(shaken()[0])
+    base = camera_paths(frames, Window(frames, 0, 0, 5, colour=1), 1.0)
+    assert base is not None
+    inner = (..., slice(30, -30), slice(36, -36))
+
+    def gap(a: Tensor, b: Tensor, there: Tensor) -> float:
+        return float((warp(b[None], there[None])[0] - a)[inner].abs().mean())
+
+    for n in range(1, 4):
+        ahead, behind = displacement(base[n - 1 : n], 1.0)[0], displacement(base[n : n + 1], -1.0)[0]
+        a = blurred_like(frames[n - 1], base[n], ahead, 1.0)
+        b = blurred_like(frames[n], base[n - 1], behind, 1.0)
+        assert gap(a, b, ahead) < 0.5 * gap(frames[n - 1], frames[n], ahead)
+
+
+@pytest.mark.parametrize("m", [8, 5])
+def test_large_erratic_shake_is_restored_where_flow_alone_fails(m: int) -> None:
+    sharp, _ = shaken(3)
+    v = blur(sharp, m)
+    kind = {"factor": FACTOR, "shutter": m / FACTOR, "quadrature": "taps", "preset": "fast"}
+    repeated = psnr(v.repeat_interleave(FACTOR, 0), sharp)
+    plain = psnr(restore(v, flow=PairwiseMotion(DisFlow("fast"), linear=False, camera=False), **kind), sharp)
+    steadied = psnr(restore(v, **kind), sharp)
+    assert steadied > max(plain, repeated) + 2

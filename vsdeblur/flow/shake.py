@@ -1,0 +1,91 @@
+"""A shaken camera's path as the base of the dense motion, and frames made equally blurred by it."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vsdeblur.flow.camera import CameraPath, find_camera_path, shakes
+from vsdeblur.flow.motion import displacement
+from vsdeblur.flow.upsample import upsampled
+from vsdeblur.flow.warp import sample, sampling_grid, warp
+from vsdeblur.window import Window
+
+log = logging.getLogger("vsdeblur")
+
+_LONGEST = 320  # pixels of the picture that the camera is sought in
+_TAPS = 12
+_MEETS = 30.0  # weight of a neighbour against that of one instant of the exposure
+
+
+def camera_paths(light: Tensor, window: Window, shutter: float) -> Tensor | None:
+    """Paths (n, 6, h, w) in pixels of light (n, C, h, w) where a camera shakes, or None where none does.
+
+    Each scene of the window is judged by itself; where no camera's path explains it, its paths are zero.
+    """
+    scale = -(-max(light.shape[-2:]) // _LONGEST)
+    grey = light.clamp(0, 1).mean(1, keepdim=True)
+    grey = (F.avg_pool2d(grey, scale, ceil_mode=True, count_include_pad=False) if scale > 1 else grey)[:, 0].cpu()
+    times, lengths = _exposures(window, shutter)
+    found = None
+    opening = [n for n in range(1, len(light)) if window.start + n in window.cuts]
+    for first, last in zip([0, *opening], [*opening, len(light)], strict=True):
+        scene = slice(first, last)
+        if not shakes(grey[scene]):
+            continue
+        camera = find_camera_path(grey[scene], times[scene], lengths[scene])
+        if camera is None:
+            log.debug(
+                "frames %d to %d shake, but no camera's path explains them",
+                window.start + first,
+                window.start + last - 1,
+            )
+            continue
+        found = light.new_zeros(len(light), 6, *light.shape[-2:]) if found is None else found
+        for n in range(first, last):
+            path = _coefficients(camera, times[scene], lengths[scene], n - first, grey.shape[-2], grey.shape[-1])
+            whole = (light.shape[-2], light.shape[-1])
+            found[n] = scale * upsampled(path[None].to(light), scale, whole, slice(0, whole[0]))[0]
+    return found
+
+
+def blurred_like(x: Tensor, path: Tensor, there: Tensor, shutter: float) -> Tensor:
+    """x (C, h, w) with the blur of another frame's exposure added, so that a flow can compare the two.
+
+    path: (6, h, w) of the other frame, there: (2, h, w) where x's points are seen in it.
+    """
+    carried = warp(path[None], there[None], "bilinear")
+    total = torch.zeros_like(x[None])
+    for k in range(_TAPS):
+        tau = ((k + 0.5) / _TAPS - 0.5) * shutter
+        total += sample(x[None], sampling_grid(-displacement(carried, tau)), "bilinear")
+    return total[0] / _TAPS
+
+
+def _exposures(window: Window, shutter: float) -> tuple[Tensor, Tensor]:
+    """Mid-exposures and lengths, (n,), in mean periods."""
+    count = len(window.frames)
+    periods = torch.tensor(window.durations or (1.0,) * count, dtype=torch.float64)
+    periods = periods / periods.mean()
+    lengths = periods * torch.tensor(window.shutters or (shutter,) * count, dtype=torch.float64)
+    return periods.cumsum(0) - periods + lengths / 2, lengths
+
+
+def _coefficients(camera: CameraPath, times: Tensor, lengths: Tensor, n: int, height: int, width: int) -> Tensor:
+    """The cubic path (6, h, w) that meets both neighbours and fits the exposure between best."""
+    fractions = (torch.arange(_TAPS, dtype=times.dtype) + 0.5) / _TAPS - 0.5
+    period = float(times[n + 1] - times[n]) if n + 1 < len(times) else float(times[n] - times[n - 1])
+    instants, weights = lengths[n] * fractions, torch.ones(_TAPS, dtype=times.dtype)
+    for other in (n - 1, n + 1):
+        if 0 <= other < len(times):
+            instants = torch.cat((instants, times[other : other + 1] - times[n]))
+            weights = torch.cat((weights, weights.new_tensor([_MEETS])))
+    tau = instants / period
+    powers = torch.stack((tau, tau**2 / 2, tau**3 / 6), 1)
+    rows = weights[:, None] * powers
+    fit = torch.linalg.solve(rows.T @ rows + 1e-6 * torch.eye(3, dtype=tau.dtype), rows.T * weights)
+    moved = camera.displacement(times[n], times[n] + instants, height, width)
+    return torch.einsum("ct,tdhw->cdhw", fit, moved).flatten(0, 1)
