@@ -8,6 +8,7 @@ splatting of flow in Baker et al. (IJCV 2011), section 4.1, and of Niklaus and L
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.flow.motion import displacement
@@ -31,9 +32,22 @@ def positions(
     by_right = torch.cat((displacement(there, -span) - to_come, -to_come), 1)
     total = NOWHERE * torch.lerp(by_left, by_right, a)
     weight = torch.full_like(seen[0], NOWHERE)
-    for way, moved, share in ((by_left, gone, (1 - a) * seen[0]), (by_right, to_come, a * seen[1])):
+    shares = (1 - a) * seen[0] * nearness(here), a * seen[1] * nearness(there)
+    for way, moved, share in zip((by_left, by_right), (gone, to_come), shares, strict=True):
         carried = sample_adjoint(torch.cat((way * share, share), 1), sampling_grid(moved / scale), "bilinear")
         total += carried[:, :4]
         weight += carried[:, 4:]
     total.div_(weight)
     return total[:, :2], total[:, 2:]
+
+
+def nearness(path: Tensor) -> Tensor:
+    """How much a point counts before others that come to the same place: (1, 1, h, w) in [1, 5].
+
+    Both may be seen in both key frames and only one between them. What moves unlike its surroundings (an eighth of the
+    picture) is an object before a ground more often than behind it, be the camera still or following the object.
+    """
+    velocity = path[:, :2]
+    ground = F.interpolate(F.adaptive_avg_pool2d(velocity, (8, 8)), velocity.shape[-2:], mode="bilinear")
+    unlike = (velocity - ground).square().sum(1, keepdim=True)
+    return 1 + 4 * unlike / (unlike + 4)
