@@ -18,13 +18,21 @@ _Between = Callable[[Any, Any, float], Any]  # two frames and a time in [0, 1) -
 
 
 def methods(presets: Sequence[str] = PRESETS, device: str | None = None, peers: bool = True) -> dict[str, Method]:
-    """Every row that can run here, in the table's order; peers only where they are installed."""
+    """Every row that can run here, in the table's order; peers only where they are installed.
+
+    "vsdeblur PRESET" takes no weights; with learned motion it stands beside it where the weights are there.
+    """
     from vsdeblur.bench import peers as _peers
+    from vsdeblur.weights import available
 
     rows: dict[str, Method] = {"repeat": repeat, "linear blend": blend, "DIS warp": warp}
     if peers and _peers.has_rife():
         rows["RIFE 4.6"] = lambda blurry, r, m: interpolate(blurry, r, m, _peers.rife(device))
-    return rows | {f"vsdeblur {preset}": partial(engine, preset=preset, device=device) for preset in presets}
+    for preset in presets:
+        rows[f"vsdeblur {preset}"] = partial(engine, preset=preset, device=device, flow="dis")
+        if available("motion"):
+            rows[f"vsdeblur {preset}, learned motion"] = partial(engine, preset=preset, device=device, flow="blur")
+    return rows
 
 
 def repeat(blurry: Frames, factor: int, m: int) -> Frames:
@@ -39,7 +47,15 @@ def warp(blurry: Frames, factor: int, m: int) -> Frames:
     return interpolate(blurry, factor, m, _DisBetween())
 
 
-def engine(blurry: Frames, factor: int, m: int, *, preset: str = "balanced", device: str | None = None) -> Frames:
+def engine(
+    blurry: Frames,
+    factor: int,
+    m: int,
+    *,
+    preset: str = "balanced",
+    device: str | None = None,
+    flow: str | None = None,
+) -> Frames:
     """The project's own row, through the public function for tensors."""
     import torch
 
@@ -53,7 +69,7 @@ def engine(blurry: Frames, factor: int, m: int, *, preset: str = "balanced", dev
         transfer="linear",
         preset=preset,
         quadrature="taps",
-        flow=None,
+        flow=flow,
         device=device,
     )
     return np.stack([to_8bit(frame.permute(1, 2, 0).cpu().numpy()) for frame in u])

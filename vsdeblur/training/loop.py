@@ -41,7 +41,7 @@ class Recipe(Protocol):
 
     def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Sample: ...
 
-    def loss(self, network: nn.Module, batch: Sample) -> tuple[Tensor, dict[str, float]]: ...
+    def loss(self, network: nn.Module, batch: Sample, step: int) -> tuple[Tensor, dict[str, float]]: ...
 
     def validate(self, network: nn.Module, samples: Sequence[Sample]) -> dict[str, float]: ...
 
@@ -128,7 +128,7 @@ def _step(recipe: Recipe, state: State, batch: Sample, device: torch.device, hal
     for group in state.optimiser.param_groups:
         group["lr"] = rate
     with torch.autocast(device.type, torch.bfloat16, enabled=half):
-        loss, scalars = recipe.loss(state.network, batch)
+        loss, scalars = recipe.loss(state.network, batch, state.step)
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(state.network.parameters(), _LARGEST_GRADIENT)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vsdeblur.errors import DeblurError
 
-SHA256 = {"motion": ""}
+SHA256 = {"motion": "ad28949fe848164160f359a03bc1adb150f4d7ba18656b32d5bfe070c37eb385"}
 
 
 def available(name: str) -> bool:

@@ -1,8 +1,10 @@
 """Blur-aware motion (``flow="blur"``): the residual over DIS that explains the blur, learned from synthetic scenes.
 
-Two losses on every round's path psi: the end-point error against the truth at six instants, counting more where there
-is texture; and what the path is for: the true key frame moved along it, K(x - psi(tau)), against the true instants of
-the exposure (which is also how the key-frame model sees occlusion and the borders of what moves).
+First the network learns where things go: the end-point error of every round's path against the truth at six instants,
+counting more where there is texture. Then it learns what the solver wants of a path psi, which is not quite the same:
+the true key frame moved along it, K(x - psi(tau)), should be the true instant, also beside a thing that sweeps over its
+surroundings, where the path of the sharp picture's own point is of no use. That loss is the logarithm of the squared
+error, so that a decibel counts the same in every scene; end points then count less, and hardly in what is swept over.
 """
 
 from __future__ import annotations
@@ -27,8 +29,11 @@ from vsdeblur.training.pool import Sample
 from vsdeblur.window import Window
 
 CROP = 128
+FIRST_PART = 2788  # steps that are led by the end-point error
 _EARLIER = 0.5  # weight of the first round's loss over the last one's
 _REBLUR = 60.0
+_FLOW_LATER = 0.3
+_SWEPT = 0.1  # weight of end points, later, in what is swept over
 _SEEN = 0.1
 _RESTORED = 8
 _RIGHT = 1.0  # pixels of error at which a path is half reliable
@@ -49,29 +54,38 @@ class MotionRecipe:
         parts = [augmented(sample, rng) for sample in samples]
         return {key: torch.stack([part[key] for part in parts]) for key in parts[0]}
 
-    def loss(self, network: nn.Module, batch: Sample) -> tuple[Tensor, dict[str, float]]:
-        """The training loss and its parts, the end-point errors of the first path beside them."""
-        blurry, base = batch["blurry"].float() / 255, batch["base"].float()
+    def loss(self, network: nn.Module, batch: Sample, step: int) -> tuple[Tensor, dict[str, float]]:
+        """The training loss and its parts, the errors of the first path beside them."""
+        blurry, base, sharp = batch["blurry"].float() / 255, batch["base"].float(), batch["sharp"]
+        truth, known = batch["paths"].float(), batch["known"].view(-1, 1, 1, 1)
         estimates: list[Estimate] = network(blurry, base, batch["hints"].float(), batch["shutter"][:, 0])
-        weight, known = _texture(blurry[:, 1]), batch["known"].view(-1, 1, 1, 1)
+        weight, later = known * _texture(blurry[:, 1]), step >= FIRST_PART
+        if later:
+            weight = weight * torch.where(_swept(truth, batch["shutter"]), _SWEPT, 1.0)
         total = blurry.new_zeros(())
         for k, estimate in enumerate(estimates):
-            error = path_error(estimate.path, batch["paths"].float())
-            flow = (known * weight * (error.square() + 0.01).sqrt()).mean()
-            reblur = instant_error(estimate.path, batch["sharp"])
+            last = k == len(estimates) - 1
+            error = path_error(estimate.path, truth)
+            part = (_FLOW_LATER if later else 1.0) * (weight * (error.square() + 0.01).sqrt()).mean()
+            if later and last:
+                part = part + instant_decibels(estimate.path, sharp).mean()
+            elif not later:
+                part = part + _REBLUR * instant_error(estimate.path, sharp)
             judged = _judged(estimate.logits, error.detach().mean(1, keepdim=True), batch["seen"], known)
-            total = total + (1 if k == len(estimates) - 1 else _EARLIER) * (flow + _REBLUR * reblur + _SEEN * judged)
+            total = total + (1.0 if last else _EARLIER) * (part + _SEEN * judged)
         with torch.no_grad():
-            first = path_error(base, batch["paths"].float()).mean()
-            first_reblur = instant_error(base, batch["sharp"])
-        return total, {
-            "loss": float(total.detach()),
-            "epe": float(error.detach().mean()),
-            "epe_base": float(first),
-            "instants": float(reblur.detach()),
-            "instants_base": float(first_reblur),
-            "judged": float(judged.detach()),
-        }
+            path = estimates[-1].path.detach()
+            scalars = {
+                "loss": total,
+                "epe": error.mean(),
+                "epe_base": path_error(base, truth).mean(),
+                "instants": instant_error(path, sharp),
+                "instants_base": instant_error(base, sharp),
+                "judged": judged,
+            }
+            if later:
+                scalars["decibels"] = (instant_decibels(base, sharp) - instant_decibels(path, sharp)).mean()
+        return total, {key: float(value.detach()) for key, value in scalars.items()}
 
     @torch.no_grad()
     def validate(self, network: nn.Module, samples: Sequence[Sample]) -> dict[str, float]:
@@ -110,6 +124,26 @@ def instant_error(path: Tensor, sharp: Tensor) -> Tensor:
             difference = warp(key, way, "bilinear") - sharp[:, k].float() / 255
             total = total + ((difference.square() + 1e-5).sqrt() * _inside(way)).mean()
     return total / (len(SHARP_TAUS) - 1)
+
+
+def instant_decibels(path: Tensor, sharp: Tensor) -> Tensor:
+    """(B,): squared error of K(x - psi(tau)) against the true instants, in dB."""
+    middle = SHARP_TAUS.index(0.0)
+    key = sharp[:, middle].float() / 255
+    total = path.new_zeros(len(path))
+    for k, tau in enumerate(SHARP_TAUS):
+        if k != middle:
+            way = -displacement(path, tau)
+            difference = warp(key, way) - sharp[:, k].float() / 255
+            total = total + (difference.square() * _inside(way)).mean((1, 2, 3))
+    return 10 * (total / (len(SHARP_TAUS) - 1) + 1e-6).log10()
+
+
+def _swept(truth: Tensor, shutter: Tensor) -> Tensor:
+    """(B, 1, h, w) bool: within 8 pixels lies something that moves otherwise by a pixel per exposure or more."""
+    velocity = (truth[:, -1] - truth[:, 0]) / 2
+    wide = F.max_pool2d(velocity, 9, 1, 4) + F.max_pool2d(-velocity, 9, 1, 4)
+    return wide.amax(1, keepdim=True) * shutter.view(-1, 1, 1, 1) > 1
 
 
 def restored_gain(sample: Sample, path: Tensor) -> float:
