@@ -44,6 +44,7 @@ def find_motion_engine(
     if isinstance(flow, str) and (flow == "blur" or flow.startswith("blur:")):
         from vsdeblur.flow.blur import load_blur
 
+        # The network's corrections, a fourth as fine as the flow, lose more at half resolution than they win.
         first = PairwiseMotion(DisFlow(preset), linear=linear)
         return load_blur(first, Path(flow[5:]) if flow[5:] else None, device)
     if callable(flow):

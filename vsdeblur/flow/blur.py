@@ -16,7 +16,7 @@ from torch import Tensor
 from vsdeblur.errors import InputError
 from vsdeblur.flow.blur_net import BlurNet, aligned
 from vsdeblur.flow.motion import Motion, displacement
-from vsdeblur.flow.pairwise import PairwiseMotion, averaged, motion_scale
+from vsdeblur.flow.pairwise import PairwiseMotion, averaged
 from vsdeblur.flow.pairwise import _box as box
 from vsdeblur.flow.pairwise import _link as link
 from vsdeblur.weights import load
@@ -42,7 +42,7 @@ class BlurMotion:
         inner = [n for n in range(1, len(window.frames) - 1) if _has_both(window, n)]
         if not inner or motion.path.shape[1] == 6:  # a shaken camera's path: already found from blur
             return motion
-        scale = motion_scale(*window.frames.shape[-2:])
+        scale = motion.scale(*window.frames.shape[-2:])
         shown = self.first._shown(averaged(window.frames[:, : window.colour], scale))
         colour = shown.expand(-1, 3, -1, -1)
         hints = torch.cat((motion.reliability, motion.occlusion), 1)
