@@ -46,7 +46,7 @@ def find_motion_engine(
 
         # The network's corrections, a fourth as fine as the flow, lose more at half resolution than they win.
         first = PairwiseMotion(DisFlow(preset), linear=linear)
-        return load_blur(first, Path(flow[5:]) if flow[5:] else None, device)
+        return load_blur(first, Path(flow[5:]) if flow[5:] else None, device, both_ways=preset != "fast")
     if callable(flow):
         if getattr(flow, "is_motion_engine", False):
             return cast("MotionEngine", flow)

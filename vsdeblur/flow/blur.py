@@ -29,13 +29,16 @@ _EQUAL = 0.01  # relative difference of durations up to which neighbours count a
 class BlurMotion:
     """A ``MotionEngine``: ``first`` finds paths, ``network`` corrects them.
 
-    rounds: how often the network is applied, each time to its own result.
+    rounds: how often the network is applied, each time to its own result. both_ways: look at the film forwards and
+    backwards, and take the mean; the reversed film then gives the reversed path exactly, for twice the network's time.
     """
 
     is_motion_engine = True
 
-    def __init__(self, first: PairwiseMotion, network: BlurNet, rounds: int = ROUNDS) -> None:
-        self.first, self.network, self.rounds = first, network.eval(), rounds
+    def __init__(
+        self, first: PairwiseMotion, network: BlurNet, rounds: int = ROUNDS, *, both_ways: bool = False
+    ) -> None:
+        self.first, self.network, self.rounds, self.both_ways = first, network.eval(), rounds, both_ways
 
     def __call__(self, window: Window, shutter: float, u: Tensor | None = None) -> Motion:
         motion = self.first(window, shutter, u)
@@ -56,14 +59,30 @@ class BlurMotion:
     def _corrected(self, frames: Tensor, path: Tensor, hints: Tensor, shutter: float) -> Tensor:
         height, width = path.shape[-2:]
         margin = (0, aligned(width) - width, 0, aligned(height) - height)
-        padded = [F.pad(x, margin, mode="replicate")[None] for x in (frames, path, hints)]
+        frames, path, hints = (F.pad(x, margin, mode="replicate")[None] for x in (frames, path, hints))
+        opened = frames.new_tensor([shutter])
         with torch.no_grad():
-            estimates = self.network(*padded, frames.new_tensor([shutter]), self.rounds)
-        corrected: Tensor = estimates[-1].path[0, :, :height, :width]
-        return corrected
+            for _ in range(self.rounds):
+                found = self.network(frames, path, hints, opened, 1)[-1].path
+                if self.both_ways:
+                    back = self.network(frames.flip(1), reversed_path(path), hints[:, [0, 2, 1]], opened, 1)[-1].path
+                    found = (found + reversed_path(back)) / 2
+                path = found
+        return path[0, :, :height, :width]
 
 
-def load_blur(first: PairwiseMotion, weights: Path | None = None, device: torch.device | None = None) -> BlurMotion:
+def reversed_path(path: Tensor) -> Tensor:
+    """The path (B, 4, H, W) of the film run backwards: psi'(tau) = psi(-tau)."""
+    return torch.cat((-path[:, :2], path[:, 2:]), 1)
+
+
+def load_blur(
+    first: PairwiseMotion,
+    weights: Path | None = None,
+    device: torch.device | None = None,
+    *,
+    both_ways: bool = False,
+) -> BlurMotion:
     """The engine with the project's weights, or with those of a file that ``vsdeblur train motion`` wrote.
 
     Raises DeblurError where they are missing or damaged, InputError for a file that holds no such weights.
@@ -77,7 +96,7 @@ def load_blur(first: PairwiseMotion, weights: Path | None = None, device: torch.
         except Exception as error:
             what = "there is no such file" if not weights.exists() else "not weights of vsdeblur train motion"
             raise InputError(f"{weights}: {what} ({type(error).__name__})") from None
-    return BlurMotion(first, network.to(device or torch.device("cpu")))
+    return BlurMotion(first, network.to(device or torch.device("cpu")), both_ways=both_ways)
 
 
 def _judged(shown: Tensor, path: Tensor, first: Motion, inner: list[int]) -> tuple[Tensor, Tensor]:

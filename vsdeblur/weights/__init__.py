@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vsdeblur.errors import DeblurError
 
-SHA256 = {"motion": "ad28949fe848164160f359a03bc1adb150f4d7ba18656b32d5bfe070c37eb385"}
+SHA256 = {"motion": "316a189f140b8efc9cfca7b18899c143a93ac95dc30cab7bd7bcee7530ab7439"}
 
 
 def available(name: str) -> bool:
