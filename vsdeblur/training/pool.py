@@ -81,7 +81,7 @@ class Pool:
 
 def with_first_path(sample: Sample, preset: str = "medium") -> Sample:
     """The sample with what DIS finds in its blurry frames."""
-    engine = PairwiseMotion(DisFlow(preset), linear=False)
+    engine = PairwiseMotion(DisFlow(preset), linear=False, camera=False)
     motion = engine(Window(sample["blurry"].float() / 255, 0, 0, 3), float(sample["shutter"][0]))
     hints = torch.cat((motion.reliability[1], motion.occlusion[1]))
     return sample | {"base": motion.path[1].half().contiguous(), "hints": hints.half().contiguous()}

@@ -150,7 +150,7 @@ def restored_gain(sample: Sample, path: Tensor) -> float:
     """dB: PSNR of the instants that the engine restores along ``path``, less that of the blurry frame."""
     frames = sample["blurry"].float() / 255
     shutter = float(sample["shutter"][0])
-    motion = PairwiseMotion(DisFlow(), linear=False)(Window(frames, 0, 0, 3), shutter)
+    motion = PairwiseMotion(DisFlow(), linear=False, camera=False)(Window(frames, 0, 0, 3), shutter)
     motion.path[1] = path  # its neighbours keep the straight paths of DIS
     engine = Engine(Options(shutter=shutter, transfer="linear"), *frames.shape[-2:])
     window = Window(frames, 0, 1, 1)
