@@ -7,6 +7,7 @@ from itertools import product
 from math import log2
 
 from vsdeblur.errors import MemoryBudgetError
+from vsdeblur.flow import is_learned
 from vsdeblur.flow.pairwise import motion_scale
 from vsdeblur.keyframes import BATCH
 from vsdeblur.options import Options
@@ -24,6 +25,7 @@ _TILES = (512, 384, 256, 192, 128)
 _FLOAT = 4
 _PRIOR = 24  # copies of the key frames that the total variation prior holds
 _LIBRARIES = 24 * 2**20  # scratch of the flow and of the libraries
+_NETWORK = 160  # motion fields that the learned network holds while it looks at one frame, measured
 _KEPT = 1.4  # within a stage the heap keeps freed blocks between others; glibc on another thread up to this, measured
 
 
@@ -102,6 +104,8 @@ def _peak(chunk: int, tile: int, options: Options, height: int, width: int, chan
     solver = _tile_pixels(height, width, tile) * _FLOAT * (solved * each + once) * _KEPT
     # The picture, the one before it, two residuals, a third in the making with its power; strips of what moves them.
     rendering = 7 * frame + ROWS * width * _FLOAT * (6 * channels + 40)
+    if is_learned(options.flow, "fast" if options.preset == "fast" else "medium"):
+        finding += _NETWORK * field
     if options.preset == "best":  # looks for motion while it holds key frames
         finding += solved * frame
     return int(always + max(finding, solved * frame + solver, solved * frame + rendering))
