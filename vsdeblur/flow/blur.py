@@ -23,6 +23,11 @@ from vsdeblur.weights import load
 from vsdeblur.window import Window
 
 ROUNDS = 2
+STILL, CHANGED = (
+    0.5 / 255,
+    1.5 / 255,
+)  # change up to which the first path stays, and from which the new one counts wholly
+_AROUND = 9
 _EQUAL = 0.01  # relative difference of durations up to which neighbours count as one period away
 
 
@@ -60,7 +65,7 @@ class BlurMotion:
         height, width = path.shape[-2:]
         margin = (0, aligned(width) - width, 0, aligned(height) - height)
         frames, path, hints = (F.pad(x, margin, mode="replicate")[None] for x in (frames, path, hints))
-        opened = frames.new_tensor([shutter])
+        opened, first = frames.new_tensor([shutter]), path
         with torch.no_grad():
             for _ in range(self.rounds):
                 found = self.network(frames, path, hints, opened, 1)[-1].path
@@ -68,12 +73,20 @@ class BlurMotion:
                     back = self.network(frames.flip(1), reversed_path(path), hints[:, [0, 2, 1]], opened, 1)[-1].path
                     found = (found + reversed_path(back)) / 2
                 path = found
-        return path[0, :, :height, :width]
+        # Where nothing changes there is no motion to correct: a still picture stays as it is.
+        changed = ((_change(frames) - STILL) / (CHANGED - STILL)).clamp(0, 1)
+        return torch.lerp(first, path, changed)[0, :, :height, :width]
 
 
 def reversed_path(path: Tensor) -> Tensor:
     """The path (B, 4, H, W) of the film run backwards: psi'(tau) = psi(-tau)."""
     return torch.cat((-path[:, :2], path[:, 2:]), 1)
+
+
+def _change(frames: Tensor) -> Tensor:
+    """(1, 1, H, W): how far either neighbour differs from the middle around each pixel, mean over channels."""
+    differences = (frames[:, [0, 2]] - frames[:, 1:2]).abs().mean(2).amax(1)[0]
+    return box(differences[None, None], _AROUND)
 
 
 def load_blur(
