@@ -28,14 +28,17 @@ EXPLAINED = 0.15  # of a pair's power: what a camera's path may leave
 SMALLEST = 48  # rows and columns below which nothing is sought
 
 _KNOTS = 0.5  # periods from knot to knot
-_ROUGHNESS = 0.25  # weight of the third differences of the knots, in widths
+_ROUGHNESS = 0.05  # weight of the third differences of the knots, in widths
 _STEADINESS = 0.1  # the same for the first differences of turn and zoom, relative to it
 _CUTOFFS = (0.06, 0.12, 0.2)  # cycles per pixel, coarse to fine
 _STEPS = 6
 _TAPS = 12
-_PATCH = 64
+_PATCH = 96
 _OUTLIER = 0.1  # of a patch's power: a residual at which it counts for little
 _NOISE = 0.05  # power of blur below which a frequency tells nothing
+_WELL = 0.05  # what a pair may leave, of its power, where no other shift needs a try
+_DETAIL = (17, 49)  # pixels: detail that is finer shows the shift
+_PEAKS, _APART = 3, 4  # of a correlation, and pixels that they lie apart
 _OVERLAP = 0.3  # of the picture, that two frames share at least
 
 
@@ -82,7 +85,8 @@ def shakes(frames: Tensor) -> bool:
         return False
     scale = max(min(max(frames.shape[-2:]) // 160, min(frames.shape[-2:]) // 32), 1)
     small = F.avg_pool2d(frames[None], scale)[0]
-    return bool(_shifts(small).diff(dim=0).norm(dim=1).max() > ERRATIC * small.shape[-1])
+    shifts = torch.stack([_shifts(a, b)[0] for a, b in pairwise(small.cpu())])
+    return bool(shifts.diff(dim=0).norm(dim=1).max() > ERRATIC * small.shape[-1])
 
 
 def find_camera_path(frames: Tensor, times: Tensor, exposures: Tensor) -> CameraPath | None:
@@ -90,12 +94,11 @@ def find_camera_path(frames: Tensor, times: Tensor, exposures: Tensor) -> Camera
 
     times: (n,) mid-exposures; exposures: (n,) lengths, both in periods.
     """
-    frames, times, exposures = frames.cpu().double(), times.double(), exposures.double()
-    fit = _Fit(frames, times, exposures)
-    path, left = fit.start(), torch.ones(1)
+    fit = _Fit(frames.cpu().double(), times.double(), exposures.double())
+    path, left = fit.start()
     for cutoff in _CUTOFFS:
-        path, left = fit.refine(path, cutoff)
-    if not len(left) or float(left.mean()) > EXPLAINED:
+        path, _, left = fit.refine(path, cutoff)
+    if float(left.mean()) > EXPLAINED:
         return None
     # The last bits depend on the number of threads; what is left after rounding does not.
     return replace(path, knots=(path.knots * 2**20).round() / 2**20)
@@ -109,7 +112,7 @@ def splines(times: Tensor, count: int, origin: float, spacing: float) -> Tensor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Views:
-    """A place in the world in two successive exposures: windowed spectra (f,), and the patches' centres (2,)."""
+    """Places in the world (p, 2) seen in two successive exposures: windowed spectra (p, f), patches' centres (p, 2)."""
 
     pair: int
     world: Tensor
@@ -134,11 +137,33 @@ class _Fit:
         steady = torch.tensor([0.0, 0.0, _STEADINESS, _STEADINESS], dtype=times.dtype) * pixels
         rough = torch.kron(third.T @ third, pixels.diag()) + torch.kron(first.T @ first, steady.diag())
         self.rough = rough * (_ROUGHNESS / width**2)
-        self.patch = min(_PATCH, min(height, width) // 4 * 2)
+        self.patch = min(_PATCH, min(height, width) // 8 * 6)
 
-    def start(self) -> CameraPath:
-        """The smoothest path whose mean over each exposure follows the shifts between the frames."""
-        where = F.pad(_shifts(self.frames).cumsum(0), (0, 0, 1, 0)).double()
+    def start(self) -> tuple[CameraPath, Tensor]:
+        """The best of several starts: where a pair stays unexplained, its other likely shifts are tried in turn."""
+        shifts = [_shifts(a, b) for a, b in pairwise(self.frames)]
+        chosen = [0] * len(shifts)
+
+        def attempt() -> tuple[CameraPath, float, Tensor]:
+            smooth = self._smoothest(torch.stack([s[k] for s, k in zip(shifts, chosen, strict=True)]))
+            return self.refine(smooth, _CUTOFFS[0])
+
+        path, energy, left = attempt()
+        for pair in left.argsort(descending=True).tolist():
+            best = chosen[pair]
+            for other in range(1, len(shifts[pair])):
+                if left[pair] < _WELL:
+                    break
+                chosen[pair] = other
+                tried = attempt()
+                if tried[1] < energy:
+                    best, (path, energy, left) = other, tried
+            chosen[pair] = best
+        return path, left
+
+    def _smoothest(self, shifts: Tensor) -> CameraPath:
+        """The smoothest path whose mean over each exposure follows the shifts (n - 1, 2) between the frames."""
+        where = F.pad(shifts.cumsum(0), (0, 0, 1, 0)).double()
         means = self.basis.mean(1)
         third = torch.eye(self.count, dtype=where.dtype).diff(n=3, dim=0)
         first = torch.eye(self.count, dtype=where.dtype).diff(dim=0)
@@ -146,10 +171,10 @@ class _Fit:
         knots = torch.linalg.solve(normal, 1e4 * means.T @ where)
         return CameraPath(F.pad(knots, (0, 2)), self.origin, _KNOTS, self.centre)
 
-    def refine(self, path: CameraPath, cutoff: float) -> tuple[CameraPath, Tensor]:
-        """Levenberg-Marquardt steps on frequencies up to about ``cutoff``; also what each patch's pair still leaves."""
+    def refine(self, path: CameraPath, cutoff: float) -> tuple[CameraPath, float, Tensor]:
+        """Levenberg-Marquardt steps on frequencies up to about ``cutoff``: path, energy, what each pair leaves."""
         frequencies, weight, keep = _band(self.patch, cutoff)
-        views = [view for pair in range(len(self.frames) - 1) for view in self._views(path, pair, weight, keep)]
+        views = [self._views(path, pair, weight, keep) for pair in range(len(self.frames) - 1)]
         energy, normal, slope, left = self._linearised(path, views, frequencies)
         damping = 1e-3
         for _ in range(_STEPS):
@@ -167,16 +192,16 @@ class _Fit:
             path, (energy, normal, slope, left), damping = lower, after, max(damping / 4, 1e-6)
             if gained < 1e-3 * energy:
                 break
-        return path, left
+        return path, energy, left
 
-    def _views(self, path: CameraPath, pair: int, weight: Tensor, keep: Tensor) -> list[_Views]:
-        """Patches over the picture, each cut from both frames where the path says that its place is seen."""
+    def _views(self, path: CameraPath, pair: int, weight: Tensor, keep: Tensor) -> _Views:
+        """Patches over what both frames show, each cut from both where the path says that its place is seen."""
         half = self.patch // 2
         window = torch.hann_window(self.patch, periodic=False, dtype=self.frames.dtype)
         window = window[:, None] * window
         size = torch.tensor([self.frames.shape[-1], self.frames.shape[-2]])
         times = self.times[pair : pair + 2]
-        # What both frames show, seen halfway between them.
+        # Patches lie where both frames have them, as seen halfway between the two.
         moved = path.at(times, path.world(times.mean(), self.centre[None]))[:, 0].diff(dim=0)[0]
         margin = (half + moved.abs() / 2).minimum(size / 2)
         columns, rows = (
@@ -184,64 +209,66 @@ class _Fit:
             for edge, length in zip(margin.tolist(), size.tolist(), strict=True)
         )
         world = path.world(times.mean(), torch.cartesian_prod(columns, rows))
-        views = []
-        for point, places in zip(world, path.at(times, world).round().long().transpose(0, 1), strict=True):
-            places = places.clamp(min=half).minimum(size - half)
-            spectra = []
-            for frame, (x, y) in zip(self.frames[pair : pair + 2], places.tolist(), strict=True):
-                cut = frame[y - half : y + half, x - half : x + half]
-                cut = (cut - (cut * window).sum() / window.sum()) * window
-                spectra.append(torch.fft.rfft2(cut).flatten()[keep] * weight)
-            views.append(_Views(pair, point, (spectra[0], spectra[1]), (places[0].double(), places[1].double())))
-        return views
+        places = path.at(times, world).round().long().clamp(min=half).minimum(size - half)
+        spectra = []
+        for frame, corners in zip(self.frames[pair : pair + 2], (places - half).tolist(), strict=True):
+            cut = torch.stack([frame[y : y + self.patch, x : x + self.patch] for x, y in corners])
+            mean = (cut * window).sum((1, 2), keepdim=True) / window.sum()
+            spectra.append(torch.fft.rfft2((cut - mean) * window).flatten(1)[:, keep] * weight)
+        return _Views(pair, world, (spectra[0], spectra[1]), (places[0].double(), places[1].double()))
 
     def _linearised(
         self, path: CameraPath, views: Sequence[_Views], frequencies: Tensor
     ) -> tuple[float, Tensor, Tensor, Tensor]:
-        """Energy, Gauss-Newton matrix and gradient by the knots, and each view's residual as a share of its power."""
+        """Energy, Gauss-Newton matrix and gradient by the knots, and each pair's residual as a share of its power."""
         flat = path.knots.flatten()
         normal, slope = self.rough.clone(), self.rough @ flat
         energy, left = float(flat @ self.rough @ flat), []
+        count = sum(len(view.world) for view in views)
         for view in views:
+            near = self.basis[view.pair : view.pair + 2].sum((0, 1)).nonzero()[:, 0]  # knots that the pair depends on
+            knots = slice(int(near[0]), int(near[-1]) + 1)
             (a, da), (b, db) = (
-                self._blur(path, view.pair + side, view.world, view.centres[side], frequencies) for side in (0, 1)
+                self._blur(path, view.pair + side, view.world, view.centres[side], frequencies, knots)
+                for side in (0, 1)
             )
             first, second = view.spectra
-            power = float(first.abs().square().sum() + second.abs().square().sum()) + 1e-12
+            power = (first.abs().square() + second.abs().square()).sum(1) + 1e-12
             scale = (a.abs().square() + b.abs().square() + _NOISE).sqrt()
             cross = first * b - second * a
-            residual = torch.view_as_real(cross / scale).flatten()
-            share = float(residual.square().sum()) / power
-            left.append(share)
-            energy += share / (1 + share / _OUTLIER) / len(views)  # Geman and McClure's robust rule
-            inner = (a.conj()[:, None] * da + b.conj()[:, None] * db).real
-            jacobian = (first[:, None] * db - second[:, None] * da) / scale[:, None]
-            jacobian = jacobian - cross[:, None] * inner / scale[:, None] ** 3
-            jacobian = torch.view_as_real(jacobian).transpose(1, 2).flatten(0, 1)
-            weight = 1 / (1 + share / _OUTLIER) ** 2 / power / len(views)
-            normal += weight * jacobian.T @ jacobian
-            slope += weight * jacobian.T @ residual
+            residual = torch.view_as_real(cross / scale).flatten(1)
+            share = residual.square().sum(1) / power
+            left.append(float(share.mean()))
+            energy += float((share / (1 + share / _OUTLIER)).sum()) / count  # Geman and McClure's robust rule
+            inner = (a.conj()[..., None] * da + b.conj()[..., None] * db).real
+            jacobian = (first[..., None] * db - second[..., None] * da) / scale[..., None]
+            jacobian -= inner * (cross / scale**3)[..., None]
+            jacobian = torch.view_as_real(jacobian).transpose(2, 3).flatten(1, 2)  # (p, 2 f, knots)
+            weight = 1 / (1 + share / _OUTLIER) ** 2 / power / count
+            heavy = (jacobian * weight[:, None, None]).flatten(0, 1)
+            part = slice(4 * knots.start, 4 * knots.stop)
+            normal[part, part] += heavy.T @ jacobian.flatten(0, 1)
+            slope[part] += heavy.T @ residual.flatten()
         return energy, normal, slope, torch.tensor(left)
 
     def _blur(
-        self, path: CameraPath, frame: int, world: Tensor, centre: Tensor, frequencies: Tensor
+        self, path: CameraPath, frame: int, world: Tensor, centres: Tensor, frequencies: Tensor, knots: slice
     ) -> tuple[Tensor, Tensor]:
-        """Spectrum (f,) of the blur that the path draws around ``centre``, and its derivative by the knots (f, 4K)."""
+        """Spectra (p, f) of the blur that the path draws around ``centres``; their derivatives by knots (p, f, 4k)."""
         basis = self.basis[frame]
         shift, turn, zoom = _parts(basis @ path.knots)
-        x, y = (world - self.centre).tolist()
+        x, y = (world - self.centre).T[..., None, None]
         c, s = zoom.exp() * turn.cos(), zoom.exp() * turn.sin()
-        arm = torch.cat((c * x - s * y, s * x + c * y), 1)
-        phases = torch.exp(-1j * ((self.centre + shift + arm - centre) @ frequencies.T)) / _TAPS  # (taps, f)
-        along, across = arm[:, 0], arm[:, 1]
+        arm = torch.cat((c * x - s * y, s * x + c * y), 2)  # (p, taps, 2)
+        phases = torch.exp(-1j * ((self.centre + shift + arm - centres[:, None]) @ frequencies.T)) / _TAPS
+        along, across = arm.unbind(2)
         one, nought = torch.ones_like(along), torch.zeros_like(along)
-        moved = torch.stack(
-            (torch.stack((one, nought, -across, along), 1), torch.stack((nought, one, along, across), 1))
-        )  # (x or y, taps, parameters)
-        by_knot = torch.einsum("dqp,qk->dqkp", moved, basis).flatten(2).to(phases.dtype)
-        derivative = sum(-1j * frequencies[:, d, None] * (phases.T @ by_knot[d]) for d in (0, 1))
-        assert isinstance(derivative, Tensor)
-        return phases.sum(0), derivative
+        by_shape = ((one, nought, -across, along), (nought, one, along, across))  # of x and y by the four parameters
+        derivative = torch.zeros(1, dtype=phases.dtype)
+        for axis, moved in enumerate(by_shape):
+            by_knot = torch.einsum("pqj,qk->pqkj", torch.stack(moved, 2), basis[:, knots]).flatten(2)
+            derivative = derivative - 1j * frequencies[:, axis, None] * (phases.mT @ by_knot.to(phases.dtype))
+        return phases.sum(1), derivative
 
 
 def _parts(parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -256,20 +283,33 @@ def _band(size: int, cutoff: float) -> tuple[Tensor, Tensor, Tensor]:
     fy, fx = torch.fft.fftfreq(size, dtype=torch.float64), torch.fft.rfftfreq(size, dtype=torch.float64)
     grid = torch.cartesian_prod(fy, fx).flip(1)
     radius = grid.norm(dim=1)
-    keep = (radius > 0) & (radius < 2 * cutoff)
+    keep = (radius > 0) & (radius < 1.6 * cutoff)
     return 2 * math.pi * grid[keep], (radius * torch.exp(-(radius**2) / (2 * cutoff**2)))[keep], keep
 
 
-def _shifts(frames: Tensor) -> Tensor:
-    """Of each pair, whole pixels (n - 1, 2): the highest normalised cross-correlation of what the frames share.
+def _shifts(a: Tensor, b: Tensor) -> list[Tensor]:
+    """The likely shifts of a pair of frames (h, w) in whole pixels, each (2,), the likeliest first.
 
-    Padfield (IEEE TIP 2012). Not whitened: differing blur would leave a whitened correlation without a peak.
+    Peaks of the normalised cross-correlation of what the frames share (Padfield, IEEE TIP 2012). Not whitened:
+    differing blur would leave a whitened correlation without a peak. Long blur leaves coarser detail alone to go by.
     """
-    fine = frames - F.avg_pool2d(F.pad(frames[:, None], (8,) * 4, mode="replicate"), 17, 1)[:, 0]
-    return torch.stack([_shift(a, b) for a, b in pairwise(fine.cpu())])
+    found: list[Tensor] = []
+    for size in _DETAIL:
+        fine = [
+            x - F.avg_pool2d(F.pad(x[None, None], (size // 2,) * 4, mode="replicate"), size, 1)[0, 0] for x in (a, b)
+        ]
+        score = _correlation(fine[0], fine[1])
+        for _ in range(_PEAKS):
+            y, x = divmod(int(score.argmax()), score.shape[1])
+            score[max(y - _APART, 0) : y + _APART + 1, max(x - _APART, 0) : x + _APART + 1] = -1
+            shift = torch.tensor([x - score.shape[1] // 2, y - score.shape[0] // 2]).float()
+            if all((shift - other).norm() > _APART for other in found):
+                found.append(shift)
+    return found
 
 
-def _shift(a: Tensor, b: Tensor) -> Tensor:
+def _correlation(a: Tensor, b: Tensor) -> Tensor:
+    """Normalised cross-correlation (2 h, 2 w) of two pictures, no shift in the middle."""
     height, width = a.shape
     size = (2 * height, 2 * width)
 
@@ -284,5 +324,5 @@ def _shift(a: Tensor, b: Tensor) -> Tensor:
     power_b = (correlate(one, b * b) - sum_b.square() / shared).clamp(min=1e-9)
     score = (correlate(a, b) - sum_a * sum_b / shared) / (power_a * power_b).sqrt()
     score[shared < _OVERLAP * height * width] = -1
-    y, x = divmod(int(score.argmax()), 2 * width)
-    return torch.tensor([x - 2 * width if x >= width else x, y - 2 * height if y >= height else y]).float()
+    centred: Tensor = torch.fft.fftshift(score)
+    return centred
