@@ -10,7 +10,7 @@ import click
 from vsdeblur.cli._shared import place_for
 from vsdeblur.errors import ArgumentError
 
-HELD_SCENES = 24  # that the network is judged by in the end
+HELD_SCENES = 16  # that the network is judged by in the end
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -50,7 +50,7 @@ def motion(
     from vsdeblur.options import parse_device
     from vsdeblur.training.checkpoint import CHECKPOINT
     from vsdeblur.training.clips import find_clips
-    from vsdeblur.training.loop import Course
+    from vsdeblur.training.loop import Course, judge
     from vsdeblur.training.loop import train as run
     from vsdeblur.training.photos import find_photos
     from vsdeblur.training.pool import Pool
@@ -73,15 +73,9 @@ def motion(
     try:
         with rendered_ahead(source, workers):
             course = Course(minutes, seed, str(where), steps, half_precision=where.type != "mps")
-            state = run(
-                recipe,
-                source,
-                lambda: [held[k] for k in range(HELD_SCENES)],
-                out,
-                course,
-                resume,
-                stop=lambda: bool(stopped),
-            )
+            state = run(recipe, source, out, course, resume, stop=lambda: bool(stopped))
     finally:
         signal.signal(signal.SIGINT, before)
     click.echo(f"step {state.step} after {state.seconds / 60:.1f} min: {out / 'motion.safetensors'}")
+    scores = judge(recipe, state, [held[k] for k in range(HELD_SCENES)], out)
+    click.echo(", ".join(f"{key} {value:.3f}" for key, value in scores.items()))

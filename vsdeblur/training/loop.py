@@ -69,7 +69,6 @@ class Course:
 def train(
     recipe: Recipe,
     source: Source,
-    held_out: Callable[[], Sequence[Sample]],
     out: Path,
     course: Course,
     resume: bool = False,
@@ -108,11 +107,15 @@ def train(
             saved = time.monotonic()
     state.seconds = spent()
     save_state(state, recipe, out)
-    scores = recipe.validate(state.averaged(), held_out())
-    journal.add({"step": state.step, "seconds": state.seconds, **{f"held_{k}": v for k, v in scores.items()}})
     journal.plot()
-    log.info("step %d after %.1f minutes: %s", state.step, state.seconds / 60, scores)
     return state
+
+
+def judge(recipe: Recipe, state: State, held_out: Sequence[Sample], out: Path) -> dict[str, float]:
+    """The scores of the averaged weights on samples that were never trained on; they go to the log too."""
+    scores = {f"held_{key}": value for key, value in recipe.validate(state.averaged(), held_out).items()}
+    Journal(out, state.step).add({"step": state.step, "seconds": state.seconds, **scores})
+    return scores
 
 
 def _batch(recipe: Recipe, source: Source, seed: int, step: int, device: torch.device) -> Sample:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from vsdeblur.training.pool import Pool, Sample
 
-FIRST = 512  # scenes that there are before the first step
-REUSE = 16  # how often a scene is seen, about, while the pool grows
+FIRST = 64  # scenes that there are before the first step
+REUSE = 4  # how often a scene is seen, about, while the pool grows
 
 
 @dataclass(frozen=True, slots=True)

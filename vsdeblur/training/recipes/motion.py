@@ -35,7 +35,7 @@ _REBLUR = 60.0
 _FLOW_LATER = 0.3
 _SWEPT = 0.1  # weight of end points, later, in what is swept over
 _SEEN = 0.1
-_RESTORED = 8
+_RESTORED = 4
 _RIGHT = 1.0  # pixels of error at which a path is half reliable
 
 
@@ -89,7 +89,7 @@ class MotionRecipe:
 
     @torch.no_grad()
     def validate(self, network: nn.Module, samples: Sequence[Sample]) -> dict[str, float]:
-        """On held-out scenes, whole and as they are: end-point errors, and on the first eight the gain in dB of the
+        """On held-out scenes, whole and as they are: end-point errors, and on the first four the gain in dB of the
         restored instants over the blurry frame; each for the network and for the first path alone."""
         network.eval()
         totals: dict[str, list[float]] = {}
