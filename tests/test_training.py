@@ -11,12 +11,16 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from vsdeblur.bench.scene import Scene
+from vsdeblur.bench.scene import film as film_scene
 from vsdeblur.cli import main
 from vsdeblur.errors import ArgumentError, InputError
+from vsdeblur.filters._write import write_mp4
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.warp import warp
 from vsdeblur.training import loop
 from vsdeblur.training.checkpoint import CHECKPOINT, load_state
+from vsdeblur.training.clips import find_clips
 from vsdeblur.training.film import PATH_TAUS, SHARP_TAUS, _draw, _draw_by_torch, film
 from vsdeblur.training.loop import Course, judge, train
 from vsdeblur.training.paths import FIRST, LAST, random_spline
@@ -119,6 +123,29 @@ def test_augmentation_keeps_errors(pool: Pool) -> None:
         assert turned < instant_error(-batch["base"].float(), batch["sharp"])
         seen.add(augmented(pool[1], np.random.default_rng(k))["paths"].float().sum(0).sum().item())
     assert len(seen) > 3
+
+
+def test_clips_become_scenes_of_unknown_motion(photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    sharp, _ = film_scene(Scene(256, 320), 4, 8, 1.0, lambda light: light)
+    write_mp4(tmp_path / "long.mp4", sharp, 30)
+    write_mp4(tmp_path / "short.mp4", sharp[:10], 30)
+    (tmp_path / "notes.txt").write_text("no clip")
+    clips = find_clips(tmp_path)
+    assert [path.name for path in clips] == ["long.mp4"]
+    assert any("short.mp4" in line for line in caplog.messages)
+    assert any("notes.txt" in line for line in caplog.messages)
+    mixed = Pool(tmp_path / "scenes", find_photos(photos)[0], 3, SIZE, clips=clips)
+    samples = [mixed[k] for k in range(8)]
+    known = [float(sample["known"]) for sample in samples]
+    assert 0 < sum(known) < len(known)
+    recipe = MotionRecipe()
+    batch = recipe.collate([samples[known.index(0)]], np.random.default_rng(0))
+    network = recipe.network()
+    for step in (0, FIRST_PART):
+        loss, _ = recipe.loss(network, batch, step)
+        network.zero_grad()
+        loss.backward()
+        assert any(p.grad is not None and bool(p.grad.any()) for p in network.parameters())
 
 
 def _wrong(sample: dict[str, torch.Tensor]) -> float:
