@@ -104,6 +104,10 @@ def test_only_a_picture_that_jumps_as_a_whole_shakes() -> None:
     assert not shakes(pan[:1].expand(5, -1, -1))
     assert not shakes(blur(shaken()[0])[:2, 0])  # one pair tells of no change
     assert not shakes(torch.rand(5, 24, 24))
+    crossed = scene[None, 60 : 60 + H, 20 : 20 + W].repeat(5, 1, 1) * 0.3
+    for n, left in enumerate((0, 10, 40, 45, 75)):  # something large and bright jumps about before what stands still
+        crossed[n, 20:70, left : left + 50] = scene[:50, :50]
+    assert not shakes(crossed)
     assert camera_paths(pan[:, None], Window(pan[:, None], 0, 0, 5, colour=1), 1.0) is None
 
 

@@ -67,6 +67,6 @@ def test_a_window_uses_the_neighbouring_pair_and_its_duration() -> None:
         return torch.zeros(2, SIZE, SIZE)
 
     window = Window(frames, 0, 0, 3, durations=(1.0, 2.0, 2.0))
-    motion = PairwiseMotion(one_sided, linear=False, camera=False)(window, 0.5)
+    motion = PairwiseMotion(one_sided, linear=False)(window, 0.5)
     velocity = motion.path[1, 0, 28:36, 20:28] + motion.path[1, 2, 28:36, 20:28] / 2
     assert abs(float(velocity.median()) - 20) < 0.5

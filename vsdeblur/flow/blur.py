@@ -17,16 +17,13 @@ from vsdeblur.errors import InputError
 from vsdeblur.flow.blur_net import BlurNet, aligned
 from vsdeblur.flow.motion import Motion, displacement
 from vsdeblur.flow.pairwise import PairwiseMotion, averaged
-from vsdeblur.flow.pairwise import _box as box
-from vsdeblur.flow.pairwise import _link as link
+from vsdeblur.flow.trust import box, link
 from vsdeblur.weights import load
 from vsdeblur.window import Window
 
 ROUNDS = 2
-STILL, CHANGED = (
-    0.5 / 255,
-    1.5 / 255,
-)  # change up to which the first path stays, and from which the new one counts wholly
+# Change of values up to which the first path stays, and from which the new one counts wholly.
+STILL, CHANGED = 0.5 / 255, 1.5 / 255
 _AROUND = 9
 _EQUAL = 0.01  # relative difference of durations up to which neighbours count as one period away
 
@@ -51,7 +48,7 @@ class BlurMotion:
         if not inner or motion.path.shape[1] == 6:  # a shaken camera's path: already found from blur
             return motion
         scale = motion.scale(*window.frames.shape[-2:])
-        shown = self.first._shown(averaged(window.frames[:, : window.colour], scale))
+        shown = self.first.shown(averaged(window.frames[:, : window.colour], scale))
         colour = shown.expand(-1, 3, -1, -1)
         hints = torch.cat((motion.reliability, motion.occlusion), 1)
         path = motion.path / scale

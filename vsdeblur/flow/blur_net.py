@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vsdeblur.flow.trust import box
 from vsdeblur.flow.warp import warp
 
 CELL = 4  # pixels per side of what one correction stands for
@@ -172,7 +173,7 @@ def evidence(frames: Tensor, path: Tensor, hints: Tensor, shutter: Tensor) -> tu
             *_increments(half),
             _best(near, 2.0),
             _best(far, 4.0),
-            *(_mean(ways.flatten(1, 2), size).view_as(ways) - ways for size in (5, 13)),
+            *(box(ways.flatten(1, 2), size).view_as(ways) - ways for size in (5, 13)),
         ),
         2,
     )
@@ -190,10 +191,6 @@ def evidence(frames: Tensor, path: Tensor, hints: Tensor, shutter: Tensor) -> tu
     return torch.cat(seen, 1), level, proposals
 
 
-def _mean(x: Tensor, size: int) -> Tensor:
-    return F.avg_pool2d(F.pad(x, (size // 2,) * 4, mode="replicate"), size, 1)
-
-
 def _increments(half: Tensor) -> list[Tensor]:
     """Lucas-Kanade of both moved neighbours (onward, back) in a small and a large window: (B, 2, 2, h, w) pixels each.
 
@@ -209,7 +206,7 @@ def _increments(half: Tensor) -> list[Tensor]:
     sums = F.avg_pool2d(torch.cat(terms, 1), 2)
     out = []
     for size, limit in ((3, 3.0), (7, 6.0)):
-        xx, xy, yy, xt, yt = _parts(_mean(sums, size), 1, 2).unbind(2)
+        xx, xy, yy, xt, yt = _parts(box(sums, size), 1, 2).unbind(2)
         xx, yy = xx + _DAMPING, yy + _DAMPING
         scale = -1 / (xx * yy - xy * xy)
         out.append(torch.stack(((yy * xt - xy * yt) * scale, (xx * yt - xy * xt) * scale), 2).clamp(-limit, limit))
@@ -219,7 +216,7 @@ def _increments(half: Tensor) -> list[Tensor]:
 def _best(costs: Tensor, step: float) -> Tensor:
     """Soft-argmin of the further moves, onward and back, costs averaged over 3 x 3 cells: (B, 2, 2, h, w) pixels."""
     side = 2 * _REACH + 1
-    costs = _parts(_mean(costs, 3), 1, side * side)
+    costs = _parts(box(costs, 3), 1, side * side)
     weights = (costs * (-_STEEP / _CONTRAST)).softmax(1).flip(2)  # costs are of before and after
     places = torch.arange(side, dtype=costs.dtype, device=costs.device).sub_(_REACH).mul_(step)
     grid = _parts(weights, 1, side)

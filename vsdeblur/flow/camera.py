@@ -23,6 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vsdeblur.flow.trust import box
+
 ERRATIC = 0.03  # of the width: how much a pair's shift differs from the last pair's where a shake is large and erratic
 EXPLAINED = 0.15  # of a pair's power: what a camera's path may leave
 SMALLEST = 48  # rows and columns below which nothing is sought
@@ -80,13 +82,47 @@ class CameraPath:
 
 
 def shakes(frames: Tensor) -> bool:
-    """Whether the picture as a whole jumps from pair to pair, (n, h, w) grey."""
+    """Whether the picture as a whole jumps: two pairs in a row whose shifts differ, each for most of the picture.
+
+    frames: (n, h, w) grey.
+    """
     if len(frames) < 3 or min(frames.shape[-2:]) < SMALLEST:
         return False
     scale = max(min(max(frames.shape[-2:]) // 160, min(frames.shape[-2:]) // 32), 1)
-    small = F.avg_pool2d(frames[None], scale)[0]
-    shifts = torch.stack([_shifts(a, b)[0] for a, b in pairwise(small.cpu())])
-    return bool(shifts.diff(dim=0).norm(dim=1).max() > ERRATIC * small.shape[-1])
+    pairs = list(pairwise(F.avg_pool2d(frames[None], scale)[0].cpu()))
+    shifts = [_shifts(a, b)[0] for a, b in pairs]
+    least = ERRATIC * pairs[0][0].shape[-1]
+    return any(
+        float((after - before).norm()) > least
+        and _explains_most(*pairs[n], before, after)
+        and _explains_most(*pairs[n + 1], after, before)
+        for n, (before, after) in enumerate(pairwise(shifts))
+    )
+
+
+def _explains_most(a: Tensor, b: Tensor, own: Tensor, other: Tensor) -> bool:
+    """Whether the shift ``own`` explains most places of a pair of frames (h, w) better than ``other``, or none, does.
+
+    A thing that moves, or a repeated pattern, may lead a pair's shift astray while the picture goes on as before.
+    """
+    by_own = _left_by(a, b, own)
+    for shift in (other, torch.zeros(2)):
+        if not torch.equal(own, shift):
+            by_other = _left_by(a, b, shift)
+            known = ~(by_own + by_other).isnan()
+            if not bool(known.any()) or float((by_own < by_other)[known].float().mean()) <= 0.5:
+                return False
+    return True
+
+
+def _left_by(a: Tensor, b: Tensor, shift: Tensor) -> Tensor:
+    """|b(x + shift) - a(x)|, means of cells of 8 x 8; NaN where a cell is not wholly in both."""
+    x, y = (int(v) for v in shift)
+    height, width = a.shape
+    rows, columns = slice(max(0, -y), height - max(0, y)), slice(max(0, -x), width - max(0, x))
+    left = torch.full_like(a, float("nan"))
+    left[rows, columns] = (torch.roll(b, (-y, -x), (0, 1)) - a)[rows, columns].abs()
+    return F.avg_pool2d(left[None], 8)[0]
 
 
 def find_camera_path(frames: Tensor, times: Tensor, exposures: Tensor) -> CameraPath | None:
@@ -295,9 +331,7 @@ def _shifts(a: Tensor, b: Tensor) -> list[Tensor]:
     """
     found: list[Tensor] = []
     for size in _DETAIL:
-        fine = [
-            x - F.avg_pool2d(F.pad(x[None, None], (size // 2,) * 4, mode="replicate"), size, 1)[0, 0] for x in (a, b)
-        ]
+        fine = [x - box(x[None, None], size)[0, 0] for x in (a, b)]
         score = _correlation(fine[0], fine[1])
         for _ in range(_PEAKS):
             y, x = divmod(int(score.argmax()), score.shape[1])

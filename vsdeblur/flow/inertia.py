@@ -7,10 +7,10 @@ round, foretells the flow to n + 1.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.flow.motion import PairwiseFlow
+from vsdeblur.flow.trust import box
 from vsdeblur.flow.warp import warp
 
 BETTER = 0.85  # a foretold flow is believed where it leaves less than this share of the mismatch
@@ -32,17 +32,12 @@ def continued(flow: PairwiseFlow, a: Tensor, b: Tensor, found: Tensor, foretold:
     corrected = rest + warp(foretold[None], rest[None], "bilinear")[0]
     closer = mismatch(a, b, corrected) < mismatch(a, b, foretold)
     other = torch.where(closer, corrected, foretold)
-    return torch.where(box(_gains(before, mismatch(a, b, other)), _PATCH) > 0.5, other, found)
+    return torch.where(box(_gains(before, mismatch(a, b, other))[None, None], _PATCH)[0, 0] > 0.5, other, found)
 
 
 def mismatch(a: Tensor, b: Tensor, flow: Tensor) -> Tensor:
     """|b(x + flow(x)) - a(x)|, mean over channels and a patch: (h, w)."""
-    return box((warp(b[None], flow[None], "bilinear")[0] - a).abs().mean(0), _PATCH)
-
-
-def box(x: Tensor, size: int) -> Tensor:
-    """Mean over size x size pixels around each of x (h, w), the edge repeated."""
-    return F.avg_pool2d(F.pad(x[None, None], (size // 2,) * 4, mode="replicate"), size, stride=1)[0, 0]
+    return box((warp(b[None], flow[None], "bilinear") - a).abs().mean(1, keepdim=True), _PATCH)[0, 0]
 
 
 def _gains(before: Tensor, after: Tensor) -> Tensor:

@@ -13,12 +13,10 @@ from vsdeblur.errors import DeblurError
 from vsdeblur.flow.inertia import continued
 from vsdeblur.flow.motion import Motion, PairwiseFlow, displacement
 from vsdeblur.flow.shake import blurred_like, camera_paths
+from vsdeblur.flow.trust import box, link
 from vsdeblur.flow.warp import sample, sampling_grid, warp
 from vsdeblur.window import Window
 
-MISMATCH = 0.06  # photometric mismatch (display values, mean over a patch) at which trust has fallen to one half
-INCONSISTENCY = 4.0  # the same for forward-backward disagreement, pixels at the resolution of the flow
-_PATCH = 7
 _TINY = 128  # pixels on the longer side: half of so little shows a flow nothing
 _DISPLAY_GAMMA = 1 / 2.2
 
@@ -28,8 +26,7 @@ class PairwiseMotion:
 
     linear: the window's values are linear light and are shown to the flow as a display would show them; otherwise the
     flow sees them as they are. halve: look for motion at half resolution at most, however small the picture is. camera:
-    where the picture jumps as a whole, find the camera's path first, and let the
-    flow find only what is left.
+    where the picture jumps as a whole, find the camera's path first, and let the flow find only what is left.
     """
 
     is_motion_engine = True
@@ -56,7 +53,7 @@ class PairwiseMotion:
         for n, (pair, flows) in enumerate(zip(pairs, found, strict=True)):
             if pair is None or flows is None:
                 continue
-            (seen[n, 0], ahead), (seen[n + 1, 1], behind) = _link(pair.a, pair.b, *flows)
+            (seen[n, 0], ahead), (seen[n + 1, 1], behind) = link(pair.a, pair.b, *flows)
             trust[n, 0] = torch.maximum(trust[n, 0], ahead)
             trust[n + 1, 0] = torch.maximum(trust[n + 1, 0], behind)
             beyond[n][0], beyond[n + 1][1] = flows[0] - pair.ahead, flows[1] - pair.behind
@@ -65,7 +62,7 @@ class PairwiseMotion:
             path[n, :2], path[n, 2:4] = velocity, acceleration
         if base is not None:
             path += base
-        return Motion(path.mul_(scale), _box(trust, 5), seen)
+        return Motion(path.mul_(scale), box(trust, 5), seen)
 
     def _pair(
         self, light: Tensor, base: Tensor | None, window: Window, n: int, shutter: float, sharp: bool
@@ -76,7 +73,7 @@ class PairwiseMotion:
         a, b = light[n], light[n + 1]
         if base is None:
             nothing = torch.zeros_like(a[:1]).expand(2, -1, -1)
-            return _Pair(self._shown(a), self._shown(b), nothing, nothing)
+            return _Pair(self.shown(a), self.shown(b), nothing, nothing)
         ahead = displacement(base[n : n + 1], 1.0)[0]
         behind = displacement(base[n + 1 : n + 2], -window.spans[n + 1])[0]
         if not sharp:
@@ -85,7 +82,7 @@ class PairwiseMotion:
                 blurred_like(a, base[n + 1], ahead, open_for[n + 1]),
                 blurred_like(b, base[n], behind, open_for[n]),
             )
-        return _Pair(self._shown(a), self._shown(b), ahead, behind)
+        return _Pair(self.shown(a), self.shown(b), ahead, behind)
 
     def _flows(self, pair: _Pair) -> _Flows:
         return self._beyond(pair.a, pair.b, pair.ahead), self._beyond(pair.b, pair.a, pair.behind)
@@ -126,10 +123,10 @@ class PairwiseMotion:
             raise DeblurError("flow must return finite pixels, not NaN or infinity")
         return flow.to(a)
 
-    def _shown(self, light: Tensor) -> Tensor:
-        """What the eye and a flow network expect: display values in [0, 1]."""
-        shown = light.clamp(0, 1)
-        return shown**_DISPLAY_GAMMA if self.linear else shown
+    def shown(self, light: Tensor) -> Tensor:
+        """What the eye and a flow network expect, of any shape: display values in [0, 1]."""
+        display = light.clamp(0, 1)
+        return display**_DISPLAY_GAMMA if self.linear else display
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,24 +166,3 @@ def _through(forward: Tensor | None, backward: Tensor | None, ratio: float, noth
     if backward is not None:
         return -backward / ratio, nothing
     return nothing, nothing
-
-
-def _link(
-    a: Tensor, b: Tensor, forward: Tensor, backward: Tensor
-) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """(visible in the other frame, trust), each (h, w), for a -> b and for b -> a."""
-
-    def one_way(x: Tensor, y: Tensor, there: Tensor, back: Tensor) -> tuple[Tensor, Tensor]:
-        moved = warp(torch.cat((y, back))[None], there[None], "bilinear")[0]
-        mismatch = _box((moved[:-2] - x).abs().mean(0, keepdim=True)[None], _PATCH)[0, 0]
-        disagreement = (there + moved[-2:]).square().sum(0)
-        trust = 1 / ((1 + (mismatch / MISMATCH) ** 2) * (1 + disagreement / INCONSISTENCY**2))
-        # Sundaram, Brox and Keutzer (ECCV 2010): what disagrees by more than its own length allows is hidden there.
-        allowed = 0.1 * (there.square().sum(0) + moved[-2:].square().sum(0)) + 4.0
-        return 1 / (1 + (disagreement / allowed) ** 2), trust
-
-    return one_way(a, b, forward, backward), one_way(b, a, backward, forward)
-
-
-def _box(x: Tensor, size: int) -> Tensor:
-    return F.avg_pool2d(F.pad(x, (size // 2,) * 4, mode="replicate"), size, stride=1)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.training.paths import Array
+from vsdeblur.training.paths import Array, apply
 from vsdeblur.training.scenes import Layer, Scene
 
 SHARP_TAUS = (-0.5, -0.25, 0.0, 0.25, 0.5)  # instants of ``Take.sharp``, in periods from the middle
@@ -162,16 +162,10 @@ def _front(scene: Scene, t: float, points: Array) -> npt.NDArray[np.int64]:
 
     top = np.zeros(len(points), np.int64)
     for k, layer in enumerate(scene.layers[1:], 1):
-        at = apply_inverse(layer.matrices(np.array([t]))[0], points).astype(np.float32)
+        at = apply(np.linalg.inv(layer.matrices(np.array([t]))), points)[0].astype(np.float32)
         alpha = cv2.remap(layer.texture[..., 3], at[:, :1], at[:, 1:], cv2.INTER_LINEAR)
         top[alpha[:, 0] > 0.5] = k
     return top
-
-
-def apply_inverse(matrix: Array, points: Array) -> Array:
-    at = np.concatenate((points, np.ones((len(points), 1))), 1) @ np.linalg.inv(matrix).T
-    plane: Array = at[:, :2] / at[:, 2:]
-    return plane
 
 
 def _noise(light: Tensor, rng: np.random.Generator) -> Tensor:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
+
+from vsdeblur.flow.camera import splines
 
 Array = npt.NDArray[np.float64]
 
@@ -24,14 +27,10 @@ class Spline:
 
     def __call__(self, t: Array) -> Array:
         """(len(t), n) values at instants t, periods."""
-        where = (np.asarray(t, np.float64) - FIRST) / self.spacing
-        k = np.clip(np.floor(where).astype(int), 0, len(self.points) - 4)
-        x = (where - k)[:, None]
-        p0, p1, p2, p3 = (self.points[k + i] for i in range(4))
-        total: Array = (
-            p0 * (1 - x) ** 3 + p1 * (3 * x**3 - 6 * x**2 + 4) + p2 * (-3 * x**3 + 3 * x**2 + 3 * x + 1) + p3 * x**3
-        )
-        return total / 6
+        times = torch.from_numpy(np.asarray(t, np.float64))
+        weights: Array = splines(times, len(self.points), FIRST - self.spacing, self.spacing).numpy()
+        values: Array = weights @ self.points
+        return values
 
 
 def random_spline(rng: np.random.Generator, speed: Array, jitter: float) -> Spline:

@@ -17,12 +17,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vsdeblur.coupling import inside
 from vsdeblur.engine import Engine
+from vsdeblur.flow.blur import reversed_path
 from vsdeblur.flow.blur_net import BlurNet, Estimate
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.pairwise import PairwiseMotion
-from vsdeblur.flow.warp import warp
+from vsdeblur.flow.trust import box
+from vsdeblur.flow.warp import sampling_grid, warp
 from vsdeblur.options import Options
 from vsdeblur.training.film import PATH_TAUS, SHARP_TAUS
 from vsdeblur.training.pool import Sample
@@ -122,7 +125,7 @@ def instant_error(path: Tensor, sharp: Tensor) -> Tensor:
         if k != middle:
             way = -displacement(path, tau)
             difference = warp(key, way, "bilinear") - sharp[:, k].float() / 255
-            total = total + ((difference.square() + 1e-5).sqrt() * _inside(way)).mean()
+            total = total + ((difference.square() + 1e-5).sqrt() * inside(sampling_grid(way.detach()))).mean()
     return total / (len(SHARP_TAUS) - 1)
 
 
@@ -135,7 +138,7 @@ def instant_decibels(path: Tensor, sharp: Tensor) -> Tensor:
         if k != middle:
             way = -displacement(path, tau)
             difference = warp(key, way) - sharp[:, k].float() / 255
-            total = total + (difference.square() * _inside(way)).mean((1, 2, 3))
+            total = total + (difference.square() * inside(sampling_grid(way.detach()))).mean((1, 2, 3))
     return 10 * (total / (len(SHARP_TAUS) - 1) + 1e-6).log10()
 
 
@@ -165,20 +168,12 @@ def _psnr(u: Tensor, truth: Tensor) -> float:
     return min(60.0, -10 * math.log10(max(error, 1e-6)))
 
 
-def _inside(way: Tensor) -> Tensor:
-    """(B, 1, H, W): 1 where x + way lies in the picture."""
-    h, w = way.shape[-2:]
-    x = torch.arange(w, device=way.device) + way[:, 0:1].detach()
-    y = torch.arange(h, device=way.device)[:, None] + way[:, 1:2].detach()
-    return ((x >= 0) & (x <= w - 1) & (y >= 0) & (y <= h - 1)).to(way.dtype)
-
-
 def _texture(middle: Tensor) -> Tensor:
     """(B, 1, h, w) at half resolution: between 0.3 where nothing shows motion and about 1.5, 1 on average."""
     grey = F.avg_pool2d(middle.mean(1, keepdim=True), 2)
     wide = F.pad(grey, (1,) * 4, mode="replicate")
     slope = (wide[..., 1:-1, 2:] - wide[..., 1:-1, :-2]).abs() + (wide[..., 2:, 1:-1] - wide[..., :-2, 1:-1]).abs()
-    around = F.avg_pool2d(F.pad(slope, (2,) * 4, mode="replicate"), 5, 1)
+    around = box(slope, 5)
     weight = 0.3 + (around / 0.05).clamp(max=1.2)
     return weight / weight.mean((1, 2, 3), keepdim=True)
 
@@ -218,7 +213,7 @@ def augmented(sample: Sample, rng: np.random.Generator) -> Sample:
 def reversed_in_time(sample: Sample) -> Sample:
     """The same film run backwards: psi'(tau) = psi(-tau)."""
     out = {key: sample[key].flip(0) for key in ("blurry", "sharp", "paths", "seen")}
-    out["base"] = torch.cat((-sample["base"][:2], sample["base"][2:]))
+    out["base"] = reversed_path(sample["base"][None])[0]
     out["hints"] = sample["hints"][[0, 2, 1]]
     return sample | out
 

@@ -1,0 +1,35 @@
+"""How far a flow may be trusted and where a point is hidden in the other frame: by what it leaves, by its return."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vsdeblur.flow.warp import warp
+
+MISMATCH = 0.06  # photometric mismatch (display values, mean over a patch) at which trust has fallen to one half
+INCONSISTENCY = 4.0  # the same for forward-backward disagreement, pixels at the resolution of the flow
+_PATCH = 7
+
+
+def link(
+    a: Tensor, b: Tensor, forward: Tensor, backward: Tensor
+) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """(visible in the other frame, trust), each (h, w), for a -> b and for b -> a."""
+
+    def one_way(x: Tensor, y: Tensor, there: Tensor, back: Tensor) -> tuple[Tensor, Tensor]:
+        moved = warp(torch.cat((y, back))[None], there[None], "bilinear")[0]
+        mismatch = box((moved[:-2] - x).abs().mean(0, keepdim=True)[None], _PATCH)[0, 0]
+        disagreement = (there + moved[-2:]).square().sum(0)
+        trust = 1 / ((1 + (mismatch / MISMATCH) ** 2) * (1 + disagreement / INCONSISTENCY**2))
+        # Sundaram, Brox and Keutzer (ECCV 2010): what disagrees by more than its own length allows is hidden there.
+        allowed = 0.1 * (there.square().sum(0) + moved[-2:].square().sum(0)) + 4.0
+        return 1 / (1 + (disagreement / allowed) ** 2), trust
+
+    return one_way(a, b, forward, backward), one_way(b, a, backward, forward)
+
+
+def box(x: Tensor, size: int) -> Tensor:
+    """Mean over size x size pixels (odd) around each of x (B, C, h, w), the edge repeated."""
+    return F.avg_pool2d(F.pad(x, (size // 2,) * 4, mode="replicate"), size, stride=1)
