@@ -129,9 +129,9 @@ def _run(job: Job) -> Measured:
     from vsdeblur.bench.meter import MemoryMeter
 
     if job.steps is not None:
-        from vsdeblur import engine
+        from vsdeblur.effort import EFFORTS
 
-        engine.EFFORTS[job.preset] = replace(engine.EFFORTS[job.preset], steps=job.steps)
+        EFFORTS[job.preset] = replace(EFFORTS[job.preset], steps=job.steps)
     options = {"factor": job.factor, "shutter": 0.5, "preset": job.preset}
     options |= {key: value for key in ("max_memory", "device") if (value := getattr(job, key)) is not None}
     run = {"pyav": _through_pyav, "vapoursynth": _through_vapoursynth}[job.host]

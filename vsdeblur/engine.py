@@ -8,18 +8,18 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from vsdeblur.cuts import find_cuts
+from vsdeblur.effort import EFFORTS
 from vsdeblur.errors import ArgumentError, MemoryBudgetError
 from vsdeblur.flow import find_motion_engine
 from vsdeblur.flow.motion import Motion, extent
 from vsdeblur.flow.upsample import upsampled
-from vsdeblur.flow.warp import Kernel
 from vsdeblur.heap import release_unused
 from vsdeblur.keyframes import BATCH, KeyFrameProblem
 from vsdeblur.noise import noise_level
@@ -36,25 +36,6 @@ log = logging.getLogger("vsdeblur")
 Taus = tuple[tuple[float, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """What a preset spends: Chebyshev steps, how often motion is looked at, kernel of the adjoints.
-
-    stride: pixels of motion between two instants of an exposure's quadrature, at most, as long as MAX_TAPS allow.
-    """
-
-    steps: int
-    looks: int
-    adjoint: Kernel
-    flow: str
-    stride: float
-
-
-EFFORTS = {
-    "fast": Effort(steps=6, looks=1, adjoint="bilinear", flow="fast", stride=2.0),
-    "balanced": Effort(steps=16, looks=1, adjoint="bicubic", flow="medium", stride=1.0),
-    "best": Effort(steps=24, looks=2, adjoint="bicubic", flow="medium", stride=1.0),
-}
 PRIOR_ROUNDS = 3  # u-step and z-step in alternation, when there is a prior
 PRIOR_RIDGE = 0.1
 

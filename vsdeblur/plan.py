@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import log2
 
+from vsdeblur.effort import EFFORTS
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.flow import is_learned
 from vsdeblur.flow.pairwise import motion_scale
@@ -87,13 +88,14 @@ def _efficiency(plan: Plan) -> float:
 def _peak(chunk: int, tile: int, options: Options, height: int, width: int, channels: int, host_bytes: int) -> int:
     """The largest of the stages: the motion is found, the key frames are solved, the instants are rendered."""
     window = chunk + 2 * HALO
-    solved = window if options.preset == "best" else chunk + 2  # its first look needs all key frames
+    effort = EFFORTS[options.preset]
+    solved = window if effort.looks > 1 else chunk + 2  # the first look needs all key frames
     taps = max(MAX_TAPS, int(options.factor) if options.quadrature == "taps" else 0)
     frame = channels * height * width * _FLOAT
     scale = motion_scale(height, width)
     field = -(-height // scale) * -(-width // scale) * _FLOAT
     host = PARCELS * int(chunk * options.factor + 1) * host_bytes + window * host_bytes
-    always = host + window * (frame + 9 * field) + _LIBRARIES
+    always = host + window * (frame + 11 * field) + _LIBRARIES
     finding = (channels + 15) * window * field  # what finding the motion needs until it is found
     # Of each frame of a tile: v, right side, x, residual, step, product; path twice, occlusion, couplings, row sums.
     each = 6 * channels + 17
@@ -104,9 +106,9 @@ def _peak(chunk: int, tile: int, options: Options, height: int, width: int, chan
     solver = _tile_pixels(height, width, tile) * _FLOAT * (solved * each + once) * _KEPT
     # The picture, the one before it, two residuals, a third in the making with its power; strips of what moves them.
     rendering = 7 * frame + ROWS * width * _FLOAT * (6 * channels + 40)
-    if is_learned(options.flow, "fast" if options.preset == "fast" else "medium"):
+    if is_learned(options.flow, effort.flow):
         finding += _NETWORK * field
-    if options.preset == "best":  # looks for motion while it holds key frames
+    if effort.looks > 1:  # looks for motion while it holds key frames
         finding += solved * frame
     return int(always + max(finding, solved * frame + solver, solved * frame + rendering))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import floor
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.flow.motion import Motion, displacement, extent
-from vsdeblur.flow.project import positions
+from vsdeblur.flow.project import nearness, positions
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.flow.warp import sample, sampling_grid
 from vsdeblur.noise import noise_level
@@ -37,7 +37,8 @@ class Scene:
     keys, frames: (n, C, H, W) restored key frames and the blurry frames. motion: of the same n frames.
     start: the first one's number in the clip. shutters, spans: per frame. cuts: frames that open a scene, clip numbers.
     taus: for each frame the instants of its exposure's quadrature, in periods from its middle.
-    rows: rows handled at once; changes memory, not the result.
+    rows: rows handled at once; changes memory, not the result. carried: (n, 2, h, w), what a point counts on its way to
+    the next (0) and to the previous (1) key frame.
     """
 
     keys: Tensor
@@ -50,6 +51,10 @@ class Scene:
     cuts: frozenset[int]
     taus: tuple[tuple[float, ...], ...]
     rows: int
+    carried: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "carried", self.motion.occlusion * nearness(self.motion.path))
 
     def instant(self, t: float, residual: Callable[[int], Tensor]) -> Tensor:
         """The frame (C, H, W) at t, in periods of the clip; residual: gives what ``residual`` does, kept or not."""
@@ -88,8 +93,8 @@ class Scene:
         span = self.spans[left + 1]
         whole = elapsed(opening, left + 1 + self.shutters[left + 1] / 2, left + 1, span)
         a = elapsed(opening, n + since, left + 1, span) / whole
-        seen = self.motion.occlusion[left : left + 1, :1], self.motion.occlusion[left + 1 : left + 2, 1:]
-        to_left, to_right = positions(self._path(left), self._path(left + 1), seen, a, span, self.scale)
+        weights = self.carried[left : left + 1, :1], self.carried[left + 1 : left + 2, 1:]
+        to_left, to_right = positions(self._path(left), self._path(left + 1), weights, a, span, self.scale)
         return [View(self.keys[left : left + 1], to_left, 1 - a), View(self.keys[left + 1 : left + 2], to_right, a)]
 
     def _leftovers(self, n: int, since: float, residual: Callable[[int], Tensor]) -> list[View]:

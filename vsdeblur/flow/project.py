@@ -18,21 +18,21 @@ NOWHERE = 0.05  # weight of what the paths at the same place say; alone where no
 
 
 def positions(
-    here: Tensor, there: Tensor, seen: tuple[Tensor, Tensor], a: float, span: float, scale: int
+    here: Tensor, there: Tensor, weights: tuple[Tensor, Tensor], a: float, span: float, scale: int
 ) -> tuple[Tensor, Tensor]:
     """(to the left key frame, to the right one), (1, 2, h, w) full-resolution pixels, from the points seen at ``a``.
 
-    here, there: (1, 4, h, w) paths of the left and the right key frame. seen: (1, 1, h, w) in [0, 1], how far a point
-    of the one is seen in the other. a: the instant between them, 0 at the left, 1 at the right. span: the time between
-    them in periods of the right one. scale: pixels of the picture per point of the paths.
+    here, there: (1, 4 or 6, h, w) paths of the left and the right key frame. weights: (1, 1, h, w), what a point of the
+    one and of the other counts where several come to one place. a: the instant between them, 0 at the left, 1 at the
+    right. span: the time between them in periods of the right one. scale: pixels of the picture per point of the paths.
     """
     gone, to_come = displacement(here, a), displacement(there, -(1 - a) * span)
     # As a point of either key frame knows both ways: back to where it is there, on to where it is in the other.
     by_left = torch.cat((-gone, displacement(here, 1.0) - gone), 1)
     by_right = torch.cat((displacement(there, -span) - to_come, -to_come), 1)
     total = NOWHERE * torch.lerp(by_left, by_right, a)
-    weight = torch.full_like(seen[0], NOWHERE)
-    shares = (1 - a) * seen[0] * nearness(here), a * seen[1] * nearness(there)
+    weight = torch.full_like(weights[0], NOWHERE)
+    shares = (1 - a) * weights[0], a * weights[1]
     for way, moved, share in zip((by_left, by_right), (gone, to_come), shares, strict=True):
         carried = sample_adjoint(torch.cat((way * share, share), 1), sampling_grid(moved / scale), "bilinear")
         total += carried[:, :4]
@@ -42,7 +42,7 @@ def positions(
 
 
 def nearness(path: Tensor) -> Tensor:
-    """How much a point counts before others that come to the same place: (1, 1, h, w) in [1, 5].
+    """How much a point of paths (n, 4 or 6, h, w) counts before others at the same place: (n, 1, h, w) in [1, 5].
 
     Both may be seen in both key frames and only one between them. What moves unlike its surroundings (an eighth of the
     picture) is an object before a ground more often than behind it, be the camera still or following the object.

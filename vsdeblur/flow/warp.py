@@ -19,11 +19,10 @@ def sampling_grid(flow: Tensor, top: int = 0, height: int | None = None) -> Tens
     """
     rows, width = flow.shape[-2:]
     height = rows if height is None else height
-    y = torch.arange(top, top + rows, dtype=flow.dtype, device=flow.device)[:, None]
-    x = torch.arange(width, dtype=flow.dtype, device=flow.device)[None, :]
-    return torch.stack(
-        ((x + flow[:, 0]) * (2 / max(width - 1, 1)) - 1, (y + flow[:, 1]) * (2 / max(height - 1, 1)) - 1), dim=-1
-    )
+    unit_x, unit_y = 2 / max(width - 1, 1), 2 / max(height - 1, 1)
+    x = torch.arange(width, dtype=flow.dtype, device=flow.device)[None, :] * unit_x - 1
+    y = torch.arange(top, top + rows, dtype=flow.dtype, device=flow.device)[:, None] * unit_y - 1
+    return torch.stack((torch.add(x, flow[:, 0], alpha=unit_x), torch.add(y, flow[:, 1], alpha=unit_y)), dim=-1)
 
 
 def sample(image: Tensor, grid: Tensor, kernel: Kernel = "bicubic") -> Tensor:
