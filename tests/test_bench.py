@@ -15,7 +15,6 @@ from vsdeblur.bench.scene import Scene, film
 from vsdeblur.cli import main
 from vsdeblur.errors import ArgumentError, InputError
 from vsdeblur.filters._write import write_mp4
-from vsdeblur.weights import available
 
 
 def noise(frames: int, height: int = 32, width: int = 48, seed: int = 0) -> protocol.Frames:
@@ -211,7 +210,7 @@ def test_command_scores_a_clip(clip_file: Path, tmp_path: Path, capsys: pytest.C
     assert "5/8, mean over 1 clips" in shown.out
     assert "vsdeblur fast" in shown.out
     table = json.loads((tmp_path / "r.json").read_text())
-    engine = ["vsdeblur fast", "vsdeblur fast, learned motion"] if available("motion") else ["vsdeblur fast"]
+    engine = ["vsdeblur fast", "vsdeblur fast, learned motion"]
     assert [row["method"] for row in table["clips"]] == ["repeat", "linear blend", "DIS warp", *engine]
     assert (tmp_path / "r.html").stat().st_size > 1000
 

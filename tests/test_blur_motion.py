@@ -19,7 +19,6 @@ from vsdeblur.flow.motion import Motion, displacement
 from vsdeblur.flow.pairwise import PairwiseMotion
 from vsdeblur.window import Window
 
-released = pytest.mark.skipif(not weights.available("motion"), reason="the learned weights are not installed")
 H, W = 50, 70  # not multiples of what the network takes
 
 
@@ -166,7 +165,6 @@ def test_reversed_time_gives_the_reversed_path(network: BlurNet) -> None:
     assert onward[:2].norm(dim=0).mean() > 1
 
 
-@released
 def test_the_network_finds_what_dis_misses() -> None:
     """Held-out kinds of scenes: pieces of noise before noise; the path to the next frame is closer to the truth."""
     errors = []

@@ -8,14 +8,11 @@ import sys
 from pathlib import Path
 
 import cv2
-import pytest
 
-from vsdeblur.weights import available
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "flow.py"
 
 
-@pytest.mark.skipif(not available("motion"), reason="the learned weights are not installed")
 def test_example_writes_its_page(tmp_path: Path) -> None:
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, EXAMPLE, tmp_path / "page"]
