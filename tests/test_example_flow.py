@@ -9,7 +9,6 @@ from pathlib import Path
 
 import cv2
 
-
 EXAMPLE = Path(__file__).parents[1] / "examples" / "flow.py"
 
 
