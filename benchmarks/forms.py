@@ -32,13 +32,14 @@ from vsdeblur.subframes import Recipe, solve_with_flow
 FACTOR = 8
 HERE = Path(__file__).parent
 SIGMA = 2 / 255  # the noise that total variation is told in E1
+E1_STEPS = 5  # of ADMM; each takes a minute and more of processor time for 40 frames of 416 x 224
 Form = Callable[[protocol.Frames, int, str], protocol.Frames]
 
 
 def e1(blurry: protocol.Frames, m: int, preset: str) -> protocol.Frames:
     start = as_tensor(rows.blend(blurry, FACTOR, m))
-    result = solve_e1(as_tensor(blurry), exposure(blurry, m), TotalVariation(), start, data_weight=10.0, sigma=SIGMA)
-    return as_frames(result.u)
+    v, prior = as_tensor(blurry), TotalVariation()
+    return as_frames(solve_e1(v, exposure(blurry, m), prior, start, data_weight=10.0, sigma=SIGMA, steps=E1_STEPS).u)
 
 
 def all_subframes(blurry: protocol.Frames, m: int, preset: str) -> protocol.Frames:
