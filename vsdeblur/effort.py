@@ -24,6 +24,6 @@ class Effort:
 
 EFFORTS = {
     "fast": Effort(steps=6, looks=1, adjoint="bilinear", flow="fast", stride=2.0),
-    "balanced": Effort(steps=16, looks=1, adjoint="bicubic", flow="medium", stride=1.0),
+    "balanced": Effort(steps=16, looks=2, adjoint="bicubic", flow="medium", stride=1.0),
     "best": Effort(steps=24, looks=2, adjoint="bicubic", flow="medium", stride=1.0),
 }

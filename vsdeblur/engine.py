@@ -60,7 +60,9 @@ class Engine:
                 f"{self.plan.peak_bytes / 2**30:.1f}GiB"
             )
         linear = options.transfer != "linear"
-        self.find_motion = find_motion_engine(options.flow, self.effort.flow, linear=linear, device=self.device)
+        self.find_motion = find_motion_engine(
+            options.flow, self.effort.flow, linear=linear, device=self.device, looks=self.effort.looks
+        )
         # Neighbouring key frames lie a whole period's motion apart: total variation in time would smear it.
         self.prior = None if options.prior is None else get_prior(options.prior)
         if options.prior == "tv":
@@ -99,11 +101,6 @@ class Engine:
         spans = window.spans
         release_unused()
         found = motion or self.find_motion(window, self.options.shutter)
-        for _ in range(self.effort.looks - 1 if motion is None else 0):
-            taus = self._taus(found, shutters)
-            found = self.find_motion(
-                window, self.options.shutter, self._solve(window, found, taus, spans, batch, record)
-            )
         # Frames beyond the chunk's neighbours have served: they gave those a path.
         near = slice(max(window.first - 1, 0), window.first + window.count + 1)
         taus = self._taus(found, shutters)

@@ -89,7 +89,7 @@ def _peak(chunk: int, tile: int, options: Options, height: int, width: int, chan
     """The largest of the stages: the motion is found, the key frames are solved, the instants are rendered."""
     window = chunk + 2 * HALO
     effort = EFFORTS[options.preset]
-    solved = window if effort.looks > 1 else chunk + 2  # the first look needs all key frames
+    solved = chunk + 2
     taps = max(MAX_TAPS, int(options.factor) if options.quadrature == "taps" else 0)
     frame = channels * height * width * _FLOAT
     scale = motion_scale(height, width)
@@ -97,6 +97,8 @@ def _peak(chunk: int, tile: int, options: Options, height: int, width: int, chan
     host = PARCELS * int(chunk * options.factor + 1) * host_bytes + window * host_bytes
     always = host + window * (frame + 11 * field) + _LIBRARIES
     finding = (channels + 15) * window * field  # what finding the motion needs until it is found
+    if effort.looks > 1:  # looks again: the first path, made smooth
+        finding += (channels + 25) * window * field
     # Of each frame of a tile: v, right side, x, residual, step, product; path twice, occlusion, couplings, row sums.
     each = 6 * channels + 17
     if options.prior is not None:
@@ -108,8 +110,6 @@ def _peak(chunk: int, tile: int, options: Options, height: int, width: int, chan
     rendering = 7 * frame + ROWS * width * _FLOAT * (6 * channels + 40)
     if is_learned(options.flow, effort.flow):
         finding += _NETWORK * field
-    if effort.looks > 1:  # looks for motion while it holds key frames
-        finding += solved * frame
     return int(always + max(finding, solved * frame + solver, solved * frame + rendering))
 
 

@@ -32,6 +32,7 @@ def find_motion_engine(
     *,
     linear: bool = True,
     device: torch.device | None = None,
+    looks: int = 1,
 ) -> MotionEngine:
     """The motion engine that an argument ``flow`` asks for.
 
@@ -39,26 +40,32 @@ def find_motion_engine(
     ``preset``. "blur": the project's own network over DIS; "blur:PATH": with weights that ``vsdeblur train`` made.
     "ptlflow:NAME:PATH", "raft:PATH": a learned flow and its checkpoint.
     A callable flow(a, b) -> (2, H, W) is adapted; with the attribute ``is_motion_engine`` it is one.
+    looks: how often the motion is looked at, each time between frames more equally blurred.
     Raises ArgumentError for an unknown name.
     """
     from vsdeblur.flow.dis import DisFlow
+    from vsdeblur.flow.look import LookAgain
     from vsdeblur.flow.pairwise import PairwiseMotion
 
+    if callable(flow) and getattr(flow, "is_motion_engine", False):
+        return cast("MotionEngine", flow)
     if flow is None:
         flow = "blur" if is_learned(None, preset) else "dis"
     if flow == "dis":
         # At full resolution motion in small pictures would take more than a third of the time of the fast preset.
-        return PairwiseMotion(DisFlow(preset), linear=linear, halve=preset == "fast")
+        pairs = PairwiseMotion(DisFlow(preset), linear=linear, halve=preset == "fast")
+    elif isinstance(flow, str) and is_learned(flow, preset):
+        # The network's corrections, a fourth as fine as the flow, lose more at half resolution than they win.
+        pairs = PairwiseMotion(DisFlow(preset), linear=linear)
+    elif callable(flow):
+        pairs = PairwiseMotion(flow, linear=linear)
+    else:
+        from vsdeblur.flow.models import load_flow
+
+        pairs = PairwiseMotion(load_flow(flow, device), linear=linear)
+    first: MotionEngine = pairs
     if isinstance(flow, str) and is_learned(flow, preset):
         from vsdeblur.flow.blur import load_blur
 
-        # The network's corrections, a fourth as fine as the flow, lose more at half resolution than they win.
-        first = PairwiseMotion(DisFlow(preset), linear=linear)
-        return load_blur(first, Path(flow[5:]) if flow[5:] else None, device, both_ways=preset != "fast")
-    if callable(flow):
-        if getattr(flow, "is_motion_engine", False):
-            return cast("MotionEngine", flow)
-        return PairwiseMotion(flow, linear=linear)
-    from vsdeblur.flow.models import load_flow
-
-    return PairwiseMotion(load_flow(flow, device), linear=linear)
+        first = load_blur(pairs, Path(flow[5:]) if flow[5:] else None, device, both_ways=preset != "fast")
+    return LookAgain(first, pairs, looks - 1) if looks > 1 else first

@@ -12,11 +12,13 @@ from vsdeblur.coupling import inside
 from vsdeblur.errors import DeblurError
 from vsdeblur.flow.inertia import continued
 from vsdeblur.flow.motion import Motion, PairwiseFlow, displacement
+from vsdeblur.flow.regularise import regularise
 from vsdeblur.flow.shake import blurred_like, camera_paths
 from vsdeblur.flow.trust import box, link
 from vsdeblur.flow.warp import sample, sampling_grid, warp
 from vsdeblur.window import Window
 
+SIGMA = 1.0  # points that the first look at a path is taken to be wrong by
 _TINY = 128  # pixels on the longer side: half of so little shows a flow nothing
 _DISPLAY_GAMMA = 1 / 2.2
 
@@ -42,11 +44,24 @@ class PairwiseMotion:
         base = camera_paths(light, window, shutter) if self.camera else None
         if u is not None:
             light = averaged(u[:, : window.colour], scale)
-        pairs = [self._pair(light, base, window, n, shutter, u is not None) for n in range(len(light) - 1)]
+        return self._look(light, base, window, shutter, scale, u is not None)
+
+    def again(self, window: Window, shutter: float, motion: Motion) -> Motion:
+        """Look between frames that ``motion``, made smooth, blurs equally: where frames differ in blur, flow errs."""
+        scale = motion.scale(*window.frames.shape[-2:])
+        light = averaged(window.frames[:, : window.colour], scale)
+        smooth = regularise(motion, SIGMA, scale=scale, guide=self.shown(light), spans=window.spans)
+        return self._look(light, smooth.path / scale, window, shutter, scale, sharp=False)
+
+    def _look(
+        self, light: Tensor, base: Tensor | None, window: Window, shutter: float, scale: int, sharp: bool
+    ) -> Motion:
+        """The flow of all pairs beyond the base, (n, 4 or 6, h, w) in points, and what it means for paths and trust."""
+        pairs = [self._pair(light, base, window, n, shutter, sharp) for n in range(len(light) - 1)]
         found = [None if pair is None else self._flows(pair) for pair in pairs]
         found = self._continued(pairs, found, window.spans)
 
-        path = light.new_zeros(len(light), 4 if base is None else 6, *light.shape[-2:])
+        path = light.new_zeros(len(light), 4 if base is None else base.shape[1], *light.shape[-2:])
         seen = light.new_zeros(len(light), 2, *light.shape[-2:])
         trust = light.new_zeros(len(light), 1, *light.shape[-2:])
         beyond: list[list[Tensor | None]] = [[None, None] for _ in light]  # to the next and the previous, past the base

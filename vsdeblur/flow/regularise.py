@@ -1,0 +1,164 @@
+"""R2: paths are smooth in space, but for the edges of what moves, and continuous in time.
+
+With p = (V, A/2, J/6), the path's displacements in pixels at tau = 1, and c the reliability,
+
+    R2(p) = sum_{x ~ y} g_xy h(|p_n(x) - p_n(y)|) + b/2 sum_n sum_x o_n(x) |e_n(x) - s_{n+1}(x + psi_n(x, 1))|^2
+
+h is Huber's function, g falls across the edges of a picture if one is given, o says where a point is seen again; e_n is
+the velocity half-way to the next frame as frame n knows it, s_{n+1} as the next one does. ``regularise`` is the prox
+
+    argmin_p  1 / (2 sigma^2) sum_n sum_x c_n(x) |p - p0|^2 + R2(p)
+
+by iterations of majorise and minimise: Huber's reweighted squares, and a diagonal above the matrix of their sum. The
+energy never rises, whatever the paths (Hunter and Lange, The American Statistician 2004).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from vsdeblur.errors import ArgumentError
+from vsdeblur.flow.motion import Motion, displacement
+from vsdeblur.flow.warp import sample, sample_adjoint, sampling_grid
+
+HUBER = 0.1  # points of difference between neighbours beyond which an edge is likelier than a slope
+CONTINUITY = 0.1  # b
+EDGE = 0.05  # difference of a picture's values across which paths are half as tied
+LEAST = 0.02  # of reliability: paths that nothing else holds stay where they are
+
+
+def regularise(
+    motion: Motion,
+    sigma: float,
+    *,
+    scale: int = 1,
+    guide: Tensor | None = None,
+    spans: tuple[float, ...] | None = None,
+    steps: int = 30,
+    record: Callable[[float], None] | None = None,
+) -> Motion:
+    """The prox of R2: the motion with smoother paths, its reliability and occlusion as they are.
+
+    sigma: how far a wholly reliable path is expected to be wrong, in points of the path's grid; 0 changes nothing.
+    scale: ``motion.scale``, pixels of the picture per point. guide: (n, C, h, w) pictures of the path's size, at whose
+    edges motion may break. spans: as in ``Window``, 1 when None. record: told the energy before and after each step.
+
+    Raises ArgumentError when sigma is negative or the guide has another size.
+    """
+    if not sigma >= 0:
+        raise ArgumentError("sigma", sigma, "pixels, 0 or more")
+    if guide is not None and (guide.shape[0], *guide.shape[-2:]) != (len(motion.path), *motion.path.shape[-2:]):
+        raise ArgumentError("guide", tuple(guide.shape), f"pictures of the path's size {tuple(motion.path.shape)}")
+    if sigma == 0:
+        return motion
+    units = _units(motion.path) / scale
+    start = motion.path * units
+    held = motion.reliability.clamp(min=LEAST) / sigma**2
+    ties = _ties(start, guide)
+    meetings = _meetings(motion, spans or (1.0,) * len(start), scale)
+    p = start.clone()
+    for _ in range(steps):
+        gradient, bound = _majorised(p, start, held, ties, meetings)
+        if record:
+            record(_energy(p, start, held, ties, meetings))
+        p -= gradient.div_(bound)
+    if record:
+        record(_energy(p, start, held, ties, meetings))
+    return replace(motion, path=p / units)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Meeting:
+    """Frames n and n + 1 half-way between them: ahead (k,) and behind (k,) make velocities of p, k = 2 or 3 parts.
+
+    grid: where the points of n are seen in n + 1. weight: (1, 1, h, w).
+    """
+
+    n: int
+    ahead: Tensor
+    behind: Tensor
+    grid: Tensor
+    weight: Tensor
+
+    def gap(self, p: Tensor) -> Tensor:
+        return self._velocity(p[self.n : self.n + 1], self.ahead) - sample(
+            self._velocity(p[self.n + 1 : self.n + 2], self.behind), self.grid, "bilinear"
+        )
+
+    @staticmethod
+    def _velocity(p: Tensor, parts: Tensor) -> Tensor:
+        return torch.einsum("k,bkdhw->bdhw", parts, p.view(len(p), -1, 2, *p.shape[2:]))
+
+
+def _majorised(
+    p: Tensor, start: Tensor, held: Tensor, ties: tuple[Tensor, Tensor], meetings: list[_Meeting]
+) -> tuple[Tensor, Tensor]:
+    """The energy's gradient and a diagonal above its reweighted squares."""
+    gradient = (p - start).mul_(held)
+    bound = held.expand_as(p).clone()
+    for n in range(len(p)):
+        for axis, tie in zip((-1, -2), ties, strict=True):
+            difference = p[n : n + 1].diff(dim=axis)
+            weight = tie[n % len(tie)] / _length(difference).clamp(min=HUBER)
+            difference *= weight
+            for part, sign in ((slice(1, None), 1), (slice(None, -1), -1)):
+                where = (slice(n, n + 1), ..., part) if axis == -1 else (slice(n, n + 1), ..., part, slice(None))
+                gradient[where] += sign * difference
+                bound[where] += 2 * weight
+    for meeting in meetings:
+        pull = meeting.gap(p).mul_(meeting.weight)
+        total = meeting.ahead.abs().sum() + meeting.behind.abs().sum()
+        here, there = slice(meeting.n, meeting.n + 1), slice(meeting.n + 1, meeting.n + 2)
+        gradient[here] += torch.einsum("k,bdhw->bkdhw", meeting.ahead, pull).flatten(1, 2)
+        carried = sample_adjoint(pull, meeting.grid, "bilinear")
+        gradient[there] -= torch.einsum("k,bdhw->bkdhw", meeting.behind, carried).flatten(1, 2)
+        spread = sample_adjoint(meeting.weight, meeting.grid, "bilinear")
+        for part, way, weight in ((here, meeting.ahead, meeting.weight), (there, meeting.behind, spread)):
+            bound[part] += total * way.abs().repeat_interleave(2)[None, :, None, None] * weight
+    return gradient, bound
+
+
+def _energy(p: Tensor, start: Tensor, held: Tensor, ties: tuple[Tensor, Tensor], meetings: list[_Meeting]) -> float:
+    energy = (held * (p - start).square()).sum() / 2
+    for axis, tie in zip((-1, -2), ties, strict=True):
+        length = _length(p.diff(dim=axis))
+        energy += (tie * torch.where(length < HUBER, length**2 / (2 * HUBER), length - HUBER / 2)).sum()
+    for meeting in meetings:
+        energy += (meeting.weight * meeting.gap(p).square()).sum() / 2
+    return float(energy)
+
+
+def _length(difference: Tensor) -> Tensor:
+    return difference.square().sum(1, keepdim=True).sqrt()
+
+
+def _units(path: Tensor) -> Tensor:
+    """From velocity, acceleration, jerk to displacements at tau = 1."""
+    return path.new_tensor([1.0, 1 / 2, 1 / 6]).repeat_interleave(2)[: path.shape[1], None, None]
+
+
+def _ties(p: Tensor, guide: Tensor | None) -> tuple[Tensor, Tensor]:
+    """g between neighbours along x and along y."""
+    if guide is None:
+        return p.new_ones(1, 1, 1, 1), p.new_ones(1, 1, 1, 1)
+    across, down = (1 / (1 + (guide.diff(dim=axis).abs().mean(1, keepdim=True) / EDGE) ** 2) for axis in (-1, -2))
+    return across, down
+
+
+def _meetings(motion: Motion, spans: tuple[float, ...], scale: int) -> list[_Meeting]:
+    """d/dtau of tau V + tau^2 (A/2) + tau^3 (J/6): 1, 2 tau, 3 tau^2."""
+    meetings, parts = [], motion.path.shape[1] // 2
+    for n in range(len(motion.path) - 1):
+        seen = motion.occlusion[n : n + 1, :1]
+        if not bool(seen.any()):
+            continue
+        early, late = 0.5, -0.5 * spans[n + 1]
+        ahead = motion.path.new_tensor([1.0, 2 * early, 3 * early**2])[:parts]
+        behind = motion.path.new_tensor([1.0, 2 * late, 3 * late**2])[:parts] * spans[n + 1]
+        grid = sampling_grid(displacement(motion.path[n : n + 1], 1.0) / scale)
+        meetings.append(_Meeting(n, ahead, behind, grid, CONTINUITY * seen))
+    return meetings
