@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -18,14 +17,15 @@ from vsdeblur.errors import ArgumentError, InputError
 from vsdeblur.filters._write import write_mp4
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.warp import warp
-from vsdeblur.training import loop
+from vsdeblur.training.blurry import BlurryScenes
 from vsdeblur.training.checkpoint import CHECKPOINT, load_state
 from vsdeblur.training.clips import find_clips
-from vsdeblur.training.film import PATH_TAUS, SHARP_TAUS, _draw, _draw_by_torch, film
+from vsdeblur.training.film import PATH_TAUS, SHARP_TAUS, _draw_by_torch, draw, film
 from vsdeblur.training.loop import Course, judge, train
 from vsdeblur.training.paths import FIRST, LAST, random_spline
 from vsdeblur.training.photos import find_photos
 from vsdeblur.training.pool import Pool
+from vsdeblur.training.recipes import motion
 from vsdeblur.training.recipes.motion import FIRST_PART, MotionRecipe, augmented, instant_error, path_error
 from vsdeblur.training.scenes import random_scene
 from vsdeblur.training.source import GrowingPool
@@ -34,22 +34,8 @@ SIZE = 64
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six colourful noise pictures, and a broken, a tiny and a grey one."""
-    folder = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for k in range(6):
-        coarse = rng.integers(0, 255, (30, 40, 3), np.uint8)
-        cv2.imwrite(str(folder / f"good{k}.png"), cv2.resize(coarse, (400, 300), interpolation=cv2.INTER_CUBIC))
-    (folder / "broken.jpg").write_bytes(b"\xff\xd8 not a picture")
-    cv2.imwrite(str(folder / "tiny.png"), rng.integers(0, 255, (40, 40, 3), np.uint8))
-    cv2.imwrite(str(folder / "grey.png"), np.full((300, 300, 3), 90, np.uint8))
-    return folder
-
-
-@pytest.fixture(scope="module")
 def pool(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Pool:
-    return Pool(tmp_path_factory.mktemp("scenes"), find_photos(photos)[0], 3, SIZE)
+    return Pool(tmp_path_factory.mktemp("scenes"), BlurryScenes(find_photos(photos)[0], SIZE), 3)
 
 
 def test_unusable_photographs_are_named(photos: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -96,13 +82,13 @@ def test_both_ways_of_drawing_agree(photos: Path) -> None:
     rng = np.random.default_rng(2)
     scene = random_scene(rng, find_photos(photos)[0], SIZE)
     times = np.array([-0.7, 0.0, 0.4])
-    one, other = (draw(scene, times, torch.device("cpu")) for draw in (_draw, _draw_by_torch))
+    one, other = (way(scene, times, torch.device("cpu")) for way in (draw, _draw_by_torch))
     assert (one - other).abs().mean() < 0.01
     assert (one - one.mean((-1, -2), keepdim=True)).abs().mean() > 0.03
 
 
 def test_a_scene_depends_on_its_number_alone(pool: Pool, tmp_path: Path) -> None:
-    again = Pool(tmp_path, pool.photos, pool.seed, SIZE)
+    again = Pool(tmp_path, pool.make, pool.seed)
     first, second = pool[4], again[4]
     assert first.keys() == second.keys()
     assert all(torch.equal(first[key], second[key]) for key in first)
@@ -134,7 +120,7 @@ def test_clips_become_scenes_of_unknown_motion(photos: Path, tmp_path: Path, cap
     assert [path.name for path in clips] == ["long.mp4"]
     assert any("short.mp4" in line for line in caplog.messages)
     assert any("notes.txt" in line for line in caplog.messages)
-    mixed = Pool(tmp_path / "scenes", find_photos(photos)[0], 3, SIZE, clips=clips)
+    mixed = Pool(tmp_path / "scenes", BlurryScenes(find_photos(photos)[0], SIZE, clips), 3)
     samples = [mixed[k] for k in range(8)]
     known = [float(sample["known"]) for sample in samples]
     assert 0 < sum(known) < len(known)
@@ -159,7 +145,7 @@ def _source(pool: Pool) -> GrowingPool:
 
 def test_an_interrupted_run_ends_like_a_whole_one(pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MotionRecipe, "batch", 2)
-    monkeypatch.setattr(loop, "WARM_UP", 2)
+    monkeypatch.setattr(motion, "WARM_UP", 2)
     recipe, source = MotionRecipe(), _source(pool)
 
     def run(out: Path, steps: int, resume: bool) -> None:

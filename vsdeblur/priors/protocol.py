@@ -14,6 +14,10 @@ class PriorInfo:
 
     halo: how many pixels and how many sub-frames away an input can still change an output value (tiles and chunks
     overlap by that much).
+
+    frames: 0 for a prior that takes any video as it is; more for one that looks at so many frames at once and has
+    ``middle(frames, sigma)``, (B, frames, C, H, W) -> (B, C, H, W): the solver then shows it each frame with its
+    neighbours aligned to it.
     """
 
     name: str
@@ -21,6 +25,7 @@ class PriorInfo:
     sigma: tuple[float, float] = (0.0, float("inf"))
     halo: int = 0
     halo_frames: int = 0
+    frames: int = 0
 
 
 class Prior(Protocol):

@@ -41,7 +41,7 @@ class State:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = recipe.network()
-        return State(network, copy.deepcopy(network), _optimiser(network, recipe.rate), seed)
+        return State(network, copy.deepcopy(network), _optimiser(network), seed)
 
     def to(self, device: torch.device) -> None:
         self.network.to(device)
@@ -92,7 +92,7 @@ def load_state(recipe: Recipe, seed: int, out: Path) -> State:
     network, smooth = recipe.network(), recipe.network()
     network.load_state_dict(_under("network.", tensors))
     smooth.load_state_dict(_under("smooth.", tensors))
-    optimiser = _optimiser(network, recipe.rate)
+    optimiser = _optimiser(network)
     first, second = _under("exp_avg.", tensors), _under("exp_avg_sq.", tensors)
     for name, parameter in network.named_parameters():
         if name in first:
@@ -101,8 +101,8 @@ def load_state(recipe: Recipe, seed: int, out: Path) -> State:
     return State(network, smooth, optimiser, seed, told["step"], told["seconds"])
 
 
-def _optimiser(network: nn.Module, rate: float) -> torch.optim.AdamW:
-    return torch.optim.AdamW(network.parameters(), rate, weight_decay=1e-4)
+def _optimiser(network: nn.Module) -> torch.optim.AdamW:
+    return torch.optim.AdamW(network.parameters(), weight_decay=1e-4)  # the recipe tells each step's rate
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -10,9 +10,10 @@ import numpy.typing as npt
 import torch
 
 from vsdeblur.errors import InputError
+from vsdeblur.training.blurry import with_first_path
 from vsdeblur.training.film import PATH_TAUS, SHARP_TAUS
 from vsdeblur.training.photos import SMALLEST
-from vsdeblur.training.pool import Sample, with_first_path
+from vsdeblur.training.pool import Sample
 
 log = logging.getLogger("vsdeblur")
 

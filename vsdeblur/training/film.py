@@ -50,17 +50,17 @@ def film(scene: Scene, rng: np.random.Generator, device: torch.device | None = N
         count = max(1, round(shutter * _COMB))
         shutter = count / _COMB
     else:
-        count = min(max(int(np.ceil(_reach(scene) * shutter / _STEP)), 4), _MOST_STEPS)
+        count = min(max(int(np.ceil(reach(scene) * shutter / _STEP)), 4), _MOST_STEPS)
     open_at = ((np.arange(count) + 0.5) / count - 0.5) * shutter
-    light = torch.stack([_draw(scene, open_at + n, device).mean(0) for n in (-1.0, 0.0, 1.0)])
+    light = torch.stack([draw(scene, open_at + n, device).mean(0) for n in (-1.0, 0.0, 1.0)])
     noisy = _noise(light, rng)
-    blurry = torch.stack([_compress(x, quality) for quality in [_quality(rng, device)] for x in _stored(noisy, scene)])
-    sharp = _stored(_draw(scene, np.array(SHARP_TAUS), device), scene)
+    blurry = torch.stack([_compress(x, quality) for quality in [_quality(rng, device)] for x in stored(noisy, scene)])
+    sharp = stored(draw(scene, np.array(SHARP_TAUS), device), scene)
     paths, seen = _truth(scene)
     return Take(blurry, sharp, paths.to(device), seen.to(device), shutter)
 
 
-def _reach(scene: Scene) -> float:
+def reach(scene: Scene) -> float:
     """The longest way that a layer's middle or corner goes in one period around the middle, pixels."""
     s = scene.size
     corners = np.array([[0, 0], [s, 0], [0, s], [s, s], [s / 2, s / 2]], np.float64)
@@ -69,8 +69,8 @@ def _reach(scene: Scene) -> float:
     return float(max(np.hypot(way[..., 0], way[..., 1]).max() for way in ways))
 
 
-def _draw(scene: Scene, times: Array, device: torch.device) -> Tensor:
-    """(T, 3, H, W) light at each instant."""
+def draw(scene: Scene, times: Array, device: torch.device) -> Tensor:
+    """(T, 3, H, W) light at each instant, periods from the middle."""
     if device.type != "cpu":
         return _draw_by_torch(scene, times, device)
     import cv2
@@ -178,7 +178,7 @@ def _noise(light: Tensor, rng: np.random.Generator) -> Tensor:
     return light + noise * (shot * light.clamp_min(0) + read).sqrt()
 
 
-def _stored(light: Tensor, scene: Scene) -> Tensor:
+def stored(light: Tensor, scene: Scene) -> Tensor:
     """Clipped, through the response curve, 8 bit."""
     stored = (light.clamp(0, 1) ** (1 / scene.gamma) * 255).round()
     return stored.to(torch.uint8).contiguous()

@@ -24,8 +24,6 @@ from vsdeblur.training.pool import Sample
 log = logging.getLogger("vsdeblur")
 
 CHECKPOINT_SECONDS = 45.0
-WARM_UP = 200  # steps
-HOLD = 3000  # steps until the rate falls with the root of time
 DECAY = 0.998  # of the moving average of the weights
 _LARGEST_GRADIENT = 1.0
 
@@ -35,7 +33,8 @@ class Recipe(Protocol):
 
     name: str
     batch: int
-    rate: float
+
+    def rate(self, step: int) -> float: ...
 
     def network(self) -> nn.Module: ...
 
@@ -127,9 +126,8 @@ def _batch(recipe: Recipe, source: Source, seed: int, step: int, device: torch.d
 
 def _step(recipe: Recipe, state: State, batch: Sample, device: torch.device, half: bool) -> dict[str, float]:
     """One step of AdamW and of the moving average; the scalars that the recipe's loss reports."""
-    rate = recipe.rate * min((state.step + 1) / WARM_UP, 1.0, (HOLD / (state.step + 1)) ** 0.5)
     for group in state.optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = recipe.rate(state.step)
     with torch.autocast(device.type, torch.bfloat16, enabled=half):
         loss, scalars = recipe.loss(state.network, batch, state.step)
     state.optimiser.zero_grad(set_to_none=True)

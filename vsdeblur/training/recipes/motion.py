@@ -32,6 +32,9 @@ from vsdeblur.training.pool import Sample
 from vsdeblur.window import Window
 
 CROP = 128
+WARM_UP = 200  # steps
+HOLD = 3000  # steps until the rate falls
+_RATE = 8e-4
 FIRST_PART = 2788  # steps that are led by the end-point error
 _EARLIER = 0.5  # weight of the first round's loss over the last one's
 _REBLUR = 60.0
@@ -47,7 +50,10 @@ class MotionRecipe:
 
     name = "motion"
     batch = 8
-    rate = 8e-4
+
+    def rate(self, step: int) -> float:
+        """Held, then falling with the root of time: good weights whenever the run ends."""
+        return _RATE * min((step + 1) / WARM_UP, 1.0, math.sqrt(HOLD / (step + 1)))
 
     def network(self) -> nn.Module:
         return BlurNet()

@@ -1,0 +1,102 @@
+"""``prior="video"``: the project's own video denoiser, and the shape that any denoiser of five frames has here."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor
+
+from vsdeblur.errors import InputError
+from vsdeblur.priors.protocol import PriorInfo
+from vsdeblur.priors.video_net import ALIGN, FRAMES, HALO, VideoNet
+from vsdeblur.weights import load
+
+LARGEST = 55.0 / 255  # noise that the networks were trained with, at most
+
+
+class FiveFrames(ABC):
+    """A denoiser that sees two frames on either side, as a prior.
+
+    Values are display values, nominally in [0, 1]; larger ones are kept. One channel is shown as three equal ones; with
+    2 or 4 channels the last one is alpha and stays as it is. One frame is denoised at a time: memory does not grow with
+    the length of the video.
+    """
+
+    align: int
+
+    @property
+    @abstractmethod
+    def info(self) -> PriorInfo: ...
+
+    @abstractmethod
+    def clean(self, frames: Tensor, sigma: Tensor) -> Tensor:
+        """(B, 3, H, W) of frames (B, 5, 3, H, W) and sigma (B, 1, H, W); H and W are multiples of ``align``."""
+
+    def __call__(self, u: Tensor, sigma: float) -> Tensor:
+        """Every frame of u (T, C, H, W) with its neighbours as they are; beyond the ends they are mirrored."""
+        out = torch.empty_like(u)
+        for n in range(len(u)):
+            out[n : n + 1] = self.middle(u[[_mirrored(k, len(u)) for k in range(n - 2, n + 3)]][None], sigma)
+        return out
+
+    def middle(self, frames: Tensor, sigma: float | Tensor) -> Tensor:
+        """(B, C, H, W): the middle ones of frames (B, 5, C, H, W), whose neighbours are aligned more or less.
+
+        sigma: the noise's deviation, or a map of it, (B, 1, H, W).
+        """
+        batch, _, channels, height, width = frames.shape
+        level = sigma if isinstance(sigma, Tensor) else frames.new_full((batch, 1, height, width), sigma)
+        colour = channels - (channels + 1) % 2
+        margin = (0, -width % self.align, 0, -height % self.align)
+        shown = F.pad(frames[:, :, :colour].flatten(0, 1), margin, mode="replicate")
+        shown = shown.view(batch, FRAMES, colour, *shown.shape[-2:])
+        level = F.pad(level.clamp(0, LARGEST), margin, mode="replicate")
+        found = self.clean(shown.expand(-1, -1, 3, -1, -1), level)[..., :height, :width]
+        found = found.mean(1, keepdim=True) if colour == 1 else found
+        return torch.cat((found, frames[:, FRAMES // 2, colour:]), 1)
+
+
+class VideoDenoiser(FiveFrames):
+    """``VideoNet`` as a prior. The film run backwards gives the same frames."""
+
+    align = ALIGN
+
+    def __init__(self, network: VideoNet) -> None:
+        self.network = network.eval().to(memory_format=torch.channels_last)
+
+    @property
+    def info(self) -> PriorInfo:
+        return PriorInfo("video", (1, 2, 3, 4), (0.0, LARGEST), HALO, FRAMES // 2, FRAMES)
+
+    @torch.no_grad()
+    def clean(self, frames: Tensor, sigma: Tensor) -> Tensor:
+        found: Tensor = self.network(frames, sigma)
+        return found
+
+
+def load_video(weights: Path | None = None, device: torch.device | None = None) -> VideoDenoiser:
+    """The project's denoiser, or one with the weights of a file that ``vsdeblur train denoiser`` wrote.
+
+    Raises DeblurError where they are missing or damaged, InputError for a file that holds no such weights.
+    """
+    network = VideoNet()
+    if weights is None:
+        network.load_state_dict(load("denoiser"))
+    else:
+        try:
+            network.load_state_dict(load_file(weights))
+        except Exception as error:
+            what = "there is no such file" if not weights.exists() else "not weights of vsdeblur train denoiser"
+            raise InputError(f"{weights}: {what} ({type(error).__name__})") from None
+    return VideoDenoiser(network.to(device or torch.device("cpu")))
+
+
+def _mirrored(k: int, count: int) -> int:
+    """Frame k of ``count``, beyond the ends mirrored: what lies there is better than the same frame again."""
+    last = count - 1
+    k = abs(k)
+    return max(2 * last - k, 0) if k > last else k
