@@ -6,9 +6,8 @@ No weights come with vsdeblur and none are fetched: each name carries the path o
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import redirect_stdout
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from vsdeblur.errors import ArgumentError, DeblurError
+from vsdeblur.external import line, package, with_weights
 from vsdeblur.flow.motion import PairwiseFlow
 
 WANTED = '"dis", "ptlflow:MODEL:CHECKPOINT", "raft:CHECKPOINT", "raft_small:CHECKPOINT" or a callable flow(a, b)'
@@ -43,7 +43,7 @@ def load_flow(flow: str | Callable[..., Any], device: str | torch.device | None 
     if not Path(path).is_file():
         raise ArgumentError("flow", flow, "a name with the path of a checkpoint file that exists")
     build, run = (_ptlflow(model), _run_ptlflow) if family == "ptlflow" else (_torchvision(model), _run_torchvision)
-    network = _with_weights(build, path)
+    network = with_weights(build, path, "flow")
     place = torch.device(device or "cpu")
     return _Network(network.to(place).eval(), run, place)
 
@@ -78,57 +78,22 @@ def _run_torchvision(network: Any, a: Tensor, b: Tensor) -> Tensor:
 
 
 def _ptlflow(model: str) -> torch.nn.Module:
-    package = _package("ptlflow", "pip install vsdeblur[flow]")
-    names = package.get_model_names()
+    module = package("flow", "ptlflow", "pip install vsdeblur[flow]")
+    names = module.get_model_names()
     if model not in names:
         raise ArgumentError("flow", f"ptlflow:{model}", "a model that ptlflow has: " + ", ".join(names))
     try:
         with redirect_stdout(sys.stderr):
-            network: torch.nn.Module = package.get_model(model)
+            network: torch.nn.Module = module.get_model(model)
     except (
         Exception
     ) as error:  # whatever the model's own code raises: some need packages or compiled parts of their own
-        raise DeblurError(f"flow: ptlflow's model {model} cannot be built: {_line(error)}") from error
+        raise DeblurError(f"flow: ptlflow's model {model} cannot be built: {line(error)}") from error
     return network
 
 
 def _torchvision(model: str) -> torch.nn.Module:
-    package = _package("torchvision.models.optical_flow", "pip install torchvision")
-    build = package.raft_large if model == "raft" else package.raft_small
+    module = package("flow", "torchvision.models.optical_flow", "pip install torchvision")
+    build = module.raft_large if model == "raft" else module.raft_small
     network: torch.nn.Module = build(weights=None)
     return network
-
-
-def _package(name: str, install: str) -> Any:
-    try:
-        with redirect_stdout(sys.stderr):  # ptlflow's models print; stdout may be carrying the video
-            return import_module(name)
-    except ImportError as error:
-        raise DeblurError(f"flow needs the package {name.partition('.')[0]}: {install} ({_line(error)})") from error
-
-
-def _with_weights(network: torch.nn.Module, path: str) -> torch.nn.Module:
-    try:
-        network.load_state_dict(_state(path))
-    except Exception as error:  # a damaged file fails in as many ways as there are bytes
-        raise DeblurError(f"flow: {path} is no checkpoint for this model: {_line(error)}") from error
-    return network
-
-
-def _state(path: str) -> Mapping[str, Tensor]:
-    """The tensors of a checkpoint, which is never allowed to run code."""
-    if path.endswith(".safetensors"):
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
-    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise ValueError("it holds no state dict")
-    return content
-
-
-def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 160 else text[:157] + "..."

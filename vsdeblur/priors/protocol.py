@@ -18,6 +18,9 @@ class PriorInfo:
     frames: 0 for a prior that takes any video as it is; more for one that looks at so many frames at once and has
     ``middle(frames, sigma)``, (B, frames, C, H, W) -> (B, C, H, W): the solver then shows it each frame with its
     neighbours aligned to it.
+
+    floats: how many float32 values it holds at work, at most: per value of the video (frames = 0) or per pixel of one
+    frame (frames > 0).
     """
 
     name: str
@@ -26,6 +29,7 @@ class PriorInfo:
     halo: int = 0
     halo_frames: int = 0
     frames: int = 0
+    floats: int = 24
 
 
 class Prior(Protocol):

@@ -3,27 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from vsdeblur.errors import ArgumentError
 from vsdeblur.priors.protocol import Prior, PriorInfo
 from vsdeblur.priors.tv import TotalVariation
 
-_BUILT_IN: dict[str, Callable[[], Prior]] = {"tv": TotalVariation}
+if TYPE_CHECKING:
+    import torch
+
+WANTED = 'None, "tv", "video", "video:PATH", "fastdvdnet:PATH", "deepinv:NAME:PATH" or a callable prior(u, sigma) -> u'
 
 
-def get_prior(prior: str | Callable[..., Any]) -> Prior:
-    """A built-in prior by its name ("tv"), or any callable ``prior(u, sigma) -> u`` as it is.
+def get_prior(prior: str | Callable[..., Any], device: torch.device | None = None) -> Prior:
+    """The prior that an argument ``prior`` asks for, its network on ``device`` (None: the CPU).
 
-    Raises ArgumentError for anything else.
+    "tv": total variation. "video": the project's denoiser; "video:PATH": with weights that ``vsdeblur train denoiser``
+    made. "fastdvdnet:PATH", "deepinv:NAME:PATH": a network and the path of its checkpoint. Any callable
+    ``prior(u, sigma) -> u`` is taken as it is.
+    Raises ArgumentError for anything else and for a path where no file is, DeblurError for a package or weights that
+    are missing or a checkpoint that does not fit.
     """
     if callable(prior):
         return prior
-    make = _BUILT_IN.get(prior) if isinstance(prior, str) else None
-    if make is None:
-        names = ", ".join(f'"{name}"' for name in _BUILT_IN)
-        raise ArgumentError("prior", prior, f"None, {names} or a callable prior(u, sigma) -> u")
-    return make()
+    if not isinstance(prior, str):
+        raise ArgumentError("prior", prior, WANTED)
+    if prior == "tv":
+        return TotalVariation()
+    family, _, rest = prior.partition(":")
+    name, _, path = rest.partition(":") if family == "deepinv" else ("", "", rest)
+    known = family in ("video", "fastdvdnet", "deepinv")
+    if not known or (not path and prior != "video") or (family == "deepinv" and not name):
+        raise ArgumentError("prior", prior, WANTED)
+    if path and not Path(path).is_file():
+        raise ArgumentError("prior", prior, "a name with the path of a checkpoint file that exists")
+    if family == "video":
+        from vsdeblur.priors.video import load_video
+
+        return load_video(Path(path) if path else None, device)
+    if family == "fastdvdnet":
+        from vsdeblur.priors.fastdvdnet import load_fastdvdnet
+
+        return load_fastdvdnet(path, device)
+    from vsdeblur.priors.deepinv import load_deepinv
+
+    return load_deepinv(name, path, device)
 
 
 def describe(prior: Prior) -> PriorInfo:

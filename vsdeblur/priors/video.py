@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
 from vsdeblur.errors import InputError
+from vsdeblur.priors.pictures import as_given, in_colour, padded
 from vsdeblur.priors.protocol import PriorInfo
 from vsdeblur.priors.video_net import ALIGN, FRAMES, HALO, VideoNet
 from vsdeblur.weights import load
@@ -48,16 +48,12 @@ class FiveFrames(ABC):
 
         sigma: the noise's deviation, or a map of it, (B, 1, H, W).
         """
-        batch, _, channels, height, width = frames.shape
+        batch, _, _, height, width = frames.shape
         level = sigma if isinstance(sigma, Tensor) else frames.new_full((batch, 1, height, width), sigma)
-        colour = channels - (channels + 1) % 2
-        margin = (0, -width % self.align, 0, -height % self.align)
-        shown = F.pad(frames[:, :, :colour].flatten(0, 1), margin, mode="replicate")
-        shown = shown.view(batch, FRAMES, colour, *shown.shape[-2:])
-        level = F.pad(level.clamp(0, LARGEST), margin, mode="replicate")
-        found = self.clean(shown.expand(-1, -1, 3, -1, -1), level)[..., :height, :width]
-        found = found.mean(1, keepdim=True) if colour == 1 else found
-        return torch.cat((found, frames[:, FRAMES // 2, colour:]), 1)
+        shown = in_colour(frames.flatten(0, 1), self.align)
+        shown = shown.reshape(batch, FRAMES, *shown.shape[1:])
+        found = self.clean(shown, padded(level.clamp(0, LARGEST), self.align))
+        return as_given(found, frames[:, FRAMES // 2])
 
 
 class VideoDenoiser(FiveFrames):
@@ -70,7 +66,7 @@ class VideoDenoiser(FiveFrames):
 
     @property
     def info(self) -> PriorInfo:
-        return PriorInfo("video", (1, 2, 3, 4), (0.0, LARGEST), HALO, FRAMES // 2, FRAMES)
+        return PriorInfo("video", (1, 2, 3, 4), (0.0, LARGEST), HALO, FRAMES // 2, FRAMES, floats=240)
 
     @torch.no_grad()
     def clean(self, frames: Tensor, sigma: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ FRAMES = 5
 ALIGN = 8  # sizes that the network takes are multiples of this
 HALO = 96  # pixels that a value of the result looks around itself, at most
 _LEAST = 0.5 / 255  # noise below which values are not stretched further
+_LIGHT = (-0.5, 1.5)  # values that training shows; beyond them only differences count
 _COLOURS = 3
 _CELL = 4  # pixels of a position at half resolution
 _INPUTS = _COLOURS * _CELL * 3 + _COLOURS + 1
@@ -69,7 +70,7 @@ class VideoNet(nn.Module):
         around = F.avg_pool2d(F.avg_pool2d(middle, 2), 3, 1, 1, count_include_pad=False)
         detail = (middle - F.interpolate(around, scale_factor=2.0)).mul_(scale).asinh_()
         level = F.avg_pool2d(sigma, 2).clamp(min=_LEAST).mul_(255 / 8).log_()
-        shared = torch.cat((F.pixel_unshuffle(detail, 2), around - 0.5, level), 1)
+        shared = torch.cat((F.pixel_unshuffle(detail, 2), around.clamp(*_LIGHT) - 0.5, level), 1)
         before, after = (F.pixel_unshuffle(changes[:, pair].flatten(1, 2), 2) for pair in ([1, 0], [3, 4]))
         return torch.cat((torch.cat((shared, before), 1), torch.cat((shared, after), 1)))
 
