@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,21 +23,21 @@ from vsdeblur.flow.motion import Motion, extent
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.heap import release_unused
 from vsdeblur.keyframes import BATCH, KeyFrameProblem
-from vsdeblur.noise import noise_level
 from vsdeblur.options import Options
 from vsdeblur.plan import MAX_OVERLAP, MAX_TAPS, MIN_OVERLAP, Plan, make_plan
-from vsdeblur.priors import get_prior
+from vsdeblur.priors import Prior, describe, get_prior
 from vsdeblur.priors.tv import TotalVariation
 from vsdeblur.render import Scene
 from vsdeblur.tiles import tiles
 from vsdeblur.window import Window
+from vsdeblur.zstep import ZStep
 
 log = logging.getLogger("vsdeblur")
 
 Taus = tuple[tuple[float, ...], ...]
 
 
-PRIOR_ROUNDS = 3  # u-step and z-step in alternation, when there is a prior
+CONTINUATION = (2.0, 1.5, 1.0)  # u-step and z-step in alternation: the noise that the prior is told, of v's
 PRIOR_RIDGE = 0.1
 
 
@@ -53,20 +54,18 @@ class Engine:
         self.effort = EFFORTS[options.preset]
         self.device = choose_device(options.device)
         total = total_memory(self.device)
-        self.plan: Plan = make_plan(options, height, width, channels, host_bytes, total)
+        linear = options.transfer != "linear"
+        self.z_step = None if options.prior is None else ZStep(_key_frame_prior(options.prior, self.device), linear)
+        info = None if self.z_step is None else describe(self.z_step.prior)
+        self.plan: Plan = make_plan(options, height, width, channels, host_bytes, total, info)
         if options.max_memory is None and self.plan.peak_bytes > max(self.plan.budget, total / 2):
             raise MemoryBudgetError(
                 f"max_memory must be given to use more than half of the memory: {width}x{height} takes about "
                 f"{self.plan.peak_bytes / 2**30:.1f}GiB"
             )
-        linear = options.transfer != "linear"
         self.find_motion = find_motion_engine(
             options.flow, self.effort.flow, linear=linear, device=self.device, looks=self.effort.looks
         )
-        # Neighbouring key frames lie a whole period's motion apart: total variation in time would smear it.
-        self.prior = None if options.prior is None else get_prior(options.prior)
-        if options.prior == "tv":
-            self.prior = TotalVariation(time=0.0)
 
     def find_cuts(self, window: Window) -> frozenset[int]:
         """Numbers in the clip of the window's frames that open a scene, by the engine's own detector."""
@@ -149,7 +148,7 @@ class Engine:
         scale = motion.scale(*size)
         overlap = min(max(16 * math.ceil((_reach(motion) + 16) / 16), MIN_OVERLAP), MAX_OVERLAP)
         keys = torch.zeros_like(frames)
-        sigma = noise_level(frames[:, : window.colour]) if self.prior else 0.0
+        sigma = self.z_step.noise(frames[:, : window.colour]) if self.z_step else 0.0
         # What slow motion needs no overlap for is solved as part of the tile: fewer tiles in the same memory.
         for tile in tiles(*size, self.plan.tile + 2 * (MAX_OVERLAP - overlap), overlap):
             rows, columns = tile.rows, tile.columns
@@ -163,20 +162,23 @@ class Engine:
                 adjoint=self.effort.adjoint,
                 batch=batch,
             )
-            solved = self._alternate(problem, sigma, record)
+            solved = self._alternate(problem, sigma, window.colour, record)
             trust = upsampled(motion.reliability, scale, size, rows, columns)
             keys[..., rows, columns] += torch.lerp(v, solved, trust).mul_(tile.weight.to(v))
         return keys
 
-    def _alternate(self, problem: KeyFrameProblem, sigma: float, record: Callable[[float], None] | None) -> Tensor:
+    def _alternate(
+        self, problem: KeyFrameProblem, sigma: float, colour: int, record: Callable[[float], None] | None
+    ) -> Tensor:
         """u-step, and with a prior also z-steps: half-quadratic splitting with the prior in place of a prox."""
         keys = problem.solve(self.effort.steps, record=record)
-        if self.prior is None:
+        if self.z_step is None:
             return keys
-        for _ in range(PRIOR_ROUNDS - 1):
-            target = self.prior(keys, sigma)
+        *earlier, last = CONTINUATION
+        for share in earlier:
+            target = self.z_step(keys, problem, share * sigma, colour)
             keys = problem.solve(self.effort.steps // 2, keys, target, PRIOR_RIDGE, record)
-        return self.prior(keys, sigma)
+        return self.z_step(keys, problem, last * sigma, colour)
 
     def _with_less_memory(self, solve: Callable[[int], Scene]) -> Scene:
         """Out of memory on the device once: the same result from smaller batches."""
@@ -194,6 +196,11 @@ def _reach(motion: Motion) -> float:
     speed = extent(motion.path).flatten()
     rank = max(1, int(0.995 * speed.numel()))
     return float(speed.kthvalue(rank).values)
+
+
+def _key_frame_prior(prior: str | Callable[..., Any], device: torch.device) -> Prior:
+    # Neighbouring key frames lie a whole period's motion apart: total variation in time would smear it.
+    return TotalVariation(time=0.0) if prior == "tv" else get_prior(prior, device)
 
 
 def choose_device(name: str | None) -> torch.device:

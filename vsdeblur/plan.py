@@ -12,6 +12,7 @@ from vsdeblur.flow import is_learned
 from vsdeblur.flow.pairwise import motion_scale
 from vsdeblur.keyframes import BATCH
 from vsdeblur.options import Options
+from vsdeblur.priors.protocol import PriorInfo
 from vsdeblur.tiles import longest
 
 HALO = 2  # the key frames next to the chunk need their own neighbours for a path
@@ -24,7 +25,6 @@ DEFAULT_BUDGET = 4 * 2**30
 _CHUNKS = (8, 6, 4, 3, 2, 1)
 _TILES = (512, 384, 256, 192, 128)
 _FLOAT = 4
-_PRIOR = 24  # copies of the key frames that the total variation prior holds
 _LIBRARIES = 24 * 2**20  # scratch of the flow and of the libraries
 _NETWORK = 160  # motion fields that the learned network holds while it looks at one frame, measured
 _KEPT = 1.4  # within a stage the heap keeps freed blocks between others; glibc on another thread up to this, measured
@@ -46,15 +46,22 @@ class Plan:
 
 
 def make_plan(
-    options: Options, height: int, width: int, channels: int, host_bytes: int, total: int | None = None
+    options: Options,
+    height: int,
+    width: int,
+    channels: int,
+    host_bytes: int,
+    total: int | None = None,
+    prior: PriorInfo | None = None,
 ) -> Plan:
     """The most efficient plan within ``options.max_memory``, or the default budget for a device of ``total`` bytes.
 
-    host_bytes: of one output frame in the host's format. Raises MemoryBudgetError with the smallest budget that works.
+    host_bytes: of one output frame in the host's format. prior: what ``options.prior`` is. Raises MemoryBudgetError
+    with the smallest budget that works.
     """
     budget = options.max_memory or default_budget(total)
     plans = [
-        Plan(chunk, HALO, tile, ROWS, _peak(chunk, tile, options, height, width, channels, host_bytes), budget)
+        Plan(chunk, HALO, tile, ROWS, _peak(chunk, tile, options, height, width, channels, host_bytes, prior), budget)
         for chunk, tile in product(_CHUNKS, _TILES)
     ]
     fitting = [plan for plan in plans if plan.peak_bytes <= budget]
@@ -85,7 +92,16 @@ def _efficiency(plan: Plan) -> float:
     return plan.chunk / (plan.chunk + 2) * (plan.tile / (plan.tile + 64)) ** 2
 
 
-def _peak(chunk: int, tile: int, options: Options, height: int, width: int, channels: int, host_bytes: int) -> int:
+def _peak(
+    chunk: int,
+    tile: int,
+    options: Options,
+    height: int,
+    width: int,
+    channels: int,
+    host_bytes: int,
+    prior: PriorInfo | None,
+) -> int:
     """The largest of the stages: the motion is found, the key frames are solved, the instants are rendered."""
     window = chunk + 2 * HALO
     effort = EFFORTS[options.preset]
@@ -101,11 +117,13 @@ def _peak(chunk: int, tile: int, options: Options, height: int, width: int, chan
         finding += (channels + 25) * window * field
     # Of each frame of a tile: v, right side, x, residual, step, product; path twice, occlusion, couplings, row sums.
     each = 6 * channels + 17
-    if options.prior is not None:
-        each = max(each, 7 + (2 + _PRIOR) * channels)
+    looking = 0  # of the frame that the prior looks at
+    if prior is not None:  # v, path, occlusion; keys as they are, as shown, calm, and as light again
+        each = max(each, 7 + (5 + (0 if prior.frames else prior.floats)) * channels)
+        looking = prior.floats + 2 * prior.frames * channels + 12 if prior.frames else 0
     # Of the frame at hand: its grids, a batch of warps, what they are summed up in, a coupling.
     once = 2 * taps + BATCH * (channels + 2) + 5 * channels
-    solver = _tile_pixels(height, width, tile) * _FLOAT * (solved * each + once) * _KEPT
+    solver = _tile_pixels(height, width, tile) * _FLOAT * (solved * each + max(once, looking)) * _KEPT
     # The picture, the one before it, two residuals, a third in the making with its power; strips of what moves them.
     rendering = 7 * frame + ROWS * width * _FLOAT * (6 * channels + 40)
     if is_learned(options.flow, effort.flow):

@@ -111,7 +111,7 @@ def _by_true_motion(light: Tensor, flow: Tensor, options: Options, record: Calla
         quadrature="taps" if options.quadrature == "taps" else "integral",
         device=device,
     )
-    prior = None if options.prior is None else get_prior(options.prior)
+    prior = None if options.prior is None else get_prior(options.prior, device)
     with torch.inference_mode():
         result = solve_with_flow(light.to(device), flow.to(device, light.dtype), exposure, prior=prior)
     if record:

@@ -110,7 +110,7 @@ class FastDvdPrior(FiveFrames):
 
     @property
     def info(self) -> PriorInfo:
-        return PriorInfo("fastdvdnet", (1, 2, 3, 4), _KNOWN, _HALO, 2, 5, floats=420)
+        return PriorInfo("fastdvdnet", (1, 2, 3, 4), _KNOWN, _HALO, 2, 5, floats=340)
 
     @torch.no_grad()
     def clean(self, frames: Tensor, sigma: Tensor) -> Tensor:

@@ -66,7 +66,7 @@ class VideoDenoiser(FiveFrames):
 
     @property
     def info(self) -> PriorInfo:
-        return PriorInfo("video", (1, 2, 3, 4), (0.0, LARGEST), HALO, FRAMES // 2, FRAMES, floats=240)
+        return PriorInfo("video", (1, 2, 3, 4), (0.0, LARGEST), HALO, FRAMES // 2, FRAMES, floats=200)
 
     @torch.no_grad()
     def clean(self, frames: Tensor, sigma: Tensor) -> Tensor:

@@ -1,0 +1,136 @@
+"""What a prior is shown of the key frames: aligned neighbours, display values, no alpha; and what it takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from vsdeblur import restore
+from vsdeblur.bench.scene import Scene, film
+from vsdeblur.engine import Engine
+from vsdeblur.errors import MemoryBudgetError
+from vsdeblur.keyframes import KeyFrameProblem
+from vsdeblur.options import Options
+from vsdeblur.plan import make_plan
+from vsdeblur.priors import PriorInfo
+from vsdeblur.priors.aligned import aligned
+from vsdeblur.priors.video_net import VideoNet
+from vsdeblur.transfer import from_linear, to_linear
+from vsdeblur.zstep import ZStep
+
+COUNT, SPEED = 5, 2
+SIZE = (24, 40)
+
+
+def sliding() -> tuple[Tensor, Tensor, Tensor]:
+    """Frames of a texture that slides to the right, its path and what is seen in the neighbours."""
+    wide = torch.rand(1, 3, SIZE[0], SIZE[1] + COUNT * SPEED, generator=torch.Generator().manual_seed(0))
+    starts = [(COUNT - 1 - n) * SPEED for n in range(COUNT)]
+    frames = torch.cat([wide[..., x : x + SIZE[1]] for x in starts])
+    path = torch.zeros(COUNT, 4, *SIZE)
+    path[:, 0] = SPEED
+    seen = torch.ones(COUNT, 2, *SIZE)
+    seen[-1, 0] = seen[0, 1] = 0
+    return frames, path, seen
+
+
+def test_neighbours_are_moved_to_the_frame() -> None:
+    frames, path, seen = sliding()
+    around = aligned(frames, 2, path, seen, (1.0,) * COUNT)
+    inner = slice(2 * SPEED + 1, -2 * SPEED - 1)
+    assert not torch.allclose(frames[..., inner], frames[2][..., inner], atol=0.1)
+    assert torch.allclose(around[..., inner], frames[2][..., inner].expand(5, -1, -1, -1), atol=1e-4)
+
+
+def test_what_a_neighbour_does_not_show_is_the_frame_itself() -> None:
+    frames, path, seen = sliding()
+    frames = frames + 0.1 * torch.randn(frames.shape, generator=torch.Generator().manual_seed(1))
+    seen[2, 0, :8] = 0  # hidden in frame 3, and so for frame 4
+    around = aligned(frames, 2, path, seen, (1.0,) * COUNT)
+    assert torch.equal(around[3:, :, :8], frames[2, :, :8].expand(2, -1, -1, -1))
+    assert not torch.equal(around[3, :, 9:, 8:-8], frames[2, :, 9:, 8:-8])
+    assert not torch.equal(around[1, :, :8, 8:-8], frames[2, :, :8, 8:-8])
+    # Frame 4 has no neighbours after it, and what comes from outside the picture is not made up.
+    last = aligned(frames, 4, path, seen, (1.0,) * COUNT)
+    assert torch.equal(last[3:], frames[4:].expand(2, -1, -1, -1))
+    assert torch.allclose(around[1, :, :, -1], frames[1, :, :, -1 - SPEED], atol=1e-4)
+    assert torch.equal(around[3, :, 8:, -1], frames[2, :, 8:, -1])
+
+
+class Spy:
+    """Keeps what it is shown, and returns it."""
+
+    def __init__(self, frames: int) -> None:
+        self.info = PriorInfo("spy", frames=frames)
+        self.seen: list[Tensor] = []
+
+    def __call__(self, u: Tensor, sigma: float) -> Tensor:
+        self.seen.append(u)
+        return u.clone()
+
+    def middle(self, frames: Tensor, sigma: float) -> Tensor:
+        self.seen.append(frames)
+        return frames[:, frames.shape[1] // 2].clone()
+
+
+def problem(frames: Tensor, path: Tensor, seen: Tensor) -> KeyFrameProblem:
+    return KeyFrameProblem(frames, path, seen, ((0.0,),) * COUNT, (1.0,) * COUNT)
+
+
+@pytest.mark.parametrize("linear", [True, False])
+def test_a_prior_sees_display_values_and_no_alpha(linear: bool) -> None:
+    frames, path, seen = sliding()
+    keys = torch.cat((frames * 2 - 0.2, frames[:, :1]), 1)  # below black, beyond white, alpha
+    spy = Spy(0)
+    z = ZStep(spy, linear)(keys, problem(frames, path, seen), 0.1, 3)
+    wanted = from_linear(keys[:, :3], "bt709") if linear else keys[:, :3]
+    assert torch.equal(spy.seen[0], wanted)
+    assert torch.allclose(z, keys, atol=1e-5)
+    assert torch.equal(z[:, 3:], keys[:, 3:])
+
+
+def test_a_prior_of_five_frames_sees_each_with_its_neighbours() -> None:
+    frames, path, seen = sliding()
+    spy = Spy(5)
+    z = ZStep(spy, False)(frames, problem(frames, path, seen), 0.1, 3)
+    assert torch.equal(z, frames)
+    assert len(spy.seen) == COUNT
+    assert torch.equal(spy.seen[2][0], aligned(frames, 2, path, seen, (1.0,) * COUNT))
+
+
+def test_noise_is_measured_where_it_is_even() -> None:
+    """Even noise of display values, stored as linear light: told apart only where it is shown."""
+    g = torch.Generator().manual_seed(0)
+    ramp = torch.linspace(0.05, 0.9, 128).expand(1, 3, 96, 128)
+    stored = ramp + 5 / 255 * torch.randn(ramp.shape, generator=g)
+    light = to_linear(stored, "bt709")
+    spy = Spy(0)
+    assert ZStep(spy, True).noise(light) == pytest.approx(5 / 255, rel=0.3)
+    assert ZStep(spy, False).noise(light) < 3 / 255
+
+
+def test_the_engine_takes_it_by_name_and_counts_its_memory(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    save_file(VideoNet().state_dict(), tmp_path / "net.safetensors")
+    name = f"video:{tmp_path / 'net.safetensors'}"
+    _, blurry = film(Scene(48, 64), 3, 2, 1.0, lambda light: light)
+    v = torch.from_numpy(blurry).permute(0, 3, 1, 2).float() / 255
+    # Untrained, it returns what it is given: only the u-steps in between are more.
+    difference = restore(v, 2, prior=name) - restore(v, 2)
+    assert 0 < float(difference.abs().mean()) < 0.01
+    grey = restore(v[:, :1], 2, prior=name)
+    assert grey.shape == (6, 1, 48, 64)
+    options = Options(prior=name, transfer="linear")
+    plain = make_plan(Options(transfer="linear", max_memory=3 * 2**30), 1080, 1920, 3, 0)
+    info = PriorInfo("net", frames=5, floats=1000)
+    small, large = (make_plan(options, 720, 1280, 3, 0, prior=PriorInfo("net", frames=5, floats=f)) for f in (10, 2000))
+    assert large.peak_bytes > small.peak_bytes or large.tile < small.tile
+    assert Engine(options, 48, 64).plan.peak_bytes > Engine(Options(transfer="linear"), 48, 64).plan.peak_bytes
+    with pytest.raises(MemoryBudgetError, match="at least"):
+        make_plan(
+            Options(prior=name, transfer="linear", max_memory=plain.peak_bytes // 8), 1080, 1920, 3, 0, prior=info
+        )
