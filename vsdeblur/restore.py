@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from vsdeblur.asap import solve_asap
 from vsdeblur.engine import Engine, choose_device
 from vsdeblur.errors import ArgumentError, DeblurError
-from vsdeblur.exposure import Exposure
+from vsdeblur.exposure import Exposure, Quadrature
+from vsdeblur.flow.dis import DisFlow
 from vsdeblur.options import Options, parse_options
 from vsdeblur.priors import get_prior
 from vsdeblur.subframes import solve_with_flow
@@ -40,6 +43,7 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     scene_cuts: Any = True,
     device: str | None = None,
     max_memory: int | str | None = None,
+    solver: str | None = None,
     record: Callable[[float], None] | None = None,
 ) -> Video:
     """Sharp frames from blurry ones.
@@ -48,8 +52,9 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     transfer: how v is stored; "linear" averages the values as they are. quadrature: "integral" for light that a
     shutter integrated, "taps" for frames that are plain means of sub-frames. flow: an engine's name, a callable
     flow(a, b), or the true motion as a tensor (T - 1, 2, H, W), pixels, u_k -> u_{k+1}. The true motion is used as it
-    is, on all sub-frames of the clip at once: preset, scene_cuts and max_memory do not apply. record: is given the
-    energies.
+    is, on all sub-frames of the clip at once: preset, scene_cuts and max_memory do not apply. solver: "asap" goes on
+    from there with sub-frames and motion together, by the form of E2 whose energy provably decreases (vsdeblur.asap);
+    it has priors of its own and holds all sub-frames at once. record: is given the energies.
 
     Returns u (floor(N * factor), C, H, W) of v's type, device and dtype.
     Raises ArgumentError for an argument that cannot be honoured, DeblurError for a clip that cannot be processed.
@@ -68,11 +73,17 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
         max_memory=max_memory,
         quadrature=quadrature,
     )
+    if solver not in (None, "asap"):
+        raise ArgumentError("solver", solver, 'None or "asap"')
+    if solver == "asap" and options.prior is not None:
+        raise ArgumentError("prior", options.prior, 'None with solver="asap", which has a smooth prior of its own')
     light = to_linear(given.to("cpu", torch.float32).contiguous(), transfer)
     if true_motion is not None:
         sharp = _by_true_motion(light, true_motion, options, record)
     else:
         sharp = _by_windows(light, options, record)
+    if solver == "asap":
+        sharp = _jointly(light, sharp, true_motion, options, record)
     stored = from_linear(sharp, transfer, inplace=True).to(given.device, given.dtype)
     return stored if isinstance(v, Tensor) else stored.numpy()
 
@@ -94,6 +105,28 @@ def _by_windows(light: Tensor, options: Options, record: Callable[[float], None]
     return out
 
 
+def _jointly(
+    light: Tensor, start: Tensor, flow: Tensor | None, options: Options, record: Callable[[float], None] | None
+) -> Tensor:
+    """From ``start`` and its motion, ``flow`` or what DIS finds in it, by solve_asap."""
+    if flow is None:
+        between = DisFlow()
+        shown = from_linear(start, "linear" if options.transfer == "linear" else "bt709").clamp_(0, 1)
+        flow = torch.stack([between(a, b) for a, b in pairwise(shown)])
+    device = choose_device(options.device)
+    with torch.inference_mode():
+        joint = solve_asap(light.to(device), _exposure(light, options, device), start.to(device), flow.to(start))
+    if record:
+        for energy in (e for one in joint.energies for e in one):
+            record(energy)
+    return joint.u.cpu().clone()
+
+
+def _exposure(light: Tensor, options: Options, device: torch.device) -> Exposure:
+    quadrature: Quadrature = "taps" if options.quadrature == "taps" else "integral"
+    return Exposure.build(len(light), options.factor, options.shutter, quadrature=quadrature, device=device)
+
+
 def _cuts(engine: Engine, window: Window, options: Options) -> frozenset[int]:
     if isinstance(options.scene_cuts, frozenset):
         return options.scene_cuts
@@ -104,13 +137,7 @@ def _by_true_motion(light: Tensor, flow: Tensor, options: Options, record: Calla
     device = choose_device(options.device)
     if not torch.isfinite(flow).all():
         raise ArgumentError("flow", "one with NaN or infinity", "finite, in pixels")
-    exposure = Exposure.build(
-        len(light),
-        options.factor,
-        options.shutter,
-        quadrature="taps" if options.quadrature == "taps" else "integral",
-        device=device,
-    )
+    exposure = _exposure(light, options, device)
     prior = None if options.prior is None else get_prior(options.prior, device)
     with torch.inference_mode():
         result = solve_with_flow(light.to(device), flow.to(device, light.dtype), exposure, prior=prior)
