@@ -40,10 +40,33 @@ class Take:
     shutter: float
 
 
+@dataclass(frozen=True, slots=True)
+class Wear:
+    """How bad a camera is. clean: share of the films without noise; shot, read: logarithms of the variances of light
+    and of the sensor, from and to. compressed: share of the films that are, with JPEG of a quality from, and below.
+    """
+
+    clean: float = 0.3
+    shot: tuple[float, float] = (-12.0, -6.5)
+    read: tuple[float, float] = (-14.0, -8.0)
+    compressed: float = 0.3
+    quality: tuple[int, int] = (50, 96)
+
+
 @torch.inference_mode()
-def film(scene: Scene, rng: np.random.Generator, device: torch.device | None = None) -> Take:
-    """Film a scene with a random shutter, noise and compression."""
-    device = device or torch.device("cpu")
+def film(
+    scene: Scene,
+    rng: np.random.Generator,
+    device: torch.device | None = None,
+    wear: Wear | None = None,
+    oversampled: int = 1,
+) -> Take:
+    """Film a scene with a random shutter, noise and compression.
+
+    oversampled: points of the scene per pixel and side. With 1, pictures lack what moving a texture by parts of a pixel
+    costs, and a network takes the finest detail of real video for noise; 2 keeps it.
+    """
+    device, wear = device or torch.device("cpu"), wear or Wear()
     shutter = 1.0 if rng.random() < 0.3 else float(rng.uniform(0.1, 1.0))
     if rng.random() < 0.35:
         # The mean of sharp frames, pixels apart where the motion is fast.
@@ -52,11 +75,20 @@ def film(scene: Scene, rng: np.random.Generator, device: torch.device | None = N
     else:
         count = min(max(int(np.ceil(reach(scene) * shutter / _STEP)), 4), _MOST_STEPS)
     open_at = ((np.arange(count) + 0.5) / count - 0.5) * shutter
-    light = torch.stack([draw(scene, open_at + n, device).mean(0) for n in (-1.0, 0.0, 1.0)])
-    noisy = _noise(light, rng)
-    blurry = torch.stack([_compress(x, quality) for quality in [_quality(rng, device)] for x in stored(noisy, scene)])
-    sharp = stored(draw(scene, np.array(SHARP_TAUS), device), scene)
+
+    def seen_at(times: Array) -> Tensor:
+        return F.avg_pool2d(draw(scene, times, device), oversampled)
+
+    light = torch.stack([seen_at(open_at + n).mean(0) for n in (-1.0, 0.0, 1.0)])
+    noisy = _noise(light, rng, wear)
+    blurry = torch.stack(
+        [_compress(x, quality) for quality in [_quality(rng, device, wear)] for x in stored(noisy, scene)]
+    )
+    sharp = stored(seen_at(np.array(SHARP_TAUS)), scene)
     paths, seen = _truth(scene)
+    if oversampled > 1:
+        paths = F.avg_pool2d(paths.float() / oversampled, oversampled).half()
+        seen = F.avg_pool2d(seen.float(), oversampled) > 0.5
     return Take(blurry, sharp, paths.to(device), seen.to(device), shutter)
 
 
@@ -168,11 +200,11 @@ def _front(scene: Scene, t: float, points: Array) -> npt.NDArray[np.int64]:
     return top
 
 
-def _noise(light: Tensor, rng: np.random.Generator) -> Tensor:
+def _noise(light: Tensor, rng: np.random.Generator, wear: Wear) -> Tensor:
     """Poisson-Gaussian: variance a * light + b."""
-    if rng.random() < 0.3:
+    if rng.random() < wear.clean:
         return light
-    shot, read = float(np.exp(rng.uniform(-12, -6.5))), float(np.exp(rng.uniform(-14, -8)))
+    shot, read = float(np.exp(rng.uniform(*wear.shot))), float(np.exp(rng.uniform(*wear.read)))
     generator = torch.Generator(light.device).manual_seed(int(rng.integers(2**62)))
     noise = torch.randn(light.shape, generator=generator, device=light.device)
     return light + noise * (shot * light.clamp_min(0) + read).sqrt()
@@ -184,9 +216,9 @@ def stored(light: Tensor, scene: Scene) -> Tensor:
     return stored.to(torch.uint8).contiguous()
 
 
-def _quality(rng: np.random.Generator, device: torch.device) -> int:
+def _quality(rng: np.random.Generator, device: torch.device, wear: Wear) -> int:
     """Of JPEG, 0 for none; on an accelerator never, since the codec is not there."""
-    return int(rng.integers(50, 96)) if rng.random() < 0.3 and device.type == "cpu" else 0
+    return int(rng.integers(*wear.quality)) if rng.random() < wear.compressed and device.type == "cpu" else 0
 
 
 def _compress(frame: Tensor, quality: int) -> Tensor:
