@@ -29,6 +29,8 @@ from vsdeblur.priors import Prior, describe, get_prior
 from vsdeblur.priors.tv import TotalVariation
 from vsdeblur.render import Scene
 from vsdeblur.tiles import tiles
+from vsdeblur.unrolled import load_step, stages
+from vsdeblur.unrolled.stage import ProximalStep
 from vsdeblur.window import Window
 from vsdeblur.zstep import ZStep
 
@@ -39,6 +41,7 @@ Taus = tuple[tuple[float, ...], ...]
 
 CONTINUATION = (2.0, 1.5, 1.0)  # u-step and z-step in alternation: the noise that the prior is told, of v's
 PRIOR_RIDGE = 0.1
+STAGE_STEPS, STAGE_RIDGE = 4, 0.1  # of the u-step between two of the learned z-steps
 
 
 class Engine:
@@ -67,6 +70,9 @@ class Engine:
             options.flow, self.effort.flow, linear=linear, device=self.device, looks=self.effort.looks
         )
 
+        self.stages = stages(options)
+        self.proximal = load_step(options, self.device) if self.stages else None
+
     def find_cuts(self, window: Window) -> frozenset[int]:
         """Numbers in the clip of the window's frames that open a scene, by the engine's own detector."""
         return find_cuts(window.frames[:, : window.colour], window.start)
@@ -92,6 +98,15 @@ class Engine:
         for t in instants:
             yield scene.instant(t, residual).cpu()
 
+    @torch.inference_mode()
+    def key_frames(self, window: Window) -> tuple[Tensor, Motion]:
+        """The key frames (n, C, H, W) of the whole window, and its motion: what instants would be rendered from."""
+        frames = window.frames.to(self.device, torch.float32)
+        shutters = tuple(window.shutters or (self.options.shutter,) * len(frames))
+        motion = self.find_motion(window, self.options.shutter)
+        taus = self._taus(motion, shutters)
+        return self._solve(replace(window, frames=frames), motion, taus, shutters, window.spans, BATCH, None), motion
+
     def _scene(
         self, window: Window, motion: Motion | None, batch: int, record: Callable[[float], None] | None
     ) -> Scene:
@@ -106,7 +121,7 @@ class Engine:
         found = Motion(found.path[near], found.reliability[near], found.occlusion[near])
         window = replace(window, frames=window.frames[near], start=window.start + near.start)
         release_unused()
-        keys = self._solve(window, found, taus[near], spans[near], batch, record)
+        keys = self._solve(window, found, taus[near], shutters[near], spans[near], batch, record)
         release_unused()
         return Scene(
             keys,
@@ -138,6 +153,7 @@ class Engine:
         window: Window,
         motion: Motion,
         taus: Taus,
+        shutters: tuple[float, ...],
         spans: tuple[float, ...],
         batch: int,
         record: Callable[[float], None] | None,
@@ -164,7 +180,10 @@ class Engine:
             )
             solved = self._alternate(problem, sigma, window.colour, record)
             trust = upsampled(motion.reliability, scale, size, rows, columns)
-            keys[..., rows, columns] += torch.lerp(v, solved, trust).mul_(tile.weight.to(v))
+            solved = torch.lerp(v, solved, trust)
+            if self.proximal:
+                solved = self._unrolled(self.proximal, problem, solved, trust, shutters, window.colour, record)
+            keys[..., rows, columns] += solved.mul_(tile.weight.to(v))
         return keys
 
     def _alternate(
@@ -179,6 +198,24 @@ class Engine:
             target = self.z_step(keys, problem, share * sigma, colour)
             keys = problem.solve(self.effort.steps // 2, keys, target, PRIOR_RIDGE, record)
         return self.z_step(keys, problem, last * sigma, colour)
+
+    def _unrolled(
+        self,
+        proximal: ProximalStep,
+        problem: KeyFrameProblem,
+        keys: Tensor,
+        trust: Tensor,
+        shutters: Sequence[float],
+        colour: int,
+        record: Callable[[float], None] | None,
+    ) -> Tensor:
+        """Learned z-steps with a u-step between one and the next."""
+        hints = torch.cat((trust, problem.occlusion), 1)
+        for stage in range(self.stages):
+            if stage:
+                keys = problem.solve(STAGE_STEPS, keys, keys, STAGE_RIDGE, record)
+            keys = proximal(keys, problem.v, problem.path, hints, shutters, problem.spans, colour)
+        return keys
 
     def _with_less_memory(self, solve: Callable[[int], Scene]) -> Scene:
         """Out of memory on the device once: the same result from smaller batches."""

@@ -16,6 +16,7 @@ log = logging.getLogger("vsdeblur")
 
 PRESETS = ("fast", "balanced", "best")
 QUADRATURES = ("integral", "taps")
+SOLVERS = ("keyframes", "unrolled")
 MAX_FACTOR = 16
 DEFAULT_SHUTTER = 0.5
 
@@ -32,7 +33,7 @@ class Options:
     transfer: name of the transfer function, None = from the host's tags. prior: None, a name or a callable
     ``prior(u, sigma) -> u``. flow: None (the default engine), a name or a callable. scene_cuts: True (own detector and
     the host's props), False, "props", or the frame numbers that open a scene. max_memory: bytes, None = half of the
-    device's memory, 4 GiB at most.
+    device's memory, 4 GiB at most. solver: "keyframes", "unrolled", "unrolled:PATH", None for the preset's own.
     """
 
     factor: Fraction = Fraction(1)
@@ -45,6 +46,7 @@ class Options:
     device: str | None = None
     max_memory: int | None = None
     quadrature: str = "integral"
+    solver: str | None = None
 
     @property
     def uses_detector(self) -> bool:
@@ -66,6 +68,7 @@ def parse_options(
     device: str | None = None,
     max_memory: int | str | None = None,
     quadrature: str = "integral",
+    solver: str | None = None,
 ) -> Options:
     """Check every shared argument. ``rate`` is the source's frame rate, None where the host does not know it.
 
@@ -79,6 +82,8 @@ def parse_options(
         raise ArgumentError("preset", preset, "one of " + ", ".join(PRESETS))
     if quadrature not in QUADRATURES:
         raise ArgumentError("quadrature", quadrature, "one of " + ", ".join(QUADRATURES))
+    if solver is not None and solver not in SOLVERS and not str(solver).startswith("unrolled:"):
+        raise ArgumentError("solver", solver, "None, " + ", ".join(SOLVERS) + ' or "unrolled:PATH"')
     return Options(
         factor=resolve_factor(factor, fps_num, fps_den, rate),
         shutter=parse_shutter(shutter, rate),
@@ -90,6 +95,7 @@ def parse_options(
         device=parse_device(device),
         max_memory=parse_memory(max_memory),
         quadrature=quadrature,
+        solver=solver,
     )
 
 

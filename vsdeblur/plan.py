@@ -14,6 +14,7 @@ from vsdeblur.keyframes import BATCH
 from vsdeblur.options import Options
 from vsdeblur.priors.protocol import PriorInfo
 from vsdeblur.tiles import longest
+from vsdeblur.unrolled import stages
 
 HALO = 2  # the key frames next to the chunk need their own neighbours for a path
 MAX_TAPS = 12
@@ -27,6 +28,7 @@ _TILES = (512, 384, 256, 192, 128)
 _FLOAT = 4
 _LIBRARIES = 24 * 2**20  # scratch of the flow and of the libraries
 _NETWORK = 160  # motion fields that the learned network holds while it looks at one frame, measured
+_PROXIMAL = 110  # copies of a tile's pixels that the learned step holds while it looks at one frame
 _KEPT = 1.4  # within a stage the heap keeps freed blocks between others; glibc on another thread up to this, measured
 
 
@@ -117,12 +119,14 @@ def _peak(
         finding += (channels + 25) * window * field
     # Of each frame of a tile: v, right side, x, residual, step, product; path twice, occlusion, couplings, row sums.
     each = 6 * channels + 17
-    looking = 0  # of the frame that the prior looks at
+    looking = 0  # of the frame that the prior or the learned step looks at
     if prior is not None:  # v, path, occlusion; keys as they are, as shown, calm, and as light again
         each = max(each, 7 + (5 + (0 if prior.frames else prior.floats)) * channels)
         looking = prior.floats + 2 * prior.frames * channels + 12 if prior.frames else 0
     # Of the frame at hand: its grids, a batch of warps, what they are summed up in, a coupling.
     once = 2 * taps + BATCH * (channels + 2) + 5 * channels
+    if stages(options):
+        looking = max(looking, _PROXIMAL)
     solver = _tile_pixels(height, width, tile) * _FLOAT * (solved * each + max(once, looking)) * _KEPT
     # The picture, the one before it, two residuals, a third in the making with its power; strips of what moves them.
     rendering = 7 * frame + ROWS * width * _FLOAT * (6 * channels + 40)

@@ -52,9 +52,10 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     transfer: how v is stored; "linear" averages the values as they are. quadrature: "integral" for light that a
     shutter integrated, "taps" for frames that are plain means of sub-frames. flow: an engine's name, a callable
     flow(a, b), or the true motion as a tensor (T - 1, 2, H, W), pixels, u_k -> u_{k+1}. The true motion is used as it
-    is, on all sub-frames of the clip at once: preset, scene_cuts and max_memory do not apply. solver: "asap" goes on
-    from there with sub-frames and motion together, by the form of E2 whose energy provably decreases (vsdeblur.asap);
-    it has priors of its own and holds all sub-frames at once. record: is given the energies.
+    is, on all sub-frames of the clip at once: preset, scene_cuts and max_memory do not apply. solver: "keyframes",
+    "unrolled", "unrolled:PATH", or the preset's own when None; "asap" goes on from the latter with sub-frames and motion
+    together, by the form of E2 whose energy provably decreases (vsdeblur.asap); it has priors of its own and holds all
+    sub-frames at once. record: is given the energies.
 
     Returns u (floor(N * factor), C, H, W) of v's type, device and dtype.
     Raises ArgumentError for an argument that cannot be honoured, DeblurError for a clip that cannot be processed.
@@ -72,9 +73,8 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
         device=device,
         max_memory=max_memory,
         quadrature=quadrature,
+        solver=None if solver == "asap" else solver,
     )
-    if solver not in (None, "asap"):
-        raise ArgumentError("solver", solver, 'None or "asap"')
     if solver == "asap" and options.prior is not None:
         raise ArgumentError("prior", options.prior, 'None with solver="asap", which has a smooth prior of its own')
     light = to_linear(given.to("cpu", torch.float32).contiguous(), transfer)

@@ -20,7 +20,8 @@ _Between = Callable[[Any, Any, float], Any]  # two frames and a time in [0, 1) -
 def methods(presets: Sequence[str] = PRESETS, device: str | None = None, peers: bool = True) -> dict[str, Method]:
     """Every row that can run here, in the table's order; peers only where they are installed.
 
-    "vsdeblur PRESET" takes no weights; with learned motion it stands beside it where the weights are there.
+    "vsdeblur PRESET" takes no weights; the rows beside it have learned motion, and the unrolled solver on top of
+    that, where the weights are there.
     """
     from vsdeblur.bench import peers as _peers
     from vsdeblur.weights import available
@@ -29,9 +30,12 @@ def methods(presets: Sequence[str] = PRESETS, device: str | None = None, peers: 
     if peers and _peers.has_rife():
         rows["RIFE 4.6"] = lambda blurry, r, m: interpolate(blurry, r, m, _peers.rife(device))
     for preset in presets:
-        rows[f"vsdeblur {preset}"] = partial(engine, preset=preset, device=device, flow="dis")
+        row = partial(engine, preset=preset, device=device, solver="keyframes")
+        rows[f"vsdeblur {preset}"] = partial(row, flow="dis")
         if available("motion"):
-            rows[f"vsdeblur {preset}, learned motion"] = partial(engine, preset=preset, device=device, flow="blur")
+            rows[f"vsdeblur {preset}, learned motion"] = partial(row, flow="blur")
+        if available("motion") and available("unrolled"):
+            rows[f"vsdeblur {preset}, unrolled"] = partial(row, flow="blur", solver="unrolled")
     return rows
 
 
@@ -55,6 +59,7 @@ def engine(
     preset: str = "balanced",
     device: str | None = None,
     flow: str | None = None,
+    solver: str | None = None,
 ) -> Frames:
     """The project's own row, through the public function for tensors."""
     import torch
@@ -70,6 +75,7 @@ def engine(
         preset=preset,
         quadrature="taps",
         flow=flow,
+        solver=solver,
         device=device,
     )
     return np.stack([to_8bit(frame.permute(1, 2, 0).cpu().numpy()) for frame in u])

@@ -85,6 +85,20 @@ def denoiser(photos: Path, workers: int, device: str, steps: int | None, **cours
     _train(recipe, lambda chosen, _: MovingPhotos(chosen), 3000, photos, workers, device, steps=recipe.steps, **course)
 
 
+@train.command(short_help='The network of solver="unrolled".')
+@_course
+def unrolled(photos: Path, workers: int, device: str, **course: Any) -> None:
+    """Learn what key frames look like, from those that the solver finds.
+
+    Scenes are made from the photographs and solved; that takes longer than the learning does. OUT/unrolled.safetensors
+    has the weights so far; give them to a filter with solver="unrolled:OUT/unrolled.safetensors".
+    """
+    from vsdeblur.training.recipes.unrolled import UnrolledRecipe
+    from vsdeblur.training.solved import SolvedScenes
+
+    _train(UnrolledRecipe(), lambda chosen, _: SolvedScenes(chosen), 4000, photos, workers, device, **course)
+
+
 def _train(
     recipe: Recipe,
     scenes: Callable[[Sequence[Path], str], Maker],

@@ -42,6 +42,7 @@ PARTIAL = 3
     "--transfer", metavar="NAME", help="Transfer function (bt709, srgb, pq, hlg, ...) instead of the file's tag."
 )
 @click.option("--flow", metavar="NAME", help="Optical flow that motion starts from; OpenCV's DIS by default.")
+@click.option("--solver", metavar="NAME", help="unrolled (learned steps) or keyframes; the preset's own by default.")
 @click.option("--prior", metavar="NAME", help="Prior on sharp video; the preset's own by default.")
 @click.option(
     "--scene-cuts",
@@ -109,7 +110,19 @@ def _estimate(console: Console, source: str, target: str, arguments: dict[str, A
 
     if target != "-":
         check(Path(target), source, arguments["overwrite"])
-    names = ("factor", "fps", "slow", "shutter", "transfer", "preset", "prior", "flow", "device", "max_memory")
+    names = (
+        "factor",
+        "fps",
+        "slow",
+        "shutter",
+        "transfer",
+        "preset",
+        "prior",
+        "flow",
+        "device",
+        "max_memory",
+        "solver",
+    )
     chosen = {name: arguments[name] for name in (*names, "start", "duration") if name in arguments}
     frames, seconds = estimate(source, **chosen)
     if arguments.get("shutter", "auto") == "auto":

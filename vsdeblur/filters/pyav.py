@@ -59,7 +59,7 @@ def deblur_frames(
     gray, with or without alpha). They are read as they are needed; one window of them is held. factor: 1 to 16, or
     ``fps`` for a uniform grid of that rate (59.94 means 60000/1001). rate: the source's, where it is known; else the
     first timestamps tell. options: shutter, transfer, preset, prior, flow, scene_cuts, device, max_memory, quadrature,
-    as everywhere in vsdeblur.
+    solver, as everywhere in vsdeblur.
 
     Yields floor(N * factor) frames of the same format, tags and sample aspect ratio, with exact ``pts`` and
     ``time_base``. Durations are those of the source's timestamps, so a variable rate stays variable. A change of size
@@ -131,6 +131,7 @@ def transcode(
     scene_cuts: bool | str | Iterable[int] = True,
     device: str | None = None,
     max_memory: int | str | None = None,
+    solver: str | None = None,
     codec: str | None = None,
     crf: float | None = None,
     encoder_options: Mapping[str, object] | None = None,
@@ -145,7 +146,7 @@ def transcode(
     """Deblur a video file and raise its rate, keeping sound, subtitles, chapters, tags, aspect, rotation and depth.
 
     src, dst: paths, or "-" for y4m on standard input and output; dst's ending names the container. factor, fps: as in
-    :func:`deblur_frames`. shutter .. max_memory: as everywhere in vsdeblur. codec: an FFmpeg encoder; None is libx264
+    :func:`deblur_frames`. shutter .. solver: as everywhere in vsdeblur. codec: an FFmpeg encoder; None is libx264
     for 8 bits, libx265 for more, libvpx-vp9 in webm, and y4m for "-" and .y4m. crf: its quality; None is 17 for
     libx264, 19 for libx265, 24 for libvpx-vp9. encoder_options: further ones, by FFmpeg's names. start, duration:
     seconds or "h:mm:ss", a preview. slow: slow motion by this factor at the source's rate; audio and data are dropped,
@@ -169,6 +170,7 @@ def transcode(
         "scene_cuts": scene_cuts,
         "device": device,
         "max_memory": max_memory,
+        "solver": solver,
     }
     task = Task(
         source=source,

@@ -46,6 +46,7 @@ def deblur(
     scene_cuts: bool | str | Iterable[int] = True,
     device: str | None = None,
     max_memory: int | str | None = None,
+    solver: str | None = None,
 ) -> vs.VideoNode:
     """Remove motion blur and raise the frame rate: a sharp clip of ``factor`` times the frames.
 
@@ -65,6 +66,8 @@ def deblur(
     device: None (the best there is), "cpu", "cuda", "cuda:0" or "mps".
     max_memory: bytes or "4GiB", for the device and, separately, for the filter's frames; None: half of what the device
         has, but no more than 4 GiB.
+    solver: "unrolled" takes learned steps after the solver's own (balanced and best do anyway), "keyframes" does not;
+        "unrolled:PATH" with your own weights.
 
     Returns a clip of the same format, size and props with floor(frames * factor) frames; durations are rescaled, and
     ``_AbsoluteTime`` is moved to each frame's own time. Raises vs.Error("deblur: ...") for anything wrong that can be
@@ -88,6 +91,7 @@ def deblur(
             scene_cuts=scene_cuts,
             device=device,
             max_memory=max_memory,
+            solver=solver,
         )
         length = output_count(clip.num_frames, options.factor)
         if length > _LONGEST:

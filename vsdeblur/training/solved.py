@@ -1,0 +1,80 @@
+"""Samples of the unrolled recipe: the key frames that the engine solves from scenes as filmed, and the true ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vsdeblur.effort import EFFORTS
+from vsdeblur.engine import Engine
+from vsdeblur.flow.motion import displacement
+from vsdeblur.flow.upsample import upsampled
+from vsdeblur.flow.warp import Kernel, warp
+from vsdeblur.options import Options
+from vsdeblur.training.film import SHARP_TAUS, Take, Wear, film
+from vsdeblur.training.pool import Sample
+from vsdeblur.training.scenes import random_scene
+from vsdeblur.transfer import from_linear
+from vsdeblur.unrolled.stage import SHOWN
+from vsdeblur.window import Window
+
+CALM = Wear(clean=0.4, shot=(-13.0, -8.0), read=(-15.0, -9.5), compressed=0.15, quality=(80, 98))
+_OVERSAMPLED = 2
+_FAST = 0.7  # share of the scenes that are solved by the fast preset's motion: it takes a third of the time
+_STEPS = {"fast": (6, 6, 12), "balanced": (6, 8, 16)}
+_COARSE = 0.5  # share of the fast scenes that are solved with bilinear adjoints
+
+
+@dataclass(frozen=True, slots=True)
+class SolvedScenes:
+    """A ``Maker``: pictures (4, 3, H, W), path (4, H, W), hints (3, H, W) as ``ProximalNet`` sees them before a
+    neighbour is hidden by its occlusion, sharp (3, H, W), all float16, and shutter (1,).
+
+    Scenes whose response curve is not straight are solved in linear light and shown by the curve of the engine's step;
+    of the others the stored values themselves are averaged and solved. size: pixels per side.
+    """
+
+    photos: Sequence[Path]
+    size: int = 144
+
+    def __call__(self, rng: np.random.Generator) -> Sample:
+        scene = random_scene(rng, self.photos, _OVERSAMPLED * self.size)
+        return _solved(film(scene, rng, wear=CALM, oversampled=_OVERSAMPLED), scene.gamma, rng)
+
+
+@torch.inference_mode()
+def _solved(take: Take, gamma: float, rng: np.random.Generator) -> Sample:
+    curve = "linear" if gamma == 1 else SHOWN
+    blurry, sharp = ((x.float() / 255) ** gamma for x in (take.blurry, take.sharp[SHARP_TAUS.index(0.0)]))
+    preset = "fast" if rng.random() < _FAST else "balanced"
+    engine = Engine(
+        Options(shutter=take.shutter, transfer=curve, preset=preset, solver="keyframes"), *blurry.shape[-2:]
+    )
+    adjoint: Kernel = "bilinear" if preset == "fast" and rng.random() < _COARSE else "bicubic"
+    engine.effort = replace(EFFORTS[preset], steps=int(rng.choice(_STEPS[preset])), adjoint=adjoint)
+    keys, motion = engine.key_frames(Window(blurry, 0, 1, 1))
+    size = (blurry.shape[-2], blurry.shape[-1])
+    scale = motion.scale(*size)
+    path, trust, seen = (
+        upsampled(x[1:2], scale, size, slice(0, size[0])) for x in (motion.path, motion.reliability, motion.occlusion)
+    )
+    before, key, after = torch.split(from_linear(keys, curve), 1)
+    pictures = torch.cat(
+        (
+            key,
+            from_linear(blurry[1:2], curve),
+            warp(after, displacement(path, 1.0)),
+            warp(before, displacement(path, -1.0)),
+        )
+    )
+    fields = {
+        "pictures": pictures,
+        "path": path[0, :4],
+        "hints": torch.cat((trust, seen), 1)[0],
+        "sharp": from_linear(sharp, curve),
+    }
+    return {name: x.half().contiguous() for name, x in fields.items()} | {"shutter": torch.tensor([take.shutter])}

@@ -1,0 +1,96 @@
+"""The learned z-step: every key frame through ``ProximalNet``, its neighbours moved to it along the motion.
+
+Unlike a denoiser in the place of a prox, the network knows what the key frame was solved from: the blurry frame, the
+path and how far it is trusted (Laroche, Almansa and Tassano 2022 do so for single images, with kernels for paths). What
+it invents is held to the exposure afterwards, by the residual that every rendered instant receives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from vsdeblur.errors import InputError
+from vsdeblur.flow.motion import displacement
+from vsdeblur.flow.warp import warp
+from vsdeblur.transfer import from_linear, to_linear
+from vsdeblur.unrolled.net import ALIGNED, ProximalNet
+from vsdeblur.weights import load
+
+SHOWN = "srgb"  # the curve by which the network is shown linear light
+
+
+class ProximalStep:
+    """``network`` on the key frames of one tile. linear: the values are linear light, which it is shown as a display
+    would show it; other values go in as they are.
+    """
+
+    def __init__(self, network: ProximalNet, *, linear: bool = True) -> None:
+        self.network, self.curve = network.eval(), SHOWN if linear else "linear"
+
+    def __call__(
+        self,
+        keys: Tensor,
+        v: Tensor,
+        path: Tensor,
+        hints: Tensor,
+        shutters: Sequence[float],
+        spans: Sequence[float],
+        colour: int,
+    ) -> Tensor:
+        """New key frames. keys, v: (n, C, H, W) the key frames and the blurry ones, their first ``colour`` channels
+        refined. path: (n, 4 or 6, H, W), hints: (n, 3, H, W) reliability and occlusion, at full resolution.
+        shutters, spans: per frame, as in ``Window``.
+        """
+        shown = from_linear(keys[:, :colour], self.curve)
+        blurry = from_linear(v[:, :colour], self.curve)
+        out = keys.clone()
+        for n in range(len(keys)):
+            pictures = [shown[n : n + 1], blurry[n : n + 1]]
+            for side, other, tau in ((1, n + 1, 1.0), (2, n - 1, -spans[n])):
+                pictures.append(shown[n : n + 1])
+                if 0 <= other < len(keys) and bool(hints[n, side].any()):
+                    moved = warp(shown[other : other + 1], displacement(path[n : n + 1], tau))
+                    pictures[-1] = torch.lerp(shown[n : n + 1], moved, hints[n : n + 1, side : side + 1])
+            found = self._through(torch.stack(pictures, 1), path[n : n + 1, :4], hints[n : n + 1], shutters[n])
+            out[n : n + 1, :colour] = to_linear(found, self.curve, inplace=True)
+        return out
+
+    def _through(self, pictures: Tensor, path: Tensor, hints: Tensor, shutter: float) -> Tensor:
+        """The network on one frame of any size and of one channel or three."""
+        channels, height, width = pictures.shape[2:]
+        margin = (0, -width % ALIGNED, 0, -height % ALIGNED)
+        pictures = pictures.expand(-1, -1, 3, -1, -1)
+        if any(margin):
+            pictures = F.pad(pictures.flatten(1, 2), margin, mode="replicate")
+            pictures = pictures.view(1, -1, 3, *pictures.shape[-2:])
+            path, hints = (F.pad(x, margin, mode="replicate") for x in (path, hints))
+        found: Tensor = self.network(pictures, path, hints, path.new_tensor([shutter]))
+        found = found[..., :height, :width]
+        return found.mean(1, keepdim=True) if channels == 1 else found.contiguous()
+
+
+def load_proximal(
+    weights: Path | None = None, device: torch.device | None = None, *, linear: bool = True
+) -> ProximalStep:
+    """The step with the project's weights, or with those of a file that ``vsdeblur train unrolled`` wrote.
+
+    Raises DeblurError where they are missing or damaged, InputError for a file that holds no such weights.
+    """
+    network = ProximalNet()
+    try:
+        tensors = load("unrolled") if weights is None else load_file(weights)
+        network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    except (OSError, RuntimeError, SafetensorError) as error:
+        if weights is None:
+            raise
+        what = "there is no such file" if not weights.exists() else "not weights of vsdeblur train unrolled"
+        raise InputError(f"{weights}: {what} ({type(error).__name__})") from None
+    network.to(device or torch.device("cpu")).to(memory_format=torch.channels_last)
+    return ProximalStep(network, linear=linear)
