@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vsdeblur import restore
 from vsdeblur.errors import ArgumentError, InputError
+from vsdeblur.keyframes import KeyFrameProblem
 from vsdeblur.training.film import film
 from vsdeblur.training.photos import find_photos
 from vsdeblur.training.recipes.unrolled import UnrolledRecipe, augmented, reversed_in_time
@@ -32,16 +33,18 @@ def random_network() -> ProximalNet:
     return network
 
 
-def problem(channels: int = 3) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def given(channels: int = 3, gain: float = 1.0) -> tuple[Tensor, KeyFrameProblem, Tensor]:
+    """Key frames, what they were solved from, and trust."""
     g = torch.Generator().manual_seed(1)
-    keys, v = (torch.rand(N, channels, H, W, generator=g) for _ in range(2))
-    return keys, v, torch.randn(N, 4, H, W, generator=g), torch.rand(N, 3, H, W, generator=g)
+    keys, v = (gain * torch.rand(N, channels, H, W, generator=g) for _ in range(2))
+    path, seen = torch.randn(N, 4, H, W, generator=g), torch.rand(N, 2, H, W, generator=g)
+    return keys, KeyFrameProblem(v, path, seen, ((0.0,),) * N, (1.0,) * N), torch.rand(N, 1, H, W, generator=g)
 
 
 def stepped(step: ProximalStep, channels: int = 3, colour: int = 3) -> tuple[Tensor, Tensor]:
-    keys, v, path, hints = problem(channels)
+    keys, problem, trust = given(channels)
     with torch.inference_mode():
-        return keys, step(keys, v, path, hints, (0.5,) * N, (1.0,) * N, colour)
+        return keys, step(keys, problem, trust, (0.5,) * N, colour)
 
 
 def test_a_new_network_changes_nothing() -> None:
@@ -58,21 +61,20 @@ def test_any_size_and_number_of_channels_and_alpha_stays(channels: int, colour: 
 
 
 def test_values_above_white_survive() -> None:
-    keys, v, path, hints = problem()
-    step = ProximalStep(ProximalNet())
+    keys, problem, trust = given(gain=5.0)
     with torch.inference_mode():
-        out = step(5 * keys, 5 * v, path, hints, (0.5,) * N, (1.0,) * N, 3)
-    torch.testing.assert_close(out, 5 * keys, rtol=1e-4, atol=1e-4)
+        out = ProximalStep(ProximalNet())(keys, problem, trust, (0.5,) * N, 3)
+    torch.testing.assert_close(out, keys, rtol=1e-4, atol=1e-4)
 
 
 def test_a_neighbour_that_is_not_seen_has_no_say() -> None:
-    keys, v, path, hints = problem()
+    keys, problem, trust = given()
     step = ProximalStep(random_network(), linear=False)
-    hints[:, 1:] = 0
+    problem.occlusion.zero_()
     with torch.inference_mode():
-        first = step(keys, v, path, hints, (0.5,) * N, (1.0,) * N, 3)
+        first = step(keys, problem, trust, (0.5,) * N, 3)
         keys[1] = 0.5
-        second = step(keys, v, path, hints, (0.5,) * N, (1.0,) * N, 3)
+        second = step(keys, problem, trust, (0.5,) * N, 3)
     torch.testing.assert_close(first[[0, 2]], second[[0, 2]], rtol=0, atol=2e-5)
 
 

@@ -12,7 +12,7 @@ class Effort:
     """steps: of Chebyshev's iteration. looks: how often motion is looked at. adjoint: kernel of the adjoints.
 
     flow: preset of the flow engine. stride: pixels of motion between two instants of an exposure's quadrature, at most,
-    as long as MAX_TAPS allow. stages: learned steps of the unrolled solver.
+    as long as MAX_TAPS allow. learned: whether the learned step of the unrolled solver follows.
     """
 
     steps: int
@@ -20,11 +20,11 @@ class Effort:
     adjoint: Kernel
     flow: str
     stride: float
-    stages: int
+    learned: bool
 
 
 EFFORTS = {
-    "fast": Effort(steps=6, looks=1, adjoint="bilinear", flow="fast", stride=2.0, stages=0),
-    "balanced": Effort(steps=16, looks=2, adjoint="bicubic", flow="medium", stride=1.0, stages=1),
-    "best": Effort(steps=24, looks=2, adjoint="bicubic", flow="medium", stride=1.0, stages=2),
+    "fast": Effort(steps=6, looks=1, adjoint="bilinear", flow="fast", stride=2.0, learned=False),
+    "balanced": Effort(steps=16, looks=2, adjoint="bicubic", flow="medium", stride=1.0, learned=True),
+    "best": Effort(steps=24, looks=2, adjoint="bicubic", flow="medium", stride=1.0, learned=True),
 }

@@ -29,8 +29,7 @@ from vsdeblur.priors import Prior, describe, get_prior
 from vsdeblur.priors.tv import TotalVariation
 from vsdeblur.render import Scene
 from vsdeblur.tiles import tiles
-from vsdeblur.unrolled import load_step, stages
-from vsdeblur.unrolled.stage import ProximalStep
+from vsdeblur.unrolled import is_unrolled, load_step
 from vsdeblur.window import Window
 from vsdeblur.zstep import ZStep
 
@@ -41,7 +40,6 @@ Taus = tuple[tuple[float, ...], ...]
 
 CONTINUATION = (2.0, 1.5, 1.0)  # u-step and z-step in alternation: the noise that the prior is told, of v's
 PRIOR_RIDGE = 0.1
-STAGE_STEPS, STAGE_RIDGE = 4, 0.1  # of the u-step between two of the learned z-steps
 
 
 class Engine:
@@ -70,8 +68,7 @@ class Engine:
             options.flow, self.effort.flow, linear=linear, device=self.device, looks=self.effort.looks
         )
 
-        self.stages = stages(options)
-        self.proximal = load_step(options, self.device) if self.stages else None
+        self.proximal = load_step(options, self.device) if is_unrolled(options) else None
 
     def find_cuts(self, window: Window) -> frozenset[int]:
         """Numbers in the clip of the window's frames that open a scene, by the engine's own detector."""
@@ -182,7 +179,7 @@ class Engine:
             trust = upsampled(motion.reliability, scale, size, rows, columns)
             solved = torch.lerp(v, solved, trust)
             if self.proximal:
-                solved = self._unrolled(self.proximal, problem, solved, trust, shutters, window.colour, record)
+                solved = self.proximal(solved, problem, trust, shutters, window.colour)
             keys[..., rows, columns] += solved.mul_(tile.weight.to(v))
         return keys
 
@@ -198,24 +195,6 @@ class Engine:
             target = self.z_step(keys, problem, share * sigma, colour)
             keys = problem.solve(self.effort.steps // 2, keys, target, PRIOR_RIDGE, record)
         return self.z_step(keys, problem, last * sigma, colour)
-
-    def _unrolled(
-        self,
-        proximal: ProximalStep,
-        problem: KeyFrameProblem,
-        keys: Tensor,
-        trust: Tensor,
-        shutters: Sequence[float],
-        colour: int,
-        record: Callable[[float], None] | None,
-    ) -> Tensor:
-        """Learned z-steps with a u-step between one and the next."""
-        hints = torch.cat((trust, problem.occlusion), 1)
-        for stage in range(self.stages):
-            if stage:
-                keys = problem.solve(STAGE_STEPS, keys, keys, STAGE_RIDGE, record)
-            keys = proximal(keys, problem.v, problem.path, hints, shutters, problem.spans, colour)
-        return keys
 
     def _with_less_memory(self, solve: Callable[[int], Scene]) -> Scene:
         """Out of memory on the device once: the same result from smaller batches."""

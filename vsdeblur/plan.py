@@ -14,7 +14,7 @@ from vsdeblur.keyframes import BATCH
 from vsdeblur.options import Options
 from vsdeblur.priors.protocol import PriorInfo
 from vsdeblur.tiles import longest
-from vsdeblur.unrolled import stages
+from vsdeblur.unrolled import is_unrolled
 
 HALO = 2  # the key frames next to the chunk need their own neighbours for a path
 MAX_TAPS = 12
@@ -125,7 +125,7 @@ def _peak(
         looking = prior.floats + 2 * prior.frames * channels + 12 if prior.frames else 0
     # Of the frame at hand: its grids, a batch of warps, what they are summed up in, a coupling.
     once = 2 * taps + BATCH * (channels + 2) + 5 * channels
-    if stages(options):
+    if is_unrolled(options):
         looking = max(looking, _PROXIMAL)
     solver = _tile_pixels(height, width, tile) * _FLOAT * (solved * each + max(once, looking)) * _KEPT
     # The picture, the one before it, two residuals, a third in the making with its power; strips of what moves them.

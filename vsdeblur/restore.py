@@ -53,9 +53,9 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     shutter integrated, "taps" for frames that are plain means of sub-frames. flow: an engine's name, a callable
     flow(a, b), or the true motion as a tensor (T - 1, 2, H, W), pixels, u_k -> u_{k+1}. The true motion is used as it
     is, on all sub-frames of the clip at once: preset, scene_cuts and max_memory do not apply. solver: "keyframes",
-    "unrolled", "unrolled:PATH", or the preset's own when None; "asap" goes on from the latter with sub-frames and motion
-    together, by the form of E2 whose energy provably decreases (vsdeblur.asap); it has priors of its own and holds all
-    sub-frames at once. record: is given the energies.
+    "unrolled", "unrolled:PATH", or the preset's own when None; "asap" goes on from the latter with sub-frames and
+    motion together, by the form of E2 whose energy provably decreases (vsdeblur.asap); it has priors of its own and
+    holds all sub-frames at once. record: is given the energies.
 
     Returns u (floor(N * factor), C, H, W) of v's type, device and dtype.
     Raises ArgumentError for an argument that cannot be honoured, DeblurError for a clip that cannot be processed.

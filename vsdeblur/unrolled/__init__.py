@@ -1,4 +1,4 @@
-"""Unrolled E2: u-steps of the key-frame form with a learned proximal network between them (``solver="unrolled"``)."""
+"""Unrolled E2 (``solver="unrolled"``): the u-step, a learned step on the key frames, and the projection of D1."""
 
 from __future__ import annotations
 
@@ -16,21 +16,20 @@ if TYPE_CHECKING:
 log = logging.getLogger("vsdeblur")
 
 
-def stages(options: Options) -> int:
-    """How many learned steps the options ask for: the preset's own number, or 1 where ``solver`` asks for any at all.
+def is_unrolled(options: Options) -> bool:
+    """Whether the options ask for the learned step: by ``solver``, or else by the preset.
 
     Without the project's weights the presets do without, and say so once.
     """
     from vsdeblur.effort import EFFORTS
     from vsdeblur.weights import available
 
-    own = EFFORTS[options.preset].stages
-    if options.solver is None:
-        if own and not available("unrolled"):
-            _say_missing()
-            return 0
-        return own
-    return max(own, 1) if options.solver.startswith("unrolled") else 0
+    if options.solver is not None:
+        return options.solver.startswith("unrolled")
+    if EFFORTS[options.preset].learned and not available("unrolled"):
+        _say_missing()
+        return False
+    return EFFORTS[options.preset].learned
 
 
 def load_step(options: Options, device: torch.device) -> ProximalStep:

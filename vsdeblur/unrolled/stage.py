@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vsdeblur.errors import InputError
-from vsdeblur.flow.motion import displacement
-from vsdeblur.flow.warp import warp
+from vsdeblur.keyframes import KeyFrameProblem
+from vsdeblur.priors.aligned import aligned
 from vsdeblur.transfer import from_linear, to_linear
 from vsdeblur.unrolled.net import ALIGNED, ProximalNet
 from vsdeblur.weights import load
@@ -35,30 +35,19 @@ class ProximalStep:
         self.network, self.curve = network.eval(), SHOWN if linear else "linear"
 
     def __call__(
-        self,
-        keys: Tensor,
-        v: Tensor,
-        path: Tensor,
-        hints: Tensor,
-        shutters: Sequence[float],
-        spans: Sequence[float],
-        colour: int,
+        self, keys: Tensor, problem: KeyFrameProblem, trust: Tensor, shutters: Sequence[float], colour: int
     ) -> Tensor:
-        """New key frames. keys, v: (n, C, H, W) the key frames and the blurry ones, their first ``colour`` channels
-        refined. path: (n, 4 or 6, H, W), hints: (n, 3, H, W) reliability and occlusion, at full resolution.
-        shutters, spans: per frame, as in ``Window``.
+        """New key frames (n, C, H, W) of ``problem``, the first ``colour`` channels of ``keys`` refined.
+
+        trust: (n, 1, H, W), the path's reliability. shutters: per frame, as in ``Window``.
         """
-        shown = from_linear(keys[:, :colour], self.curve)
-        blurry = from_linear(v[:, :colour], self.curve)
+        shown, blurry = (from_linear(x[:, :colour], self.curve) for x in (keys, problem.v))
+        hints = torch.cat((trust, problem.occlusion), 1)
         out = keys.clone()
         for n in range(len(keys)):
-            pictures = [shown[n : n + 1], blurry[n : n + 1]]
-            for side, other, tau in ((1, n + 1, 1.0), (2, n - 1, -spans[n])):
-                pictures.append(shown[n : n + 1])
-                if 0 <= other < len(keys) and bool(hints[n, side].any()):
-                    moved = warp(shown[other : other + 1], displacement(path[n : n + 1], tau))
-                    pictures[-1] = torch.lerp(shown[n : n + 1], moved, hints[n : n + 1, side : side + 1])
-            found = self._through(torch.stack(pictures, 1), path[n : n + 1, :4], hints[n : n + 1], shutters[n])
+            before, here, after = aligned(shown, n, problem.path, problem.occlusion, problem.spans, 1)
+            pictures = torch.stack((here, blurry[n], after, before))[None]
+            found = self._through(pictures, problem.path[n : n + 1, :4], hints[n : n + 1], shutters[n])
             out[n : n + 1, :colour] = to_linear(found, self.curve, inplace=True)
         return out
 
