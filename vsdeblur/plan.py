@@ -114,9 +114,10 @@ def _peak(
     field = -(-height // scale) * -(-width // scale) * _FLOAT
     host = PARCELS * int(chunk * options.factor + 1) * host_bytes + window * host_bytes
     always = host + window * (frame + 11 * field) + _LIBRARIES
-    finding = (channels + 15) * window * field  # what finding the motion needs until it is found
-    if effort.looks > 1:  # looks again: the first path, made smooth
-        finding += (channels + 25) * window * field
+    # What finding the motion needs until it is found: the pairs, then the network, then the first path, made smooth.
+    network = _NETWORK if is_learned(options.flow, effort.flow) else 0
+    smooth = (channels + 25) * window if effort.looks > 1 else 0
+    finding = ((channels + 15) * window + max(network, smooth)) * field
     # Of each frame of a tile: v, right side, x, residual, step, product; path twice, occlusion, couplings, row sums.
     each = 6 * channels + 17
     looking = 0  # of the frame that the prior or the learned step looks at
@@ -130,8 +131,6 @@ def _peak(
     solver = _tile_pixels(height, width, tile) * _FLOAT * (solved * each + max(once, looking)) * _KEPT
     # The picture, the one before it, two residuals, a third in the making with its power; strips of what moves them.
     rendering = 7 * frame + ROWS * width * _FLOAT * (6 * channels + 40)
-    if is_learned(options.flow, effort.flow):
-        finding += _NETWORK * field
     return int(always + max(finding, solved * frame + solver, solved * frame + rendering))
 
 

@@ -87,16 +87,18 @@ def denoiser(photos: Path, workers: int, device: str, steps: int | None, **cours
 
 @train.command(short_help='The network of solver="unrolled".')
 @_course
-def unrolled(photos: Path, workers: int, device: str, **course: Any) -> None:
+def unrolled(photos: Path, workers: int, device: str, steps: int | None, **course: Any) -> None:
     """Learn what key frames look like, from those that the solver finds.
 
-    Scenes are made from the photographs and solved; that takes longer than the learning does. OUT/unrolled.safetensors
-    has the weights so far; give them to a filter with solver="unrolled:OUT/unrolled.safetensors".
+    Scenes are made from the photographs and solved; that takes longer than the learning does. The rate of learning
+    falls along --steps (5000 unless given): choose what fits into --minutes. OUT/unrolled.safetensors has the weights
+    so far; give them to a filter with solver="unrolled:OUT/unrolled.safetensors".
     """
-    from vsdeblur.training.recipes.unrolled import UnrolledRecipe
+    from vsdeblur.training.recipes.unrolled import STEPS, UnrolledRecipe
     from vsdeblur.training.solved import SolvedScenes
 
-    _train(UnrolledRecipe(), lambda chosen, _: SolvedScenes(chosen), 4000, photos, workers, device, **course)
+    recipe = UnrolledRecipe(steps or STEPS)
+    _train(recipe, lambda chosen, _: SolvedScenes(chosen), 4000, photos, workers, device, steps=recipe.steps, **course)
 
 
 def _train(

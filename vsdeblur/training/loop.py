@@ -7,6 +7,7 @@ passes through the same states as one that was not. At most a minute of work is 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,12 @@ class Recipe(Protocol):
     def loss(self, network: nn.Module, batch: Sample, step: int) -> tuple[Tensor, dict[str, float]]: ...
 
     def validate(self, network: nn.Module, samples: Sequence[Sample]) -> dict[str, float]: ...
+
+
+def half_cosine(step: int, steps: int, peak: float, warm_up: int) -> float:
+    """A rate that rises to ``peak`` over ``warm_up`` steps, and falls to a hundredth of it along ``steps``."""
+    done = min(step / steps, 1.0)
+    return peak * min((step + 1) / warm_up, 1.0) * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
 
 
 class Source(Protocol):

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from vsdeblur.priors.tv import TotalVariation
 from vsdeblur.priors.video_net import ALIGN, FRAMES, VideoNet
+from vsdeblur.training.loop import half_cosine
 from vsdeblur.training.pool import Sample
 
 CROP = 80
@@ -43,9 +44,8 @@ class DenoiserRecipe:
         self.steps = steps
 
     def rate(self, step: int) -> float:
-        """Half a cosine down to a hundredth."""
-        done = min(step / self.steps, 1.0)
-        return _RATE * min((step + 1) / WARM_UP, 1.0) * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
+        """Half a cosine."""
+        return half_cosine(step, self.steps, _RATE, WARM_UP)
 
     def network(self) -> nn.Module:
         return VideoNet()

@@ -6,32 +6,36 @@ already count as much as those which are beyond help.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vsdeblur.training.loop import half_cosine
 from vsdeblur.training.pool import Sample
 from vsdeblur.unrolled.net import ProximalNet
 
 CROP = 112
-WARM_UP, HOLD = 200, 3000  # steps
+STEPS = 5000
+WARM_UP = 200  # steps
 _RATE = 8e-4
 _ALONE = 0.08  # share of the samples that are shown without a neighbour, on either side: cuts and ends of clips
 _FLOOR = 2e-4  # squared error below which a scene counts less
 
 
 class UnrolledRecipe:
-    """``Recipe`` of ``ProximalNet``."""
+    """``Recipe`` of ``ProximalNet``. steps: of the whole course, which the rate falls along."""
 
     name = "unrolled"
     batch = 10
 
+    def __init__(self, steps: int = STEPS) -> None:
+        self.steps = steps
+
     def rate(self, step: int) -> float:
-        """Held, then falling with the root of time: good weights whenever the run ends."""
-        return _RATE * min((step + 1) / WARM_UP, 1.0, math.sqrt(HOLD / (step + 1)))
+        """Half a cosine."""
+        return half_cosine(step, self.steps, _RATE, WARM_UP)
 
     def network(self) -> nn.Module:
         return ProximalNet().to(memory_format=torch.channels_last)
