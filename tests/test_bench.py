@@ -210,7 +210,7 @@ def test_command_scores_a_clip(clip_file: Path, tmp_path: Path, capsys: pytest.C
     assert "5/8, mean over 1 clips" in shown.out
     assert "vsdeblur fast" in shown.out
     table = json.loads((tmp_path / "r.json").read_text())
-    engine = ["vsdeblur fast", "vsdeblur fast, learned motion"]
+    engine = ["vsdeblur fast", "vsdeblur fast, learned motion", "vsdeblur fast, unrolled"]
     assert [row["method"] for row in table["clips"]] == ["repeat", "linear blend", "DIS warp", *engine]
     assert (tmp_path / "r.html").stat().st_size > 1000
 

@@ -10,7 +10,10 @@ from torch import Tensor
 
 from vsdeblur.errors import DeblurError
 
-SHA256 = {"motion": "316a189f140b8efc9cfca7b18899c143a93ac95dc30cab7bd7bcee7530ab7439"}
+SHA256 = {
+    "motion": "316a189f140b8efc9cfca7b18899c143a93ac95dc30cab7bd7bcee7530ab7439",
+    "unrolled": "e9f94f1b6c0ecd4cb2f18b6b99a7f616d5d2414038f028448c41cb3043aa4ed0",
+}
 
 
 def available(name: str) -> bool:
