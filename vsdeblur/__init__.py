@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vsdeblur.filters.vapoursynth import deblur as deblur
     from vsdeblur.restore import restore as restore
+    from vsdeblur.shutter.clip import estimate_shutter as estimate_shutter
 
 __version__ = "0.1.0"
-__all__ = ["deblur", "restore"]
+__all__ = ["deblur", "estimate_shutter", "restore"]
 
 # Resolved on first use: tensors work where VapourSynth is not installed, and a script that only imports costs nothing.
-_LAZY = {"deblur": "vsdeblur.filters.vapoursynth", "restore": "vsdeblur.restore"}
+_LAZY = {
+    "deblur": "vsdeblur.filters.vapoursynth",
+    "estimate_shutter": "vsdeblur.shutter.clip",
+    "restore": "vsdeblur.restore",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -93,7 +93,7 @@ class Engine:
         scene = self._with_less_memory(lambda batch: self._scene(window, motion, batch, record))
         residual = lru_cache(maxsize=2)(scene.residual)  # of the exposures before and after an instant
         for t in instants:
-            yield scene.instant(t, residual).cpu()
+            yield self._shown(scene, t, residual).cpu()
 
     @torch.inference_mode()
     def key_frames(self, window: Window) -> tuple[Tensor, Motion]:
@@ -132,6 +132,17 @@ class Engine:
             taus[near],
             self.plan.rows,
         )
+
+    def _shown(self, scene: Scene, t: float, residual: Callable[[int], Tensor]) -> Tensor:
+        """The instant t; with an output shutter the mean of the instants that it is open for, t in their middle."""
+        span = self.options.out_shutter / float(self.options.factor)
+        if not span:
+            return scene.instant(t, residual)
+        count = min(max(math.ceil(_reach(scene.motion) * span / self.effort.stride), 2), MAX_TAPS)
+        total = scene.instant(t + (0.5 / count - 0.5) * span, residual)
+        for k in range(1, count):
+            total += scene.instant(t + ((k + 0.5) / count - 0.5) * span, residual)
+        return total.div_(count)
 
     def _taus(self, motion: Motion, shutters: Sequence[float]) -> Taus:
         """The quadrature of each exposure: a step for every ``stride`` px of motion, or the averaged sub-frames."""

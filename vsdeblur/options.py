@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import re
 from collections.abc import Callable, Iterable
@@ -12,24 +11,24 @@ from typing import Any, Literal
 
 from vsdeblur.errors import ArgumentError
 
-log = logging.getLogger("vsdeblur")
-
 PRESETS = ("fast", "balanced", "best")
 QUADRATURES = ("integral", "taps")
 SOLVERS = ("keyframes", "unrolled")
 MAX_FACTOR = 16
-DEFAULT_SHUTTER = 0.5
+TELEMETRY = "telemetry"  # a shutter that only files have
+DEFAULT_SHUTTER = 0.5  # where it is estimated, for clips that do not tell: nothing moves
 
 SceneCuts = bool | Literal["props"] | frozenset[int]
 _UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
-_warned_about_auto_shutter = False
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """Arguments after checking; what the engine and the hosts read.
 
-    factor: output frames per source period, 1 to 16. shutter: the open fraction of the period, in (0, 1].
+    factor: output frames per source period, 1 to 16. shutter: the open fraction of the period, in (0, 1]; where
+    auto_shutter is set, what is taken for it wherever the clip does not tell. out_shutter: the part of an output's
+    period that it is blurred over again, in [0, 1].
     transfer: name of the transfer function, None = from the host's tags. prior: None, a name or a callable
     ``prior(u, sigma) -> u``. flow: None (the default engine), a name or a callable. scene_cuts: True (own detector and
     the host's props), False, "props", or the frame numbers that open a scene. max_memory: bytes, None = half of the
@@ -47,6 +46,8 @@ class Options:
     max_memory: int | None = None
     quadrature: str = "integral"
     solver: str | None = None
+    auto_shutter: bool = False
+    out_shutter: float = 0.0
 
     @property
     def uses_detector(self) -> bool:
@@ -69,6 +70,7 @@ def parse_options(
     max_memory: int | str | None = None,
     quadrature: str = "integral",
     solver: str | None = None,
+    out_shutter: float | str = 0,
 ) -> Options:
     """Check every shared argument. ``rate`` is the source's frame rate, None where the host does not know it.
 
@@ -86,7 +88,9 @@ def parse_options(
         raise ArgumentError("solver", solver, "None, " + ", ".join(SOLVERS) + ' or "unrolled:PATH"')
     return Options(
         factor=resolve_factor(factor, fps_num, fps_den, rate),
-        shutter=parse_shutter(shutter, rate),
+        shutter=DEFAULT_SHUTTER if shutter is None or is_auto(shutter) else parse_shutter(shutter, rate),
+        auto_shutter=is_auto(shutter),
+        out_shutter=parse_out_shutter(out_shutter),
         transfer=transfer,
         preset=preset,
         prior=_name_or_callable("prior", prior),
@@ -149,15 +153,16 @@ def resolve_factor(
     return wanted / rate
 
 
-def parse_shutter(value: float | str | None, rate: Fraction | None) -> float:
-    """The open fraction of the period from 0.5, "0.5", "180deg" or "1/60s"; None and "auto" mean the fallback."""
+def is_auto(shutter: float | str | None) -> bool:
+    """Whether the shutter is to be estimated from the clip."""
+    return shutter is None or shutter == "auto"
+
+
+def parse_shutter(value: float | str, rate: Fraction | None) -> float:
+    """The open fraction of the period from 0.5, "0.5", "180deg" or "1/60s"."""
     wanted = 'a fraction of the period in (0, 1], "180deg", "1/60s" or "auto"'
-    if value is None or value == "auto":
-        global _warned_about_auto_shutter
-        if not _warned_about_auto_shutter:
-            _warned_about_auto_shutter = True
-            log.info("shutter not given: taking %g of the frame period (180 degrees)", DEFAULT_SHUTTER)
-        return DEFAULT_SHUTTER
+    if value == TELEMETRY:
+        raise ArgumentError("shutter", value, f"used with a file that is transcoded or inspected; here {wanted}")
     try:
         if isinstance(value, bool):
             raise ValueError
@@ -182,6 +187,21 @@ def parse_shutter(value: float | str | None, rate: Fraction | None) -> float:
     if not 0 < shutter <= 1:
         raise ArgumentError("shutter", value, wanted)
     return shutter
+
+
+def parse_out_shutter(value: float | str) -> float:
+    """The part of an output's period that it is blurred over, in [0, 1], from 0.5, "0.5" or "180deg"."""
+    wanted = 'a fraction of the output period in [0, 1] or "180deg"; 0 leaves it sharp'
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        degrees = re.fullmatch(r"\s*([0-9.]+)\s*(deg|°)\s*", value) if isinstance(value, str) else None
+        out = float(degrees[1]) / 360 if degrees else float(value)
+    except (TypeError, ValueError):
+        raise ArgumentError("out_shutter", value, wanted) from None
+    if not 0 <= out <= 1:
+        raise ArgumentError("out_shutter", value, wanted)
+    return out
 
 
 def parse_memory(value: int | str | None) -> int | None:

@@ -13,6 +13,7 @@ from vsdeblur.flow.pairwise import motion_scale
 from vsdeblur.keyframes import BATCH
 from vsdeblur.options import Options
 from vsdeblur.priors.protocol import PriorInfo
+from vsdeblur.shutter.window import FRAMES, LONGEST
 from vsdeblur.tiles import longest
 from vsdeblur.unrolled import is_unrolled
 
@@ -29,6 +30,7 @@ _FLOAT = 4
 _LIBRARIES = 24 * 2**20  # scratch of the flow and of the libraries
 _NETWORK = 160  # motion fields that the learned network holds while it looks at one frame, measured
 _PROXIMAL = 110  # copies of a tile's pixels that the learned step holds while it looks at one frame
+_LOOKED_AT = FRAMES + 24  # grey pictures that estimating the shutter holds
 _KEPT = 1.4  # within a stage the heap keeps freed blocks between others; glibc on another thread up to this, measured
 
 
@@ -130,7 +132,10 @@ def _peak(
         looking = max(looking, _PROXIMAL)
     solver = _tile_pixels(height, width, tile) * _FLOAT * (solved * each + max(once, looking)) * _KEPT
     # The picture, the one before it, two residuals, a third in the making with its power; strips of what moves them.
-    rendering = 7 * frame + ROWS * width * _FLOAT * (6 * channels + 40)
+    rendering = (8 if options.out_shutter else 7) * frame + ROWS * width * _FLOAT * (6 * channels + 40)
+    if options.auto_shutter:  # looked for before anything else is
+        shrunk = -(-max(height, width) // LONGEST)
+        finding = max(finding, _LOOKED_AT * -(-height // shrunk) * -(-width // shrunk) * _FLOAT)
     return int(always + max(finding, solved * frame + solver, solved * frame + rendering))
 
 

@@ -18,6 +18,7 @@ from vsdeblur.exposure import Exposure, Quadrature
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.options import Options, parse_options
 from vsdeblur.priors import get_prior
+from vsdeblur.shutter.clip import clip_shutter
 from vsdeblur.subframes import solve_with_flow
 from vsdeblur.timing import instant, output_count
 from vsdeblur.transfer import from_linear, to_linear
@@ -44,11 +45,13 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     device: str | None = None,
     max_memory: int | str | None = None,
     solver: str | None = None,
+    out_shutter: float | str = 0,
     record: Callable[[float], None] | None = None,
 ) -> Video:
     """Sharp frames from blurry ones.
 
     v: float tensor or array (N, C, H, W), C 1 or 3, nominally in [0, 1]; larger values are allowed and kept.
+    shutter: the open fraction of the period; None and "auto": estimated from the whole clip, 0.5 where nothing moves.
     transfer: how v is stored; "linear" averages the values as they are. quadrature: "integral" for light that a
     shutter integrated, "taps" for frames that are plain means of sub-frames. flow: an engine's name, a callable
     flow(a, b), or the true motion as a tensor (T - 1, 2, H, W), pixels, u_k -> u_{k+1}. The true motion is used as it
@@ -56,11 +59,12 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     "unrolled", "unrolled:PATH", or the preset's own when None; "asap" goes on from the latter with sub-frames and
     motion together, by the form of E2 whose energy provably decreases (vsdeblur.asap); it has priors of its own and
     holds all sub-frames at once. record: is given the energies.
+    out_shutter: the part of an output's period that it is blurred over again, in [0, 1]; 0 leaves it sharp.
 
     Returns u (floor(N * factor), C, H, W) of v's type, device and dtype.
     Raises ArgumentError for an argument that cannot be honoured, DeblurError for a clip that cannot be processed.
     """
-    given = _as_tensor(v)
+    given = as_frames(v)
     true_motion = flow if isinstance(flow, Tensor) else None
     options = parse_options(
         factor=factor,
@@ -74,10 +78,15 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
         max_memory=max_memory,
         quadrature=quadrature,
         solver=None if solver == "asap" else solver,
+        out_shutter=out_shutter,
     )
     if solver == "asap" and options.prior is not None:
         raise ArgumentError("prior", options.prior, 'None with solver="asap", which has a smooth prior of its own')
+    if options.out_shutter and (true_motion is not None or solver == "asap"):
+        raise ArgumentError("out_shutter", out_shutter, '0 where the true motion is handed in, or with solver="asap"')
     light = to_linear(given.to("cpu", torch.float32).contiguous(), transfer)
+    if options.auto_shutter:
+        options = replace(options, shutter=clip_shutter(light, linear=transfer != "linear").usable, auto_shutter=False)
     if true_motion is not None:
         sharp = _by_true_motion(light, true_motion, options, record)
     else:
@@ -147,7 +156,8 @@ def _by_true_motion(light: Tensor, flow: Tensor, options: Options, record: Calla
     return result.u.cpu().clone()
 
 
-def _as_tensor(v: Any) -> Tensor:
+def as_frames(v: Any, name: str = "v") -> Tensor:
+    """What a caller gave as frames, as a tensor, or an ArgumentError."""
     wanted = "a float tensor or array (N, C, H, W) with C 1 or 3"
     if isinstance(v, Tensor):
         tensor = v.detach()
@@ -157,17 +167,17 @@ def _as_tensor(v: Any) -> Tensor:
         try:
             tensor = torch.from_numpy(np.array(v, order="C"))
         except (TypeError, ValueError):
-            raise ArgumentError("v", f"an array of {getattr(v, 'dtype', type(v))}", wanted) from None
+            raise ArgumentError(name, f"an array of {getattr(v, 'dtype', type(v))}", wanted) from None
     else:
-        raise ArgumentError("v", type(v), wanted)
+        raise ArgumentError(name, type(v), wanted)
     if tensor.is_meta or tensor.layout != torch.strided:
-        raise ArgumentError("v", f"{tensor.layout} on {tensor.device}", wanted)
+        raise ArgumentError(name, f"{tensor.layout} on {tensor.device}", wanted)
     if tensor.ndim != 4 or tensor.shape[1] not in (1, 3) or not tensor.is_floating_point():
-        raise ArgumentError("v", f"{tuple(tensor.shape)} {tensor.dtype}", wanted)
+        raise ArgumentError(name, f"{tuple(tensor.shape)} {tensor.dtype}", wanted)
     if 0 in tensor.shape:
-        raise ArgumentError("v", tuple(tensor.shape), "a clip with at least one frame and one pixel")
+        raise ArgumentError(name, tuple(tensor.shape), "a clip with at least one frame and one pixel")
     if min(tensor.shape[-2:]) < SMALLEST:
-        raise ArgumentError("v", tuple(tensor.shape), f"at least {SMALLEST}x{SMALLEST} pixels")
+        raise ArgumentError(name, tuple(tensor.shape), f"at least {SMALLEST}x{SMALLEST} pixels")
     if not torch.isfinite(tensor).all():
-        raise DeblurError("v has values that are not finite (NaN or infinity): replace them first")
+        raise DeblurError(f"{name} has values that are not finite (NaN or infinity): replace them first")
     return tensor

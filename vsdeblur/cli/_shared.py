@@ -27,7 +27,15 @@ fps_option = click.option(
 shutter_option = click.option(
     "--shutter",
     metavar="S",
-    help="How long the shutter was open: 0.5 (of the frame period), 180deg, 1/60s, or auto.  [default: auto]",
+    help="How long the shutter was open: 0.5 (of the frame period), 180deg, 1/60s, telemetry, auto.  [default: auto]",
+)
+
+out_shutter_option = click.option(
+    "--out-shutter",
+    default="0",
+    show_default=True,
+    metavar="S",
+    help="Blur the output again, by a shutter open for this part of its period: 0.5 or 180deg; 0 leaves it sharp.",
 )
 
 

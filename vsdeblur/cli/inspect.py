@@ -54,15 +54,14 @@ def inspect(
 
     given = {"factor": 1 if factor is None else factor, "fps": fps, "shutter": shutter, "preset": preset}
     seen = probe(clip, frames, measure, device=device, max_memory=max_memory, **given)
-    taken = "given" if shutter not in (None, "auto") else "assumed: not estimated from the clip"
     if as_json:
-        click.echo(json.dumps(seen.as_dict() | {"shutter_from": taken}, indent=1))
+        click.echo(json.dumps(seen.as_dict(), indent=1))
         return
-    for name, text in _lines(seen, taken):
+    for name, text in _lines(seen):
         click.echo(f"{name:>10}  {text}")
 
 
-def _lines(seen: Probe, shutter_from: str) -> list[tuple[str, str]]:
+def _lines(seen: Probe) -> list[tuple[str, str]]:
     timing, picture, content, work, options = seen.timing, seen.picture, seen.content, seen.work, seen.options
     lines = [("file", f"{seen.path} ({seen.container})")]
     for stream in seen.streams:
@@ -90,7 +89,9 @@ def _lines(seen: Probe, shutter_from: str) -> list[tuple[str, str]]:
     lines.append(
         ("motion", f"median {content.motion_median:.1f}, 95% below {content.motion_95:.1f} pixels per frame period")
     )
-    lines.append(("shutter", f"{options.shutter:g} of the period, {360 * options.shutter:g} degrees ({shutter_from})"))
+    lines.append(
+        ("shutter", f"{options.shutter:g} of the period, {360 * options.shutter:g} degrees ({seen.shutter_from})")
+    )
     lines.append(("memory", f"{size(work.peak_bytes)}: chunks of {work.chunk} frames, {work.halo} more on either side"))
     if work.seconds_per_frame is not None:
         lines.append(("speed", f"{work.seconds_per_frame:.3g} s per output frame, preset {options.preset}"))

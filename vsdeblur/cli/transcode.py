@@ -16,13 +16,13 @@ from vsdeblur.cli._shared import (
     factor_option,
     fps_option,
     memory_option,
+    out_shutter_option,
     place_for,
     preset_option,
     quiet_console,
     scene_cuts,
     shutter_option,
 )
-from vsdeblur.options import DEFAULT_SHUTTER
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,6 +37,7 @@ PARTIAL = 3
 @fps_option
 @click.option("--slow", metavar="N", help="Slow motion: N times as long, at the source's frame rate, without sound.")
 @shutter_option
+@out_shutter_option
 @preset_option
 @click.option(
     "--transfer", metavar="NAME", help="Transfer function (bt709, srgb, pq, hlg, ...) instead of the file's tag."
@@ -110,22 +111,11 @@ def _estimate(console: Console, source: str, target: str, arguments: dict[str, A
 
     if target != "-":
         check(Path(target), source, arguments["overwrite"])
-    names = (
-        "factor",
-        "fps",
-        "slow",
-        "shutter",
-        "transfer",
-        "preset",
-        "prior",
-        "flow",
-        "device",
-        "max_memory",
-        "solver",
-    )
-    chosen = {name: arguments[name] for name in (*names, "start", "duration") if name in arguments}
-    frames, seconds = estimate(source, **chosen)
-    if arguments.get("shutter", "auto") == "auto":
-        console.print(f"shutter not given: taken as {DEFAULT_SHUTTER:g} of the frame period")
+    names = ("factor", "fps", "slow", "shutter", "out_shutter", "transfer", "preset", "prior", "flow")
+    more = ("device", "max_memory", "solver", "start", "duration")
+    chosen = {name: arguments[name] for name in (*names, *more) if name in arguments}
+    frames, seconds, found = estimate(source, **chosen)
+    if found.source != "given":
+        console.print(f"shutter {found.shutter:g} of the frame period, {found.source}")
     if frames is not None:
         console.print(f"about {clock(frames * seconds)} for {frames} frames, {seconds:.3g} s each")

@@ -23,18 +23,22 @@ from vsdeblur.filters._av_format import closest
 from vsdeblur.filters._coder import Coder
 from vsdeblur.filters._report import Progress, Report
 from vsdeblur.filters._segments import Parts
+from vsdeblur.filters._shutter import find_shutter
 from vsdeblur.filters._source import Source
 from vsdeblur.filters._streams import Copier
 from vsdeblur.filters._timeline import ByFactor, ByRate, Schedule, common_tick, exact, is_standard, timed
 from vsdeblur.filters._windows import Restored, Settings, restore_frames
-from vsdeblur.options import MAX_FACTOR, Options, parse_options
+from vsdeblur.options import MAX_FACTOR, TELEMETRY, Options, parse_options
 
 ROUGHLY = Fraction(19, 20)  # of the average rate: a variable-rate clip may be put on its nominal rate's grid
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What transcode was asked for, checked as far as that is possible without opening the source."""
+    """What transcode was asked for, checked as far as that is possible without opening the source.
+
+    part: where it begins and how long it is, in seconds, None for all.
+    """
 
     source: str
     target: str
@@ -46,6 +50,7 @@ class Task:
     encoder_options: Mapping[str, object]
     overwrite: bool
     resume: bool
+    part: tuple[Fraction | None, Fraction | None]
     progress: Progress | None
 
     @property
@@ -61,7 +66,12 @@ class Job:
         self.task, self.source, self.report = task, source, report
         self.began = time.monotonic()
         self.rate = source.rate
-        self.options, ratio = _options(task, self.rate)
+        options, ratio = _options(task, self.rate)
+        only = task.options["shutter"] == TELEMETRY
+        found = find_shutter(task.source, options, self.rate, *task.part, only_telemetry=only)
+        self.exposures = found.exposures
+        self.options = found.resolve(options)
+        report.shutter, report.shutter_from = None if found.per_chunk else found.shutter, found.source
         self.output_rate = (self.rate or Fraction(25)) * ratio / task.slow
         report.source_rate, report.output_rate = self.rate, self.output_rate
         self.zero = round(source.begin / source.tick) * source.tick if source.tick else source.begin
@@ -188,7 +198,13 @@ class Job:
             half = Fraction(1, 2) / self.task.fps
             same = self.task.fps == self.rate  # as with factor 1: nothing is extrapolated
             schedule = ByRate(self.task.fps, origin, Fraction(self.options.shutter) / 2 / self.rate if same else half)
-        return Settings(self.options, schedule, target, warn=self.report.warn)
+        exposure = self._exposure if self.exposures else None
+        return Settings(self.options, schedule, target, exposure=exposure, warn=self.report.warn)
+
+    def _exposure(self, time: Fraction) -> float:
+        """Seconds, by telemetry, of the frame at a time of the source."""
+        assert self.exposures is not None
+        return self.exposures.at(float(time - self.source.origin))
 
     def _restored(self, frames: Iterator[av.VideoFrame], settings: Settings, constant: bool) -> Iterator[Restored]:
         usual = 1 / (self.output_rate * self.task.slow)
@@ -266,6 +282,8 @@ class Job:
 def _options(task: Task, rate: Fraction | None) -> tuple[Options, Fraction]:
     """The engine's options, and how many outputs a source period has on average."""
     arguments = dict(task.options)
+    if arguments["shutter"] == TELEMETRY:
+        arguments["shutter"] = None
     if task.fps is not None:
         if not rate:
             raise ArgumentError("fps", str(task.fps), "left out for a source without a frame rate (use factor)")

@@ -18,8 +18,9 @@ import numpy.typing as npt
 from vsdeblur.errors import InputError
 from vsdeblur.filters._av_colour import Converter, kind
 from vsdeblur.filters._job import ROUGHLY
+from vsdeblur.filters._shutter import Found, find_shutter
 from vsdeblur.filters._source import Source, seconds
-from vsdeblur.options import Options, parse_fps, parse_options
+from vsdeblur.options import TELEMETRY, Options, parse_fps, parse_options
 from vsdeblur.timing import output_count
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class Work:
 class Probe:
     path: str
     options: Options
+    shutter_from: str
     container: str
     streams: tuple[Stream, ...]
     timing: Timing
@@ -111,7 +113,12 @@ class Probe:
         out |= {name: asdict(getattr(self, name)) for name in parts}
         out["timing"]["rate"] = None if self.timing.rate is None else str(self.timing.rate)
         chosen = self.options
-        return out | {"factor": str(chosen.factor), "shutter": chosen.shutter, "preset": chosen.preset}
+        return out | {
+            "factor": str(chosen.factor),
+            "shutter": chosen.shutter,
+            "shutter_from": self.shutter_from,
+            "preset": chosen.preset,
+        }
 
 
 def probe(
@@ -124,6 +131,8 @@ def probe(
     """
     timing = _timing(path)
     chosen = _options(timing.rate, factor, fps, options)
+    found = find_shutter(path, chosen, timing.rate, only_telemetry=options.get("shutter") == TELEMETRY)
+    chosen = found.resolve(chosen)
     kept: list[av.VideoFrame] = []
     with Source(path) as source:
         content = _content(_kept(islice(source.frames(), frames), kept), chosen, kept)
@@ -131,7 +140,7 @@ def probe(
         container = str(source.container.format.name)
     converter = Converter(kept[0], chosen.transfer)
     work = _work(kept, converter, timing, chosen, measure)
-    return Probe(path, chosen, container, streams, timing, _picture(kept[0], converter), content, work)
+    return Probe(path, chosen, found.source, container, streams, timing, _picture(kept[0], converter), content, work)
 
 
 def estimate(
@@ -143,22 +152,27 @@ def estimate(
     start: Any = None,
     duration: Any = None,
     **options: Any,
-) -> tuple[int | None, float]:
-    """(output frames, seconds for each) of a transcode with these arguments, without the encoder; raises as it would.
+) -> tuple[int | None, float, Found]:
+    """(output frames, seconds for each, shutter) of a transcode with these arguments, without the encoder.
 
-    The number of frames is None where the file does not say how long it is.
+    Raises as it would. The number of frames is None where the file does not say how long it is.
     """
     begin, length = seconds("start", start, positive=False), seconds("duration", duration, positive=True)
     with Source(path, start=begin, duration=length) as source:
         chosen = _options(source.rate, factor if slow is None else slow, fps, options)
+        only = options.get("shutter") == TELEMETRY
+        found = find_shutter(path, chosen, source.rate, begin, length, only_telemetry=only)
+        chosen = found.resolve(chosen)
         kept: list[av.VideoFrame] = []
         deque(_kept(islice(source.frames(), _KEPT), kept), maxlen=0)
         total = source.total
     each = _measure(kept, Converter(kept[0], chosen.transfer), chosen)
-    return None if total is None else output_count(total, chosen.factor), each
+    return None if total is None else output_count(total, chosen.factor), each, found
 
 
 def _options(rate: Fraction | None, factor: Any, fps: Any, options: Mapping[str, Any]) -> Options:
+    if options.get("shutter") == TELEMETRY:
+        options = {**options, "shutter": None}
     if fps is None:
         return parse_options(rate=rate, factor=factor, **options)
     grid = parse_fps(fps)

@@ -21,7 +21,8 @@ class Report:
     """The outcome of :func:`vsdeblur.filters.pyav.transcode`.
 
     source, output: as given. frames_in: decoded and used; frames_out: written; resumed: of these, done by an earlier
-    run. seconds: wall time of this run. Rates in frames per second, exact; None where the source has none.
+    run. seconds: wall time of this run. Rates in frames per second, exact; None where the source has none. shutter: the
+    open part of the period that was taken, None where each chunk found its own; shutter_from: where it comes from.
     warnings: what was left out or changed. errors: what of the source could not be read, with its time.
     """
 
@@ -37,6 +38,8 @@ class Report:
     pixel_format: str = ""
     width: int = 0
     height: int = 0
+    shutter: float | None = None
+    shutter_from: str = ""
     warnings: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 

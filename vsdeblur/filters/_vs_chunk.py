@@ -14,6 +14,7 @@ from vsdeblur.errors import InputError
 from vsdeblur.filters._engines import engine_for
 from vsdeblur.filters._vs_props import Props, Timing, WindowProps, alpha_colour, colour_of, refuse_fields
 from vsdeblur.options import Options
+from vsdeblur.shutter.window import shutter_of
 from vsdeblur.timing import first_shown, instant, output_count, shown_frame
 from vsdeblur.window import Window, window_bounds
 
@@ -70,13 +71,12 @@ class ChunkSolver:
             refuse_fields(known, number)
         colours = [colour_of(self.fmt, self.height, known, self.options.transfer) for known in props.props]
         alphas = [_alpha(known, self.width, self.height, n) for n, known in enumerate(props.props, start)]
-        durations, shutters = props.exposure()
-        window = Window(
-            _decode(frames, colours, alphas), start, first, count, self.colours, props.given_cuts(), durations, shutters
-        )
+        window = Window(decode(frames, colours, alphas), start, first, count, self.colours, props.given_cuts())
         engine = engine_for(self.options, self.height, self.width, window.frames.shape[1], self.frame_bytes)
         if self.options.uses_detector:
             window = dataclasses.replace(window, cuts=window.cuts | engine.find_cuts(window))
+        durations, shutters = props.exposure(shutter_of(window, self.options))
+        window = dataclasses.replace(window, durations=durations, shutters=shutters)
         outputs = self.outputs(chunk)
         instants = [self._instant(j, start, shutters) for j in outputs]
         results = []
@@ -108,7 +108,7 @@ def _alpha(props: Props, width: int, height: int, number: int) -> vs.VideoFrame 
     return alpha
 
 
-def _decode(
+def decode(
     frames: Sequence[vs.VideoFrame], colours: Sequence[Colour], alphas: Sequence[vs.VideoFrame | None]
 ) -> Tensor:
     """(n, C, H, W) linear light; alpha, where any frame has it, is one channel more, and opaque where one has none."""

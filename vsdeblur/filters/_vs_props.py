@@ -89,16 +89,16 @@ class WindowProps:
         period = 1 / self.timing.rate if self.timing.rate else None
         return [_duration(props) or period for props in self.props]
 
-    def exposure(self) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
-        """Durations and shutters for the engine: both None unless the clip's rate varies.
+    def exposure(self, shutter: float) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+        """Durations and shutters for the engine, None where the rate does not vary and the options' shutter holds.
 
         The exposure is the same time for all frames: the shutter's fraction of the median period of the window.
         """
         durations = self.durations()
         known = [d for d in durations if d is not None]
         if self.timing.rate is not None or len(known) < len(durations) or min(known) == max(known):
-            return None, None
-        seconds = self.options.shutter * median(known)
+            return None, None if shutter == self.options.shutter else (shutter,) * len(self.props)
+        seconds = shutter * median(known)
         return tuple(map(float, known)), tuple(min(max(float(seconds / d), _SHORTEST), 1.0) for d in known)
 
     def host_cuts(self) -> frozenset[int]:

@@ -19,6 +19,7 @@ from vsdeblur.filters._av_colour import Converter, describe, kind
 from vsdeblur.filters._av_format import Layout
 from vsdeblur.filters._timeline import Chunk, Schedule, Timed
 from vsdeblur.options import Options
+from vsdeblur.shutter.window import shutter_of
 from vsdeblur.window import Window, window_bounds
 
 log = logging.getLogger("vsdeblur")
@@ -29,13 +30,15 @@ class Settings:
     """What the window loop needs besides the frames.
 
     schedule: which outputs there are. target: the pixel format of all outputs, None for the source's own.
-    skip: chunks that are done already (nothing is solved for them). warn: where remarks about the input go.
+    skip: chunks that are done already (nothing is solved for them). exposure: for how many seconds the shutter was
+    open at a time of the source, where that is known. warn: where remarks about the input go.
     """
 
     options: Options
     schedule: Schedule
     target: Layout | None = None
     skip: int = 0
+    exposure: Callable[[Fraction], float] | None = None
     warn: Callable[[str], None] = log.warning
 
 
@@ -144,11 +147,11 @@ class _Run:
             self.base += 1
 
     def _solve(self, chunk: Chunk, start: int, stop: int) -> Iterator[Restored]:
-        moments = list(self.settings.schedule.moments(chunk))
-        if not moments:
+        if not any(self.settings.schedule.moments(chunk)):
             return
         items = chunk.frames[start - chunk.first : stop - chunk.first]
-        window = self._window(items, start, chunk.begin - start, chunk.end - chunk.begin)
+        window, shutter = self._window(items, start, chunk.begin - start, chunk.end - chunk.begin)
+        moments = list(self.settings.schedule.moments(chunk, shutter))
         instants = [moment.instant for moment in moments]
         last = -1
         for moment, linear in zip(moments, self.engine.restore(window, instants), strict=True):
@@ -157,17 +160,15 @@ class _Run:
             last = n
             yield Restored(frame, moment.time, moment.duration, self.chunk)
 
-    def _window(self, items: Sequence[Timed], start: int, first: int, length: int) -> Window:
+    def _window(self, items: Sequence[Timed], start: int, first: int, length: int) -> tuple[Window, float]:
+        """The window, and the shutter as a fraction of the usual period."""
         import torch
 
         frame = items[0].frame
         frames = torch.empty(len(items), self.converter.channels, frame.height, frame.width)
         for out, item in zip(frames, items, strict=True):
             self.converter.decode(item.frame, out)
-        durations, shutters = _variable(items, self.settings.options.shutter)
-        window = Window(
-            frames, start, first, length, self.converter.colours, frozenset(), durations=durations, shutters=shutters
-        )
+        window = Window(frames, start, first, length, self.converter.colours)
         cuts: frozenset[int] = frozenset()
         given = self.settings.options.scene_cuts
         if self.settings.options.uses_detector:
@@ -175,7 +176,15 @@ class _Run:
         elif isinstance(given, frozenset):
             cuts = frozenset(n - self.offset for n in given)
         inside = frozenset(n for n in cuts if start < n < start + len(items))
-        return dataclasses.replace(window, cuts=inside)
+        window = dataclasses.replace(window, cuts=inside)
+        shutter = shutter_of(window, self.settings.options)
+        durations, shutters = _variable(items, shutter)
+        if self.settings.exposure:
+            open_for = [self.settings.exposure(item.time) / float(item.duration) for item in items]
+            shutters = tuple(min(part, 1.0) for part in open_for)
+        if shutters is None and shutter != self.settings.options.shutter:
+            shutters = (shutter,) * len(items)
+        return dataclasses.replace(window, durations=durations, shutters=shutters), shutter
 
 
 def _variable(items: Sequence[Timed], shutter: float) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:

@@ -59,7 +59,7 @@ def deblur_frames(
     gray, with or without alpha). They are read as they are needed; one window of them is held. factor: 1 to 16, or
     ``fps`` for a uniform grid of that rate (59.94 means 60000/1001). rate: the source's, where it is known; else the
     first timestamps tell. options: shutter, transfer, preset, prior, flow, scene_cuts, device, max_memory, quadrature,
-    solver, as everywhere in vsdeblur.
+    solver, out_shutter, as everywhere in vsdeblur; a shutter that is not given is estimated for each chunk by itself.
 
     Yields floor(N * factor) frames of the same format, tags and sample aspect ratio, with exact ``pts`` and
     ``time_base``. Durations are those of the source's timestamps, so a variable rate stays variable. A change of size
@@ -132,6 +132,7 @@ def transcode(
     device: str | None = None,
     max_memory: int | str | None = None,
     solver: str | None = None,
+    out_shutter: float | str = 0,
     codec: str | None = None,
     crf: float | None = None,
     encoder_options: Mapping[str, object] | None = None,
@@ -146,7 +147,9 @@ def transcode(
     """Deblur a video file and raise its rate, keeping sound, subtitles, chapters, tags, aspect, rotation and depth.
 
     src, dst: paths, or "-" for y4m on standard input and output; dst's ending names the container. factor, fps: as in
-    :func:`deblur_frames`. shutter .. solver: as everywhere in vsdeblur. codec: an FFmpeg encoder; None is libx264
+    :func:`deblur_frames`. shutter .. solver: as everywhere in vsdeblur; a shutter that is not given is estimated
+    from places all over the file. out_shutter: the part of an output's period that it is blurred over again, in
+    [0, 1] or "180deg"; 0 leaves it sharp. codec: an FFmpeg encoder; None is libx264
     for 8 bits, libx265 for more, libvpx-vp9 in webm, and y4m for "-" and .y4m. crf: its quality; None is 17 for
     libx264, 19 for libx265, 24 for libvpx-vp9. encoder_options: further ones, by FFmpeg's names. start, duration:
     seconds or "h:mm:ss", a preview. slow: slow motion by this factor at the source's rate; audio and data are dropped,
@@ -171,6 +174,7 @@ def transcode(
         "device": device,
         "max_memory": max_memory,
         "solver": solver,
+        "out_shutter": out_shutter,
     }
     task = Task(
         source=source,
@@ -183,11 +187,11 @@ def transcode(
         encoder_options=dict(encoder_options or {}),
         overwrite=overwrite,
         resume=resume,
+        part=(seconds("start", start, positive=False), seconds("duration", duration, positive=True)),
         progress=progress,
     )
     _check(task)
-    begin = seconds("start", start, positive=False)
-    length = seconds("duration", duration, positive=True)
+    begin, length = task.part
     report = Report(source, target)
     with Source(source, start=begin, duration=length, strict=strict) as opened:
         job = Job(task, opened, report)

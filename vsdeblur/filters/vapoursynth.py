@@ -47,6 +47,7 @@ def deblur(
     device: str | None = None,
     max_memory: int | str | None = None,
     solver: str | None = None,
+    out_shutter: float | str = 0,
 ) -> vs.VideoNode:
     """Remove motion blur and raise the frame rate: a sharp clip of ``factor`` times the frames.
 
@@ -58,7 +59,9 @@ def deblur(
         source periods and shows the instant (j + 1/2) / factor; with factor 1 the middle of the exposure.
     fps_num, fps_den: the output's frame rate, together, instead of factor; the clip needs a rate.
     shutter: the fraction of the frame period that the shutter is open, in (0, 1]; "180deg" and "1/60s" say the same.
-        None and "auto": 0.5. Where the clip's rate varies the exposure is constant in seconds.
+        None and "auto": estimated for each chunk of frames from the chunk and its neighbours, 0.5 where they do not
+        tell (``vsdeblur.estimate_shutter`` looks at the whole clip). Where the clip's rate varies the exposure is
+        constant in seconds.
     transfer: "linear", "bt709", "srgb", "gamma2.2", "pq", "hlg" ...; None: by the props.
     preset: "fast", "balanced" or "best". prior, flow: a name or a callable, None for the defaults.
     scene_cuts: True (own detector and the props _SceneChangePrev and _SceneChangeNext), False, "props", or a list of
@@ -68,6 +71,8 @@ def deblur(
         has, but no more than 4 GiB.
     solver: "unrolled" takes learned steps after the solver's own (balanced and best do anyway), "keyframes" does not;
         "unrolled:PATH" with your own weights.
+    out_shutter: the part of an output's period that it is blurred over again, in [0, 1] or "180deg"; 0 leaves
+        it sharp.
 
     Returns a clip of the same format, size and props with floor(frames * factor) frames; durations are rescaled, and
     ``_AbsoluteTime`` is moved to each frame's own time. Raises vs.Error("deblur: ...") for anything wrong that can be
@@ -76,7 +81,7 @@ def deblur(
     try:
         if not isinstance(clip, vs.VideoNode):
             raise DeblurError(f"clip must be a VideoNode, not {type(clip).__name__}")
-        _check_format(clip)
+        check_format(clip)
         rate = clip.fps if clip.fps_num else None
         options = parse_options(
             rate=rate,
@@ -92,6 +97,7 @@ def deblur(
             device=device,
             max_memory=max_memory,
             solver=solver,
+            out_shutter=out_shutter,
         )
         length = output_count(clip.num_frames, options.factor)
         if length > _LONGEST:
@@ -101,7 +107,7 @@ def deblur(
         raise vs.Error(f"deblur: {error}") from None
 
 
-def _check_format(clip: vs.VideoNode) -> None:
+def check_format(clip: vs.VideoNode) -> None:
     fmt = clip.format
     if not clip.width or fmt is None or fmt.color_family == vs.UNDEFINED:
         raise DeblurError("clip has a variable format or size: make it constant with resize first")

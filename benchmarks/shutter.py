@@ -1,0 +1,141 @@
+"""How well the shutter is estimated, and what auto loses against the true shutter.
+
+python benchmarks/shutter.py [--generated] [--clips-dir DIR] [--scale 2] [--loss]
+
+Sharp clips, three starts each, are averaged m of 8 (m = 2, 4, 5, 6, 8), as in the protocol, by 5 blurry frames a trial.
+Trials count where the moving points that the estimate asks move by 3 pixels within the exposure. --scale: the clips at
+so many times their listed widths (as far as they are that wide). --loss: also restore m = 8 and m = 5 both ways.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from common import machine, table, write_results
+
+from vsdeblur import restore
+from vsdeblur.bench import protocol, run
+from vsdeblur.bench.scene import Scene, film
+from vsdeblur.cuts import find_cuts
+from vsdeblur.shutter.fit import CONFIDENT, fit
+from vsdeblur.shutter.window import window_evidence
+from vsdeblur.window import Window
+
+HERE = Path(__file__).parent
+FACTOR, OPEN = 8, (2, 4, 5, 6, 8)
+BLUR = 3.0  # pixels within the exposure
+NEAR = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    clip: str
+    shutter: float
+    found: float
+    confidence: float
+    speed: float
+    seconds: float
+
+    @property
+    def counts(self) -> bool:
+        return self.speed * self.shutter >= BLUR
+
+    @property
+    def error(self) -> float:
+        return self.found - self.shutter
+
+
+def tensor(frames: protocol.Frames) -> torch.Tensor:
+    return torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
+
+
+def tried(name: str, blurry: protocol.Frames, shutter: float) -> Trial:
+    v = tensor(blurry)
+    begin = time.process_time()
+    evidence = window_evidence(Window(v, 0, 0, len(v), cuts=find_cuts(v)), linear=False)
+    found = fit(evidence)
+    taken = time.process_time() - begin
+    points = sum(one.points for one in evidence)
+    speed = sum(one.travel for one in evidence) / max(points, 1e-9)
+    print(f"{name} {shutter:.3f} {found.shutter:.3f} {found.confidence:.2f} {points:.0f} {speed:.1f}", flush=True)
+    return Trial(name, shutter, found.shutter, found.confidence, speed, taken)
+
+
+def averaged(clips: list[protocol.Clip]) -> Iterator[Trial]:
+    for name, sharp in run.from_files(clips, FACTOR):
+        for m in OPEN:
+            yield tried(name, protocol.blur(sharp, FACTOR, m), m / FACTOR)
+
+
+def generated() -> Iterator[Trial]:
+    for seed in (7, 8, 9):
+        for shutter in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0):
+            yield tried(f"scene {seed}", film(Scene(160, 256, seed), 5, FACTOR, shutter, lambda x: x)[1], shutter)
+
+
+def summary(label: str, trials: list[Trial]) -> list[str]:
+    counted = [t for t in trials if t.counts]
+    sure = [t for t in counted if t.confidence >= CONFIDENT]
+
+    def near(group: list[Trial]) -> str:
+        share = np.mean([abs(t.error) <= NEAR for t in group]) if group else np.nan
+        return f"{100 * share:.0f}% of {len(group)}"
+
+    errors = [abs(t.error) for t in counted] or [np.nan]
+    seconds = f"{np.mean([t.seconds for t in trials]):.2f}"
+    return [label, near(counted), near(sure), f"{np.median(errors):.3f}", seconds]
+
+
+def losses(clips: list[protocol.Clip]) -> list[list[str]]:
+    """Gain of auto over the true shutter handed in, "all" of the protocol, dB."""
+    rows = []
+    for name, sharp in run.from_files(clips, FACTOR):
+        row = [name]
+        for m in (8, 5):
+            blurry = protocol.blur(sharp, FACTOR, m)
+            scores = []
+            for shutter in (m / FACTOR, "auto"):
+                u = restore(tensor(blurry), FACTOR, shutter, preset="fast", quadrature="integral")
+                u8 = protocol.to_8bit(u.permute(0, 2, 3, 1).numpy())
+                scores.append(protocol.score(u8, sharp, blurry, FACTOR, m).all)
+            row.append(f"{scores[1] - scores[0]:+.2f}")
+            print(name, m, scores, flush=True)
+        rows.append(row)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clips-dir", type=Path)
+    parser.add_argument("--list", type=Path, default=HERE / "clips.toml")
+    parser.add_argument("--scale", type=int, default=1)
+    parser.add_argument("--generated", action="store_true")
+    parser.add_argument("--loss", action="store_true")
+    given = parser.parse_args()
+    trials: dict[str, list[Trial]] = {}
+    loss: list[list[str]] = []
+    if given.generated:
+        trials["generated scenes"] = list(generated())
+    if given.clips_dir:
+        listed = run.read_list(given.list, given.clips_dir)
+        clips = [dataclasses.replace(c, width=c.width * given.scale) for c in listed]
+        for trial in averaged(run.expand_starts(clips, FACTOR)):
+            trials.setdefault(trial.clip.split("@")[0], []).append(trial)
+        trials["all clips"] = [t for name, group in trials.items() if name != "generated scenes" for t in group]
+        loss = losses(listed) if given.loss else []
+    head = ["clips", f"within {NEAR}", f"confident and within {NEAR}", "median error", "CPU s per 5 frames"]
+    text = table(head, [summary(name, group) for name, group in trials.items()])
+    if loss:
+        text += "\n" + table(["auto against the true shutter, dB", "8/8", "5/8"], loss)
+    values = {"machine": machine(), "trials": {k: [dataclasses.asdict(t) for t in v] for k, v in trials.items()}}
+    write_results(f"shutter-x{given.scale}" if given.scale > 1 else "shutter", values | {"loss": loss}, text)
+
+
+if __name__ == "__main__":
+    main()

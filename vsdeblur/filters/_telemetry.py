@@ -1,0 +1,65 @@
+"""Exposure times that a camera wrote into its file: GoPro and others, read by the package telemetry-parser."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib import import_module
+from importlib.util import find_spec
+from statistics import median
+from typing import Any
+
+PACKAGE = "telemetry_parser"
+
+
+@dataclass(frozen=True, slots=True)
+class Exposures:
+    """times: seconds from the file's start, ascending; values: exposure times there, in seconds. camera: its name."""
+
+    camera: str
+    times: tuple[float, ...]
+    values: tuple[float, ...]
+
+    def at(self, time: float) -> float:
+        """The exposure of the frame at ``time``: the nearest one written."""
+        after = bisect_left(self.times, time)
+        around = [n for n in (after - 1, after) if 0 <= n < len(self.times)]
+        return self.values[min(around, key=lambda n: abs(self.times[n] - time))]
+
+    def part(self, period: float) -> float:
+        """The usual exposure as a part of ``period`` seconds, in (0, 1]."""
+        return min(median(self.values) / period, 1.0)
+
+
+def installed() -> bool:
+    return find_spec(PACKAGE) is not None
+
+
+def read_exposures(path: str, rate: Fraction | None) -> Exposures | None:
+    """What the file says of its frames' exposure; None where it says nothing. rate: frames per second."""
+    if not rate or not installed():
+        return None
+    try:
+        parser = import_module(PACKAGE).Parser(path)
+        return from_samples(f"{parser.camera} {parser.model or ''}".strip(), parser.telemetry(), float(rate))
+    except OSError:  # what the package raises for files that it does not know
+        return None
+
+
+def from_samples(camera: str, samples: Sequence[Mapping[str, Any]], rate: float) -> Exposures | None:
+    """samples: successive blocks of telemetry, each of the same time; some hold an exposure time for each frame."""
+    blocks = [[float(x) for x in _data(sample) if x > 0] for sample in samples]
+    counts = [len(block) for block in blocks if block]
+    if not counts:
+        return None
+    length = median(counts) / rate
+    pairs = [(n * length + k / rate, value) for n, block in enumerate(blocks) for k, value in enumerate(block)]
+    times, values = zip(*sorted(pairs), strict=True)
+    return Exposures(camera, times, values)
+
+
+def _data(sample: Mapping[str, Any]) -> Sequence[float]:
+    data = sample.get("Exposure", {}).get("Data", ())
+    return data if isinstance(data, list | tuple) else ()

@@ -1,0 +1,1 @@
+"""How long the shutter was open, from the frames themselves."""

@@ -1,0 +1,77 @@
+"""What a window says about its shutter, looked at cheaply: a few frames, as small as their motion allows."""
+
+from __future__ import annotations
+
+import logging
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from vsdeblur.flow.dis import DisFlow
+from vsdeblur.flow.motion import Motion
+from vsdeblur.flow.pairwise import PairwiseMotion, averaged
+from vsdeblur.flow.upsample import upsampled
+from vsdeblur.options import DEFAULT_SHUTTER, Options
+from vsdeblur.shutter.evidence import Evidence, frame_evidence
+from vsdeblur.shutter.fit import fit
+from vsdeblur.window import Window
+
+log = logging.getLogger("vsdeblur")
+
+FRAMES = 6
+LONGEST = 1280  # pixels of the picture that blur is looked for in
+_MOTION = 640  # pixels of the picture that motion is looked for in
+_SMALLEST = 32  # pixels of a side: smaller pictures have no room for a blur and its motion
+_SLOW = 8.0  # pixels per period of the faster tenth: slower motion is measured where it has more pixels
+_GREY = (0.299, 0.587, 0.114)
+
+
+def shutter_of(window: Window, options: Options) -> float:
+    """The shutter to solve a window with: as given, or estimated from the window alone, a pure function of it."""
+    if not options.auto_shutter:
+        return options.shutter
+    estimate = fit(window_evidence(window, linear=options.transfer != "linear"))
+    log.debug("frames from %d on: shutter %.2f, confidence %.2f", window.start, *estimate)
+    return estimate.usable
+
+
+@torch.inference_mode()
+def window_evidence(window: Window, *, linear: bool = True) -> list[Evidence]:
+    """What the frames in the middle of a window's longest scene say. linear: its values are linear light."""
+    scene = _longest_scene(window)
+    if scene.stop - scene.start < 3 or min(window.frames.shape[-2:]) < _SMALLEST:
+        return []
+    frames = window.frames[scene, : window.colour]
+    scale = -(-max(frames.shape[-2:]) // LONGEST)
+    grey = torch.cat([averaged(_grey(frame[None].float().cpu()), scale) for frame in frames])
+    step = -(-max(grey.shape[-2:]) // _MOTION)
+    small = Window(averaged(grey, step), 0, 0, len(grey), 1)
+    motion = PairwiseMotion(DisFlow("fast"), linear=linear, camera=False)(small, DEFAULT_SHUTTER)
+    speed = motion.path[:, :2].square().sum(1).sqrt().flatten()
+    if step > 1 and float(speed.kthvalue(max(1, int(0.9 * speed.numel()))).values) < _SLOW:
+        motion = _enlarged(motion, step, (grey.shape[-2], grey.shape[-1]))
+    else:
+        grey = small.frames
+    return [frame_evidence(grey, motion, n) for n in range(len(grey))]
+
+
+def _longest_scene(window: Window) -> slice:
+    """FRAMES frames, or fewer, from the middle of the longest run without a cut."""
+    count = len(window.frames)
+    opening = sorted(n - window.start for n in window.cuts if 0 < n - window.start < count)
+    first, last = max(pairwise([0, *opening, count]), key=lambda ends: ends[1] - ends[0])
+    begin = first + max(last - first - FRAMES, 0) // 2
+    return slice(begin, min(begin + FRAMES, last))
+
+
+def _enlarged(motion: Motion, step: int, size: tuple[int, int]) -> Motion:
+    path, reliability, occlusion = (
+        upsampled(part, step, size, slice(0, size[0])) for part in (motion.path, motion.reliability, motion.occlusion)
+    )
+    return Motion(path * step, reliability, occlusion)
+
+
+def _grey(light: Tensor) -> Tensor:
+    """(N, 1, h, w)."""
+    return (light * light.new_tensor(_GREY)[:, None, None]).sum(1, keepdim=True) if light.shape[1] == 3 else light
