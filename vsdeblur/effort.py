@@ -25,6 +25,6 @@ class Effort:
 
 EFFORTS = {
     "fast": Effort(steps=6, looks=1, adjoint="bilinear", flow="fast", stride=2.0, learned=False),
-    "balanced": Effort(steps=16, looks=2, adjoint="bicubic", flow="medium", stride=1.0, learned=True),
-    "best": Effort(steps=24, looks=2, adjoint="bicubic", flow="medium", stride=1.0, learned=True),
+    "balanced": Effort(steps=8, looks=2, adjoint="bicubic", flow="medium", stride=1.0, learned=True),
+    "best": Effort(steps=16, looks=2, adjoint="bicubic", flow="medium", stride=1.0, learned=True),
 }
