@@ -64,7 +64,7 @@ def main() -> None:
     for name, prior in (
         ("none", None),
         ("tv", "tv"),
-        ("video", "video:/tmp/dn_now.safetensors"),
+        ("video", "video"),
         ("kornia", ModelPrior(TimeAndSpace())),
     ):
         u = restore(noisy, FACTOR, prior=prior)

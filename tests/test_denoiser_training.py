@@ -53,16 +53,18 @@ def test_a_few_steps_lessen_the_loss(samples: list[Sample]) -> None:
     recipe = DenoiserRecipe(100)
     torch.manual_seed(0)
     network = recipe.network()
-    optimiser = torch.optim.AdamW(network.parameters(), 2e-3)
-    batch = recipe.collate(samples[:2], np.random.default_rng(1))
+    optimiser = torch.optim.AdamW(network.parameters(), 1e-3)
+    batch = recipe.collate(samples, np.random.default_rng(1))
+    loudest = batch["sigma"].mean((1, 2, 3)).argsort()[-2:]
+    batch = {key: value[loudest] for key, value in batch.items()}
     losses = []
-    for _ in range(25):
+    for _ in range(60):
         loss, scalars = recipe.loss(network, batch, 0)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         losses.append(scalars["loss"])
-    assert losses[-1] < 0.9 * losses[0]
+    assert losses[-1] < 0.8 * losses[0]
 
 
 def test_the_rate_rises_and_falls_along_the_course() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -134,3 +135,21 @@ def test_the_engine_takes_it_by_name_and_counts_its_memory(tmp_path: Path) -> No
         make_plan(
             Options(prior=name, transfer="linear", max_memory=plain.peak_bytes // 8), 1080, 1920, 3, 0, prior=info
         )
+
+
+@pytest.mark.parametrize("transfer", ["linear", "bt709"])
+def test_the_released_denoiser_helps_with_noise_and_harms_nothing_without(transfer: str) -> None:
+    sharp, blurry = film(Scene(72, 96), 4, 4, 1.0, lambda light: from_linear_array(light, transfer))
+    u, v = (torch.from_numpy(x).permute(0, 3, 1, 2).float() / 255 for x in (sharp, blurry))
+    noisy = v + 8 / 255 * torch.randn(v.shape, generator=torch.Generator().manual_seed(0))
+
+    def quality(given: Tensor, prior: str | None) -> float:
+        found = restore(given, 4, transfer=transfer, prior=prior)[4:-4]
+        return -10 * float((found.clamp(0, 1) - u[4:-4]).square().mean().log10())
+
+    assert quality(v, "video") > quality(v, None) - 0.05
+    assert quality(noisy, "video") > quality(noisy, None) + 0.5
+
+
+def from_linear_array(light: np.ndarray, transfer: str) -> np.ndarray:
+    return from_linear(torch.from_numpy(light), transfer).numpy()

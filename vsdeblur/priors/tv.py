@@ -9,6 +9,8 @@ from torch import Tensor
 
 from vsdeblur.priors.protocol import PriorInfo
 
+_TINY = 1e-12
+
 
 @dataclass(frozen=True, slots=True)
 class TotalVariation:
@@ -27,9 +29,10 @@ class TotalVariation:
     def info(self) -> PriorInfo:
         return PriorInfo("tv", halo=self.steps, halo_frames=self.steps if self.time else 0)
 
-    def __call__(self, u: Tensor, sigma: float) -> Tensor:
-        bound = self.strength * sigma
-        if bound <= 0:
+    def __call__(self, u: Tensor, sigma: float | Tensor) -> Tensor:
+        """sigma: also a map of it, (T, 1, H, W)."""
+        bound = self.strength * torch.as_tensor(sigma, dtype=u.dtype, device=u.device)
+        if not bool(bound.any()):
             return u.clone()
         step = 1 / (8 + 4 * self.time**2)  # 1 / ||gradient||^2
         p = torch.zeros(3, *u.shape, dtype=u.dtype, device=u.device)
@@ -37,7 +40,7 @@ class TotalVariation:
         for _ in range(self.steps):
             ascent = q + step * self.gradient(u - self.gradient_adjoint(q))
             length = ascent.square().sum(dim=(0, 2), keepdim=True).sqrt_()
-            previous, p = p, ascent.mul_(bound / length.clamp_(min=bound))
+            previous, p = p, ascent.mul_(bound / torch.maximum(length, bound).clamp_(min=_TINY))
             following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
             q, momentum = p + ((momentum - 1) / following) * (p - previous), following
         return u - self.gradient_adjoint(p)

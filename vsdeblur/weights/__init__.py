@@ -11,6 +11,7 @@ from torch import Tensor
 from vsdeblur.errors import DeblurError
 
 SHA256 = {
+    "denoiser": "0b36346bfb8a6fa4ba432b8646a3da782f1fcc33d65c740fcbe4dd9d0a16c03d",
     "motion": "316a189f140b8efc9cfca7b18899c143a93ac95dc30cab7bd7bcee7530ab7439",
     "unrolled": "e9f94f1b6c0ecd4cb2f18b6b99a7f616d5d2414038f028448c41cb3043aa4ed0",
 }
