@@ -40,6 +40,7 @@ Taus = tuple[tuple[float, ...], ...]
 
 CONTINUATION = (2.0, 1.5, 1.0)  # u-step and z-step in alternation: the noise that the prior is told, of v's
 PRIOR_RIDGE = 0.1
+_CLEAN, _NOISY = 1 / 255, 3 / 255  # noise up to which the learned step follows a prior, and from which it does not
 
 
 class Engine:
@@ -173,6 +174,8 @@ class Engine:
         overlap = min(max(16 * math.ceil((_reach(motion) + 16) / 16), MIN_OVERLAP), MAX_OVERLAP)
         keys = torch.zeros_like(frames)
         sigma = self.z_step.noise(frames[:, : window.colour]) if self.z_step else 0.0
+        # The learned step looks at v again, noise and all: with a prior it leaves noisy frames alone.
+        learned = min(max((_NOISY - sigma) / (_NOISY - _CLEAN), 0.0), 1.0)
         # What slow motion needs no overlap for is solved as part of the tile: fewer tiles in the same memory.
         for tile in tiles(*size, self.plan.tile + 2 * (MAX_OVERLAP - overlap), overlap):
             rows, columns = tile.rows, tile.columns
@@ -189,8 +192,9 @@ class Engine:
             solved = self._alternate(problem, sigma, window.colour, record)
             trust = upsampled(motion.reliability, scale, size, rows, columns)
             solved = torch.lerp(v, solved, trust)
-            if self.proximal:
-                solved = self.proximal(solved, problem, trust, shutters, window.colour)
+            if self.proximal and learned > 0:
+                better = self.proximal(solved, problem, trust, shutters, window.colour)
+                solved = torch.lerp(solved, better, learned)
             keys[..., rows, columns] += solved.mul_(tile.weight.to(v))
         return keys
 
