@@ -10,15 +10,13 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor
 
-from vsdeblur.errors import InputError
 from vsdeblur.flow.blur_net import BlurNet, aligned
 from vsdeblur.flow.motion import Motion, displacement
 from vsdeblur.flow.pairwise import PairwiseMotion, averaged
 from vsdeblur.flow.trust import box, link
-from vsdeblur.weights import load
+from vsdeblur.weights import fill
 from vsdeblur.window import Window
 
 ROUNDS = 2
@@ -98,14 +96,7 @@ def load_blur(
     Raises DeblurError where they are missing or damaged, InputError for a file that holds no such weights.
     """
     network = BlurNet()
-    if weights is None:
-        network.load_state_dict(load("motion"))
-    else:
-        try:
-            network.load_state_dict(load_file(weights))
-        except Exception as error:
-            what = "there is no such file" if not weights.exists() else "not weights of vsdeblur train motion"
-            raise InputError(f"{weights}: {what} ({type(error).__name__})") from None
+    fill(network, "motion", weights)
     return BlurMotion(first, network.to(device or torch.device("cpu")), both_ways=both_ways)
 
 

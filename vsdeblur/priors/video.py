@@ -6,15 +6,13 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
-from vsdeblur.errors import InputError
 from vsdeblur.priors.pictures import as_given, in_colour, padded
 from vsdeblur.priors.protocol import PriorInfo
 from vsdeblur.priors.tv import TotalVariation
 from vsdeblur.priors.video_net import ALIGN, FRAMES, HALO, VideoNet
-from vsdeblur.weights import load
+from vsdeblur.weights import fill
 
 LARGEST = 55.0 / 255  # noise that the networks were trained with, at most
 
@@ -85,14 +83,7 @@ def load_video(weights: Path | None = None, device: torch.device | None = None) 
     Raises DeblurError where they are missing or damaged, InputError for a file that holds no such weights.
     """
     network = VideoNet()
-    if weights is None:
-        network.load_state_dict(load("denoiser"))
-    else:
-        try:
-            network.load_state_dict(load_file(weights))
-        except Exception as error:
-            what = "there is no such file" if not weights.exists() else "not weights of vsdeblur train denoiser"
-            raise InputError(f"{weights}: {what} ({type(error).__name__})") from None
+    fill(network, "denoiser", weights)
     return VideoDenoiser(network.to(device or torch.device("cpu")))
 
 

@@ -12,16 +12,13 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
-from vsdeblur.errors import InputError
 from vsdeblur.keyframes import KeyFrameProblem
 from vsdeblur.priors.aligned import aligned
 from vsdeblur.transfer import from_linear, to_linear
 from vsdeblur.unrolled.net import ALIGNED, ProximalNet
-from vsdeblur.weights import load
+from vsdeblur.weights import fill
 
 SHOWN = "srgb"  # the curve by which the network is shown linear light
 
@@ -73,13 +70,6 @@ def load_proximal(
     Raises DeblurError where they are missing or damaged, InputError for a file that holds no such weights.
     """
     network = ProximalNet()
-    try:
-        tensors = load("unrolled") if weights is None else load_file(weights)
-        network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    except (OSError, RuntimeError, SafetensorError) as error:
-        if weights is None:
-            raise
-        what = "there is no such file" if not weights.exists() else "not weights of vsdeblur train unrolled"
-        raise InputError(f"{weights}: {what} ({type(error).__name__})") from None
+    fill(network, "unrolled", weights)
     network.to(device or torch.device("cpu")).to(memory_format=torch.channels_last)
     return ProximalStep(network, linear=linear)

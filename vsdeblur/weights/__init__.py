@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from importlib import resources
+from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import load as _parse
-from torch import Tensor
+from torch import Tensor, nn
 
-from vsdeblur.errors import DeblurError
+from vsdeblur.errors import DeblurError, InputError
 
 SHA256 = {
     "denoiser": "0b36346bfb8a6fa4ba432b8646a3da782f1fcc33d65c740fcbe4dd9d0a16c03d",
@@ -34,3 +36,18 @@ def load(name: str) -> dict[str, Tensor]:
     if hashlib.sha256(data).hexdigest() != SHA256[name]:
         raise DeblurError(f"{name}.safetensors is not the released file (its SHA-256 differs): install vsdeblur again")
     return _parse(data)
+
+
+def fill(network: nn.Module, name: str, path: Path | None = None) -> None:
+    """Give ``network`` the project's weights ``name``, or those of a file that ``vsdeblur train NAME`` wrote.
+
+    Raises DeblurError where the project's are missing or damaged, InputError for a file that holds no such weights.
+    """
+    if path is None:
+        network.load_state_dict(load(name))
+        return
+    try:
+        network.load_state_dict(_parse(path.read_bytes()))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        what = "there is no such file" if not path.exists() else f"not weights of vsdeblur train {name}"
+        raise InputError(f"{path}: {what} ({type(error).__name__})") from None
