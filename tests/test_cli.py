@@ -155,9 +155,11 @@ def test_transcode_hands_every_option_on(clip: Path, tmp_path: Path, monkeypatch
     options = {
         "fps": "59.94",
         "shutter": "180deg",
+        "out_shutter": "0.5",
         "preset": "best",
         "transfer": "srgb",
         "flow": "dis",
+        "solver": "unrolled",
         "prior": "tv",
         "device": "cpu",
         "max_memory": "2GiB",
