@@ -99,11 +99,11 @@ class Engine:
     @torch.inference_mode()
     def key_frames(self, window: Window) -> tuple[Tensor, Motion]:
         """The key frames (n, C, H, W) of the whole window, and its motion: what instants would be rendered from."""
-        frames = window.frames.to(self.device, torch.float32)
-        shutters = tuple(window.shutters or (self.options.shutter,) * len(frames))
+        window = replace(window, frames=window.frames.to(self.device, torch.float32))
+        shutters = tuple(window.shutters or (self.options.shutter,) * len(window.frames))
         motion = self.find_motion(window, self.options.shutter)
         taus = self._taus(motion, shutters)
-        return self._solve(replace(window, frames=frames), motion, taus, shutters, window.spans, BATCH, None), motion
+        return self._solve(window, motion, taus, shutters, window.spans, BATCH, None), motion
 
     def _scene(
         self, window: Window, motion: Motion | None, batch: int, record: Callable[[float], None] | None
