@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -25,7 +26,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vsdeblur.flow.motion import Motion, displacement
-from vsdeblur.flow.trust import box
 from vsdeblur.flow.warp import sample, warp
 
 Lags = NDArray[np.floating[Any]]
@@ -110,8 +110,8 @@ def _belief(v: Tensor, motion: Motion, n: int) -> Tensor:
     for side, other, tau in ((0, n + 1, 1.0), (1, n - 1, -1.0)):
         if 0 <= other < len(v) and bool(motion.occlusion[n, side].any()):
             there = warp(v[other : other + 1], displacement(path, tau), "bilinear")
-            moved += box((there - v[n : n + 1]).square(), 9)
-            unmoved += box((v[other : other + 1] - v[n : n + 1]).square(), 9)
+            moved += _box((there - v[n : n + 1]).square(), 9)
+            unmoved += _box((v[other : other + 1] - v[n : n + 1]).square(), 9)
     # Ground that stands still, but was given the motion of what passes before it, is better explained by none.
     real = (unmoved > 0) / (1 + (moved / (unmoved + 1e-7) / 0.15).square())
     speed = path[:, :2].square().sum(1, keepdim=True).sqrt()
@@ -122,22 +122,28 @@ def _belief(v: Tensor, motion: Motion, n: int) -> Tensor:
     return believed
 
 
+def _box(x: Tensor, size: int) -> Tensor:
+    """Mean over size x size pixels around each of x (1, 1, h, w), the edge repeated."""
+    mean = cv2.blur(x[0, 0].numpy(), (size, size), borderType=cv2.BORDER_REPLICATE)
+    return torch.from_numpy(mean)[None, None]
+
+
 def _derivatives(v: Tensor, e: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Of v (1, 1, h, w): the second derivative along e (2, h, w), the first across, and the local gradient's square."""
-    r = torch.arange(-_RADIUS, _RADIUS + 1, dtype=v.dtype, device=v.device)
-    smooth = torch.exp(-r.square() / (2 * _SIGMA**2))
+    r = np.arange(-_RADIUS, _RADIUS + 1, dtype=np.float64)
+    smooth = np.exp(-(r**2) / (2 * _SIGMA**2))
     smooth /= smooth.sum()
     first = smooth * r
     first /= (first * r).sum()
-    second = smooth * (r.square() / _SIGMA**2 - 1)
+    second = smooth * (r**2 / _SIGMA**2 - 1)
     second -= second.mean()
-    second *= 2 / (second * r.square()).sum()
-    padded = F.pad(v, (_RADIUS,) * 4, mode="replicate")
+    second *= 2 / (second * r**2).sum()
+    image = v[0, 0].contiguous().numpy()
 
-    def filtered(down: Tensor, over: Tensor) -> Tensor:
-        return F.conv2d(F.conv2d(padded, over.view(1, 1, 1, -1)), down.view(1, 1, -1, 1))[0, 0]
+    def filtered(down: Lags, over: Lags) -> Tensor:
+        return torch.from_numpy(cv2.sepFilter2D(image, cv2.CV_32F, over, down, borderType=cv2.BORDER_REPLICATE))
 
     x, y = filtered(smooth, first), filtered(first, smooth)
     twice = e[0] * e[0] * filtered(smooth, second) + e[1] * e[1] * filtered(second, smooth)
     twice += 2 * e[0] * e[1] * filtered(first, first)
-    return twice, e[0] * y - e[1] * x, box((x.square() + y.square())[None, None], 15)[0, 0]
+    return twice, e[0] * y - e[1] * x, _box((x.square() + y.square())[None, None], 15)[0, 0]
