@@ -70,7 +70,8 @@ FORMS: dict[str, Form] = {
 
 
 def by_engine(blurry: protocol.Frames, m: int, preset: str) -> Tensor:
-    return restore(as_tensor(blurry), FACTOR, shutter=m / FACTOR, quadrature="taps", preset=preset)
+    v, shutter = as_tensor(blurry), m / FACTOR
+    return restore(v, FACTOR, shutter=shutter, quadrature="taps", preset=preset, solver="keyframes")
 
 
 def flows(frames: Tensor) -> tuple[Tensor, Tensor]:
