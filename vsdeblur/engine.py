@@ -68,7 +68,6 @@ class Engine:
         self.find_motion = find_motion_engine(
             options.flow, self.effort.flow, linear=linear, device=self.device, looks=self.effort.looks
         )
-
         self.proximal = load_step(options, self.device) if is_unrolled(options) else None
 
     def find_cuts(self, window: Window) -> frozenset[int]:
@@ -93,8 +92,12 @@ class Engine:
             return
         scene = self._with_less_memory(lambda batch: self._scene(window, motion, batch, record))
         residual = lru_cache(maxsize=2)(scene.residual)  # of the exposures before and after an instant
+        offsets = self._out_taus(scene.motion)
         for t in instants:
-            yield self._shown(scene, t, residual).cpu()
+            shown = scene.instant(t + offsets[0], residual)
+            for offset in offsets[1:]:
+                shown += scene.instant(t + offset, residual)
+            yield shown.div_(len(offsets)).cpu()
 
     @torch.inference_mode()
     def key_frames(self, window: Window) -> tuple[Tensor, Motion]:
@@ -134,16 +137,13 @@ class Engine:
             self.plan.rows,
         )
 
-    def _shown(self, scene: Scene, t: float, residual: Callable[[int], Tensor]) -> Tensor:
-        """The instant t; with an output shutter the mean of the instants that it is open for, t in their middle."""
+    def _out_taus(self, motion: Motion) -> tuple[float, ...]:
+        """The instants that an output is the mean of, in source periods from its own: those of the output shutter."""
         span = self.options.out_shutter / float(self.options.factor)
         if not span:
-            return scene.instant(t, residual)
-        count = min(max(math.ceil(_reach(scene.motion) * span / self.effort.stride), 2), MAX_TAPS)
-        total = scene.instant(t + (0.5 / count - 0.5) * span, residual)
-        for k in range(1, count):
-            total += scene.instant(t + ((k + 0.5) / count - 0.5) * span, residual)
-        return total.div_(count)
+            return (0.0,)
+        count = min(max(math.ceil(_reach(motion) * span / self.effort.stride), 2), MAX_TAPS)
+        return tuple(((k + 0.5) / count - 0.5) * span for k in range(count))
 
     def _taus(self, motion: Motion, shutters: Sequence[float]) -> Taus:
         """The quadrature of each exposure: a step for every ``stride`` px of motion, or the averaged sub-frames."""
