@@ -15,7 +15,8 @@ def colours(channels: int) -> int:
 def padded(x: Tensor, align: int) -> Tensor:
     """x (B, C, H, W) with its last row and column repeated up to multiples of ``align``."""
     height, width = x.shape[-2:]
-    return F.pad(x, (0, -width % align, 0, -height % align), mode="replicate")
+    margin = (0, -width % align, 0, -height % align)
+    return F.pad(x, margin, mode="replicate") if any(margin) else x
 
 
 def in_colour(x: Tensor, align: int) -> Tensor:

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.keyframes import KeyFrameProblem
 from vsdeblur.priors.aligned import aligned
+from vsdeblur.priors.pictures import as_given, in_colour, padded
 from vsdeblur.transfer import from_linear, to_linear
 from vsdeblur.unrolled.net import ALIGNED, ProximalNet
 from vsdeblur.weights import fill
@@ -43,23 +43,16 @@ class ProximalStep:
         out = keys.clone()
         for n in range(len(keys)):
             before, here, after = aligned(shown, n, problem.path, problem.occlusion, problem.spans, 1)
-            pictures = torch.stack((here, blurry[n], after, before))[None]
+            pictures = torch.stack((here, blurry[n], after, before))
             found = self._through(pictures, problem.path[n : n + 1, :4], hints[n : n + 1], shutters[n])
             out[n : n + 1, :colour] = to_linear(found, self.curve, inplace=True)
         return out
 
     def _through(self, pictures: Tensor, path: Tensor, hints: Tensor, shutter: float) -> Tensor:
-        """The network on one frame of any size and of one channel or three."""
-        channels, height, width = pictures.shape[2:]
-        margin = (0, -width % ALIGNED, 0, -height % ALIGNED)
-        pictures = pictures.expand(-1, -1, 3, -1, -1)
-        if any(margin):
-            pictures = F.pad(pictures.flatten(1, 2), margin, mode="replicate")
-            pictures = pictures.view(1, -1, 3, *pictures.shape[-2:])
-            path, hints = (F.pad(x, margin, mode="replicate") for x in (path, hints))
-        found: Tensor = self.network(pictures, path, hints, path.new_tensor([shutter]))
-        found = found[..., :height, :width]
-        return found.mean(1, keepdim=True) if channels == 1 else found.contiguous()
+        """(1, C, H, W): what the network makes of pictures (4, C, H, W) of one frame, C 1 or 3, of any size."""
+        shown = in_colour(pictures, ALIGNED)[None]
+        found = self.network(shown, padded(path, ALIGNED), padded(hints, ALIGNED), path.new_tensor([shutter]))
+        return as_given(found, pictures[:1])
 
 
 def load_proximal(
