@@ -125,15 +125,23 @@ class Joint:
 
 
 def solve_asap(
-    v: Tensor, exposure: Exposure, start: Tensor, flow: Tensor, *, rounds: int = 2, steps: int = 10, **weights: float
+    v: Tensor,
+    exposure: Exposure,
+    start: Tensor,
+    flow: Tensor,
+    *,
+    rounds: int = 2,
+    steps: int = 10,
+    data_weight: float = 20.0,
+    mu: float = 1.0,
 ) -> Joint:
     """Minimise J from ``start`` (T, C, H, W) and ``flow`` (T-1, 2, H, W): ``rounds`` linearisations of ``steps`` each.
 
-    v: (N, C, H, W). weights: data_weight and mu as in ``Linearised.at``.
+    v: (N, C, H, W). data_weight, mu: as in ``Linearised.at``.
     """
     u, told = start, []
     for _ in range(rounds):
-        at = Linearised.at(u, flow, v, exposure, **weights)  # type: ignore[arg-type]
+        at = Linearised.at(u, flow, v, exposure, data_weight=data_weight, mu=mu)
         energies = [at.energy(u, flow)]
         for _ in range(steps):
             u = at.sharpen(u, flow)

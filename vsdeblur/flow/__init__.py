@@ -51,10 +51,11 @@ def find_motion_engine(
         return cast("MotionEngine", flow)
     if flow is None:
         flow = "blur" if is_learned(None, preset) else "dis"
+    learned = isinstance(flow, str) and is_learned(flow, preset)
     if flow == "dis":
         # At full resolution motion in small pictures would take more than a third of the time of the fast preset.
         pairs = PairwiseMotion(DisFlow(preset), linear=linear, halve=preset == "fast")
-    elif isinstance(flow, str) and is_learned(flow, preset):
+    elif learned:
         # The network's corrections, a fourth as fine as the flow, lose more at half resolution than they win.
         pairs = PairwiseMotion(DisFlow(preset), linear=linear)
     elif callable(flow):
@@ -64,8 +65,9 @@ def find_motion_engine(
 
         pairs = PairwiseMotion(load_flow(flow, device), linear=linear)
     first: MotionEngine = pairs
-    if isinstance(flow, str) and is_learned(flow, preset):
+    if learned:
         from vsdeblur.flow.blur import load_blur
 
-        first = load_blur(pairs, Path(flow[5:]) if flow[5:] else None, device, both_ways=preset != "fast")
+        path = cast("str", flow)[len("blur:") :]
+        first = load_blur(pairs, Path(path) if path else None, device, both_ways=preset != "fast")
     return LookAgain(first, pairs, looks - 1) if looks > 1 else first
