@@ -42,9 +42,9 @@ PARTIAL = 3
 @click.option(
     "--transfer", metavar="NAME", help="Transfer function (bt709, srgb, pq, hlg, ...) instead of the file's tag."
 )
-@click.option("--flow", metavar="NAME", help="Optical flow that motion starts from; OpenCV's DIS by default.")
-@click.option("--solver", metavar="NAME", help="unrolled (learned steps) or keyframes; the preset's own by default.")
-@click.option("--prior", metavar="NAME", help="Prior on sharp video; the preset's own by default.")
+@click.option("--flow", metavar="NAME", help="Where motion comes from: dis, blur, ...; the preset's own by default.")
+@click.option("--solver", metavar="NAME", help="unrolled (a learned step) or keyframes; the preset's own by default.")
+@click.option("--prior", metavar="NAME", help="Prior on sharp video, for noise: video, tv, ...; none by default.")
 @click.option(
     "--scene-cuts",
     default="on",
