@@ -1,0 +1,70 @@
+"""Blur operators: adjoints, constants, kernels, parts."""
+
+import numpy as np
+import pytest
+import torch
+
+from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
+from vsdeblur.training.paths import apply
+from vsdeblur.training.shake import random_shake
+
+
+def pixelwise(batch: int = 1, kernels: int = 3, reach: int = 4, size: tuple[int, int] = (21, 26)) -> PixelwiseBlur:
+    torch.manual_seed(0)
+    n = 2 * reach + 1
+    basis = torch.rand(batch, kernels, n, n, dtype=torch.float64).flatten(2).softmax(-1).view(batch, kernels, n, n)
+    return PixelwiseBlur(basis, torch.randn(batch, kernels, *size, dtype=torch.float64).softmax(1))
+
+
+OPERATORS = {"pixelwise": pixelwise, "pixelwise batch": lambda: pixelwise(2)}
+
+
+@pytest.fixture(params=OPERATORS)
+def blur(request):
+    return OPERATORS[request.param]()
+
+
+def extended(blur, channels: int = 2) -> torch.Tensor:
+    torch.manual_seed(1)
+    height, width = (n + 2 * blur.margin for n in blur.size)
+    return torch.randn(2, channels, height, width, dtype=torch.float64)
+
+
+def test_adjoint(blur):
+    u = extended(blur)
+    v = torch.randn(2, 2, *blur.size, dtype=torch.float64)
+    left, right = (blur(u) * v).sum(), (u * blur.adjoint(v)).sum()
+    assert abs(left - right) < 1e-9 * abs(left)
+
+
+def test_constants_stay(blur):
+    u = torch.full_like(extended(blur), 0.7)
+    assert torch.allclose(blur(u), torch.full((2, 2, *blur.size), 0.7, dtype=torch.float64), atol=1e-9)
+
+
+def test_kernels_say_what_the_operator_does(blur):
+    u = extended(blur)[:1]
+    points = torch.tensor([[0, 0], [blur.size[1] - 1, blur.size[0] - 1], [7, 11]])
+    v, m = blur(u), blur.margin
+    for (x, y), kernel in zip(points.tolist(), blur.kernels(points), strict=True):
+        seen = u[0, :, y : y + 2 * m + 1, x : x + 2 * m + 1]
+        assert torch.allclose((seen * kernel).sum((-2, -1)), v[0, :, y, x], atol=1e-9)
+
+
+def test_part_is_the_same_blur(blur):
+    u, m = extended(blur), blur.margin
+    rows, columns = slice(3, 15), slice(5, 22)
+    part = blur.part(rows, columns)
+    seen = u[..., rows.start : rows.stop + 2 * m, columns.start : columns.stop + 2 * m]
+    assert torch.allclose(part(seen), blur(u)[..., rows, columns], atol=1e-9)
+
+
+@pytest.mark.parametrize("extent", [5.0, 25.0])
+def test_shake_has_the_asked_extent_and_no_shift(extent):
+    way = apply(
+        random_shake(np.random.default_rng(3), (60, 80), extent),
+        np.array([[0, 0], [79, 0], [0, 59], [79, 59], [39.5, 29.5]]),
+    )
+    across = max(np.linalg.norm(p[:, None] - p[None], axis=-1).max() for p in way.swapaxes(0, 1))
+    assert across == pytest.approx(extent, rel=0.02)
+    assert way[:, 4].mean(0) == pytest.approx([39.5, 29.5], abs=1e-6)

@@ -1,0 +1,1 @@
+"""The blur of a picture, from the picture alone."""
