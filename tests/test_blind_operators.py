@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
+from vsdeblur.blind.operators.uniform import UniformBlur
+from vsdeblur.errors import ArgumentError
 from vsdeblur.training.paths import apply
 from vsdeblur.training.shake import random_shake
 
@@ -16,7 +18,13 @@ def pixelwise(batch: int = 1, kernels: int = 3, reach: int = 4, size: tuple[int,
     return PixelwiseBlur(basis, torch.randn(batch, kernels, *size, dtype=torch.float64).softmax(1))
 
 
-OPERATORS = {"pixelwise": pixelwise, "pixelwise batch": lambda: pixelwise(2)}
+def uniform(reach: int = 4, size: tuple[int, int] = (21, 26)) -> UniformBlur:
+    torch.manual_seed(0)
+    kernel = torch.rand(2 * reach + 1, 2 * reach + 1, dtype=torch.float64)
+    return UniformBlur(kernel / kernel.sum(), size)
+
+
+OPERATORS = {"pixelwise": pixelwise, "pixelwise batch": lambda: pixelwise(2), "uniform": uniform}
 
 
 @pytest.fixture(params=OPERATORS)
@@ -57,6 +65,20 @@ def test_part_is_the_same_blur(blur):
     part = blur.part(rows, columns)
     seen = u[..., rows.start : rows.stop + 2 * m, columns.start : columns.stop + 2 * m]
     assert torch.allclose(part(seen), blur(u)[..., rows, columns], atol=1e-9)
+
+
+def test_uniform_blur_is_solved_in_closed_form():
+    blur = uniform()
+    y, z = extended(blur), extended(blur).flip(-1)
+    u = blur.solve(y, z, 0.3)
+    back = torch.autograd.functional.vjp(blur.around, u, blur.around(u) - y)[1]  # C'(C u - y)
+    assert torch.allclose(back + 0.3 * (u - z), torch.zeros_like(u), atol=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (3, 5), (1, 3, 3)])
+def test_a_kernel_has_a_middle(shape):
+    with pytest.raises(ArgumentError, match="kernel must be"):
+        UniformBlur(torch.ones(shape), (9, 9))
 
 
 @pytest.mark.parametrize("extent", [5.0, 25.0])
