@@ -101,6 +101,21 @@ def unrolled(photos: Path, workers: int, device: str, steps: int | None, **cours
     _train(recipe, lambda chosen, _: SolvedScenes(chosen), 4000, photos, workers, device, steps=recipe.steps, **course)
 
 
+@train.command(short_help="The network that reads blur off a picture.")
+@_course
+def kernels(photos: Path, workers: int, device: str, steps: int | None, **course: Any) -> None:
+    """Learn what a picture's blur looks like, for deblurring frame by frame.
+
+    Photographs by a shaken camera are made from sharp ones. The rate of learning falls along --steps (8000 unless
+    given): choose what fits into --minutes. OUT/kernels.safetensors has the weights so far.
+    """
+    from vsdeblur.training.recipes.kernels import STEPS, KernelsRecipe
+    from vsdeblur.training.shaken import ShakenPhotos
+
+    recipe = KernelsRecipe(steps or STEPS)
+    _train(recipe, lambda chosen, _: ShakenPhotos(chosen), 6000, photos, workers, device, steps=recipe.steps, **course)
+
+
 def _train(
     recipe: Recipe,
     scenes: Callable[[Sequence[Path], str], Maker],

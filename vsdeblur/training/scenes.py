@@ -73,7 +73,7 @@ def random_scene(rng: np.random.Generator, photos: Sequence[Path], size: int = 1
     speed = _speed(rng, 20 * unit) if rng.random() < 0.9 else 0.0
     jitter = float(rng.choice([0.0, 0.1, 0.3, 0.8]))
     camera = _camera(rng, speed, jitter, size)
-    layers = [_background(light(_crop(rng, photos, 2 * size)), camera, size)]
+    layers = [_background(light(photo_crop(rng, photos, 2 * size)), camera, size)]
     for _ in range(int(rng.choice([0, 1, 1, 2, 3, 4]))):
         layers.append(_object(rng, light, photos, camera, size))
     return Scene(tuple(layers), size, gamma)
@@ -101,8 +101,8 @@ def _object(
     rng: np.random.Generator, light: Callable[[Image], Texture], photos: Sequence[Path], camera: Spline, size: int
 ) -> Layer:
     extent = int(size * np.exp(rng.uniform(np.log(0.08), np.log(0.9))))
-    picture = _crop(rng, photos, max(extent, 16))
-    mask = _mask(rng, picture.shape[0])
+    picture = photo_crop(rng, photos, max(extent, 16))
+    mask = random_mask(rng, picture.shape[0])
     texture = np.concatenate((light(picture) * mask, mask), 2)
     # Nearer than the background: it follows the camera more; or it is carried along with it.
     parallax = rng.uniform(0.6, 1.8) if rng.random() < 0.7 else 0.0
@@ -125,7 +125,7 @@ def _photo(path: Path) -> Image:
     return read_photo(path)
 
 
-def _crop(rng: np.random.Generator, photos: Sequence[Path], size: int) -> Image:
+def photo_crop(rng: np.random.Generator, photos: Sequence[Path], size: int) -> Image:
     """A square piece of a random photograph, made smaller by up to 3 where it is large enough, flipped at random."""
     import cv2
 
@@ -143,7 +143,7 @@ def _crop(rng: np.random.Generator, photos: Sequence[Path], size: int) -> Image:
     return np.ascontiguousarray(piece.swapaxes(0, 1) if rng.random() < 0.3 else piece)
 
 
-def _mask(rng: np.random.Generator, size: int) -> Texture:
+def random_mask(rng: np.random.Generator, size: int) -> Texture:
     """(size, size, 1): a blob, a polygon or a bar, its edge sharp or soft."""
     import cv2
 
