@@ -1,0 +1,166 @@
+"""Blurry pictures with known truth, for the benchmarks of per-frame deblurring.
+
+All are made from photographs that were never trained on, with what truly lies around the picture, values as they are,
+and white noise. A shaken camera's blur is an integral over cells of time: the path is refined until an instant moves
+by at most 0.4 px, and every instant samples the photograph after threefold Lanczos enlargement. So no operator under
+test made its own input: those have fewer instants and interpolate between the picture's own pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from vsdeblur.flow.warp import sample
+from vsdeblur.training.paths import Array, apply
+from vsdeblur.training.photos import find_photos, read_photo
+from vsdeblur.training.shake import random_shake
+
+FINE = 3  # enlargement of the photograph that is sampled
+FINEST = 0.4  # pixels that an instant of the truth stands for, at most
+CUT = 16  # pixels left out on every side where the interior is scored
+SHAKES = (5.0, 25.0)  # px, extents
+LEVIN = (13, 27)  # px, sides of kernels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blurred:
+    """sharp, blurry: (1, C, H, W). sigma: of the noise in blurry. extent: px, the longest way of any pixel.
+
+    path: (T, 3, 3), pixel x of blurry sees sharp at path_t x, all instants equally long; kernel: (n, n), correlated.
+    One of the two is None.
+    """
+
+    name: str
+    sharp: Tensor
+    blurry: Tensor
+    sigma: float
+    extent: float
+    path: Array | None = None
+    kernel: Tensor | None = None
+
+
+def held_out(folder: Path, count: int) -> list[Path]:
+    """``count`` of the photographs that no training sees, spread evenly over their names."""
+    return spread(find_photos(folder)[1], count)
+
+
+def spread(paths: list[Path], count: int) -> list[Path]:
+    return [paths[k] for k in np.linspace(0, len(paths) - 1, min(count, len(paths))).astype(int)]
+
+
+def shaken(
+    photos: list[Path], size: int = 256, extents: tuple[float, float] = SHAKES, sigma: float = 0.01, seed: int = 11
+) -> Iterator[Blurred]:
+    """One picture of each photograph, extents spread evenly and mixed."""
+    rng = np.random.default_rng(seed)
+    for path, extent in zip(photos, rng.permutation(np.linspace(*extents, len(photos))), strict=True):
+        own = np.random.default_rng([seed, *path.stem.encode()])
+        photo, corner = _place(path, size, own)
+        shake = random_shake(own, (size, size), float(extent))
+        blurry = exposure(photo, corner, size, shake)
+        sharp = _tensor(photo[corner[1] : corner[1] + size, corner[0] : corner[0] + size])
+        yield Blurred(path.stem, sharp, _noisy(blurry, sigma, own), sigma, float(extent), path=shake)
+
+
+def levin_kind(photos: list[Path], size: int = 255, sigma: float = 0.01, seed: int = 12) -> Iterator[Blurred]:
+    """Grey pictures under one winding kernel each, of 13 to 27 px."""
+    for k, path in enumerate(photos):
+        own = np.random.default_rng([seed, *path.stem.encode()])
+        first, last = LEVIN
+        n = first + 2 * (k * ((last - first) // 2 + 1) // len(photos))
+        photo, (x, y) = _place(path, size, own)
+        grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
+        kernel = winding_kernel(own, n)
+        seen = cv2.filter2D(grey, cv2.CV_32F, kernel, borderType=cv2.BORDER_REFLECT)  # filter2D correlates
+        cut = np.s_[y : y + size, x : x + size]
+        blurry = _noisy(_tensor(seen[cut]), sigma, own)
+        yield Blurred(path.stem, _tensor(grey[cut]), blurry, sigma, float(n), kernel=torch.from_numpy(kernel))
+
+
+def winding_kernel(rng: np.random.Generator, n: int) -> Array:
+    """(n, n) float32, summing to 1: the way of a shaken camera's middle pixel, of extent n - 3, boxed in."""
+    way = apply(refined(random_shake(rng, (256, 256), n - 3.0), (256, 256)), np.array([[127.5, 127.5]]))[:, 0]
+    way = way - (way.min(0) + way.max(0)) / 2 + n // 2
+    kernel = np.zeros((n, n))
+    whole = np.floor(way).astype(int)
+    part = way - whole
+    for dy in (0, 1):
+        for dx in (0, 1):
+            share = np.abs(1 - dx - part[:, 0]) * np.abs(1 - dy - part[:, 1])
+            np.add.at(kernel, (whole[:, 1] + dy, whole[:, 0] + dx), share)
+    return (kernel / kernel.sum()).astype(np.float32)
+
+
+def exposure(photo: Array, corner: tuple[int, int], size: int, path: Array) -> Tensor:
+    """(1, 3, size, size): the mean of what the picture at ``corner`` (x, y) of the photograph sees along the path."""
+    reach = 2 + int(np.ceil(np.abs(_sway(path, (size, size))).max()))
+    x, y = corner
+    top, left = max(y - reach, 0), max(x - reach, 0)
+    around = photo[top : y + size + reach, left : x + size + reach]
+    wide = cv2.resize(around, None, fx=FINE, fy=FINE, interpolation=cv2.INTER_LANCZOS4)
+    scene = _tensor(wide)
+    height, width = wide.shape[:2]
+    instants = refined(path, (size, size))
+    total = torch.zeros(1, 3, size, size)
+    # From pixels of the picture to the sampler's units, in which the enlarged part of the photograph is [-1, 1].
+    shift = np.array([[1, 0, x - left + 0.5], [0, 1, y - top + 0.5], [0, 0, 1.0]])
+    unit = np.array([[2 * FINE / (width - 1), 0, 0], [0, 2 * FINE / (height - 1), 0], [0, 0, 1.0]])
+    unit[:2, 2] = -1 - 1 / np.array([width - 1, height - 1])
+    across = torch.arange(size, dtype=torch.float32)
+    for matrix in torch.from_numpy((unit @ shift @ instants).astype(np.float32)):
+        seen = matrix[:, 0] * across[None, :, None] + matrix[:, 1] * across[:, None, None] + matrix[:, 2]
+        total += sample(scene, (seen[..., :2] / seen[..., 2:])[None])
+    return total / len(instants)
+
+
+def refined(path: Array, size: tuple[int, int], step: float = FINEST) -> Array:
+    """The path at more instants, each moving by at most ``step`` px; every given one stands for its share of time."""
+    longest = np.linalg.norm(np.diff(_sway(path, size), axis=0), axis=-1).max()
+    count = len(path) * max(1, int(np.ceil(longest / step)))
+    at = (np.arange(count) + 0.5) * len(path) / count - 0.5
+    low = np.clip(np.floor(at).astype(int), 0, len(path) - 2)
+    share = (at - low)[:, None, None]
+    fine: Array = path[low] * (1 - share) + path[low + 1] * share
+    return fine
+
+
+def psnr(found: Tensor, truth: Tensor, cut: int = 0) -> float:
+    """dB over all channels, values clamped to [0, 1]; without ``cut`` px on every side."""
+    inside = (..., slice(cut, truth.shape[-2] - cut), slice(cut, truth.shape[-1] - cut))
+    return float(-10 * (found[inside].clamp(0, 1) - truth[inside]).square().mean().log10())
+
+
+def _sway(path: Array, size: tuple[int, int]) -> Array:
+    """(T, 4, 2): how far the corners are moved."""
+    height, width = size
+    corners = np.array([[0, 0], [width - 1, 0], [0, height - 1], [width - 1, height - 1.0]])
+    moved: Array = apply(path, corners) - corners
+    return moved
+
+
+def _place(path: Path, size: int, rng: np.random.Generator) -> tuple[Array, tuple[int, int]]:
+    """The photograph (H, W, 3), float32 in [0, 1], halved when large (its pixels are softer), and a corner in it."""
+    photo = read_photo(path)
+    if min(photo.shape[:2]) >= size * 5 // 2:
+        photo = cv2.resize(photo, (photo.shape[1] // 2, photo.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    height, width = photo.shape[:2]
+    room = min(width - size, height - size) // 3
+    corner = (int(rng.integers(room, width - size - room + 1)), int(rng.integers(room, height - size - room + 1)))
+    return photo.astype(np.float32) / 255, corner
+
+
+def _noisy(v: Tensor, sigma: float, rng: np.random.Generator) -> Tensor:
+    return v + sigma * torch.from_numpy(rng.normal(size=tuple(v.shape)).astype(np.float32))
+
+
+def _tensor(picture: Array) -> Tensor:
+    """(1, C, H, W) of (H, W, C) or (H, W)."""
+    layers = picture[..., None] if picture.ndim == 2 else picture
+    return torch.from_numpy(np.ascontiguousarray(layers.transpose(2, 0, 1), np.float32))[None]
