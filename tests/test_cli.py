@@ -156,6 +156,7 @@ def test_transcode_hands_every_option_on(clip: Path, tmp_path: Path, monkeypatch
         "fps": "59.94",
         "shutter": "180deg",
         "out_shutter": "0.5",
+        "readout": "16ms",
         "preset": "best",
         "transfer": "srgb",
         "flow": "dis",

@@ -28,6 +28,7 @@ from vsdeblur.plan import MAX_OVERLAP, MAX_TAPS, MIN_OVERLAP, Plan, make_plan
 from vsdeblur.priors import Prior, describe, get_prior
 from vsdeblur.priors.tv import TotalVariation
 from vsdeblur.render import Scene
+from vsdeblur.rolling import row_delays
 from vsdeblur.tiles import tiles
 from vsdeblur.unrolled import is_unrolled, load_step
 from vsdeblur.window import Window
@@ -91,7 +92,8 @@ class Engine:
         if not instants:
             return
         scene = self._with_less_memory(lambda batch: self._scene(window, motion, batch, record))
-        residual = lru_cache(maxsize=2)(scene.residual)  # of the exposures before and after an instant
+        # Of the exposures before and after an instant; with a rolling shutter its first rows may lie past another.
+        residual = lru_cache(maxsize=2 if scene.delays is None else 3)(scene.residual)
         offsets = self._out_taus(scene.motion)
         for t in instants:
             shown = scene.instant(t + offsets[0], residual)
@@ -117,9 +119,11 @@ class Engine:
         release_unused()
         found = motion or self.find_motion(window, self.options.shutter)
         # Frames beyond the chunk's neighbours have served: they gave those a path.
-        near = slice(max(window.first - 1, 0), window.first + window.count + 1)
+        before = 2 if self.options.readout else 1  # the last rows of an instant lie up to a period back
+        near = slice(max(window.first - before, 0), window.first + window.count + 1)
         taus = self._taus(found, shutters)
         found = Motion(found.path[near], found.reliability[near], found.occlusion[near])
+        delays = self._delays(window)
         window = replace(window, frames=window.frames[near], start=window.start + near.start)
         release_unused()
         keys = self._solve(window, found, taus[near], shutters[near], spans[near], batch, record)
@@ -135,7 +139,16 @@ class Engine:
             window.cuts,
             taus[near],
             self.plan.rows,
+            None if delays is None else delays[near],
         )
+
+    def _delays(self, window: Window) -> Tensor | None:
+        """How much later each row of each frame is exposed, (n, H) of the frame's period; None for a global shutter."""
+        readout, height = self.options.readout, window.frames.shape[-2]
+        if not readout:
+            return None
+        steps = float(self.options.factor) if self.options.quadrature == "taps" else None
+        return torch.outer(window.usual_over_own, row_delays(height, readout, steps))
 
     def _out_taus(self, motion: Motion) -> tuple[float, ...]:
         """The instants that an output is the mean of, in source periods from its own: those of the output shutter."""

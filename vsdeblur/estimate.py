@@ -39,7 +39,8 @@ def _timed(frames: Tensor, options: Options) -> tuple[float, float]:
     there_and_back = list(range(len(frames))) + list(range(len(frames) - 2, 0, -1))
     order = [there_and_back[n % len(there_and_back)] for n in range(chunk + 2 * halo)]
     window = Window(frames[torch.tensor(order)].contiguous(), 0, halo, chunk, colour=channels)
-    shown = (instant(j, options.factor, options.shutter) for j in range(int((halo + chunk) * options.factor)))
+    count = int((halo + chunk) * options.factor)
+    shown = (instant(j, options.factor, options.shutter, options.readout) for j in range(count))
     instants = [t for t in shown if halo <= t < halo + chunk]
     begin = time.perf_counter()
     made = sum(1 for _ in engine.restore(window, instants))

@@ -15,7 +15,7 @@ PRESETS = ("fast", "balanced", "best")
 QUADRATURES = ("integral", "taps")
 SOLVERS = ("keyframes", "unrolled")
 MAX_FACTOR = 16
-TELEMETRY = "telemetry"  # a shutter that only files have
+TELEMETRY = "telemetry"  # a shutter and a readout that only files have
 DEFAULT_SHUTTER = 0.5  # where it is estimated, for clips that do not tell: nothing moves
 
 SceneCuts = bool | Literal["props"] | frozenset[int]
@@ -28,7 +28,8 @@ class Options:
 
     factor: output frames per source period, 1 to 16. shutter: the open fraction of the period, in (0, 1]; where
     auto_shutter is set, what is taken for it wherever the clip does not tell. out_shutter: the part of an output's
-    period that it is blurred over again, in [0, 1].
+    period that it is blurred over again, in [0, 1]. readout: how much later than the first row the last one is exposed,
+    of the period, in [0, 1).
     transfer: name of the transfer function, None = from the host's tags. prior: None, a name or a callable
     ``prior(u, sigma) -> u``. flow: None (the default engine), a name or a callable. scene_cuts: True (own detector and
     the host's props), False, "props", or the frame numbers that open a scene. max_memory: bytes, None = half of the
@@ -48,6 +49,7 @@ class Options:
     solver: str | None = None
     auto_shutter: bool = False
     out_shutter: float = 0.0
+    readout: float = 0.0
 
     @property
     def uses_detector(self) -> bool:
@@ -71,6 +73,7 @@ def parse_options(
     quadrature: str = "integral",
     solver: str | None = None,
     out_shutter: float | str = 0,
+    readout: float | str = 0,
 ) -> Options:
     """Check every shared argument. ``rate`` is the source's frame rate, None where the host does not know it.
 
@@ -91,6 +94,7 @@ def parse_options(
         shutter=DEFAULT_SHUTTER if shutter is None or is_auto(shutter) else parse_shutter(shutter, rate),
         auto_shutter=is_auto(shutter),
         out_shutter=parse_out_shutter(out_shutter),
+        readout=parse_readout(readout, rate),
         transfer=transfer,
         preset=preset,
         prior=_name_or_callable("prior", prior),
@@ -171,13 +175,7 @@ def parse_shutter(value: float | str, rate: Fraction | None) -> float:
             if not match:
                 raise ValueError
             number, unit = Fraction(match[1]), match[2]
-            if unit in ("deg", "°"):
-                number /= 360
-            elif unit in ("s", "ms"):
-                if not rate:
-                    raise ArgumentError("shutter", value, "a fraction of the period for a clip without a frame rate")
-                number *= rate if unit == "s" else rate / 1000
-            shutter = float(number)
+            shutter = float(number / 360 if unit in ("deg", "°") else _periods("shutter", value, number, unit, rate))
         else:
             shutter = float(value)
     except (TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
@@ -187,6 +185,34 @@ def parse_shutter(value: float | str, rate: Fraction | None) -> float:
     if not 0 < shutter <= 1:
         raise ArgumentError("shutter", value, wanted)
     return shutter
+
+
+def parse_readout(value: float | str, rate: Fraction | None) -> float:
+    """The time from the first row's exposure to the last one's as a fraction of the period: 0.6, "16ms" or "1/60s"."""
+    wanted = 'a fraction of the period in [0, 1) or a time shorter than it such as "16ms"; 0 for a global shutter'
+    if value == TELEMETRY:
+        raise ArgumentError("readout", value, f"used with a file that is transcoded; here {wanted}")
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        match = re.fullmatch(r"\s*([0-9.eE+/-]+?)\s*(ms|s|)\s*", value) if isinstance(value, str) else None
+        readout = float(_periods("readout", value, Fraction(match[1]), match[2], rate) if match else value)
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
+        if isinstance(error, ArgumentError):
+            raise
+        raise ArgumentError("readout", value, wanted) from None
+    if not 0 <= readout < 1:
+        raise ArgumentError("readout", value, wanted)
+    return readout
+
+
+def _periods(name: str, value: Any, number: Fraction, unit: str, rate: Fraction | None) -> Fraction:
+    """A number in periods, seconds ("s") or milliseconds ("ms") as periods."""
+    if unit not in ("s", "ms"):
+        return number
+    if not rate:
+        raise ArgumentError(name, value, "a fraction of the period for a clip without a frame rate")
+    return number * (rate if unit == "s" else rate / 1000)
 
 
 def parse_out_shutter(value: float | str) -> float:

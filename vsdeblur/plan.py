@@ -18,6 +18,7 @@ from vsdeblur.tiles import longest
 from vsdeblur.unrolled import is_unrolled
 
 HALO = 2  # the key frames next to the chunk need their own neighbours for a path
+ROLLING_HALO = 3  # with a rolling shutter one more key frame before the chunk is seen
 MAX_TAPS = 12
 MIN_OVERLAP, MAX_OVERLAP = 32, 96
 ROWS = 128  # rows rendered at once
@@ -64,8 +65,9 @@ def make_plan(
     with the smallest budget that works.
     """
     budget = options.max_memory or default_budget(total)
+    halo = ROLLING_HALO if options.readout else HALO
     plans = [
-        Plan(chunk, HALO, tile, ROWS, _peak(chunk, tile, options, height, width, channels, host_bytes, prior), budget)
+        Plan(chunk, halo, tile, ROWS, _peak(chunk, tile, options, height, width, channels, host_bytes, prior), budget)
         for chunk, tile in product(_CHUNKS, _TILES)
     ]
     fitting = [plan for plan in plans if plan.peak_bytes <= budget]
@@ -107,9 +109,10 @@ def _peak(
     prior: PriorInfo | None,
 ) -> int:
     """The largest of the stages: the motion is found, the key frames are solved, the instants are rendered."""
-    window = chunk + 2 * HALO
+    rolling = bool(options.readout)
+    window = chunk + 2 * (ROLLING_HALO if rolling else HALO)
     effort = EFFORTS[options.preset]
-    solved = chunk + 2
+    solved = chunk + 2 + rolling
     taps = max(MAX_TAPS, int(options.factor) if options.quadrature == "taps" else 0)
     frame = channels * height * width * _FLOAT
     scale = motion_scale(height, width)
@@ -132,7 +135,7 @@ def _peak(
         looking = max(looking, _PROXIMAL)
     solver = _tile_pixels(height, width, tile) * _FLOAT * (solved * each + max(once, looking)) * _KEPT
     # The picture, the one before it, two residuals, a third in the making with its power; strips of what moves them.
-    rendering = (8 if options.out_shutter else 7) * frame + ROWS * width * _FLOAT * (6 * channels + 40)
+    rendering = (7 + bool(options.out_shutter) + rolling) * frame + ROWS * width * _FLOAT * (6 * channels + 40)
     if options.auto_shutter:  # looked for before anything else is
         shrunk = -(-max(height, width) // LONGEST)
         finding = max(finding, _LOOKED_AT * -(-height // shrunk) * -(-width // shrunk) * _FLOAT)

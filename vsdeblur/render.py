@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import floor
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import torch
 import torch.nn.functional as F
@@ -23,11 +24,28 @@ NO_NOISE = 2 / 255  # at this level fine texture is easily taken for noise, and 
 
 
 class View(NamedTuple):
-    """An image (1, C, H, W) at x + flow(x), as far as it counts; flow: (1, 2, h, w) pixels, None for as it is."""
+    """An image (1, C, H, W) at x + flow(x), as far as it counts; flow: (1, 2, h, w) pixels, None for as it is.
+
+    weight: one for all, or one for each row, (1, 1, h, 1).
+    """
 
     image: Tensor
     flow: Tensor | None
-    weight: float
+    weight: float | Tensor
+
+
+class Run(NamedTuple):
+    """Rows that see an instant in the same part of a frame's period.
+
+    n: the frame in the window. at: some instant of theirs, in periods after its opening. since: all of them, the same
+    or one for each row of the motion, (1, 1, h, 1). slope: how that changes from one row of the picture to the next.
+    """
+
+    rows: slice
+    n: int
+    at: float
+    since: float | Tensor
+    slope: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,8 +55,9 @@ class Scene:
     keys, frames: (n, C, H, W) restored key frames and the blurry frames. motion: of the same n frames.
     start: the first one's number in the clip. shutters, spans: per frame. cuts: frames that open a scene, clip numbers.
     taus: for each frame the instants of its exposure's quadrature, in periods from its middle.
-    rows: rows handled at once; changes memory, not the result. carried: (n, 2, h, w), what a point counts on its way to
-    the next (0) and to the previous (1) key frame.
+    rows: rows handled at once; changes memory, not the result. delays: (n, H) float64, how much later each row of a
+    frame is exposed, in periods of the frame; None where all are at once (see ``vsdeblur.rolling``). carried:
+    (n, 2, h, w), what a point counts on its way to the next (0) and to the previous (1) key frame.
     """
 
     keys: Tensor
@@ -51,6 +70,7 @@ class Scene:
     cuts: frozenset[int]
     taus: tuple[tuple[float, ...], ...]
     rows: int
+    delays: Tensor | None = None
     carried: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,22 +78,21 @@ class Scene:
 
     def instant(self, t: float, residual: Callable[[int], Tensor]) -> Tensor:
         """The frame (C, H, W) at t, in periods of the clip; residual: gives what ``residual`` does, kept or not."""
-        n = min(max(floor(t) - self.start, 0), len(self.frames) - 1)
-        since = t - self.start - n
         out = torch.empty_like(self.frames[0])
-        views = self._views(n, since) + self._leftovers(n, since, residual)
-        moving = self._moving(n)
-        for rows in self._bands():
-            u = self._composed(views, rows)
-            blurry = self.frames[n : n + 1, :, rows]
-            out[:, rows] = torch.lerp(blurry, u, self._enlarged(moving, rows))[0]
+        for run in self._runs(t):
+            views = self._views(run) + self._leftovers(run, residual)
+            moving = self._moving(run.n)
+            for rows in self._bands(run.rows):
+                u = self._composed(views, rows)
+                blurry = self.frames[run.n : run.n + 1, :, rows]
+                out[:, rows] = torch.lerp(blurry, u, self._enlarged(moving, rows))[0]
         return out
 
     def residual(self, n: int) -> Tensor:
         """v_n - sum_q w_q u(tau_q), (C, H, W), less what of it is noise: what the prox of D1 adds to every instant."""
         out = self.frames[n].clone()
         for tau in self.taus[n]:
-            views = self._views(n, self.shutters[n] / 2 + tau)
+            views = self._views(self._at_once(n, self.shutters[n] / 2 + tau))
             for rows in self._bands():
                 out[:, rows] -= self._composed(views, rows)[0] / len(self.taus[n])
         # Wiener's rule: of a residual of local power S + sigma^2 the part S / (S + sigma^2).
@@ -83,29 +102,57 @@ class Scene:
         noise = max(noise_level(self.frames[n : n + 1, :colour]) ** 2 - NO_NOISE**2, 1e-12)
         return out.mul_(1 - noise / power.clamp_(min=noise))
 
-    def _views(self, n: int, since: float) -> list[View]:
-        """What is seen of the key frames at ``since`` periods after the opening of frame n."""
+    def _at_once(self, n: int, since: float) -> Run:
+        return Run(slice(0, self.frames.shape[-2]), n, since, since, 0.0)
+
+    def _runs(self, t: float) -> list[Run]:
+        """Which frame each row sees at t, and when: all the same one, or with a rolling shutter each its own."""
+        n = min(max(floor(t) - self.start, 0), len(self.frames) - 1)
+        since = t - self.start - n
+        if self.delays is None:
+            return [self._at_once(n, since)]
+        rows = since - self.delays[n]
+        late = (rows < 0) if n and self.start + n not in self.cuts else torch.zeros_like(rows, dtype=torch.bool)
+        runs = []
+        for frame, own, sees in ((n, rows, ~late), (n - 1, 1 + rows / self.spans[n], late)):
+            shutter = self.shutters[frame]
+            parts = torch.where(sees, (own >= shutter / 2).int() + (own > shutter).int(), -1)
+            edges = [0, *(parts.diff().nonzero()[:, 0] + 1).tolist(), len(parts)]
+            small = _averaged_rows(own, self.scale).to(self.frames)
+            slope = float(own[-1] - own[0]) / max(len(own) - 1, 1)
+            runs += [
+                Run(slice(first, last), frame, float(own[first:last].mean()), small, slope)
+                for first, last in pairwise(edges)
+                if parts[first] >= 0
+            ]
+        return runs
+
+    def _views(self, run: Run) -> list[View]:
+        """What is seen of the key frames."""
+        n, since = run.n, run.since
         middle = self.shutters[n] / 2
-        left = n if since >= middle else n - 1
+        left = n if run.at >= middle else n - 1
         if left < 0 or left + 1 >= len(self.keys) or self.start + left + 1 in self.cuts:
             return [View(self.keys[n : n + 1], -displacement(self._path(n), since - middle), 1.0)]
         opening = left + self.shutters[left] / 2
         span = self.spans[left + 1]
         whole = elapsed(opening, left + 1 + self.shutters[left + 1] / 2, left + 1, span)
         a = elapsed(opening, n + since, left + 1, span) / whole
+        slope = run.slope / whole / (1 if n == left else span)
         weights = self.carried[left : left + 1, :1], self.carried[left + 1 : left + 2, 1:]
-        to_left, to_right = positions(self._path(left), self._path(left + 1), weights, a, span, self.scale)
+        to_left, to_right = positions(self._path(left), self._path(left + 1), weights, a, span, self.scale, slope)
         return [View(self.keys[left : left + 1], to_left, 1 - a), View(self.keys[left + 1 : left + 2], to_right, a)]
 
-    def _leftovers(self, n: int, since: float, residual: Callable[[int], Tensor]) -> list[View]:
-        """What the key frames lack at ``since`` periods after the opening of frame n: the residual.
+    def _leftovers(self, run: Run, residual: Callable[[int], Tensor]) -> list[View]:
+        """What the key frames lack: the residual.
 
         The same all through the exposure, as the prox of D1 has it; then carried along the motion from the closing of
         this exposure to the opening of the next, so that sharpness does not pulse with the shutter.
         """
+        n, since = run.n, run.since
         shutter = self.shutters[n]
         here = residual(n)[None]
-        if since <= shutter:
+        if run.at <= shutter:
             return [View(here, None, 1.0)]
         path, middle = self._path(n), shutter / 2
         to_closing = displacement(path, middle) - displacement(path, since - middle)
@@ -128,7 +175,10 @@ class Scene:
             else:
                 grid = sampling_grid(self._enlarged(view.flow, rows), top=rows.start, height=view.image.shape[-2])
                 part = sample(view.image, grid)
-            total.add_(part, alpha=view.weight)
+            if isinstance(view.weight, Tensor):
+                total.addcmul_(part, self._enlarged(view.weight, rows, slice(0, 1)))
+            else:
+                total.add_(part, alpha=view.weight)
         return total
 
     def _moving(self, n: int) -> Tensor:
@@ -139,17 +189,29 @@ class Scene:
     def _path(self, n: int) -> Tensor:
         return self.motion.path[n : n + 1]
 
-    def _enlarged(self, field: Tensor, rows: slice) -> Tensor:
-        return upsampled(field, self.scale, (self.frames.shape[-2], self.frames.shape[-1]), rows)
+    def _enlarged(self, field: Tensor, rows: slice, columns: slice | None = None) -> Tensor:
+        return upsampled(field, self.scale, (self.frames.shape[-2], self.frames.shape[-1]), rows, columns)
 
-    def _bands(self) -> Iterator[slice]:
-        height = self.frames.shape[-2]
-        return (slice(y, min(y + self.rows, height)) for y in range(0, height, self.rows))
+    def _bands(self, rows: slice | None = None) -> Iterator[slice]:
+        first, last = (rows.start, rows.stop) if rows else (0, self.frames.shape[-2])
+        return (slice(y, min(y + self.rows, last)) for y in range(first, last, self.rows))
 
 
-def elapsed(begin: float, end: float, opening: int, span: float) -> float:
+@overload
+def elapsed(begin: float, end: float, opening: int, span: float) -> float: ...
+@overload
+def elapsed(begin: float, end: float | Tensor, opening: int, span: float) -> float | Tensor: ...
+def elapsed(begin: float, end: float | Tensor, opening: int, span: float) -> float | Tensor:
     """Time from begin to end across the opening of a frame, in periods of the frame before it.
 
     begin, end: instants that count each frame's own periods. span: the period before the opening over that after it.
     """
+    if isinstance(end, Tensor):
+        return end.clamp(max=opening) - begin + (end - opening).clamp(min=0) / span
     return min(end, opening) - begin + max(end - opening, 0.0) / span
+
+
+def _averaged_rows(values: Tensor, scale: int) -> Tensor:
+    """Values (H,) of rows as rows of the motion, (1, 1, h, 1)."""
+    column = values[None, None, :, None]
+    return F.avg_pool2d(column, (scale, 1), ceil_mode=True, count_include_pad=False) if scale > 1 else column

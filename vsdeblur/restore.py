@@ -18,6 +18,7 @@ from vsdeblur.exposure import Exposure, Quadrature
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.options import Options, parse_options
 from vsdeblur.priors import get_prior
+from vsdeblur.rolling import row_delays
 from vsdeblur.shutter.clip import clip_shutter
 from vsdeblur.subframes import solve_with_flow
 from vsdeblur.timing import instant, output_count
@@ -46,6 +47,7 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     max_memory: int | str | None = None,
     solver: str | None = None,
     out_shutter: float | str = 0,
+    readout: float | str = 0,
     record: Callable[[float], None] | None = None,
 ) -> Video:
     """Sharp frames from blurry ones.
@@ -60,6 +62,8 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     motion together, by the form of E2 whose energy provably decreases (vsdeblur.asap); it has priors of its own and
     holds all sub-frames at once. record: is given the energies.
     out_shutter: the part of an output's period that it is blurred over again, in [0, 1]; 0 leaves it sharp.
+    readout: of a rolling shutter, a fraction of the period in [0, 1): row y of frame n opens at n + readout * y / H,
+    and u is as a global shutter would see it.
 
     Returns u (floor(N * factor), C, H, W) of v's type, device and dtype.
     Raises ArgumentError for an argument that cannot be honoured, DeblurError for a clip that cannot be processed.
@@ -79,6 +83,7 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
         quadrature=quadrature,
         solver=None if solver == "asap" else solver,
         out_shutter=out_shutter,
+        readout=readout,
     )
     if solver == "asap" and options.prior is not None:
         raise ArgumentError("prior", options.prior, 'None with solver="asap", which has a smooth prior of its own')
@@ -101,7 +106,7 @@ def _by_windows(light: Tensor, options: Options, record: Callable[[float], None]
     frames, channels, height, width = light.shape
     engine = Engine(options, height, width, channels)
     total = output_count(frames, options.factor)
-    instants = [instant(j, options.factor, options.shutter) for j in range(total)]
+    instants = [instant(j, options.factor, options.shutter, options.readout) for j in range(total)]
     out = light.new_empty(total, channels, height, width)
     for chunk in range(-(-frames // engine.plan.chunk)):
         start, stop, first, count = window_bounds(chunk, engine.plan.chunk, engine.plan.halo, frames)
@@ -133,7 +138,8 @@ def _jointly(
 
 def _exposure(light: Tensor, options: Options, device: torch.device) -> Exposure:
     quadrature: Quadrature = "taps" if options.quadrature == "taps" else "integral"
-    return Exposure.build(len(light), options.factor, options.shutter, quadrature=quadrature, device=device)
+    delays = row_delays(light.shape[-2], options.readout) if options.readout else None
+    return Exposure.build(len(light), options.factor, options.shutter, delays, quadrature, device=device)
 
 
 def _cuts(engine: Engine, window: Window, options: Options) -> frozenset[int]:

@@ -21,11 +21,12 @@ def shown_frame(output: int, factor: Fraction) -> int:
     return output if factor == 1 else int((output + Fraction(1, 2)) / factor)
 
 
-def instant(output: int, factor: Fraction, shutter: float) -> float:
+def instant(output: int, factor: Fraction, shutter: float, readout: float = 0.0) -> float:
     """The instant that output j shows, in source periods from frame 0's timestamp.
 
     (j + 1/2) / factor; only factor 1 shows mid-exposure, s / 2 after its timestamp, so that nothing is extrapolated.
+    Where rows are exposed one after the other that is the middle one's, (s + readout) / 2.
     """
     if factor == 1:
-        return output + shutter / 2
+        return output + (shutter + readout) / 2
     return float((output + Fraction(1, 2)) / factor)

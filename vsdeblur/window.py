@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -36,6 +37,12 @@ class Window:
             return (1.0,) * len(self.frames)
         d = self.durations
         return (1.0, *(d[n - 1] / d[n] for n in range(1, len(d))))
+
+    @property
+    def usual_over_own(self) -> Tensor:
+        """The median period over that of each frame, (n,) float64."""
+        own = torch.tensor(self.durations or (1.0,) * len(self.frames), dtype=torch.float64)
+        return own.quantile(0.5) / own
 
 
 def window_bounds(chunk: int, length: int, halo: int, total: int | None) -> tuple[int, int, int, int]:

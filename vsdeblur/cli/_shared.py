@@ -38,6 +38,14 @@ out_shutter_option = click.option(
     help="Blur the output again, by a shutter open for this part of its period: 0.5 or 180deg; 0 leaves it sharp.",
 )
 
+readout_option = click.option(
+    "--readout",
+    default="0",
+    show_default=True,
+    metavar="R",
+    help="Rolling shutter: time from the first row to the last, 16ms or 0.6 (of the frame period), or telemetry.",
+)
+
 
 def scene_cuts(value: str) -> bool | str | list[int]:
     """on, off, props, or frame numbers with commas between them."""

@@ -20,6 +20,7 @@ from vsdeblur.cli._shared import (
     place_for,
     preset_option,
     quiet_console,
+    readout_option,
     scene_cuts,
     shutter_option,
 )
@@ -38,6 +39,7 @@ PARTIAL = 3
 @click.option("--slow", metavar="N", help="Slow motion: N times as long, at the source's frame rate, without sound.")
 @shutter_option
 @out_shutter_option
+@readout_option
 @preset_option
 @click.option(
     "--transfer", metavar="NAME", help="Transfer function (bt709, srgb, pq, hlg, ...) instead of the file's tag."
@@ -111,7 +113,7 @@ def _estimate(console: Console, source: str, target: str, arguments: dict[str, A
 
     if target != "-":
         check(Path(target), source, arguments["overwrite"])
-    names = ("factor", "fps", "slow", "shutter", "out_shutter", "transfer", "preset", "prior", "flow")
+    names = ("factor", "fps", "slow", "shutter", "out_shutter", "readout", "transfer", "preset", "prior", "flow")
     more = ("device", "max_memory", "solver", "start", "duration")
     chosen = {name: arguments[name] for name in (*names, *more) if name in arguments}
     frames, seconds, found = estimate(source, **chosen)

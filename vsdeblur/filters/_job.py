@@ -26,6 +26,7 @@ from vsdeblur.filters._segments import Parts
 from vsdeblur.filters._shutter import find_shutter
 from vsdeblur.filters._source import Source
 from vsdeblur.filters._streams import Copier
+from vsdeblur.filters._telemetry import readout_of
 from vsdeblur.filters._timeline import ByFactor, ByRate, Schedule, common_tick, exact, is_standard, timed
 from vsdeblur.filters._windows import Restored, Settings, restore_frames
 from vsdeblur.options import MAX_FACTOR, TELEMETRY, Options, parse_options
@@ -192,12 +193,13 @@ class Job:
         return first, chain([first], frames)
 
     def _settings(self, first: av.VideoFrame, target: Any) -> Settings:
-        schedule: Schedule = ByFactor(self.options.factor, self.options.shutter)
+        schedule: Schedule = ByFactor(self.options.factor, self.options.shutter, self.options.readout)
         if self.task.fps is not None and self.rate:
             origin = first.pts * exact(first.time_base) if first.pts is not None else Fraction(0)
             half = Fraction(1, 2) / self.task.fps
             same = self.task.fps == self.rate  # as with factor 1: nothing is extrapolated
-            schedule = ByRate(self.task.fps, origin, Fraction(self.options.shutter) / 2 / self.rate if same else half)
+            middle = Fraction(self.options.shutter + self.options.readout) / 2 / self.rate
+            schedule = ByRate(self.task.fps, origin, middle if same else half)
         exposure = self._exposure if self.exposures else None
         return Settings(self.options, schedule, target, exposure=exposure, warn=self.report.warn)
 
@@ -284,6 +286,8 @@ def _options(task: Task, rate: Fraction | None) -> tuple[Options, Fraction]:
     arguments = dict(task.options)
     if arguments["shutter"] == TELEMETRY:
         arguments["shutter"] = None
+    if arguments["readout"] == TELEMETRY:
+        arguments["readout"] = readout_of(task.source, rate)
     if task.fps is not None:
         if not rate:
             raise ArgumentError("fps", str(task.fps), "left out for a source without a frame rate (use factor)")

@@ -20,6 +20,7 @@ from vsdeblur.filters._av_colour import Converter, kind
 from vsdeblur.filters._job import ROUGHLY
 from vsdeblur.filters._shutter import Found, find_shutter
 from vsdeblur.filters._source import Source, seconds
+from vsdeblur.filters._telemetry import readout_of
 from vsdeblur.options import TELEMETRY, Options, parse_fps, parse_options
 from vsdeblur.timing import output_count
 
@@ -159,6 +160,8 @@ def estimate(
     """
     begin, length = seconds("start", start, positive=False), seconds("duration", duration, positive=True)
     with Source(path, start=begin, duration=length) as source:
+        if options.get("readout") == TELEMETRY:
+            options["readout"] = readout_of(path, source.rate)
         chosen = _options(source.rate, factor if slow is None else slow, fps, options)
         only = options.get("shutter") == TELEMETRY
         found = find_shutter(path, chosen, source.rate, begin, length, only_telemetry=only)

@@ -1,4 +1,4 @@
-"""Exposure times that a camera wrote into its file: GoPro and others, read by the package telemetry-parser."""
+"""What a camera wrote into its file: exposure times, readout; GoPro and others, by the package telemetry-parser."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from importlib.util import find_spec
 from statistics import median
 from typing import Any
 
+from vsdeblur.errors import ArgumentError
+from vsdeblur.options import TELEMETRY
+
 PACKAGE = "telemetry_parser"
+_READOUT = "0x53524f54"  # GoPro's "SROT", sensor readout time in milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,40 @@ def read_exposures(path: str, rate: Fraction | None) -> Exposures | None:
     """What the file says of its frames' exposure; None where it says nothing. rate: frames per second."""
     if not rate or not installed():
         return None
+    camera, samples = _read(path)
+    return from_samples(camera, samples, float(rate))
+
+
+def readout_of(path: str, rate: Fraction | None) -> float:
+    """How much later than the first row the last one is exposed, in periods at ``rate`` frames per second.
+
+    Raises ArgumentError where the file does not say.
+    """
+    need = "" if installed() else "; it takes the package telemetry-parser: pip install 'vsdeblur[telemetry]'"
+    samples = _read(path)[1] if rate and path != "-" and installed() else ()
+    found = readout_from(samples)
+    if found is None or not rate:
+        raise ArgumentError("readout", TELEMETRY, f"used with a file that carries its readout time{need}")
+    return found * float(rate)
+
+
+def readout_from(samples: Sequence[Mapping[str, Any]]) -> float | None:
+    """Seconds, from blocks of telemetry; None where they do not say."""
+    for sample in samples:
+        for group in sample.values():
+            said = group.get(_READOUT) if isinstance(group, Mapping) else None
+            if said is not None:
+                return float(said) / 1000
+    return None
+
+
+def _read(path: str) -> tuple[str, Sequence[Mapping[str, Any]]]:
+    """The camera's name and its blocks of telemetry; none for files that the package does not know."""
     try:
         parser = import_module(PACKAGE).Parser(path)
-        return from_samples(f"{parser.camera} {parser.model or ''}".strip(), parser.telemetry(), float(rate))
-    except OSError:  # what the package raises for files that it does not know
-        return None
+        return f"{parser.camera} {parser.model or ''}".strip(), parser.telemetry()
+    except OSError:
+        return "", ()
 
 
 def from_samples(camera: str, samples: Sequence[Mapping[str, Any]], rate: float) -> Exposures | None:

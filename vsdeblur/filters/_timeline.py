@@ -129,8 +129,8 @@ class Chunk:
 class ByFactor:
     """``factor`` outputs for every source period, whatever it lasts: VFR stays VFR."""
 
-    def __init__(self, factor: Fraction, shutter: float) -> None:
-        self.factor, self.shutter = factor, shutter
+    def __init__(self, factor: Fraction, shutter: float, readout: float = 0.0) -> None:
+        self.factor, self.shutter, self.readout = factor, shutter, readout
 
     def moments(self, chunk: Chunk, shutter: float | None = None) -> Iterator[Moment]:
         """The outputs whose instants lie within a chunk. shutter: of the chunk, None for the usual one."""
@@ -141,7 +141,7 @@ class ByFactor:
             end = min(end, int(chunk.end * self.factor))
         for j in range(max(begin, 0), end):
             time, closes = chunk.time_at(j / self.factor), chunk.time_at((j + 1) / self.factor)
-            yield Moment(time, closes - time, instant(j, self.factor, shutter))
+            yield Moment(time, closes - time, instant(j, self.factor, shutter, self.readout))
 
 
 class ByRate:

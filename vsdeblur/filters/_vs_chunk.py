@@ -89,7 +89,8 @@ class ChunkSolver:
 
     def _instant(self, output: int, start: int, shutters: tuple[float, ...] | None) -> float:
         n = shown_frame(output, self.options.factor) - start
-        return instant(output, self.options.factor, shutters[n] if shutters else self.options.shutter)
+        shutter = shutters[n] if shutters else self.options.shutter
+        return instant(output, self.options.factor, shutter, self.options.readout)
 
 
 def _shifted(size: int, subsampling: int | None, plane: int) -> int:

@@ -59,7 +59,8 @@ def deblur_frames(
     gray, with or without alpha). They are read as they are needed; one window of them is held. factor: 1 to 16, or
     ``fps`` for a uniform grid of that rate (59.94 means 60000/1001). rate: the source's, where it is known; else the
     first timestamps tell. options: shutter, transfer, preset, prior, flow, scene_cuts, device, max_memory, quadrature,
-    solver, out_shutter, as everywhere in vsdeblur; a shutter that is not given is estimated for each chunk by itself.
+    solver, out_shutter, readout, as everywhere in vsdeblur; a shutter that is not given is estimated for each chunk by
+    itself.
 
     Yields floor(N * factor) frames of the same format, tags and sample aspect ratio, with exact ``pts`` and
     ``time_base``. Durations are those of the source's timestamps, so a variable rate stays variable. A change of size
@@ -91,11 +92,11 @@ def _deblurred(
     rate = rate or rate_of(head)
     parsed = checked or _frame_options(factor, fps, rate, options)
     tick = exact(head[0].time_base) or Fraction(1, 90_000)
-    schedule: Schedule = ByFactor(parsed.factor, parsed.shutter)
+    schedule: Schedule = ByFactor(parsed.factor, parsed.shutter, parsed.readout)
     unit = (common_tick(tick, 1 / grid) if grid else tick) / parsed.factor.numerator
     if fps is not None and rate:
         origin = head[0].pts * tick if head[0].pts is not None else Fraction(0)
-        lag = Fraction(parsed.shutter) / 2 / rate if fps == rate else Fraction(1, 2) / fps
+        lag = Fraction(parsed.shutter + parsed.readout) / 2 / rate if fps == rate else Fraction(1, 2) / fps
         schedule = ByRate(fps, origin, lag)
         unit = common_tick(tick, 1 / fps)
     unit = common_tick(unit)
@@ -107,8 +108,8 @@ def _deblurred(
 
 
 def _needs_rate(options: Mapping[str, Any], fps: Fraction | None) -> bool:
-    shutter = options.get("shutter")
-    return fps is not None or (isinstance(shutter, str) and shutter.strip().endswith("s"))
+    times = (options.get("shutter"), options.get("readout"))
+    return fps is not None or any(isinstance(time, str) and time.strip().endswith("s") for time in times)
 
 
 def _frame_options(factor: Any, fps: Fraction | None, rate: Fraction | None, options: Mapping[str, Any]) -> Options:
@@ -133,6 +134,7 @@ def transcode(
     max_memory: int | str | None = None,
     solver: str | None = None,
     out_shutter: float | str = 0,
+    readout: float | str = 0,
     codec: str | None = None,
     crf: float | None = None,
     encoder_options: Mapping[str, object] | None = None,
@@ -149,7 +151,9 @@ def transcode(
     src, dst: paths, or "-" for y4m on standard input and output; dst's ending names the container. factor, fps: as in
     :func:`deblur_frames`. shutter .. solver: as everywhere in vsdeblur; a shutter that is not given is estimated
     from places all over the file. out_shutter: the part of an output's period that it is blurred over again, in
-    [0, 1] or "180deg"; 0 leaves it sharp. codec: an FFmpeg encoder; None is libx264
+    [0, 1] or "180deg"; 0 leaves it sharp. readout: of a rolling shutter, how much later than the first row the last one
+    is exposed: a fraction of the period in [0, 1), "16ms", or "telemetry" for what the file says of its camera; the
+    output is as a global shutter would see it. codec: an FFmpeg encoder; None is libx264
     for 8 bits, libx265 for more, libvpx-vp9 in webm, and y4m for "-" and .y4m. crf: its quality; None is 17 for
     libx264, 19 for libx265, 24 for libvpx-vp9. encoder_options: further ones, by FFmpeg's names. start, duration:
     seconds or "h:mm:ss", a preview. slow: slow motion by this factor at the source's rate; audio and data are dropped,
@@ -175,6 +179,7 @@ def transcode(
         "max_memory": max_memory,
         "solver": solver,
         "out_shutter": out_shutter,
+        "readout": readout,
     }
     task = Task(
         source=source,

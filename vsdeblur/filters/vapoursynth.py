@@ -48,6 +48,7 @@ def deblur(
     max_memory: int | str | None = None,
     solver: str | None = None,
     out_shutter: float | str = 0,
+    readout: float | str = 0,
 ) -> vs.VideoNode:
     """Remove motion blur and raise the frame rate: a sharp clip of ``factor`` times the frames.
 
@@ -73,6 +74,8 @@ def deblur(
         "unrolled:PATH" with your own weights.
     out_shutter: the part of an output's period that it is blurred over again, in [0, 1] or "180deg"; 0 leaves
         it sharp.
+    readout: of a rolling shutter, how much later than the first row the last one is exposed: a fraction of the period
+        in [0, 1), "16ms" or "1/60s". The output is as a global shutter would see it; 0, the default, means one.
 
     Returns a clip of the same format, size and props with floor(frames * factor) frames; durations are rescaled, and
     ``_AbsoluteTime`` is moved to each frame's own time. Raises vs.Error("deblur: ...") for anything wrong that can be
@@ -98,6 +101,7 @@ def deblur(
             max_memory=max_memory,
             solver=solver,
             out_shutter=out_shutter,
+            readout=readout,
         )
         length = output_count(clip.num_frames, options.factor)
         if length > _LONGEST:
