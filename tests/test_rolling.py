@@ -158,3 +158,20 @@ def test_files_are_restored_with_it_and_telemetry_tells_it(tmp_path: Path, monke
         transcode(path, tmp_path / f"{name}.y4m", readout=readout, **common)  # type: ignore[arg-type]
     written = {name: (tmp_path / f"{name}.y4m").read_bytes() for name in ("by", "given", "off")}
     assert written["by"] == written["given"] != written["off"]
+
+
+def test_a_vapoursynth_clip_of_varying_rate_is_read_out_in_constant_time() -> None:
+    """Also across frames of different lengths; the same frames alone or in order."""
+    import vapoursynth as vs
+
+    from tests.vs_helpers import digest, vfr
+    from vsdeblur import deblur
+
+    clip = vfr([(1, 30), (1, 30), (1, 15), (1, 30), (1, 30), (1, 60), (1, 30), (1, 30)])
+    assert isinstance(clip, vs.VideoNode)
+    common = {"shutter": 0.5, "preset": "fast", "max_memory": "256MiB"}
+    rolling, plain = (deblur(clip, 2, readout=r, **common) for r in (0.6, 0))  # type: ignore[arg-type]
+    in_order = [digest(frame) for frame in rolling.frames(close=True)]
+    assert in_order != [digest(frame) for frame in plain.frames(close=True)]
+    again = deblur(clip, 2, readout=0.6, **common)  # type: ignore[arg-type]
+    assert [digest(again.get_frame(n)) for n in (9, 2, 15)] == [in_order[n] for n in (9, 2, 15)]
