@@ -81,6 +81,15 @@ def test_a_kernel_has_a_middle(shape):
         UniformBlur(torch.ones(shape), (9, 9))
 
 
+def test_compressed_blur_of_as_many_kernels_is_the_same():
+    blur = pixelwise(kernels=5)
+    double = PixelwiseBlur(torch.cat((blur.basis, blur.basis), 1), torch.cat((blur.weights, blur.weights), 1) / 2)
+    u = extended(blur)[:1]
+    assert torch.allclose(double.compressed(5)(u), blur(u), atol=1e-6)
+    few = [float((double.compressed(rank)(u) - blur(u)).norm()) for rank in (1, 3, 4)]
+    assert few[0] > few[1] > few[2] > 1e-3
+
+
 @pytest.mark.parametrize("extent", [5.0, 25.0])
 def test_shake_has_the_asked_extent_and_no_shift(extent):
     way = apply(

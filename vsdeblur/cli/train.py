@@ -116,6 +116,21 @@ def kernels(photos: Path, workers: int, device: str, steps: int | None, **course
     _train(recipe, lambda chosen, _: ShakenPhotos(chosen), 6000, photos, workers, device, steps=recipe.steps, **course)
 
 
+@train.command(short_help="The network that restores a picture whose blur is known.")
+@_course
+def restoration(photos: Path, workers: int, device: str, steps: int | None, **course: Any) -> None:
+    """Learn what a picture looks like that was blurred in a known way.
+
+    Photographs by a shaken camera are made from sharp ones, as for kernels. The rate of learning falls along --steps
+    (4000 unless given): choose what fits into --minutes. OUT/restoration.safetensors has the weights so far.
+    """
+    from vsdeblur.training.recipes.restoration import STEPS, RestorationRecipe
+    from vsdeblur.training.shaken import ShakenPhotos
+
+    recipe = RestorationRecipe(steps or STEPS)
+    _train(recipe, lambda chosen, _: ShakenPhotos(chosen), 6000, photos, workers, device, steps=recipe.steps, **course)
+
+
 def _train(
     recipe: Recipe,
     scenes: Callable[[Sequence[Path], str], Maker],

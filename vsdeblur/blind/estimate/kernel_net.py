@@ -13,8 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vsdeblur.unrolled.net import Block
-
 KERNELS = 16
 REACH = 18  # pixels from the middle of a kernel to its border
 SPAN = 2 * REACH + 1
@@ -32,19 +30,20 @@ class KernelNet(nn.Module):
         super().__init__()
         half, quarter, eighth, last = WIDTHS
         self.enter = nn.Conv2d(4 * _COLOURS, half, 3, padding=1)
-        self.fine = Block(half)
+        self.fine = _Block(half)
         self.down1 = nn.Conv2d(half, quarter, 2, stride=2)
-        self.middle = nn.Sequential(Block(quarter), Block(quarter))
+        self.middle = nn.Sequential(_Block(quarter), _Block(quarter))
         self.down2 = nn.Conv2d(quarter, eighth, 2, stride=2)
-        self.coarse = nn.Sequential(Block(eighth), Block(eighth))
+        self.coarse = nn.Sequential(_Block(eighth), _Block(eighth))
         self.down3 = nn.Conv2d(eighth, last, 2, stride=2)
-        self.deep = nn.Sequential(Block(last), Block(last))
+        self.deep = nn.Sequential(_Block(last), _Block(last))
         self.plane = _Plane(1 + _WINDOWS**2, 2 * last)
+        self.calm = nn.LayerNorm(2 * last)
         self.told = nn.Linear(self.plane.summary, last)
         self.up2 = nn.Conv2d(last + 2, eighth, 1)
-        self.eighth_again = nn.Sequential(Block(eighth), Block(eighth))
+        self.eighth_again = nn.Sequential(_Block(eighth), _Block(eighth))
         self.up1 = nn.Conv2d(eighth, quarter, 1)
-        self.quarter_again = Block(quarter)
+        self.quarter_again = _Block(quarter)
         self.shares = nn.Conv2d(quarter, KERNELS, 3, padding=1)
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,12 +60,28 @@ class KernelNet(nn.Module):
         x8 = self.coarse(self.down2(x4))
         x16 = self.deep(self.down3(x8))
         spread = torch.cat((x16.mean((2, 3)), x16.amax((2, 3))), 1)
-        kernels, summary = self.plane(lags, spread)
+        kernels, summary = self.plane(lags, self.calm(spread))
         x16 = x16 + self.told(summary)[..., None, None]
         x8 = x8 + _twice(self.up2(torch.cat((x16, _places(x16)), 1)))
         x8 = self.eighth_again(x8)
         x4 = self.quarter_again(x4 + _twice(self.up1(x8)))
         return kernels, self.shares(x4)
+
+
+class _Block(nn.Module):
+    """x + conv(relu(conv(norm(x)))): without the norm (Wu and He 2018) training leaps out of its course."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(8, width)
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        with torch.no_grad():
+            self.second.weight.mul_(0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.second(F.relu(self.first(self.norm(x))))
+        return out
 
 
 class _Plane(nn.Module):
@@ -78,16 +93,16 @@ class _Plane(nn.Module):
         self.summary = coarse
         self.enter = nn.Conv2d(maps + 2, fine, 3, padding=1)
         self.listen = nn.ModuleList(nn.Linear(told, width) for width in _PLANE)
-        self.fine = Block(fine)
+        self.fine = _Block(fine)
         self.down1 = nn.Conv2d(fine, middle, 3, stride=2, padding=1)
-        self.middle = nn.Sequential(Block(middle), Block(middle))
+        self.middle = nn.Sequential(_Block(middle), _Block(middle))
         self.down2 = nn.Conv2d(middle, coarse, 3, stride=2, padding=1)
-        self.coarse = nn.Sequential(Block(coarse), Block(coarse), Block(coarse))
+        self.coarse = nn.Sequential(_Block(coarse), _Block(coarse), _Block(coarse))
         self.mix = nn.Linear(coarse, coarse)
         self.up2 = nn.Conv2d(coarse, middle, 1)
-        self.middle_again = nn.Sequential(Block(middle), Block(middle))
+        self.middle_again = nn.Sequential(_Block(middle), _Block(middle))
         self.up1 = nn.Conv2d(middle, fine, 1)
-        self.fine_again = nn.Sequential(Block(fine), Block(fine))
+        self.fine_again = nn.Sequential(_Block(fine), _Block(fine))
         self.leave = nn.Conv2d(fine, KERNELS, 3, padding=1)
 
     def forward(self, lags: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:

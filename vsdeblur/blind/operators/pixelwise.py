@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from vsdeblur.blind.operators.uniform import transfer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,11 +26,7 @@ class PixelwiseBlur:
     _spectra: Tensor = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        height, width = (s + 2 * self.margin for s in self.size)
-        n = self.basis.shape[-1]
-        placed = F.pad(self.basis, (0, width - n, 0, height - n))
-        placed = placed.roll((-self.margin, -self.margin), (-2, -1))
-        object.__setattr__(self, "_spectra", torch.fft.rfft2(placed).conj())
+        object.__setattr__(self, "_spectra", transfer(self.basis, self._grid))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -38,10 +37,10 @@ class PixelwiseBlur:
         return self.basis.shape[-1] // 2
 
     def __call__(self, u: Tensor) -> Tensor:
-        spectrum = torch.fft.rfft2(u)
+        spectrum = torch.fft.rfft2(u, s=self._grid)
         v: Tensor | None = None
         for k in range(self.basis.shape[1]):
-            seen = self._inside(torch.fft.irfft2(spectrum * self._spectra[:, k, None], s=u.shape[-2:]))
+            seen = self._inside(torch.fft.irfft2(spectrum * self._spectra[:, k, None], s=self._grid))
             more = seen * self.weights[:, k, None]
             v = more if v is None else v + more
         assert v is not None
@@ -49,16 +48,16 @@ class PixelwiseBlur:
 
     def adjoint(self, v: Tensor) -> Tensor:
         """See ``Blur``."""
-        m = self.margin
-        shape = (v.shape[-2] + 2 * m, v.shape[-1] + 2 * m)
+        m, (height, width) = self.margin, self._grid
+        after = (m, width - v.shape[-1] - m, m, height - v.shape[-2] - m)
         total: Tensor | None = None
         for k in range(self.basis.shape[1]):
-            spread = torch.fft.rfft2(F.pad(v * self.weights[:, k, None], (m, m, m, m)))
+            spread = torch.fft.rfft2(F.pad(v * self.weights[:, k, None], after))
             more = spread * self._spectra[:, k, None].conj()
             total = more if total is None else total + more
         assert total is not None
-        u: Tensor = torch.fft.irfft2(total, s=shape)
-        return u
+        u: Tensor = torch.fft.irfft2(total, s=self._grid)
+        return u[..., : v.shape[-2] + 2 * m, : v.shape[-1] + 2 * m]
 
     def kernels(self, points: Tensor) -> Tensor:
         """See ``Blur``; of the first of the batch."""
@@ -69,6 +68,50 @@ class PixelwiseBlur:
         """See ``Blur``."""
         return PixelwiseBlur(self.basis, self.weights[..., rows, columns])
 
+    def compressed(self, rank: int) -> PixelwiseBlur:
+        """The nearest blur of ``rank`` kernels, mean square error of the kernels of all pixels: many times faster.
+
+        The kernels of all pixels together are weights' basis, a matrix of rank K; its singular value decomposition
+        follows from two Gram matrices of K x K. The new kernels are orthogonal, no more blurs by themselves.
+        """
+        if rank >= self.basis.shape[1]:
+            return self
+        kernels, shares = self.basis.flatten(2), self.weights.flatten(2)
+        into, back = (_root(x @ x.mT) for x in (kernels, shares))
+        left, values, right = torch.linalg.svd(back[0] @ into[0])
+        basis = (values[:, :rank, None] * right[:, :rank]) @ into[1] @ kernels
+        weights = left[..., :rank].mT @ back[1] @ shares
+        return PixelwiseBlur(
+            basis.view(*basis.shape[:2], *self.basis.shape[2:]), weights.view(*weights.shape[:2], *self.size)
+        )
+
+    @property
+    def _grid(self) -> tuple[int, int]:
+        height, width = self.size
+        return quick_length(height + 2 * self.margin), quick_length(width + 2 * self.margin)
+
     def _inside(self, u: Tensor) -> Tensor:
-        m = self.margin
-        return u[..., m : u.shape[-2] - m, m : u.shape[-1] - m]
+        m, (height, width) = self.margin, self.size
+        return u[..., m : m + height, m : m + width]
+
+
+@lru_cache(maxsize=256)
+def quick_length(n: int) -> int:
+    """The first length from n on whose only prime factors are 2, 3 and 5: fast Fourier transforms are quick there."""
+    while True:
+        rest = n
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return n
+        n += 1
+
+
+def _root(gram: Tensor) -> tuple[Tensor, Tensor]:
+    """The symmetric square root of a positive matrix, and its inverse on what it does not map to nothing."""
+    values, vectors = torch.linalg.eigh(gram)
+    roots = values.clamp_min(0).sqrt()
+    usable = roots > 1e-6 * roots.amax(-1, keepdim=True)
+    inverse = torch.where(usable, 1 / roots.clamp_min(1e-30), 0.0)
+    return (vectors * roots[..., None, :]) @ vectors.mT, (vectors * inverse[..., None, :]) @ vectors.mT

@@ -22,7 +22,7 @@ from vsdeblur.training.shaken import CELL
 
 STEPS = 8000
 WARM_UP = 300  # steps
-_RATE = 8e-4
+_RATE = 6e-4
 _REBLUR = 2.0  # weight of the re-blurred picture's error
 _POINTS = 160  # pixels per picture that are blurred again
 _FOCUS = 0.8  # pixels: how much out of focus kernels are compared
@@ -47,7 +47,7 @@ class KernelsRecipe:
 
     def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Sample:
         """picture (B, 3, S, S) as stored; sharp, blurry light; kernels (B, G, G, n, n); gamma (B, 1); at (B, P, 2)."""
-        parts = [_as_stored(_turned(sample, rng), rng) for sample in samples]
+        parts = [_as_stored(turned(sample, rng), rng) for sample in samples]
         return {key: torch.stack([part[key] for part in parts]).float() for key in parts[0]}
 
     def loss(self, network: nn.Module, batch: Sample, step: int) -> tuple[Tensor, dict[str, float]]:
@@ -125,7 +125,7 @@ def reblur_error(again: Tensor, batch: Sample) -> Tensor:
     return apart / contrast
 
 
-def _turned(sample: Sample, rng: np.random.Generator) -> dict[str, Any]:
+def turned(sample: Sample, rng: np.random.Generator) -> dict[str, Any]:
     """A random symmetry of the square, and the colours in another order; kernels turn with the picture."""
     out: dict[str, Any] = {key: value.numpy() for key, value in sample.items()}
     for axis, cells in ((-1, 1), (-2, 0)):

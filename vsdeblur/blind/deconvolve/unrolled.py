@@ -1,0 +1,123 @@
+"""Unrolled deconvolution: a few rounds of a data step in closed terms and a learned proximal step.
+
+    x = argmin_x  || M (v - A x) ||^2 + rho_k || x - z ||^2,     rho_k = (noise / error_k)^2
+    z = P(x, v, A'M(v - A x))
+
+half-quadratic splitting with a network in the place of the prox, the same in every stage (Laroche, Almansa and Tassano
+2022, who linearise the data step instead). M is 0 where the camera clipped. error_k: what z is supposed to be wrong by;
+it falls from stage to stage. Blur adds up light; the network is shown pictures as a display shows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vsdeblur.blind.deconvolve.restoration_net import RestorationNet, shown, unshown
+from vsdeblur.blind.operators.protocol import Blur
+from vsdeblur.chebyshev import chebyshev
+from vsdeblur.priors.pictures import as_given, colours
+from vsdeblur.unet import ALIGNED
+from vsdeblur.weights import fill
+
+ERRORS = (0.2, 0.06, 0.03)  # of the start, and of what each stage but the last leaves
+STEPS = (8, 4, 4)  # of Chebyshev's iteration in the data step of each stage
+_MODEL = 0.004  # what a blur is wrong by at the best, in values: never trust v further than that
+_CLIPPED = 0.996  # values from here on say only that there was at least so much light
+
+
+class UnrolledDeconvolution:
+    """``deconvolve(v, blur, noise) -> u``. linear: values are linear light, which the network is shown by a curve."""
+
+    def __init__(self, network: RestorationNet, *, linear: bool = False) -> None:
+        self.network, self.linear = network.eval(), linear
+
+    @torch.no_grad()
+    def __call__(self, v: Tensor, blur: Blur, noise: float, clip: float | None = None) -> Tensor:
+        """The sharp picture (1, C, H, W) of v (1, C, H, W), of whose channels an alpha (C 2 or 4) stays as it is.
+
+        noise: its deviation in v. clip: the value from which on v is clipped, None where it never is.
+        """
+        colour = v[:, : colours(v.shape[1])].expand(-1, 3, -1, -1)
+        known = torch.ones_like(v[:, :1]) if clip is None else unclipped(colour, clip)
+        return as_given(stages(self.network, colour, blur, noise, known, self.linear)[-1], v)
+
+
+def stages(
+    network: RestorationNet, v: Tensor, blur: Blur, noise: float, known: Tensor, linear: bool = False
+) -> list[Tensor]:
+    """What each stage makes of v (B, 3, H, W), its margin cut off.
+
+    known: (B, 1, H, W), 0 where v is clipped. linear: as in UnrolledDeconvolution.
+    """
+    m = blur.margin
+    continued = F.pad(v, (m,) * 4, mode="replicate")
+    inside = F.pad(known, (m,) * 4)
+    blurry = shown(continued) if linear else continued
+    z, out = continued, []
+    noise = max(noise, 1e-4) + _MODEL
+    largest = norm_bound(blur, v)
+    for error, steps in zip(ERRORS, STEPS, strict=True):
+        rho = (noise / error) ** 2
+        x = data_step(v, blur, z, known, rho, largest, steps)
+        missing = blur.adjoint(known * (v - blur(x)))
+        seen = shown(x) if linear else x
+        z = _padded(network, seen, blurry, missing, inside, noise, error)
+        z = unshown(z) if linear else z
+        out.append(z[..., m : z.shape[-2] - m, m : z.shape[-1] - m])
+    return out
+
+
+def data_step(v: Tensor, blur: Blur, z: Tensor, known: Tensor, rho: float, largest: float, steps: int) -> Tensor:
+    """argmin_x || M (v - A x) ||^2 + rho || x - z ||^2, nearly: a fixed number of Chebyshev steps from z.
+
+    largest: at least the norm of A'A.
+    """
+
+    def normal(x: Tensor) -> Tensor:
+        return blur.adjoint(known * blur(x)) + rho * x
+
+    return chebyshev(normal, blur.adjoint(known * v) + rho * z, z, max(rho, _LOWEST), largest + rho, steps)
+
+
+_LOWEST = 0.02  # of A'A's spectrum: frequencies below are left to the network
+
+
+def norm_bound(blur: Blur, like: Tensor) -> float:
+    """At least ||A'A||: the largest sum of a row of A times the largest of a column (Schur's test)."""
+    columns = blur.adjoint(like.new_ones(len(like), 1, *blur.size))
+    rows = blur(torch.ones_like(columns))
+    return 1.01 * float(columns.amax() * rows.amax())
+
+
+def unclipped(v: Tensor, clip: float) -> Tensor:
+    """(B, 1, H, W): 0 where a channel of v reaches the clip level."""
+    return (v.amax(1, keepdim=True) < _CLIPPED * clip).to(v.dtype)
+
+
+def load_unrolled_deconvolution(
+    weights: Path | None = None, device: torch.device | None = None, *, linear: bool = False
+) -> UnrolledDeconvolution:
+    """With the project's weights, or those of a file that ``vsdeblur train restoration`` wrote.
+
+    Raises DeblurError where they are missing or damaged, InputError for a file that holds no such weights.
+    """
+    network = RestorationNet()
+    fill(network, "restoration", weights)
+    network.to(device or torch.device("cpu")).to(memory_format=torch.channels_last)
+    return UnrolledDeconvolution(network, linear=linear)
+
+
+def _padded(network: RestorationNet, *given: Tensor | float) -> Tensor:
+    """``network`` on pictures of any size."""
+    height, width = given[0].shape[-2:]  # type: ignore[union-attr]
+    margin = (0, -width % ALIGNED, 0, -height % ALIGNED)
+    pictures: Sequence[Tensor | float] = [
+        F.pad(x, margin, mode="replicate") if isinstance(x, Tensor) and any(margin) else x for x in given
+    ]
+    out: Tensor = network(*pictures)
+    return out[..., :height, :width].float()

@@ -1,0 +1,60 @@
+"""The body that the project's picture networks share."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+ALIGNED = 8  # width and height that a network takes are multiples of this
+
+
+class UNet(nn.Module):
+    """A small U-Net at half resolution and below (Ronneberger 2015), residual blocks without normalisation (Lim 2017).
+
+    inputs, outputs: channels at half resolution (2 x 2 pixels of a picture are four channels). widths: channels at a
+    half, a quarter and an eighth of the resolution. It says nothing at first: training starts from silence.
+    """
+
+    def __init__(self, inputs: int, outputs: int, widths: tuple[int, int, int]) -> None:
+        super().__init__()
+        half, quarter, eighth = widths
+        self.enter = nn.Conv2d(inputs, half, 3, padding=1)
+        self.fine = nn.Sequential(Block(half), Block(half))
+        self.down = nn.Conv2d(half, quarter, 2, stride=2)
+        self.middle = nn.Sequential(Block(quarter), Block(quarter))
+        self.deeper = nn.Conv2d(quarter, eighth, 2, stride=2)
+        self.coarse = nn.Sequential(Block(eighth), Block(eighth))
+        self.up = nn.Conv2d(eighth, 4 * quarter, 1)
+        self.middle_again = nn.Sequential(Block(quarter), Block(quarter))
+        self.upper = nn.Conv2d(quarter, 4 * half, 1)
+        self.fine_again = nn.Sequential(Block(half), Block(half))
+        self.leave = nn.Conv2d(half, outputs, 3, padding=1)
+        nn.init.zeros_(self.leave.weight)
+        assert self.leave.bias is not None
+        nn.init.zeros_(self.leave.bias)
+
+    def body(self, x: Tensor) -> Tensor:
+        """(B, outputs, h, w) of x (B, inputs, h, w), h and w multiples of ALIGNED / 2."""
+        x = self.fine(self.enter(x.contiguous(memory_format=torch.channels_last)))
+        y = self.middle(self.down(x))
+        z = self.coarse(self.deeper(y))
+        y = self.middle_again(y + F.pixel_shuffle(self.up(z), 2))
+        x = self.fine_again(x + F.pixel_shuffle(self.upper(y), 2))
+        out: Tensor = self.leave(x)
+        return out
+
+
+class Block(nn.Module):
+    """x + conv(relu(conv(x)))."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        with torch.no_grad():
+            self.second.weight.mul_(0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.second(F.relu(self.first(x), inplace=True))
+        return out.add_(x)
