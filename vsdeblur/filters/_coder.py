@@ -13,8 +13,8 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from vsdeblur.errors import DeblurError
+from vsdeblur.files import reason
 from vsdeblur.filters._encoder import Encoder, start
-from vsdeblur.filters._source import reason
 from vsdeblur.filters._timeline import ticks
 
 

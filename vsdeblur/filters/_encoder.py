@@ -17,8 +17,9 @@ from av.sidedata.sidedata import Type
 from av.video.stream import VideoStream
 
 from vsdeblur.errors import ArgumentError, DeblurError
+from vsdeblur.files import reason
 from vsdeblur.filters._av_format import Layout, closest, layout
-from vsdeblur.filters._source import Source, reason
+from vsdeblur.filters._source import Source
 from vsdeblur.filters._timeline import exact
 
 # The default codec: H.264 where it plays everywhere (8 bits), HEVC beyond; both visually lossless.

@@ -18,6 +18,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from vsdeblur.errors import ArgumentError, InputError
+from vsdeblur.files import reason
 from vsdeblur.filters._timeline import exact
 
 log = logging.getLogger("vsdeblur")
@@ -27,12 +28,6 @@ _UP_ALREADY = Fraction(10)  # seconds before a preview in which a subtitle may h
 _EARLY = Fraction(1)  # an input that ends this much before its header says is called truncated
 
 Other = Callable[["Packet[Stream]"], None]
-
-
-def reason(error: BaseException) -> str:
-    """One line about what a library complained of."""
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(str(text).split())
 
 
 class Source:

@@ -15,7 +15,8 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from vsdeblur.filters._source import Source, reason
+from vsdeblur.files import reason
+from vsdeblur.filters._source import Source
 from vsdeblur.filters._target import put
 from vsdeblur.filters._timeline import exact
 

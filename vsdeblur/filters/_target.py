@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,9 @@ import av.error
 from av.packet import Packet
 
 from vsdeblur.errors import ArgumentError, DeblurError
-from vsdeblur.filters._source import reason
+from vsdeblur.files import check_target, reason, written
+
+__all__ = ["check", "format_of", "muxer", "opened", "put", "written"]
 
 # What FFmpeg writes into mp4 and mov where every program looks for it. Other tags (a camera's firmware, a phone's
 # model) survive only when all go into another place, where fewer programs look.
@@ -30,12 +31,7 @@ def check(path: Path, source: str, overwrite: bool) -> None:
     """Refuse, before any work, a target that cannot or must not be written."""
     if path.exists() and not path.is_file():
         raise ArgumentError("dst", str(path), "a file name (use - for y4m on standard output)")
-    if path.exists() and source != "-" and os.path.exists(source) and path.samefile(source):
-        raise ArgumentError("dst", str(path), "another file than the source")
-    if path.exists() and not overwrite:
-        raise DeblurError(f"{path} exists: choose another name or pass overwrite")
-    if not path.parent.is_dir():
-        raise ArgumentError("dst", str(path), "in a folder that exists")
+    check_target(path, source, overwrite)
     if path.suffix.lower() != ".y4m":
         format_of(path)
 
@@ -50,23 +46,6 @@ def format_of(path: Path) -> str:
     if codec == "none" or name in ("image2", "mp3"):
         raise ArgumentError("dst", str(path), "a name that ends in .mp4, .mkv, .mov or another video format")
     return name
-
-
-@contextmanager
-def written(path: Path) -> Iterator[Path]:
-    """A temporary name beside ``path``; renamed to it at the end of the block, removed where the block fails."""
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
-        yield temporary
-        with contextlib.suppress(OSError), temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        try:
-            os.replace(temporary, path)
-        except OSError as error:
-            raise DeblurError(f"cannot write {path}: {reason(error)}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
 @contextmanager
