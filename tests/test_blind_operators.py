@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from vsdeblur.blind.operators.patched import PatchedBlur
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
 from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.errors import ArgumentError
+from vsdeblur.tiles import tiles
 from vsdeblur.training.paths import apply
 from vsdeblur.training.shake import random_shake
 
@@ -24,7 +26,12 @@ def uniform(reach: int = 4, size: tuple[int, int] = (21, 26)) -> UniformBlur:
     return UniformBlur(kernel / kernel.sum(), size)
 
 
-OPERATORS = {"pixelwise": pixelwise, "pixelwise batch": lambda: pixelwise(2), "uniform": uniform}
+def patched() -> PatchedBlur:
+    size = (70, 100)
+    return PatchedBlur(size, [(t, pixelwise(size=tuple(t.weight.shape))) for t in tiles(*size, 48, 8)])
+
+
+OPERATORS = {"pixelwise": pixelwise, "pixelwise batch": lambda: pixelwise(2), "patched": patched, "uniform": uniform}
 
 
 @pytest.fixture(params=OPERATORS)

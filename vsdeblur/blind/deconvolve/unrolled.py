@@ -11,6 +11,7 @@ it falls from stage to stage. Blur adds up light; the network is shown pictures 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -30,21 +31,24 @@ _MODEL = 0.004  # what a blur is wrong by at the best, in values: never trust v 
 _CLIPPED = 0.996  # values from here on say only that there was at least so much light
 
 
+@dataclass(frozen=True, slots=True)
 class UnrolledDeconvolution:
-    """``deconvolve(v, blur, noise) -> u``. linear: values are linear light, which the network is shown by a curve."""
+    """A ``Deconvolve`` by ``network``.
 
-    def __init__(self, network: RestorationNet, *, linear: bool = False) -> None:
-        self.network, self.linear = network.eval(), linear
+    linear: values are linear light, which the network is shown by a curve. clip: the value from which on v is clipped,
+    None where it never is.
+    """
+
+    network: RestorationNet
+    linear: bool = False
+    clip: float | None = None
 
     @torch.no_grad()
-    def __call__(self, v: Tensor, blur: Blur, noise: float, clip: float | None = None) -> Tensor:
-        """The sharp picture (1, C, H, W) of v (1, C, H, W), of whose channels an alpha (C 2 or 4) stays as it is.
-
-        noise: its deviation in v. clip: the value from which on v is clipped, None where it never is.
-        """
+    def __call__(self, v: Tensor, blur: Blur, sigma: float) -> Tensor:
+        """The sharp picture (B, C, H, W) of v (B, C, H, W), of whose channels an alpha (C 2 or 4) stays as it is."""
         colour = v[:, : colours(v.shape[1])].expand(-1, 3, -1, -1)
-        known = torch.ones_like(v[:, :1]) if clip is None else unclipped(colour, clip)
-        return as_given(stages(self.network, colour, blur, noise, known, self.linear)[-1], v)
+        known = torch.ones_like(v[:, :1]) if self.clip is None else unclipped(colour, self.clip)
+        return as_given(stages(self.network, colour, blur, sigma, known, self.linear)[-1], v)
 
 
 def stages(
@@ -100,7 +104,7 @@ def unclipped(v: Tensor, clip: float) -> Tensor:
 
 
 def load_unrolled_deconvolution(
-    weights: Path | None = None, device: torch.device | None = None, *, linear: bool = False
+    weights: Path | None = None, device: torch.device | None = None
 ) -> UnrolledDeconvolution:
     """With the project's weights, or those of a file that ``vsdeblur train restoration`` wrote.
 
@@ -109,7 +113,7 @@ def load_unrolled_deconvolution(
     network = RestorationNet()
     fill(network, "restoration", weights)
     network.to(device or torch.device("cpu")).to(memory_format=torch.channels_last)
-    return UnrolledDeconvolution(network, linear=linear)
+    return UnrolledDeconvolution(network.eval())
 
 
 def _padded(network: RestorationNet, *given: Tensor | float) -> Tensor:

@@ -1,0 +1,121 @@
+"""Photographs by a shaken camera, and the recipes of the two networks that learn from them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from safetensors.torch import load_file
+
+from vsdeblur.blind.estimate.kernel_net import REACH, SPAN, KernelNet
+from vsdeblur.cli import main
+from vsdeblur.training.photos import find_photos
+from vsdeblur.training.pool import Pool, Sample
+from vsdeblur.training.recipes.kernels import KernelsRecipe, kernel_error, mixed, reblur_error, reblurred, turned
+from vsdeblur.training.recipes.restoration import RestorationRecipe
+from vsdeblur.training.shaken import CELL, ShakenPhotos
+
+SIZE = 48
+
+
+@pytest.fixture(scope="module")
+def samples(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
+    pool = Pool(tmp_path_factory.mktemp("shaken"), ShakenPhotos(find_photos(photos)[0], SIZE), 2)
+    return [pool[k] for k in range(8)]
+
+
+def cells(batch: Sample) -> tuple[torch.Tensor, torch.Tensor]:
+    """The kernels (B, P, n * n) and their pixels (B, P, 2)."""
+    line = torch.arange(CELL // 2, SIZE, CELL, dtype=torch.float32)
+    y, x = torch.meshgrid(line, line, indexing="ij")
+    true = batch["kernels"].flatten(3).flatten(1, 2)
+    return true, torch.stack((x.flatten(), y.flatten()), -1).expand(len(true), -1, -1)
+
+
+def test_kernels_are_those_that_blurred(samples: list[Sample]) -> None:
+    """Blurred again with them, the sharp picture is the blurry one, in whichever way it is turned."""
+    recipe = KernelsRecipe()
+    for seed in range(3):
+        batch = recipe.collate(samples, np.random.default_rng(seed))
+        true, at = cells(batch)
+        batch["at"] = at
+        still = torch.zeros_like(true)
+        still[..., SPAN * SPAN // 2] = 1
+        errors = [reblur_error(reblurred(batch["sharp"], kernels, at), batch).mean() for kernels in (true, still)]
+        assert errors[0] < 0.3 * errors[1]
+        assert torch.allclose(true.sum(-1), torch.ones(true.shape[:2]), atol=0.01)
+
+
+def test_turning_goes_round(samples: list[Sample]) -> None:
+    sharp = {tuple(turned(samples[0], np.random.default_rng(k))["sharp"][:, 3, 5].tolist()) for k in range(30)}
+    assert len(sharp) > 10
+
+
+def test_kernel_error_is_the_light_out_of_place() -> None:
+    true = torch.zeros(1, 1, SPAN, SPAN)
+    true[..., 18, 18] = 1
+    far, half = true.roll(9, -1), (true + true.roll(9, -1)) / 2
+    found = [float(kernel_error(k.flatten(2), true.flatten(2))) for k in (true, half, far)]
+    assert found == pytest.approx([0, 0.5, 1], abs=1e-3)
+
+
+def test_shares_are_interpolated_between_their_places() -> None:
+    basis = torch.eye(2).view(1, 2, 2)
+    shares = torch.zeros(1, 2, 2, 2)
+    shares[0, 0, :, 1] = 30.0
+    at = torch.tensor([[[2.0, 4.0], [12.0, 4.0]]])
+    found = mixed(basis, shares, at, 16)
+    assert found[0, 0].tolist() == pytest.approx([0.5, 0.5], abs=0.01)
+    assert found[0, 1].tolist() == pytest.approx([1, 0], abs=0.01)
+
+
+def test_autocorrelations_show_the_blur() -> None:
+    """Noise blurred along a line is like itself along that line."""
+    from vsdeblur.blind.estimate.kernel_net import autocorrelations
+
+    torch.manual_seed(0)
+    noise = torch.randn(1, 1, 96, 96 + 8)
+    blurred = noise.unfold(-1, 9, 1).mean(-1)
+    lags = autocorrelations(blurred)[0, 0]
+    assert lags[REACH, REACH] == pytest.approx(float(torch.tensor(4.0).asinh()), abs=1e-4)
+    assert torch.allclose(lags, lags.flip(0, 1), atol=1e-4)
+    assert lags[REACH, REACH + 3] > lags[REACH + 3, REACH] + 0.2
+
+
+@pytest.mark.parametrize(("recipe", "fall"), [(KernelsRecipe(100), 0.8), (RestorationRecipe(100), 0.9)])
+def test_a_few_steps_lessen_the_loss(
+    samples: list[Sample], recipe: KernelsRecipe | RestorationRecipe, fall: float
+) -> None:
+    torch.manual_seed(0)
+    network = recipe.network()
+    optimiser = torch.optim.AdamW(network.parameters(), 1e-3)
+    batch = recipe.collate(samples[:2], np.random.default_rng(1))
+    losses = []
+    for _ in range(8):
+        loss, scalars = recipe.loss(network, batch, 0)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(scalars["loss"])
+    assert losses[-1] < fall * losses[0]
+
+
+def test_kernels_of_any_size() -> None:
+    basis, shares = KernelNet()(torch.rand(2, 3, 64, 96))
+    assert basis.shape[2:] == (SPAN, SPAN)
+    assert shares.shape == (2, basis.shape[1], 16, 24)
+
+
+@pytest.mark.parametrize("name", ["kernels", "restoration"])
+def test_the_commands(photos: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_module("vsdeblur.cli.train"), "HELD_SCENES", 2)
+    monkeypatch.setattr(KernelsRecipe, "batch", 1)
+    monkeypatch.setattr(RestorationRecipe, "batch", 2)
+    arguments = ["train", name, "--photos", str(photos), "--steps", "1", "--workers", "0", "--out", str(tmp_path / "o")]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0, done.output
+    assert load_file(tmp_path / "o" / f"{name}.safetensors")

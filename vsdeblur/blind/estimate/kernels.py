@@ -1,0 +1,83 @@
+"""The blur of a picture by the kernel network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vsdeblur.blind.estimate.kernel_net import ALIGN, REACH, SPAN, KernelNet
+from vsdeblur.blind.operators.patched import PatchedBlur
+from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
+from vsdeblur.priors.pictures import in_colour
+from vsdeblur.tiles import tiles
+from vsdeblur.weights import fill
+
+WINDOW = 256  # pixels that have kernels of their own, and more of them around
+OVERLAP = 48
+RANK = 6  # kernels that are left of a window's, for speed
+_FAR = 0.75  # of REACH: light beyond means a longer blur than the kernels have room for
+_MUCH = 0.1  # share of such light
+_SMALLER = (1, 2, 4)  # how much smaller a picture is looked at
+_FAINT = 0.03  # of a kernel's brightest point: what is fainter is the network's doubt
+
+
+class KernelEstimator:
+    """``estimate(picture) -> Blur``: kernels for windows of the picture, each mixed pixel by pixel.
+
+    Blurs that are longer than the network's kernels are looked for in the picture made smaller.
+    """
+
+    def __init__(self, network: KernelNet) -> None:
+        self.network = network.eval()
+
+    @torch.no_grad()
+    def __call__(self, picture: Tensor) -> PatchedBlur:
+        """The blur of picture (1, C, H, W), display values, C 1 or 3."""
+        size = (picture.shape[-2], picture.shape[-1])
+        for smaller in _SMALLER:
+            if smaller > 1 and min(size) < 2 * SPAN * smaller:
+                break
+            pieces = list(tiles(*size, WINDOW * smaller, OVERLAP * smaller))
+            found = [self._window(picture[..., tile.rows, tile.columns], smaller) for tile in pieces]
+            cut_off = sum(light_far_out(blur) for blur in found) / len(found)
+            if cut_off < _MUCH:
+                break
+        return PatchedBlur(size, [(tile, blur.compressed(RANK)) for tile, blur in zip(pieces, found, strict=True)])
+
+    def _window(self, window: Tensor, smaller: int) -> PixelwiseBlur:
+        """The blur of one window, looked at ``smaller`` times smaller."""
+        size = (window.shape[-2], window.shape[-1])
+        small = in_colour(F.avg_pool2d(window, smaller, ceil_mode=True, count_include_pad=False), ALIGN)
+        basis, shares = self.network(small)
+        height, width = (-(-n // smaller) for n in size)
+        fine = F.interpolate(shares.float(), scale_factor=4.0, mode="bilinear")[..., :height, :width]
+        if smaller > 1:
+            fine = F.interpolate(fine, size, mode="bilinear")
+        kernels = basis.float().flatten(2).softmax(-1).view_as(basis)
+        kernels = (kernels - _FAINT * kernels.amax((-2, -1), keepdim=True)).clamp_min(0)
+        if smaller > 1:
+            n = 2 * REACH * smaller + 1
+            kernels = F.interpolate(kernels, (n, n), mode="bilinear", align_corners=True)
+        return PixelwiseBlur(kernels / kernels.sum((-2, -1), keepdim=True), fine.softmax(1))
+
+
+def light_far_out(blur: PixelwiseBlur) -> float:
+    """The share of light that comes from beyond three quarters of the way to the kernels' borders."""
+    m = blur.margin
+    line = torch.arange(-m, m + 1, device=blur.basis.device).abs()
+    far = torch.maximum(line[:, None], line) > _FAR * m
+    share = blur.weights.mean((0, 2, 3))
+    return float((share[:, None, None] * blur.basis[0])[:, far].sum())
+
+
+def load_kernel_estimator(weights: Path | None = None, device: torch.device | None = None) -> KernelEstimator:
+    """With the project's weights, or those of a file that ``vsdeblur train kernels`` wrote.
+
+    Raises DeblurError where they are missing or damaged, InputError for a file that holds no such weights.
+    """
+    network = KernelNet()
+    fill(network, "kernels", weights)
+    return KernelEstimator(network.to(device or torch.device("cpu")).to(memory_format=torch.channels_last))
