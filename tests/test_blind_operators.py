@@ -6,6 +6,7 @@ import torch
 
 from vsdeblur.blind.operators.patched import PatchedBlur
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
+from vsdeblur.blind.operators.projective import ProjectiveBlur
 from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.errors import ArgumentError
 from vsdeblur.tiles import tiles
@@ -31,7 +32,19 @@ def patched() -> PatchedBlur:
     return PatchedBlur(size, [(t, pixelwise(size=tuple(t.weight.shape))) for t in tiles(*size, 48, 8)])
 
 
-OPERATORS = {"pixelwise": pixelwise, "pixelwise batch": lambda: pixelwise(2), "patched": patched, "uniform": uniform}
+def shaken(kernel: str = "bilinear", size: tuple[int, int] = (21, 26)) -> ProjectiveBlur:
+    path = torch.from_numpy(random_shake(np.random.default_rng(5), size, 7.0, steps=6))
+    return ProjectiveBlur.along(path, size, torch.rand(6, dtype=torch.float64).softmax(0), kernel=kernel)
+
+
+OPERATORS = {
+    "pixelwise": pixelwise,
+    "pixelwise batch": lambda: pixelwise(2),
+    "patched": patched,
+    "uniform": uniform,
+    "projective": shaken,
+    "projective bicubic": lambda: shaken("bicubic"),
+}
 
 
 @pytest.fixture(params=OPERATORS)
@@ -78,8 +91,40 @@ def test_uniform_blur_is_solved_in_closed_form():
     blur = uniform()
     y, z = extended(blur), extended(blur).flip(-1)
     u = blur.solve(y, z, 0.3)
-    back = torch.autograd.functional.vjp(blur.around, u, blur.around(u) - y)[1]  # C'(C u - y)
+    back = UniformBlur(blur.kernel.flip(0, 1), blur.size).around(blur.around(u) - y)  # C'(C u - y)
     assert torch.allclose(back + 0.3 * (u - z), torch.zeros_like(u), atol=1e-9)
+
+
+def test_a_shift_is_seen_where_the_path_leads():
+    path = torch.eye(3, dtype=torch.float64).repeat(1, 1, 1)
+    path[0, 0, 2], path[0, 1, 2] = 2, -1
+    blur = ProjectiveBlur.along(path, (9, 11))
+    u = extended(blur)
+    m = blur.margin
+    assert torch.allclose(blur(u), u[..., m - 1 : m + 8, m + 2 : m + 13])
+
+
+def test_instants_between_those_given_keep_every_share():
+    coarse = shaken()
+    fine = ProjectiveBlur.along(coarse.path, coarse.size, coarse.weights, step=0.25)
+    assert len(fine.path) > 2 * len(coarse.path)
+    assert float(fine.weights.sum()) == pytest.approx(1)
+    u = extended(fine)
+    assert torch.allclose(fine(torch.ones_like(u)), torch.ones_like(fine(u)))
+
+
+def test_a_path_is_found_by_gradients():
+    blur = shaken()
+    path = blur.path.clone().requires_grad_()
+    u = extended(blur)
+    ProjectiveBlur(path, blur.weights, blur.size, blur.margin)(u).square().sum().backward()
+    assert path.grad.abs().amax((1, 2)).min() > 0
+
+
+@pytest.mark.parametrize("path", [torch.eye(3), torch.ones(2, 3, 2), torch.diag(torch.tensor([1.0, 1, 0]))[None]])
+def test_a_path_is_of_homographies_that_stay_in_view(path):
+    with pytest.raises(ArgumentError, match="path must be"):
+        ProjectiveBlur.along(path, (9, 9))
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (3, 5), (1, 3, 3)])

@@ -31,11 +31,14 @@ def sample(image: Tensor, grid: Tensor, kernel: Kernel = "bicubic") -> Tensor:
     return sampled
 
 
-def sample_adjoint(image: Tensor, grid: Tensor, kernel: Kernel = "bicubic") -> Tensor:
-    """The transpose of ``sample`` for the same grid: <sample(x), y> = <x, sample_adjoint(y)>, without autograd."""
+def sample_adjoint(image: Tensor, grid: Tensor, kernel: Kernel = "bicubic", onto: Tensor | None = None) -> Tensor:
+    """The transpose of ``sample`` for the same grid: <sample(x), y> = <x, sample_adjoint(y)>, without autograd.
+
+    onto: anything of the shape of x, where that is not the shape of the image.
+    """
     # The second argument only gives the shape of the result as long as no gradient of the grid is asked.
     gradient: Tensor = torch.ops.aten.grid_sampler_2d_backward(
-        image, image, grid, _MODES[kernel], _BORDER, True, [True, False]
+        image, image if onto is None else onto, grid, _MODES[kernel], _BORDER, True, [True, False]
     )[0]
     return gradient
 

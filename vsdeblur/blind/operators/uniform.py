@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vsdeblur.blind.operators.fourier import fast_length, transfer
 from vsdeblur.errors import ArgumentError
 
 
@@ -27,8 +28,7 @@ class UniformBlur:
     def __post_init__(self) -> None:
         if self.kernel.ndim != 2 or self.kernel.shape[0] != self.kernel.shape[1] or self.kernel.shape[0] % 2 == 0:
             raise ArgumentError("kernel", tuple(self.kernel.shape), "a tensor (n, n), n odd")
-        m = self.margin
-        object.__setattr__(self, "_transfer", transfer(self.kernel, (self.size[0] + 2 * m, self.size[1] + 2 * m)))
+        object.__setattr__(self, "_transfer", transfer(self.kernel, self._torus))
 
     @property
     def margin(self) -> int:
@@ -36,15 +36,15 @@ class UniformBlur:
 
     def __call__(self, u: Tensor) -> Tensor:
         m = self.margin
-        seen = self.around(u)
+        seen: Tensor = torch.fft.irfft2(torch.fft.rfft2(u, s=self._torus) * self._transfer, s=self._torus)
         return seen[..., m : m + self.size[0], m : m + self.size[1]]
 
     def adjoint(self, v: Tensor) -> Tensor:
         """See ``Blur``."""
         m = self.margin
-        spectrum = torch.fft.rfft2(F.pad(v, (m, m, m, m))) * self._transfer.conj()
-        u: Tensor = torch.fft.irfft2(spectrum, s=(self.size[0] + 2 * m, self.size[1] + 2 * m))
-        return u
+        spread = torch.fft.rfft2(F.pad(v, (m, m, m, m)), s=self._torus) * self._transfer.conj()
+        u: Tensor = torch.fft.irfft2(spread, s=self._torus)
+        return u[..., : self.size[0] + 2 * m, : self.size[1] + 2 * m]
 
     def kernels(self, points: Tensor) -> Tensor:
         """See ``Blur``."""
@@ -56,24 +56,26 @@ class UniformBlur:
         return UniformBlur(self.kernel, (height, width))
 
     def around(self, u: Tensor) -> Tensor:
-        """C u: every pixel of u (B, C, H + 2 margin, W + 2 margin) blurred, as if it went on periodically."""
-        around: Tensor = torch.fft.irfft2(torch.fft.rfft2(u) * self._transfer, s=u.shape[-2:])
+        """C u: every pixel of u blurred, as if u (B, C, any size of n x n or more) went on periodically."""
+        around: Tensor = torch.fft.irfft2(torch.fft.rfft2(u) * self._on(u), s=u.shape[-2:])
         return around
 
     def solve(self, y: Tensor, z: Tensor, rho: float | Tensor) -> Tensor:
         """argmin_u  ||C u - y||^2 + rho ||u - z||^2 = (C'C + rho)^-1 (C'y + rho z), in closed form.
 
-        y, z: (B, C, H + 2 margin, W + 2 margin), C u as ``around``. rho: a number, or one for each frequency of rfft2,
-        (H + 2 margin, (W + 2 margin) // 2 + 1): rho |D(f)|^2 penalises the differences of u - z instead.
+        y, z: (B, C, H', W'), C u as ``around``. rho: a number, or one for each frequency of rfft2, (H', W' // 2 + 1):
+        rho |D(f)|^2 penalises the differences of u - z instead.
         """
-        spectrum = self._transfer.conj() * torch.fft.rfft2(y) + rho * torch.fft.rfft2(z)
-        u: Tensor = torch.fft.irfft2(spectrum / (self._transfer.abs().square() + rho), s=y.shape[-2:])
+        one = self._on(y)
+        spectrum = one.conj() * torch.fft.rfft2(y) + rho * torch.fft.rfft2(z)
+        u: Tensor = torch.fft.irfft2(spectrum / (one.abs().square() + rho), s=y.shape[-2:])
         return u
 
+    @property
+    def _torus(self) -> tuple[int, int]:
+        m = self.margin
+        return fast_length(self.size[0] + 2 * m), fast_length(self.size[1] + 2 * m)
 
-def transfer(kernel: Tensor, size: tuple[int, int]) -> Tensor:
-    """(..., H, W // 2 + 1): what correlation with kernel (..., n, n) multiplies the rfft2 of a picture of size by."""
-    n = kernel.shape[-1]
-    placed = F.pad(kernel, (0, size[1] - n, 0, size[0] - n)).roll((-(n // 2), -(n // 2)), (-2, -1))
-    spectrum: Tensor = torch.fft.rfft2(placed).conj()
-    return spectrum
+    def _on(self, u: Tensor) -> Tensor:
+        size = (u.shape[-2], u.shape[-1])
+        return self._transfer if size == self._torus else transfer(self.kernel, size)
