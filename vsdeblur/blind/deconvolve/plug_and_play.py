@@ -1,0 +1,79 @@
+"""Plug and play: any denoiser as the prior of a picture whose blur is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vsdeblur.blind.deconvolve.protocol import extended, inside
+from vsdeblur.blind.operators.protocol import Blur
+from vsdeblur.chebyshev import chebyshev
+from vsdeblur.priors.protocol import Prior
+
+_QUIETEST = 0.5 / 255  # noise below which the data is not trusted further
+_LOWEST = 0.005  # of A'A: what the blur passes less of is left to the prior
+_REACH = 4  # margins: how far rings about a clipped pixel spread
+_UNDER = 0.05  # of the contrast around: how far light may fall below all that is seen near a clipped pixel
+
+
+@dataclass(frozen=True, slots=True)
+class PlugAndPlay:
+    """argmin_u  ||M (A u - v)||^2 / (2 sigma^2) + R(u)  by half-quadratic splitting (Zhang et al. 2021, DPIR, eq. 6):
+
+        u = (A'MA + a_k)^-1 (A'M v + a_k z)      a_k = strength * sigma^2 / sigma_k^2
+        z = D(u, sigma_k)                         sigma_k from ``first`` down to sigma, evenly in logarithm
+
+    A ``Deconvolve``. The u-step is a fixed number of Chebyshev steps from z with fixed bounds: the result depends on
+    no sums over the picture. prior: of one picture at a time, see ``get_prior``.
+
+    The margin is part of u: nothing is assumed beyond what pixels of v have seen, the prior goes on from there.
+    clip: the value at which v is clipped, or None. M leaves out those clipped pixels that A u explains already, being
+    above v; the others are kept, for A u must come up to v. What clipping has taken cannot be told from ringing:
+    within four margins of a clipped pixel u stays above the darkest that is seen around.
+    """
+
+    prior: Prior
+    rounds: int = 8
+    steps: int = 10
+    strength: float = 0.25
+    first: float = 30 / 255
+    clip: float | None = None
+
+    @torch.no_grad()
+    def __call__(self, v: Tensor, blur: Blur, sigma: float) -> Tensor:
+        z = extended(v, blur)
+        sigma = max(sigma, _QUIETEST)
+        highest = float(blur.adjoint(torch.ones_like(v[:1, :1])).max())  # rows sum to 1: bounds the norm of A'A
+        floor = None if self.clip is None else _floor(v, blur, self.clip)
+        for level in self._levels(sigma):
+            a = self.strength * (sigma / level) ** 2
+            kept = None if self.clip is None else ((v < self.clip) | (blur(z) < v)).to(v)
+
+            def system(x: Tensor, a: float = a, kept: Tensor | None = kept) -> Tensor:
+                seen = blur(x)
+                return blur.adjoint(seen if kept is None else seen * kept) + a * x
+
+            rhs = blur.adjoint(v if kept is None else v * kept) + a * z
+            u = chebyshev(system, rhs, z, max(a, _LOWEST), highest + a, self.steps)
+            z = torch.cat([self.prior(one[None], level) for one in u])
+            z = z if floor is None else z.maximum(floor)
+        return inside(z, blur)
+
+    def _levels(self, sigma: float) -> Iterator[float]:
+        start = max(self.first, sigma)
+        for k in range(self.rounds):
+            yield start * (sigma / start) ** (k / max(self.rounds - 1, 1))
+
+
+def _floor(v: Tensor, blur: Blur, clip: float) -> Tensor:
+    """How dark u, with its margin, may be: -inf far from clipped pixels."""
+    m = blur.margin
+    wide = extended(v, blur)
+    darkest = -F.max_pool2d(-wide, 2 * m + 1, 1, m)
+    brightest = F.max_pool2d(wide, 2 * m + 1, 1, m)
+    reached = F.max_pool2d((wide >= clip).to(v), 2 * _REACH * m + 1, 1, _REACH * m) > 0
+    return torch.where(reached, darkest - _UNDER * (brightest - darkest), -torch.inf)

@@ -1,0 +1,37 @@
+"""What every restoration with a known blur is, and what they share."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from vsdeblur.blind.operators.protocol import Blur
+from vsdeblur.errors import ArgumentError
+
+
+class Deconvolve(Protocol):
+    """The sharp picture (1, C, H, W) behind v (1, C, H, W), values as they are, under a known blur of that size.
+
+    sigma: the standard deviation of the noise in v, in the units of v. v may be clipped: see each one's ``clip``.
+    """
+
+    def __call__(self, v: Tensor, blur: Blur, sigma: float) -> Tensor: ...
+
+
+def extended(v: Tensor, blur: Blur) -> Tensor:
+    """v with the blur's margin on every side, its edge pixels repeated.
+
+    Raises ArgumentError for a picture that is not of the blur's size.
+    """
+    if v.ndim != 4 or (v.shape[-2], v.shape[-1]) != blur.size:
+        raise ArgumentError("v", tuple(v.shape), f"pictures (B, C, H, W) of the blur's size {blur.size}")
+    m = blur.margin
+    return F.pad(v, (m, m, m, m), mode="replicate")
+
+
+def inside(u: Tensor, blur: Blur) -> Tensor:
+    """u without the margin."""
+    m = blur.margin
+    return u[..., m : m + blur.size[0], m : m + blur.size[1]]
