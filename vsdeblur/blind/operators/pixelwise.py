@@ -110,6 +110,8 @@ def quick_length(n: int) -> int:
 
 def _root(gram: Tensor) -> tuple[Tensor, Tensor]:
     """The symmetric square root of a positive matrix, and its inverse on what it does not map to nothing."""
+    # What is too small to count is taken for nothing: LAPACK makes NaN of some matrices with denormal entries.
+    gram = torch.where(gram.abs() < 1e-9 * gram.abs().amax((-2, -1), keepdim=True), 0.0, gram)
     values, vectors = torch.linalg.eigh(gram)
     roots = values.clamp_min(0).sqrt()
     usable = roots > 1e-6 * roots.amax(-1, keepdim=True)
