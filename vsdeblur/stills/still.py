@@ -11,14 +11,12 @@ import numpy.typing as npt
 
 from vsdeblur.errors import ArgumentError, InputError
 from vsdeblur.stills import jpeg, png, tiff, webp
-from vsdeblur.stills.about import NOTHING, About, BrokenFile
+from vsdeblur.stills.about import FAMILIES, NOTHING, QUALITY, About, BrokenFile
 from vsdeblur.stills.directory import orientation
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-FAMILIES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp"}
-QUALITY = 95
 _EIGHT_BITS = ("jpeg", "webp")
 
 Samples = npt.NDArray[Any]
