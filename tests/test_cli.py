@@ -69,7 +69,7 @@ def one_line(result: Result) -> str:
 # Help
 
 
-@pytest.mark.parametrize("command", [(), ("transcode",), ("demo",), ("bench",), ("inspect",)])
+@pytest.mark.parametrize("command", [(), ("transcode",), ("image",), ("demo",), ("bench",), ("inspect",)])
 def test_help_says_something_of_every_option(command: tuple[str, ...]) -> None:
     result = call(*command, "--help")
     assert result.exit_code == 0
