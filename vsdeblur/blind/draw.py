@@ -57,7 +57,7 @@ def draw_kernels(picture: Tensor, blur: Blur) -> Tensor:
 
     height, width = blur.size
     points = grid_points(blur.size)
-    kernels = _cropped(blur.kernels(points.to(_device_of(blur))).float().cpu())
+    kernels = _cropped(blur.kernels(points).float().cpu())
     zoom = _zoom(max(height, width))
     base = picture.detach().float().cpu().clamp(0, 1).expand(3, -1, -1).permute(1, 2, 0).numpy()
     size = (max(round(width * zoom), 1), max(round(height * zoom), 1))
@@ -73,15 +73,6 @@ def draw_kernels(picture: Tensor, blur: Blur) -> Tensor:
 def _zoom(longest: int) -> float:
     low, high = _SIDES
     return min(-(-low // longest), 8) if longest < low else min(high / longest, 1.0)
-
-
-def _device_of(blur: Blur) -> torch.device:
-    """Where a blur lives: of the tensors that it is made of."""
-    for name in getattr(type(blur), "__slots__", ()) or vars(blur):
-        value = getattr(blur, name, None)
-        if isinstance(value, Tensor):
-            return value.device
-    return torch.device("cpu")
 
 
 def _cropped(kernels: Tensor) -> Tensor:

@@ -59,11 +59,11 @@ class Still:
         return picture.flip(flips) if flips else picture
 
 
-def family_of(path: Path) -> str:
-    """The format that a file's name stands for. Raises ArgumentError."""
+def family_of(path: Path, name: str = "OUT") -> str:
+    """The format that a file's name stands for. Raises ArgumentError, which calls it ``name``."""
     family = FAMILIES.get(path.suffix.lower())
     if family is None:
-        raise ArgumentError("OUT", str(path), "a name that ends in " + ", ".join(FAMILIES))
+        raise ArgumentError(name, str(path), "a name that ends in " + ", ".join(FAMILIES))
     return family
 
 
