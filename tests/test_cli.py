@@ -157,6 +157,7 @@ def test_transcode_hands_every_option_on(clip: Path, tmp_path: Path, monkeypatch
         "shutter": "180deg",
         "out_shutter": "0.5",
         "readout": "16ms",
+        "mode": "auto",
         "preset": "best",
         "transfer": "srgb",
         "flow": "dis",

@@ -15,7 +15,7 @@ _CELLS = 8  # kernels along the longer side
 _SIDES = (900, 1800)  # the longer side of the drawing: smaller pictures are enlarged, larger ones reduced
 _FILLED = 0.74  # of a cell, by the kernel
 _STRIP = 28  # pixels below the drawing, for its scale
-_MASS = 0.99  # of every kernel that must be seen
+_MASS = 0.997  # of every kernel that must be seen
 _VEIL = 0.35  # of the picture that shines through around a kernel
 _INK = (1.0, 0.85, 0.3)  # of light, from where it hardly was to where it stayed longest: towards white
 
