@@ -16,14 +16,14 @@ from click.testing import CliRunner
 from torch import Tensor
 from vs_helpers import clip_of, noise
 
-from vsdeblur import deblur, restore
+from vsdeblur import alone, deblur, restore
 from vsdeblur.alone import LOST, SURE, loneliness
 from vsdeblur.bench.scene import Scene, film
 from vsdeblur.blind import frame as frames
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
 from vsdeblur.cli import main
 from vsdeblur.engine import Engine
-from vsdeblur.errors import ArgumentError, MemoryBudgetError
+from vsdeblur.errors import ArgumentError, DeblurError, MemoryBudgetError
 from vsdeblur.filters.pyav import deblur_frames
 from vsdeblur.flow.motion import Motion
 from vsdeblur.options import parse_options
@@ -45,6 +45,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         return 1 - picture, PixelwiseBlur(delta, torch.ones(1, 1, *picture.shape[-2:]))
 
     monkeypatch.setattr(frames, "restore_frame", inverted)
+    monkeypatch.setattr(alone, "available", lambda name: True)
     return seen
 
 
@@ -141,11 +142,11 @@ def test_without_trust_frames_are_restored_alone(blurry: Tensor, calls: list[dic
 def test_in_space_one_becomes_the_other_smoothly(blurry: Tensor, calls: list[dict[str, Any]]) -> None:
     trust = (LOST + (SURE - LOST) * torch.linspace(-0.5, 1.5, W)).clamp(0, 1).expand(1, 1, H, W)
     mixed, joint = (rendered(mode, blurry[:3], trust, (1.25,))[0] for mode in ("auto", "joint"))
-    alone = 1 - blurry[1]
+    own = 1 - blurry[1]
     left, right = slice(0, 8), slice(-8, None)  # far enough from what was put in for the paths not to reach it
-    assert close(mixed[..., left], alone[..., left], 1e-3)
+    assert close(mixed[..., left], own[..., left], 1e-3)
     assert close(mixed[..., right], joint[..., right], 0.05)  # the noise of a frame is one number
-    share = ((mixed - joint) / (alone - joint)).mean((0, 1))
+    share = ((mixed - joint) / (own - joint)).mean((0, 1))
     assert (share.diff() < 0.15).all()
 
 
@@ -218,6 +219,14 @@ def test_wrong_modes() -> None:
         restore(v, mode="auto", solver="asap")
     with pytest.raises(ArgumentError, match="mode must be"):
         restore(v, mode="frame", flow=torch.zeros(1, 2, H, W))
+
+
+def test_missing_weights_are_said_before_the_first_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alone, "available", lambda name: name != "restoration")
+    with pytest.raises(DeblurError, match='mode="auto" needs the weights restoration'):
+        Engine(options(mode="auto"), H, W)
+    assert Engine(options(mode="auto", prior="tv"), H, W).alone is not None
+    assert Engine(options(), H, W).alone is None
 
 
 # Hosts

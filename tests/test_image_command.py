@@ -87,8 +87,10 @@ def test_a_picture_goes_through(
 
 def test_options_are_handed_on(tmp_path: Path, calls: list[dict[str, Any]]) -> None:
     given = ["--transfer", "linear", "--prior", "tv", "--noise", "0.02", "--device", "cpu", "--max-memory", "1GiB"]
+    given += ["--deconvolver", "plug-and-play"]
     assert call(put(tmp_path / "in.png"), tmp_path / "out.png", *given).exit_code == 0
     wanted = {"transfer": "linear", "prior": "tv", "noise": 0.02, "device": "cpu", "max_memory": "1GiB"}
+    wanted["deconvolver"] = "plug-and-play"
     assert wanted.items() <= calls[0].items()
 
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from vsdeblur.errors import DeblurError
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.transfer import from_linear, to_linear
+from vsdeblur.weights import available
 
 if TYPE_CHECKING:
     from vsdeblur.blind.operators.protocol import Blur
@@ -36,6 +38,12 @@ class Alone:
     """
 
     def __init__(self, options: Options, device: torch.device, max_memory: int) -> None:
+        """Raises DeblurError where the weights are missing."""
+        needed = ("kernels",) if options.prior else ("kernels", "restoration")
+        missing = [name for name in needed if not available(name)]
+        if missing:
+            names = " and ".join(missing)
+            raise DeblurError(f'mode="{options.mode}" needs the weights {names}, which this installation lacks')
         self.linear = options.transfer != "linear"
         self.prior, self.device, self.max_memory = options.prior, str(device), max_memory
 
