@@ -1,6 +1,6 @@
 """The engine: a window of linear-light frames in, restored frames at the asked instants out.
 
-window -> motion (flow/) -> key frames, tile by tile (keyframes), or each by itself (alone) -> instants (render)
+window -> motion (flow/) -> key frames, tile by tile (keyframes) -> instants (render)
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from vsdeblur.alone import Alone, each_alone, put_in
 from vsdeblur.cuts import find_cuts
 from vsdeblur.effort import EFFORTS
 from vsdeblur.errors import ArgumentError, MemoryBudgetError
 from vsdeblur.flow import find_motion_engine
 from vsdeblur.flow.motion import Motion, extent
+from vsdeblur.flow.pairwise import averaged
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.heap import release_unused
+from vsdeblur.highlights import find_lights, white_level
 from vsdeblur.keyframes import BATCH, KeyFrameProblem
 from vsdeblur.options import Options
 from vsdeblur.plan import MAX_OVERLAP, MAX_TAPS, MIN_OVERLAP, Plan, make_plan
@@ -43,6 +44,18 @@ Taus = tuple[tuple[float, ...], ...]
 CONTINUATION = (2.0, 1.5, 1.0)  # u-step and z-step in alternation: the noise that the prior is told, of v's
 PRIOR_RIDGE = 0.1
 _CLEAN, _NOISY = 1 / 255, 3 / 255  # noise up to which the learned step follows a prior, and from which it does not
+
+
+class Solved(NamedTuple):
+    """keys: (n, C, H, W). white: where the frames clip, None where no moving light does.
+
+    lit: then (n, 1, h, w) in [0, 1], at the motion's resolution, how far the frames show streaks of lights rather than
+    what was there.
+    """
+
+    keys: Tensor
+    white: float | None
+    lit: Tensor | None
 
 
 class Engine:
@@ -71,7 +84,6 @@ class Engine:
             options.flow, self.effort.flow, linear=linear, device=self.device, looks=self.effort.looks
         )
         self.proximal = load_step(options, self.device) if is_unrolled(options) else None
-        self.alone = None if options.mode == "joint" else Alone(options, self.device, self.plan.alone)
 
     def find_cuts(self, window: Window) -> frozenset[int]:
         """Numbers in the clip of the window's frames that open a scene, by the engine's own detector."""
@@ -93,11 +105,6 @@ class Engine:
         """
         if not instants:
             return
-        if self.alone and self.options.by_frame:
-            for t in instants:
-                frame = window.frames[math.floor(t) - window.start].to(self.device, torch.float32)
-                yield self.alone(frame, window.colour).cpu()
-            return
         scene = self._with_less_memory(lambda batch: self._scene(window, motion, batch, record))
         # Of the exposures before and after an instant; with a rolling shutter its first rows may lie past another.
         residual = lru_cache(maxsize=2 if scene.delays is None else 3)(scene.residual)
@@ -115,7 +122,7 @@ class Engine:
         shutters = tuple(window.shutters or (self.options.shutter,) * len(window.frames))
         motion = self.find_motion(window, self.options.shutter)
         taus = self._taus(motion, shutters)
-        return self._solve(window, motion, taus, shutters, window.spans, BATCH, None), motion
+        return self._solve(window, motion, taus, shutters, window.spans, BATCH, None).keys, motion
 
     def _scene(
         self, window: Window, motion: Motion | None, batch: int, record: Callable[[float], None] | None
@@ -133,19 +140,11 @@ class Engine:
         delays = self._delays(window)
         window = replace(window, frames=window.frames[near], start=window.start + near.start)
         release_unused()
-        frames, joint = window.frames, None
-        if self.alone and self.options.mode == "frame":
-            keys = frames = each_alone(self.alone, frames, window.colour)
-            joint = torch.zeros_like(found.reliability)
-        else:
-            keys = self._solve(window, found, taus[near], shutters[near], spans[near], batch, record)
-            release_unused()
-            if self.alone:
-                frames, joint = put_in(self.alone, keys, frames, found, window.colour)
+        solved = self._solve(window, found, taus[near], shutters[near], spans[near], batch, record)
         release_unused()
         return Scene(
-            keys,
-            frames,
+            solved.keys,
+            window.frames,
             found,
             found.scale(*window.frames.shape[-2:]),
             window.start,
@@ -155,7 +154,8 @@ class Engine:
             taus[near],
             self.plan.rows,
             None if delays is None else delays[near],
-            joint,
+            solved.white,
+            solved.lit,
         )
 
     def _delays(self, window: Window) -> Tensor | None:
@@ -195,13 +195,15 @@ class Engine:
         spans: tuple[float, ...],
         batch: int,
         record: Callable[[float], None] | None,
-    ) -> Tensor:
-        """All key frames, (n, C, H, W): solved by tiles, and only as far from v as the motion is trusted."""
+    ) -> Solved:
+        """All key frames: solved by tiles, and only as far from v as the motion is trusted."""
         frames = window.frames
         size = (frames.shape[-2], frames.shape[-1])
         scale = motion.scale(*size)
         overlap = min(max(16 * math.ceil((_reach(motion) + 16) / 16), MIN_OVERLAP), MAX_OVERLAP)
         keys = torch.zeros_like(frames)
+        lit: Tensor | None = None
+        white = white_level(frames[:, : window.colour])
         sigma = self.z_step.noise(frames[:, : window.colour]) if self.z_step else 0.0
         # The learned step looks at v again, noise and all: with a prior it leaves noisy frames alone.
         learned = min(max((_NOISY - sigma) / (_NOISY - _CLEAN), 0.0), 1.0)
@@ -218,20 +220,34 @@ class Engine:
                 adjoint=self.effort.adjoint,
                 batch=batch,
             )
-            solved = self._alternate(problem, sigma, window.colour, record)
+            lights = None if white is None else find_lights(problem, white, window.colour)
+            if lights:
+                problem = replace(problem, v=lights.seen)
+            solved = self._alternate(problem, lights.below if lights else None, sigma, window.colour, record)
             trust = upsampled(motion.reliability, scale, size, rows, columns)
             solved = torch.lerp(v, solved, trust)
             if self.proximal and learned > 0:
                 better = self.proximal(solved, problem, trust, shutters, window.colour)
                 solved = torch.lerp(solved, better, learned)
+            if lights:
+                solved += lights.above.mul_(trust)
+                lit = torch.zeros_like(motion.reliability) if lit is None else lit
+                small = averaged(lights.zone.mul_(trust).mul_(tile.weight.to(v)), scale)
+                top, left = rows.start // scale, columns.start // scale  # tiles begin at multiples of 4
+                lit[..., top : top + small.shape[-2], left : left + small.shape[-1]] += small
             keys[..., rows, columns] += solved.mul_(tile.weight.to(v))
-        return keys
+        return Solved(keys, None if lit is None else white, lit)
 
     def _alternate(
-        self, problem: KeyFrameProblem, sigma: float, colour: int, record: Callable[[float], None] | None
+        self,
+        problem: KeyFrameProblem,
+        start: Tensor | None,
+        sigma: float,
+        colour: int,
+        record: Callable[[float], None] | None,
     ) -> Tensor:
         """u-step, and with a prior also z-steps: half-quadratic splitting with the prior in place of a prox."""
-        keys = problem.solve(self.effort.steps, record=record)
+        keys = problem.solve(self.effort.steps, start, record=record)
         if self.z_step is None:
             return keys
         *earlier, last = CONTINUATION

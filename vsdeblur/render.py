@@ -26,12 +26,13 @@ NO_NOISE = 2 / 255  # at this level fine texture is easily taken for noise, and 
 class View(NamedTuple):
     """An image (1, C, H, W) at x + flow(x), as far as it counts; flow: (1, 2, h, w) pixels, None for as it is.
 
-    weight: one for all, or one for each row, (1, 1, h, 1).
+    weight: one for all, or one for each row, (1, 1, h, 1). white: above it the image is lights, None without any.
     """
 
     image: Tensor
     flow: Tensor | None
     weight: float | Tensor
+    white: float | None = None
 
 
 class Run(NamedTuple):
@@ -56,10 +57,9 @@ class Scene:
     start: the first one's number in the clip. shutters, spans: per frame. cuts: frames that open a scene, clip numbers.
     taus: for each frame the instants of its exposure's quadrature, in periods from its middle.
     rows: rows handled at once; changes memory, not the result. delays: (n, H) float64, how much later each row of a
-    frame is exposed, in periods of the frame; None where all are at once (see ``vsdeblur.rolling``). joint: (n, 1, h,
-    w) in [0, 1], how far keys and frames are those of the joint solution; the rest was restored by itself, and owes the
-    exposure nothing; None for wholly. carried: (n, 2, h, w), what a point counts on its way to the next (0) and to the
-    previous (1) key frame.
+    frame is exposed, in periods of the frame; None where all are at once (see ``vsdeblur.rolling``). carried:
+    (n, 2, h, w), what a point counts on its way to the next (0) and to the previous (1) key frame. white, lit: as the
+    engine's ``Solved``.
     """
 
     keys: Tensor
@@ -73,7 +73,8 @@ class Scene:
     taus: tuple[tuple[float, ...], ...]
     rows: int
     delays: Tensor | None = None
-    joint: Tensor | None = None
+    white: float | None = None
+    lit: Tensor | None = None
     carried: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -93,8 +94,6 @@ class Scene:
 
     def residual(self, n: int) -> Tensor:
         """v_n - sum_q w_q u(tau_q), (C, H, W), less what of it is noise: what the prox of D1 adds to every instant."""
-        if self.joint is not None and not bool(self.joint[n].any()):
-            return torch.zeros_like(self.frames[n])
         out = self.frames[n].clone()
         for tau in self.taus[n]:
             views = self._views(self._at_once(n, self.shutters[n] / 2 + tau))
@@ -106,10 +105,7 @@ class Scene:
         power = F.avg_pool2d(power, 9, stride=1, padding=4, count_include_pad=False)[0]
         noise = max(noise_level(self.frames[n : n + 1, :colour]) ** 2 - NO_NOISE**2, 1e-12)
         out.mul_(1 - noise / power.clamp_(min=noise))
-        if self.joint is not None:
-            for rows in self._bands():
-                out[:, rows] *= self._enlarged(self.joint[n : n + 1], rows)[0]
-        return out
+        return out if self.lit is None else out.mul_(1 - self._enlarged(self.lit[n : n + 1], slice(0, len(out[0])))[0])
 
     def _at_once(self, n: int, since: float) -> Run:
         return Run(slice(0, self.frames.shape[-2]), n, since, since, 0.0)
@@ -142,7 +138,7 @@ class Scene:
         middle = self.shutters[n] / 2
         left = n if run.at >= middle else n - 1
         if left < 0 or left + 1 >= len(self.keys) or self.start + left + 1 in self.cuts:
-            return [View(self.keys[n : n + 1], -displacement(self._path(n), since - middle), 1.0)]
+            return [View(self.keys[n : n + 1], -displacement(self._path(n), since - middle), 1.0, self.white)]
         opening = left + self.shutters[left] / 2
         span = self.spans[left + 1]
         whole = elapsed(opening, left + 1 + self.shutters[left + 1] / 2, left + 1, span)
@@ -150,7 +146,10 @@ class Scene:
         slope = run.slope / whole / (1 if n == left else span)
         weights = self.carried[left : left + 1, :1], self.carried[left + 1 : left + 2, 1:]
         to_left, to_right = positions(self._path(left), self._path(left + 1), weights, a, span, self.scale, slope)
-        return [View(self.keys[left : left + 1], to_left, 1 - a), View(self.keys[left + 1 : left + 2], to_right, a)]
+        return [
+            View(self.keys[left : left + 1], to_left, 1 - a, self.white),
+            View(self.keys[left + 1 : left + 2], to_right, a, self.white),
+        ]
 
     def _leftovers(self, run: Run, residual: Callable[[int], Tensor]) -> list[View]:
         """What the key frames lack: the residual.
@@ -182,8 +181,7 @@ class Scene:
             if view.flow is None:
                 part = view.image[:, :, rows]
             else:
-                grid = sampling_grid(self._enlarged(view.flow, rows), top=rows.start, height=view.image.shape[-2])
-                part = sample(view.image, grid)
+                part = _sampled(view, self._enlarged(view.flow, rows), rows.start)
             if isinstance(view.weight, Tensor):
                 total.addcmul_(part, self._enlarged(view.weight, rows, slice(0, 1)))
             else:
@@ -204,6 +202,23 @@ class Scene:
     def _bands(self, rows: slice | None = None) -> Iterator[slice]:
         first, last = (rows.start, rows.stop) if rows else (0, self.frames.shape[-2])
         return (slice(y, min(y + self.rows, last)) for y in range(first, last, self.rows))
+
+
+def _sampled(view: View, flow: Tensor, top: int) -> Tensor:
+    """The rows from ``top`` on of a view, flow: (1, 2, rows, W) of the picture's pixels.
+
+    Lights beyond white are sampled linearly: a cubic kernel's negative lobes would draw dark rings around them.
+    """
+    image, height = view.image, view.image.shape[-2]
+    if view.white is None:
+        return sample(image, sampling_grid(flow, top=top, height=height))
+    low, high = flow[:, 1].aminmax()  # only so much of the image is split
+    first = min(max(top + int(low) - 3, 0), height - 1)
+    last = max(min(top + flow.shape[-2] + int(high) + 4, height), first + 1)
+    strip = image[:, :, first:last]
+    grid = sampling_grid(flow, top=top - first, height=last - first)
+    below = strip.clamp(max=view.white)
+    return sample(below, grid).add_(sample(strip - below, grid, "bilinear"))
 
 
 @overload

@@ -1,0 +1,137 @@
+"""Clipped highlights: where a frame is as white as it can be, more light may have come than it says.
+
+A light that moves leaves a streak of white. Taken at its word the streak has no sharp cause, and a linear solve makes
+rings of it. As a lower bound it has: the dark beside the streak says where the light was not, and what is positive has
+to be where it was. So key frames around lights are found by Richardson and Lucy's iteration, which keeps them positive,
+with the exposure unknown wherever it clipped and the model is bright enough (Whyte, Sivic and Zisserman, IJCV 2014):
+
+    K <- K (A' r / A' 1)^p,      r = v / (A K),  and where v is clipped  r = max(1, v / (A K))
+
+What K has above white is light that no exposure shows. The solver goes on with what is below, and with exposures
+that are as white as that makes them; so nothing of the streak is left, and the light is added where it belongs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vsdeblur.flow.motion import extent
+from vsdeblur.keyframes import GridPaths, KeyFrameProblem
+
+STEPS, POWER = 16, 1.8  # an exponent below 2 saves half of the steps (Biggs and Andrews 1997 on its convergence)
+_LEAST = 0.97  # white is 1: nothing clips far below it
+_BAND = 0.02  # of the level: values so near are as bright as it; three 8-bit code values, for compression
+_FEWEST = 12  # values that make a plateau
+_BLACK = 1e-3  # light is positive
+_BLURRED = 0.7  # pixels within the exposure that make a streak
+_LIT = 1.5, 2.2  # of white: from where on it is a light; what rings is less bright
+_REACHED = 0.02  # the part of the exposure from which on a pixel belongs to a streak
+_MARGIN = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lights:
+    """keys: (n, C, H, W) key frames with lights as bright as they are. zone: (n, 1, H, W) in [0, 1], where to use them.
+
+    seen: (n, C, H, W), the exposures with the lights' streaks only as bright as lights of ``white`` would leave.
+    """
+
+    keys: Tensor
+    zone: Tensor
+    seen: Tensor
+    white: float
+
+    @property
+    def below(self) -> Tensor:
+        """The exposures outside of the zone, in it the key frames as far as white goes: where the solver starts."""
+        return torch.lerp(self.seen, self.keys.clamp(max=self.white), self.zone)
+
+    @property
+    def above(self) -> Tensor:
+        """Light beyond white."""
+        return (self.keys - self.white).clamp_(min=0).mul_(self.zone)
+
+
+def white_level(frames: Tensor) -> float | None:
+    """The value at which frames (n, C, H, W) clip: where their brightest values make a plateau; None without any.
+
+    In integer formats that is their white, in others it may lie anywhere above.
+    """
+    top = float(frames.max())
+    if not _LEAST <= top < float("inf"):
+        return None
+    step = _BAND / 2
+    bins = min(int((top - _LEAST + 2 * step) / step) + 1, 4096)
+    counts = frames.float().histc(bins, _LEAST - 2 * step, _LEAST + (bins - 2) * step)
+    peak = max(int(counts[2:].argmax()) + 2, 2)
+    near = float(counts[max(peak - 1, 0) : peak + 2].sum())
+    above, below = float(counts[peak + 2 :].sum()), float(counts[max(peak - 4, 0) : peak - 1].sum())
+    if near < _FEWEST or near < 2 * below or near < 10 * above:
+        return None
+    edge = _LEAST + (peak - 3) * step
+    bright = frames[(frames >= edge) & (frames <= edge + 3 * step)]
+    return float(bright.median())
+
+
+def find_lights(problem: KeyFrameProblem, white: float, colour: int) -> Lights | None:
+    """The lights of a problem whose exposures clip at ``white``, in the first ``colour`` channels; None without any."""
+    v = problem.v
+    clipped = ((v[:, :colour] / white - (1 - _BAND)) * (2 / _BAND)).clamp_(0, 1)
+    within = [taus[-1] - taus[0] for taus in problem.taus]
+    streak = extent(problem.path) * v.new_tensor(within).view(-1, 1, 1, 1) > _BLURRED
+    box = _around((clipped.amax(1, keepdim=True) > 0) & streak, problem.path)
+    if box is None:
+        return None
+    rows, columns = box
+    part = replace(
+        problem,
+        v=v[:, :colour, rows, columns].contiguous(),
+        path=problem.path[..., rows, columns].contiguous(),
+        kernel="bilinear",  # positive weights keep what is positive so
+        adjoint="bilinear",
+    )
+    paths = GridPaths.of(part.path)
+    keys, zone, seen = torch.empty_like(part.v), torch.zeros_like(part.v[:, :1]), torch.empty_like(part.v)
+    for n in range(len(v)):
+        grids = part._exposure(paths, n)
+        one = keys[n : n + 1]
+        one.copy_(_positive(part, part.v[n : n + 1], clipped[n : n + 1, :, rows, columns], grids))
+        lit = ((one / white - _LIT[0]) / (_LIT[1] - _LIT[0])).amax(1, keepdim=True).clamp_(0, 1)
+        reached = part._blur(F.max_pool2d(lit, 5, 1, 2), grids)
+        zone[n : n + 1] = (reached / _REACHED).clamp_(0, 1)
+        shown = problem._blur(one.clamp(max=white), grids)
+        seen[n : n + 1] = torch.lerp(part.v[n : n + 1], shown, zone[n : n + 1])
+    if not bool(zone.any()):
+        return None
+    whole = Lights(v.clone(), v.new_zeros(len(v), 1, *v.shape[-2:]), v.clone(), white)
+    whole.keys[:, :colour, rows, columns] = keys
+    whole.zone[..., rows, columns] = zone
+    whole.seen[:, :colour, rows, columns] = seen
+    return whole
+
+
+def _positive(problem: KeyFrameProblem, v: Tensor, clipped: Tensor, grids: list[Tensor]) -> Tensor:
+    """One key frame (1, C, H, W) by Richardson and Lucy. clipped: like v, in [0, 1]."""
+    v = v.clamp(min=_BLACK)
+    sums = problem._adjoint(torch.ones_like(v[:, :1]), grids).clamp_(min=0.1)
+    key = v.clone()
+    for _ in range(STEPS):
+        ratio = v / problem._blur(key, grids).clamp_(min=_BLACK)
+        ratio = torch.lerp(ratio, ratio.clamp(min=1), clipped)
+        key.mul_(problem._adjoint(ratio, grids).div_(sums).clamp_(min=0.05).pow_(POWER))
+    return key
+
+
+def _around(marked: Tensor, path: Tensor) -> tuple[slice, slice] | None:
+    """Rows and columns around what is marked (n, 1, H, W), further than blur reaches; None where nothing is."""
+    if not bool(marked.any()):
+        return None
+    reach = _MARGIN + int(extent(path)[marked].max())
+    down, over = marked.flatten(0, 1).any(0).any(1).nonzero(), marked.flatten(0, 1).any(0).any(0).nonzero()
+    height, width = marked.shape[-2:]
+    rows = slice(max(int(down[0]) - reach, 0), min(int(down[-1]) + reach + 1, height))
+    return rows, slice(max(int(over[0]) - reach, 0), min(int(over[-1]) + reach + 1, width))
