@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from vsdeblur.blind.operators.filter_flow import FilterFlow
 from vsdeblur.blind.operators.patched import PatchedBlur
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
 from vsdeblur.blind.operators.projective import ProjectiveBlur
+from vsdeblur.blind.operators.sampled import sampled_flow
 from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.errors import ArgumentError
 from vsdeblur.tiles import tiles
@@ -37,6 +39,12 @@ def shaken(kernel: str = "bilinear", size: tuple[int, int] = (21, 26)) -> Projec
     return ProjectiveBlur.along(path, size, torch.rand(6, dtype=torch.float64).softmax(0), kernel=kernel)
 
 
+def flowing() -> FilterFlow:
+    torch.manual_seed(0)
+    kernels = torch.rand(4, 5, 9, 9, dtype=torch.float64).flatten(2).softmax(-1).view(4, 5, 9, 9)
+    return FilterFlow(kernels, (21, 26), 8, (-2, -4))
+
+
 OPERATORS = {
     "pixelwise": pixelwise,
     "pixelwise batch": lambda: pixelwise(2),
@@ -44,6 +52,8 @@ OPERATORS = {
     "uniform": uniform,
     "projective": shaken,
     "projective bicubic": lambda: shaken("bicubic"),
+    "filter flow": flowing,
+    "sampled flow": lambda: sampled_flow(shaken(), 8),
 }
 
 
@@ -125,6 +135,20 @@ def test_a_path_is_found_by_gradients():
 def test_a_path_is_of_homographies_that_stay_in_view(path):
     with pytest.raises(ArgumentError, match="path must be"):
         ProjectiveBlur.along(path, (9, 9))
+
+
+def test_sampled_kernels_are_nearly_those_of_the_path():
+    slow = shaken(size=(61, 70))
+    fast = sampled_flow(slow, 8)
+    u = torch.nn.functional.avg_pool2d(extended(slow), 3, 1, 1)
+    assert fast.margin == slow.margin
+    assert float((fast(u) - slow(u)).std()) < 0.1 * float(slow(u).std())
+
+
+@pytest.mark.parametrize("origin", [(1, 0), (-6, 0)])
+def test_nodes_cover_the_picture(origin):
+    with pytest.raises(ArgumentError, match="kernels_at must be nodes that cover 21 pixels"):
+        FilterFlow(torch.ones(4, 5, 3, 3), (21, 26), 8, origin)
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (3, 5), (1, 3, 3)])

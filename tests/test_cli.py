@@ -69,7 +69,7 @@ def one_line(result: Result) -> str:
 # Help
 
 
-@pytest.mark.parametrize("command", [(), ("transcode",), ("demo",), ("bench",), ("inspect",)])
+@pytest.mark.parametrize("command", [(), ("transcode",), ("image",), ("demo",), ("bench",), ("inspect",)])
 def test_help_says_something_of_every_option(command: tuple[str, ...]) -> None:
     result = call(*command, "--help")
     assert result.exit_code == 0
@@ -157,6 +157,7 @@ def test_transcode_hands_every_option_on(clip: Path, tmp_path: Path, monkeypatch
         "shutter": "180deg",
         "out_shutter": "0.5",
         "readout": "16ms",
+        "mode": "auto",
         "preset": "best",
         "transfer": "srgb",
         "flow": "dis",

@@ -11,7 +11,7 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file
 
-from vsdeblur.blind.estimate.kernel_net import REACH, SPAN, KernelNet
+from vsdeblur.blind.estimate.kernel_net import REACH, SPAN, KernelNet, autocorrelations, gradient, quotients
 from vsdeblur.cli import main
 from vsdeblur.training.photos import find_photos
 from vsdeblur.training.pool import Pool, Sample
@@ -75,15 +75,22 @@ def test_shares_are_interpolated_between_their_places() -> None:
 
 def test_autocorrelations_show_the_blur() -> None:
     """Noise blurred along a line is like itself along that line."""
-    from vsdeblur.blind.estimate.kernel_net import autocorrelations
-
     torch.manual_seed(0)
     noise = torch.randn(1, 1, 96, 96 + 8)
     blurred = noise.unfold(-1, 9, 1).mean(-1)
-    lags = autocorrelations(blurred)[0, 0]
+    lags = autocorrelations(gradient(blurred))[0, 0]
     assert lags[REACH, REACH] == pytest.approx(float(torch.tensor(4.0).asinh()), abs=1e-4)
     assert torch.allclose(lags, lags.flip(0, 1), atol=1e-4)
     assert lags[REACH, REACH + 3] > lags[REACH + 3, REACH] + 0.2
+
+
+def test_quotients_find_the_kernel_between_two_pictures() -> None:
+    torch.manual_seed(0)
+    u = torch.randn(1, 1, 96, 96)
+    v = 0.25 * u.roll((-5, 2), (-2, -1)) + 0.75 * u.roll((1, -3), (-2, -1))  # v(p) = .25 u(p + (5, -2)) + ...
+    found = quotients(gradient(u), gradient(v))[0, 0]
+    places = found.flatten().topk(2).indices
+    assert [divmod(int(k), SPAN) for k in places] == [(REACH - 1, REACH + 3), (REACH + 5, REACH - 2)]
 
 
 @pytest.mark.parametrize(("recipe", "fall"), [(KernelsRecipe(100), 0.8), (RestorationRecipe(100), 0.9)])
@@ -105,7 +112,8 @@ def test_a_few_steps_lessen_the_loss(
 
 
 def test_kernels_of_any_size() -> None:
-    basis, shares = KernelNet()(torch.rand(2, 3, 64, 96))
+    basis, shares, edges = KernelNet()(torch.rand(2, 3, 64, 96))
+    assert edges.shape == (2, 2, 64, 96)
     assert basis.shape[2:] == (SPAN, SPAN)
     assert shares.shape == (2, basis.shape[1], 16, 24)
 

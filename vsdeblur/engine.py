@@ -1,6 +1,6 @@
 """The engine: a window of linear-light frames in, restored frames at the asked instants out.
 
-window -> motion (flow/) -> key frames, tile by tile (keyframes) -> instants (render)
+window -> motion (flow/) -> key frames, tile by tile (keyframes), or each by itself (alone) -> instants (render)
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from vsdeblur.alone import Alone, each_alone, put_in
 from vsdeblur.cuts import find_cuts
 from vsdeblur.effort import EFFORTS
 from vsdeblur.errors import ArgumentError, MemoryBudgetError
@@ -84,6 +85,7 @@ class Engine:
             options.flow, self.effort.flow, linear=linear, device=self.device, looks=self.effort.looks
         )
         self.proximal = load_step(options, self.device) if is_unrolled(options) else None
+        self.alone = None if options.mode == "joint" else Alone(options, self.device, self.plan.alone)
 
     def find_cuts(self, window: Window) -> frozenset[int]:
         """Numbers in the clip of the window's frames that open a scene, by the engine's own detector."""
@@ -104,6 +106,11 @@ class Engine:
         whole window, found by the engine's own flow when None. record: is given the energies of the u-steps.
         """
         if not instants:
+            return
+        if self.alone and self.options.by_frame:
+            for t in instants:
+                frame = window.frames[math.floor(t) - window.start].to(self.device, torch.float32)
+                yield self.alone(frame, window.colour).cpu()
             return
         scene = self._with_less_memory(lambda batch: self._scene(window, motion, batch, record))
         # Of the exposures before and after an instant; with a rolling shutter its first rows may lie past another.
@@ -140,11 +147,21 @@ class Engine:
         delays = self._delays(window)
         window = replace(window, frames=window.frames[near], start=window.start + near.start)
         release_unused()
-        solved = self._solve(window, found, taus[near], shutters[near], spans[near], batch, record)
+        frames, joint, white = window.frames, None, None
+        if self.alone and self.options.mode == "frame":
+            keys = frames = each_alone(self.alone, frames, window.colour)
+            joint = torch.zeros_like(found.reliability)
+        else:
+            keys, white, lit = self._solve(window, found, taus[near], shutters[near], spans[near], batch, record)
+            release_unused()
+            if self.alone:
+                frames, joint = put_in(self.alone, keys, frames, found, window.colour)
+            if lit is not None:
+                joint = 1 - lit if joint is None else joint * (1 - lit)
         release_unused()
         return Scene(
-            solved.keys,
-            window.frames,
+            keys,
+            frames,
             found,
             found.scale(*window.frames.shape[-2:]),
             window.start,
@@ -154,8 +171,8 @@ class Engine:
             taus[near],
             self.plan.rows,
             None if delays is None else delays[near],
-            solved.white,
-            solved.lit,
+            joint,
+            white,
         )
 
     def _delays(self, window: Window) -> Tensor | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from vsdeblur.errors import ArgumentError
 PRESETS = ("fast", "balanced", "best")
 QUADRATURES = ("integral", "taps")
 SOLVERS = ("keyframes", "unrolled")
+MODES = ("joint", "frame", "auto")
 MAX_FACTOR = 16
 TELEMETRY = "telemetry"  # a shutter and a readout that only files have
 DEFAULT_SHUTTER = 0.5  # where it is estimated, for clips that do not tell: nothing moves
@@ -33,7 +34,8 @@ class Options:
     transfer: name of the transfer function, None = from the host's tags. prior: None, a name or a callable
     ``prior(u, sigma) -> u``. flow: None (the default engine), a name or a callable. scene_cuts: True (own detector and
     the host's props), False, "props", or the frame numbers that open a scene. max_memory: bytes, None = half of the
-    device's memory, 4 GiB at most. solver: "keyframes", "unrolled", "unrolled:PATH", None for the preset's own.
+    device's memory, 4 GiB at most. solver: "keyframes", "unrolled", "unrolled:PATH", None for the preset's own. mode:
+    "joint", "frame" (each frame by itself), or "auto" (jointly where the motion is to be trusted).
     """
 
     factor: Fraction = Fraction(1)
@@ -50,10 +52,16 @@ class Options:
     auto_shutter: bool = False
     out_shutter: float = 0.0
     readout: float = 0.0
+    mode: str = "joint"
+
+    @property
+    def by_frame(self) -> bool:
+        """Whether every output comes from one source frame alone: nothing is asked of its neighbours."""
+        return self.mode == "frame" and self.factor == 1 and not self.out_shutter and not self.readout
 
     @property
     def uses_detector(self) -> bool:
-        return self.scene_cuts is True
+        return self.scene_cuts is True and not self.by_frame
 
 
 def parse_options(
@@ -74,6 +82,7 @@ def parse_options(
     solver: str | None = None,
     out_shutter: float | str = 0,
     readout: float | str = 0,
+    mode: str = "joint",
 ) -> Options:
     """Check every shared argument. ``rate`` is the source's frame rate, None where the host does not know it.
 
@@ -89,7 +98,11 @@ def parse_options(
         raise ArgumentError("quadrature", quadrature, "one of " + ", ".join(QUADRATURES))
     if solver is not None and solver not in SOLVERS and not str(solver).startswith("unrolled:"):
         raise ArgumentError("solver", solver, "None, " + ", ".join(SOLVERS) + ' or "unrolled:PATH"')
-    return Options(
+    if mode not in MODES:
+        raise ArgumentError("mode", mode, "one of " + ", ".join(MODES))
+    if mode == "frame" and solver is not None:
+        raise ArgumentError("solver", solver, 'None with mode="frame", which solves nothing jointly')
+    options = Options(
         factor=resolve_factor(factor, fps_num, fps_den, rate),
         shutter=DEFAULT_SHUTTER if shutter is None or is_auto(shutter) else parse_shutter(shutter, rate),
         auto_shutter=is_auto(shutter),
@@ -104,7 +117,9 @@ def parse_options(
         max_memory=parse_memory(max_memory),
         quadrature=quadrature,
         solver=solver,
+        mode=mode,
     )
+    return replace(options, auto_shutter=False) if options.by_frame else options  # no shutter plays a part
 
 
 def parse_factor(value: int | float | str | Fraction) -> Fraction:

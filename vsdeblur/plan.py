@@ -31,6 +31,9 @@ _FLOAT = 4
 _LIBRARIES = 24 * 2**20  # scratch of the flow and of the libraries
 _NETWORK = 160  # motion fields that the learned network holds while it looks at one frame, measured
 _PROXIMAL = 110  # copies of a tile's pixels that the learned step holds while it looks at one frame
+_ALONE = 48  # numbers per pixel of a frame that is restored by itself: the shares of its kernels, copies; measured
+_LOOKING = 80 * 2**20  # what the network of kernels holds while it looks at one window of it, measured
+ALONE_TILES = 32 * 2**20, 420 * 2**20  # least and most bytes for the tiles of such a frame
 _LOOKED_AT = FRAMES + 24  # grey pictures that estimating the shutter holds
 _KEPT = 1.4  # within a stage the heap keeps freed blocks between others; glibc on another thread up to this, measured
 
@@ -39,7 +42,8 @@ _KEPT = 1.4  # within a stage the heap keeps freed blocks between others; glibc 
 class Plan:
     """chunk, halo: source frames. rows: rendered at once. peak_bytes: expected where motion is as fast as it can be.
 
-    tile: inner edge at the largest overlap, pixels. budget: what peak_bytes was to stay within.
+    tile: inner edge at the largest overlap, pixels. budget: what peak_bytes was to stay within. alone: of these, bytes
+    for the tiles of a frame that is restored by itself.
     """
 
     chunk: int
@@ -48,6 +52,7 @@ class Plan:
     rows: int
     peak_bytes: int
     budget: int = DEFAULT_BUDGET
+    alone: int = 0
 
 
 def make_plan(
@@ -65,11 +70,17 @@ def make_plan(
     with the smallest budget that works.
     """
     budget = options.max_memory or default_budget(total)
-    halo = ROLLING_HALO if options.readout else HALO
-    plans = [
-        Plan(chunk, halo, tile, ROWS, _peak(chunk, tile, options, height, width, channels, host_bytes, prior), budget)
-        for chunk, tile in product(_CHUNKS, _TILES)
-    ]
+
+    def plan(chunk: int, tile: int) -> Plan:
+        given = (chunk, options, height, width, channels, host_bytes)
+        peak, alone = 0 if options.by_frame else _peak(*given, tile, prior), 0
+        if options.mode != "joint":
+            rest = _beside_alone(*given)
+            alone = min(max(budget - rest, ALONE_TILES[0]), ALONE_TILES[1])
+            peak = max(peak, rest + alone)
+        return Plan(chunk, _halo(options), tile, ROWS, peak, budget, alone)
+
+    plans = [plan(1, _TILES[0])] if options.by_frame else [plan(*sizes) for sizes in product(_CHUNKS, _TILES)]
     fitting = [plan for plan in plans if plan.peak_bytes <= budget]
     if fitting:
         return max(fitting, key=_efficiency)
@@ -98,27 +109,49 @@ def _efficiency(plan: Plan) -> float:
     return plan.chunk / (plan.chunk + 2) * (plan.tile / (plan.tile + 64)) ** 2
 
 
+def _halo(options: Options) -> int:
+    return 0 if options.by_frame else ROLLING_HALO if options.readout else HALO
+
+
+def _frame_and_field(height: int, width: int, channels: int) -> tuple[int, int]:
+    """Bytes of a frame, and of one number per pixel at the resolution of motion."""
+    scale = motion_scale(height, width)
+    return channels * height * width * _FLOAT, -(-height // scale) * -(-width // scale) * _FLOAT
+
+
+def _always(chunk: int, options: Options, height: int, width: int, channels: int, host_bytes: int) -> int:
+    """What is there from the first stage to the last: frames of the host, the window, its motion."""
+    window = chunk + 2 * _halo(options)
+    frame, field = _frame_and_field(height, width, channels)
+    host = PARCELS * int(chunk * options.factor + 1) * host_bytes + window * host_bytes
+    return host + window * (frame + 11 * field) + _LIBRARIES
+
+
+def _beside_alone(chunk: int, options: Options, height: int, width: int, channels: int, host_bytes: int) -> int:
+    """What there is, beside the tiles, while a frame is restored by itself: two pictures of every frame, its blur."""
+    solved = 1 if options.by_frame else chunk + 2 + bool(options.readout)
+    always = _always(chunk, options, height, width, channels, host_bytes)
+    return always + _LOOKING + (2 * solved * channels + _ALONE) * height * width * _FLOAT
+
+
 def _peak(
     chunk: int,
-    tile: int,
     options: Options,
     height: int,
     width: int,
     channels: int,
     host_bytes: int,
+    tile: int,
     prior: PriorInfo | None,
 ) -> int:
     """The largest of the stages: the motion is found, the key frames are solved, the instants are rendered."""
     rolling = bool(options.readout)
-    window = chunk + 2 * (ROLLING_HALO if rolling else HALO)
+    window = chunk + 2 * _halo(options)
     effort = EFFORTS[options.preset]
     solved = chunk + 2 + rolling
     taps = max(MAX_TAPS, int(options.factor) if options.quadrature == "taps" else 0)
-    frame = channels * height * width * _FLOAT
-    scale = motion_scale(height, width)
-    field = -(-height // scale) * -(-width // scale) * _FLOAT
-    host = PARCELS * int(chunk * options.factor + 1) * host_bytes + window * host_bytes
-    always = host + window * (frame + 11 * field) + _LIBRARIES
+    frame, field = _frame_and_field(height, width, channels)
+    always = _always(chunk, options, height, width, channels, host_bytes)
     # What finding the motion needs until it is found: the pairs, then the network, then the first path, made smooth.
     network = _NETWORK if is_learned(options.flow, effort.flow) else 0
     smooth = (channels + 25) * window if effort.looks > 1 else 0

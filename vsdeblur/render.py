@@ -57,9 +57,11 @@ class Scene:
     start: the first one's number in the clip. shutters, spans: per frame. cuts: frames that open a scene, clip numbers.
     taus: for each frame the instants of its exposure's quadrature, in periods from its middle.
     rows: rows handled at once; changes memory, not the result. delays: (n, H) float64, how much later each row of a
-    frame is exposed, in periods of the frame; None where all are at once (see ``vsdeblur.rolling``). carried:
-    (n, 2, h, w), what a point counts on its way to the next (0) and to the previous (1) key frame. white, lit: as the
-    engine's ``Solved``.
+    frame is exposed, in periods of the frame; None where all are at once (see ``vsdeblur.rolling``). joint: (n, 1, h,
+    w) in [0, 1], how far keys and frames are those of the joint solution; the rest was restored by itself, or is a
+    light that clipped, and owes the exposure nothing; None for wholly. white: above it key frames are lights, None
+    without any. carried: (n, 2, h, w), what a point counts on its way to the next (0) and to the previous (1) key
+    frame.
     """
 
     keys: Tensor
@@ -73,8 +75,8 @@ class Scene:
     taus: tuple[tuple[float, ...], ...]
     rows: int
     delays: Tensor | None = None
+    joint: Tensor | None = None
     white: float | None = None
-    lit: Tensor | None = None
     carried: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -94,6 +96,8 @@ class Scene:
 
     def residual(self, n: int) -> Tensor:
         """v_n - sum_q w_q u(tau_q), (C, H, W), less what of it is noise: what the prox of D1 adds to every instant."""
+        if self.joint is not None and not bool(self.joint[n].any()):
+            return torch.zeros_like(self.frames[n])
         out = self.frames[n].clone()
         for tau in self.taus[n]:
             views = self._views(self._at_once(n, self.shutters[n] / 2 + tau))
@@ -105,7 +109,10 @@ class Scene:
         power = F.avg_pool2d(power, 9, stride=1, padding=4, count_include_pad=False)[0]
         noise = max(noise_level(self.frames[n : n + 1, :colour]) ** 2 - NO_NOISE**2, 1e-12)
         out.mul_(1 - noise / power.clamp_(min=noise))
-        return out if self.lit is None else out.mul_(1 - self._enlarged(self.lit[n : n + 1], slice(0, len(out[0])))[0])
+        if self.joint is not None:
+            for rows in self._bands():
+                out[:, rows] *= self._enlarged(self.joint[n : n + 1], rows)[0]
+        return out
 
     def _at_once(self, n: int, since: float) -> Run:
         return Run(slice(0, self.frames.shape[-2]), n, since, since, 0.0)

@@ -48,6 +48,7 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     solver: str | None = None,
     out_shutter: float | str = 0,
     readout: float | str = 0,
+    mode: str = "joint",
     record: Callable[[float], None] | None = None,
 ) -> Video:
     """Sharp frames from blurry ones.
@@ -64,6 +65,9 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     out_shutter: the part of an output's period that it is blurred over again, in [0, 1]; 0 leaves it sharp.
     readout: of a rolling shutter, a fraction of the period in [0, 1): row y of frame n opens at n + readout * y / H,
     and u is as a global shutter would see it.
+    mode: "joint" solves neighbouring frames together; "frame" finds each frame's blur in that frame alone (with factor
+    1 nothing else is looked at; else the motion between the blurry frames places the others); "auto" is joint where the
+    motion is to be trusted and by frame where it is not.
 
     Returns u (floor(N * factor), C, H, W) of v's type, device and dtype.
     Raises ArgumentError for an argument that cannot be honoured, DeblurError for a clip that cannot be processed.
@@ -84,11 +88,14 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
         solver=None if solver == "asap" else solver,
         out_shutter=out_shutter,
         readout=readout,
+        mode=mode,
     )
     if solver == "asap" and options.prior is not None:
         raise ArgumentError("prior", options.prior, 'None with solver="asap", which has a smooth prior of its own')
     if options.out_shutter and (true_motion is not None or solver == "asap"):
         raise ArgumentError("out_shutter", out_shutter, '0 where the true motion is handed in, or with solver="asap"')
+    if options.mode != "joint" and (true_motion is not None or solver == "asap"):
+        raise ArgumentError("mode", mode, '"joint" where the true motion is handed in, or with solver="asap"')
     light = to_linear(given.to("cpu", torch.float32).contiguous(), transfer)
     if options.auto_shutter:
         options = replace(options, shutter=clip_shutter(light, linear=transfer != "linear").usable, auto_shutter=False)

@@ -15,7 +15,7 @@ _CELLS = 8  # kernels along the longer side
 _SIDES = (900, 1800)  # the longer side of the drawing: smaller pictures are enlarged, larger ones reduced
 _FILLED = 0.74  # of a cell, by the kernel
 _STRIP = 28  # pixels below the drawing, for its scale
-_MASS = 0.99  # of every kernel that must be seen
+_MASS = 0.997  # of every kernel that must be seen
 _VEIL = 0.35  # of the picture that shines through around a kernel
 _INK = (1.0, 0.85, 0.3)  # of light, from where it hardly was to where it stayed longest: towards white
 
@@ -57,7 +57,7 @@ def draw_kernels(picture: Tensor, blur: Blur) -> Tensor:
 
     height, width = blur.size
     points = grid_points(blur.size)
-    kernels = _cropped(blur.kernels(points.to(_device_of(blur))).float().cpu())
+    kernels = _cropped(blur.kernels(points).float().cpu())
     zoom = _zoom(max(height, width))
     base = picture.detach().float().cpu().clamp(0, 1).expand(3, -1, -1).permute(1, 2, 0).numpy()
     size = (max(round(width * zoom), 1), max(round(height * zoom), 1))
@@ -73,15 +73,6 @@ def draw_kernels(picture: Tensor, blur: Blur) -> Tensor:
 def _zoom(longest: int) -> float:
     low, high = _SIDES
     return min(-(-low // longest), 8) if longest < low else min(high / longest, 1.0)
-
-
-def _device_of(blur: Blur) -> torch.device:
-    """Where a blur lives: of the tensors that it is made of."""
-    for name in getattr(type(blur), "__slots__", ()) or vars(blur):
-        value = getattr(blur, name, None)
-        if isinstance(value, Tensor):
-            return value.device
-    return torch.device("cpu")
 
 
 def _cropped(kernels: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The command line: ``vsdeblur transcode | demo | bench | inspect | train``.
+"""The command line: ``vsdeblur transcode | image | demo | bench | inspect | train``.
 
 Every error is one line on stderr. Exit codes: 0 done, 1 failure, 2 wrong usage, 3 done but some of the input could not
 be decoded, 130 interrupted. Commands import what they need when they run, so that help is instant.
@@ -19,6 +19,7 @@ import click
 from vsdeblur import __version__
 from vsdeblur.cli.bench import bench
 from vsdeblur.cli.demo import demo
+from vsdeblur.cli.image import image
 from vsdeblur.cli.inspect import inspect
 from vsdeblur.cli.train import train
 from vsdeblur.cli.transcode import transcode
@@ -118,5 +119,5 @@ def main(verbose: bool) -> None:
         logger.addHandler(_Stderr())
 
 
-for command in (transcode, demo, bench, inspect, train):
+for command in (transcode, image, demo, bench, inspect, train):
     main.add_command(command)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +13,7 @@ from vsdeblur.cli._shared import (
     factor_option,
     fps_option,
     memory_option,
+    place_for,
     preset_option,
     shutter_option,
     size,
@@ -31,6 +33,13 @@ if TYPE_CHECKING:
 @device_option
 @memory_option
 @click.option("--frames", type=click.IntRange(1), default=240, show_default=True, help="How many to look at.")
+@click.option(
+    "--blur",
+    "drawing",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Find the blur of one frame, and draw its kernels over it into this PNG.",
+)
+@click.option("--blur-frame", type=click.IntRange(0), default=0, show_default=True, help="Which frame, for --blur.")
 @click.option("--time/--no-time", "measure", default=True, help="Time the engine on a small piece.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def inspect(
@@ -42,22 +51,55 @@ def inspect(
     device: str | None,
     max_memory: str | None,
     frames: int,
+    drawing: Path | None,
+    blur_frame: int,
     measure: bool,
     as_json: bool,
 ) -> None:
-    """Say what the filter sees in a file: streams, rate, colour, cuts, motion, shutter, memory plan, time."""
-    import json
+    """Say what the filter sees in a file: streams, rate, colour, cuts, motion, shutter, memory plan, time.
 
+    Of a still picture: how it is stored, and the blur in it.
+    """
     if clip == "-":
         raise ArgumentError("IN", clip, "a file, which can be looked at more than once")
+    place_for(drawing)
+    from vsdeblur.cli import _blur as looks
+    from vsdeblur.stills.still import family_of, is_still, read_still
+
+    if drawing is not None:
+        family_of(drawing, "--blur")
+    if is_still(Path(clip)):
+        still = read_still(Path(clip))
+        stored = looks.about_still(Path(clip), still)
+        picture, transfer = looks.still_picture(still)
+        blur = looks.find_blur(picture, transfer, device, max_memory)
+        stored["blur"] = looks.about_blur(blur)
+        if drawing is not None:
+            looks.write_drawing(drawing, picture, transfer, blur)
+        lines = [*looks.still_lines(stored), ("blur", looks.blur_line(stored["blur"]))]
+        _say(stored, lines, as_json)
+        return
     from vsdeblur.filters._probe import probe
 
     given = {"factor": 1 if factor is None else factor, "fps": fps, "shutter": shutter, "preset": preset}
     seen = probe(clip, frames, measure, device=device, max_memory=max_memory, **given)
+    known, lines = seen.as_dict(), _lines(seen)
+    if drawing is not None:
+        picture, transfer = looks.video_picture(clip, blur_frame)
+        blur = looks.find_blur(picture, transfer, device, max_memory)
+        known["blur"] = looks.about_blur(blur)
+        lines.append(("blur", f"frame {blur_frame}: {looks.blur_line(known['blur'])}"))
+        looks.write_drawing(drawing, picture, transfer, blur)
+    _say(known, lines, as_json)
+
+
+def _say(known: dict[str, Any], lines: list[tuple[str, str]], as_json: bool) -> None:
+    import json
+
     if as_json:
-        click.echo(json.dumps(seen.as_dict(), indent=1))
+        click.echo(json.dumps(known, indent=1))
         return
-    for name, text in _lines(seen):
+    for name, text in lines:
         click.echo(f"{name:>10}  {text}")
 
 

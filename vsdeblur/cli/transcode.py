@@ -24,6 +24,7 @@ from vsdeblur.cli._shared import (
     scene_cuts,
     shutter_option,
 )
+from vsdeblur.options import MODES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,6 +47,13 @@ PARTIAL = 3
 )
 @click.option("--flow", metavar="NAME", help="Where motion comes from: dis, blur, ...; the preset's own by default.")
 @click.option("--solver", metavar="NAME", help="unrolled (a learned step) or keyframes; the preset's own by default.")
+@click.option(
+    "--mode",
+    type=click.Choice(MODES),
+    default="joint",
+    show_default=True,
+    help="Neighbouring frames together, each frame by itself, or by itself where the motion is not to be trusted.",
+)
 @click.option("--prior", metavar="NAME", help="Prior on sharp video, for noise: video, tv, ...; none by default.")
 @click.option(
     "--scene-cuts",
@@ -114,7 +122,7 @@ def _estimate(console: Console, source: str, target: str, arguments: dict[str, A
     if target != "-":
         check(Path(target), source, arguments["overwrite"])
     names = ("factor", "fps", "slow", "shutter", "out_shutter", "readout", "transfer", "preset", "prior", "flow")
-    more = ("device", "max_memory", "solver", "start", "duration")
+    more = ("device", "max_memory", "solver", "mode", "start", "duration")
     chosen = {name: arguments[name] for name in (*names, *more) if name in arguments}
     frames, seconds, found = estimate(source, **chosen)
     if found.source != "given":

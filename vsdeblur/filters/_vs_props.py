@@ -121,7 +121,7 @@ class WindowProps:
         position = Fraction(output) / factor - self.start
         _set_duration(out, self._output_duration(position))
         self._set_time(out, n - self.start, position)
-        if self.options.scene_cuts is False:
+        if self.options.scene_cuts is False or (self.options.by_frame and self.options.scene_cuts is True):
             cuts = self.host_cuts()  # unused in solving, yet the host's marks must sit on the right sub-frames
             if not any("_SceneChangePrev" in props or "_SceneChangeNext" in props for props in self.props):
                 return

@@ -59,8 +59,8 @@ def deblur_frames(
     gray, with or without alpha). They are read as they are needed; one window of them is held. factor: 1 to 16, or
     ``fps`` for a uniform grid of that rate (59.94 means 60000/1001). rate: the source's, where it is known; else the
     first timestamps tell. options: shutter, transfer, preset, prior, flow, scene_cuts, device, max_memory, quadrature,
-    solver, out_shutter, readout, as everywhere in vsdeblur; a shutter that is not given is estimated for each chunk by
-    itself.
+    solver, out_shutter, readout, mode, as everywhere in vsdeblur; a shutter that is not given is estimated for each
+    chunk by itself.
 
     Yields floor(N * factor) frames of the same format, tags and sample aspect ratio, with exact ``pts`` and
     ``time_base``. Durations are those of the source's timestamps, so a variable rate stays variable. A change of size
@@ -135,6 +135,7 @@ def transcode(
     solver: str | None = None,
     out_shutter: float | str = 0,
     readout: float | str = 0,
+    mode: str = "joint",
     codec: str | None = None,
     crf: float | None = None,
     encoder_options: Mapping[str, object] | None = None,
@@ -153,7 +154,8 @@ def transcode(
     from places all over the file. out_shutter: the part of an output's period that it is blurred over again, in
     [0, 1] or "180deg"; 0 leaves it sharp. readout: of a rolling shutter, how much later than the first row the last one
     is exposed: a fraction of the period in [0, 1), "16ms", or "telemetry" for what the file says of its camera; the
-    output is as a global shutter would see it. codec: an FFmpeg encoder; None is libx264
+    output is as a global shutter would see it. mode: "joint", "frame" (each frame by itself) or "auto" (by itself where
+    the motion is not to be trusted). codec: an FFmpeg encoder; None is libx264
     for 8 bits, libx265 for more, libvpx-vp9 in webm, and y4m for "-" and .y4m. crf: its quality; None is 17 for
     libx264, 19 for libx265, 24 for libvpx-vp9. encoder_options: further ones, by FFmpeg's names. start, duration:
     seconds or "h:mm:ss", a preview. slow: slow motion by this factor at the source's rate; audio and data are dropped,
@@ -180,6 +182,7 @@ def transcode(
         "solver": solver,
         "out_shutter": out_shutter,
         "readout": readout,
+        "mode": mode,
     }
     task = Task(
         source=source,

@@ -49,6 +49,7 @@ def deblur(
     solver: str | None = None,
     out_shutter: float | str = 0,
     readout: float | str = 0,
+    mode: str = "joint",
 ) -> vs.VideoNode:
     """Remove motion blur and raise the frame rate: a sharp clip of ``factor`` times the frames.
 
@@ -76,6 +77,9 @@ def deblur(
         it sharp.
     readout: of a rolling shutter, how much later than the first row the last one is exposed: a fraction of the period
         in [0, 1), "16ms" or "1/60s". The output is as a global shutter would see it; 0, the default, means one.
+    mode: "joint" solves neighbouring frames together; "frame" finds each frame's blur in that frame alone (with factor
+        1 nothing else is looked at; else the motion between the blurry frames places the others); "auto" is joint where
+        the motion is to be trusted and by frame where it is not.
 
     Returns a clip of the same format, size and props with floor(frames * factor) frames; durations are rescaled, and
     ``_AbsoluteTime`` is moved to each frame's own time. Raises vs.Error("deblur: ...") for anything wrong that can be
@@ -102,6 +106,7 @@ def deblur(
             solver=solver,
             out_shutter=out_shutter,
             readout=readout,
+            mode=mode,
         )
         length = output_count(clip.num_frames, options.factor)
         if length > _LONGEST:

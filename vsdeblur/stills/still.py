@@ -11,14 +11,12 @@ import numpy.typing as npt
 
 from vsdeblur.errors import ArgumentError, InputError
 from vsdeblur.stills import jpeg, png, tiff, webp
-from vsdeblur.stills.about import NOTHING, About, BrokenFile
+from vsdeblur.stills.about import FAMILIES, NOTHING, QUALITY, About, BrokenFile
 from vsdeblur.stills.directory import orientation
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-FAMILIES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp"}
-QUALITY = 95
 _EIGHT_BITS = ("jpeg", "webp")
 
 Samples = npt.NDArray[Any]
@@ -61,11 +59,11 @@ class Still:
         return picture.flip(flips) if flips else picture
 
 
-def family_of(path: Path) -> str:
-    """The format that a file's name stands for. Raises ArgumentError."""
+def family_of(path: Path, name: str = "OUT") -> str:
+    """The format that a file's name stands for. Raises ArgumentError, which calls it ``name``."""
     family = FAMILIES.get(path.suffix.lower())
     if family is None:
-        raise ArgumentError("OUT", str(path), "a name that ends in " + ", ".join(FAMILIES))
+        raise ArgumentError(name, str(path), "a name that ends in " + ", ".join(FAMILIES))
     return family
 
 

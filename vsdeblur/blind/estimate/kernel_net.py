@@ -1,10 +1,15 @@
 """The network that reads a blur off a picture: K kernels, and their share in every pixel.
 
 After Carbajal et al. 2023 (a shared encoder, K kernels by softmax, weights of every pixel by softmax), small, and with
-one thing handed to it that a small network would take long to find: the picture's local autocorrelations. Edges and
-textures have a gradient that is white, more or less, so the autocorrelation of a blurry picture's gradient is, more or
-less, that of the kernel (Goldstein and Fattal 2012). The kernels are made from these by a network that works in the
-plane of the kernel; what it needs of the picture itself (which way a path was gone) comes from the encoder.
+two things computed that a small network would take long to find:
+
+- From the features it draws the gradient that the sharp picture may have had, and the kernel between that and the
+  gradient of the blurry picture follows in closed form, by a quotient of spectra (Schuler et al. 2016).
+- The autocorrelation of a blurry picture's gradient is, more or less, that of the kernel, since the gradient of edges
+  and textures is white, more or less (Goldstein and Fattal 2012).
+
+Both, of the whole and of windows of the picture, are maps in the plane of the kernel, where a second network makes the
+kernels of them.
 """
 
 from __future__ import annotations
@@ -12,6 +17,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from vsdeblur.blind.operators.fourier import fast_length
 
 KERNELS = 16
 REACH = 18  # pixels from the middle of a kernel to its border
@@ -21,6 +28,7 @@ WIDTHS = (32, 64, 96, 128)  # channels at 1/2, 1/4, 1/8, 1/16 of the resolution
 _PLANE = (40, 64, 80)  # channels in the plane of the kernel, at 1, 1/2, 1/4
 _WINDOWS = 3  # windows per side whose autocorrelation is shown, beside that of the whole
 _COLOURS = 3
+_RIDGE = 0.3  # of the mean power of a spectrum
 
 
 class KernelNet(nn.Module):
@@ -37,35 +45,43 @@ class KernelNet(nn.Module):
         self.coarse = nn.Sequential(_Block(eighth), _Block(eighth))
         self.down3 = nn.Conv2d(eighth, last, 2, stride=2)
         self.deep = nn.Sequential(_Block(last), _Block(last))
-        self.plane = _Plane(1 + _WINDOWS**2, 2 * last)
+        self.plane = _Plane(2 * (1 + _WINDOWS**2), 2 * last)
         self.calm = nn.LayerNorm(2 * last)
-        self.told = nn.Linear(self.plane.summary, last)
+        self.told = nn.Linear(self.plane.summary, quarter)
         self.up2 = nn.Conv2d(last + 2, eighth, 1)
         self.eighth_again = nn.Sequential(_Block(eighth), _Block(eighth))
         self.up1 = nn.Conv2d(eighth, quarter, 1)
         self.quarter_again = _Block(quarter)
         self.shares = nn.Conv2d(quarter, KERNELS, 3, padding=1)
+        self.up0 = nn.Conv2d(quarter, half, 1)
+        self.half_again = nn.Sequential(_Block(half), _Block(half))
+        self.edges = nn.Conv2d(half, 4 * 2, 3, padding=1)
+        nn.init.zeros_(self.edges.weight)
 
-    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """picture: (B, 3, H, W) display values, H and W multiples of ALIGN.
 
-        Returns the logarithms of the kernels (B, K, SPAN, SPAN) and of their shares (B, K, H / 4, W / 4), unnormalised.
+        Returns the logarithms of the kernels (B, K, SPAN, SPAN) and of their shares (B, K, H / 4, W / 4), unnormalised,
+        and the gradient that the sharp picture may have had (B, 2, H, W), over ``contrast(picture)``.
         """
-        lags = autocorrelations(picture)
         level = picture.mean((1, 2, 3), keepdim=True)
-        contrast = (picture - level).square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(0.02)
-        x = F.pixel_unshuffle((picture - level) / contrast, 2)
-        x = self.fine(self.enter(x.contiguous(memory_format=torch.channels_last)))
-        x4 = self.middle(self.down1(x))
+        unit = contrast(picture)
+        x = F.pixel_unshuffle((picture - level) / unit, 2)
+        x2 = self.fine(self.enter(x.contiguous(memory_format=torch.channels_last)))
+        x4 = self.middle(self.down1(x2))
         x8 = self.coarse(self.down2(x4))
         x16 = self.deep(self.down3(x8))
-        spread = torch.cat((x16.mean((2, 3)), x16.amax((2, 3))), 1)
-        kernels, summary = self.plane(lags, self.calm(spread))
-        x16 = x16 + self.told(summary)[..., None, None]
-        x8 = x8 + _twice(self.up2(torch.cat((x16, _places(x16)), 1)))
-        x8 = self.eighth_again(x8)
+        x8 = self.eighth_again(x8 + _twice(self.up2(torch.cat((x16, _places(x16)), 1))))
         x4 = self.quarter_again(x4 + _twice(self.up1(x8)))
-        return kernels, self.shares(x4)
+        x2 = self.half_again(x2 + _twice(self.up0(x4)))
+        blurry = gradient(picture.float()) / unit
+        edges = blurry + F.pixel_shuffle(self.edges(x2), 2).float()
+        with torch.autocast(picture.device.type, enabled=False):
+            maps = torch.cat((autocorrelations(blurry), quotients(edges, blurry)), 1)
+        spread = torch.cat((x16.mean((2, 3)), x16.amax((2, 3))), 1)
+        kernels, summary = self.plane(maps, self.calm(spread))
+        shares = self.shares(x4 + self.told(summary)[..., None, None])
+        return kernels, shares, edges
 
 
 class _Block(nn.Module):
@@ -85,7 +101,7 @@ class _Block(nn.Module):
 
 
 class _Plane(nn.Module):
-    """From autocorrelations (B, n, SPAN, SPAN) and what the picture says (B, m) to kernels: a U-Net over lags."""
+    """From maps (B, n, SPAN, SPAN) and what the picture says (B, m) to kernels: a U-Net over lags."""
 
     def __init__(self, maps: int, told: int) -> None:
         super().__init__()
@@ -116,37 +132,78 @@ class _Plane(nn.Module):
         return self.leave(x), z.mean((2, 3))
 
 
-def autocorrelations(picture: Tensor) -> Tensor:
-    """(B, 1 + 9, SPAN, SPAN): of the gradient of picture (B, C, H, W), whole and in 3 x 3 windows of half its size.
+def contrast(picture: Tensor) -> Tensor:
+    """(B, 1, 1, 1): the standard deviation of picture (B, C, H, W), not less than 0.02."""
+    level = picture.mean((1, 2, 3), keepdim=True)
+    return (picture - level).square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(0.02)
+
+
+def gradient(picture: Tensor) -> Tensor:
+    """(B, 2, H, W): differences along x and y of the mean of picture's channels, 0 at the far edges."""
+    grey = picture.mean(1, keepdim=True)
+    across = F.pad(grey[..., :, 1:] - grey[..., :, :-1], (0, 1, 0, 0))
+    down = F.pad(grey[..., 1:, :] - grey[..., :-1, :], (0, 0, 0, 1))
+    return torch.cat((across, down), 1)
+
+
+def autocorrelations(gradients: Tensor) -> Tensor:
+    """(B, 1 + 9, SPAN, SPAN): of gradients (B, 2, H, W), whole and in 3 x 3 windows of half the size.
 
     Each is 1 at lag 0, which lies in the middle; what is strong is compressed.
     """
-    grey = picture.float().mean(1)
-    height, width = grey.shape[-2:]
-    pieces = [_lags(grey)]
+    found = []
+    for window in _windows(gradients):
+        power = _spectrum(window).abs().square().sum(1)
+        lags = _around_lag_0(power, window)
+        found.append(lags / lags[:, REACH, REACH, None, None].clamp_min(1e-9))
+    return (4 * torch.stack(found, 1)).asinh()
+
+
+def quotients(sharp: Tensor, blurry: Tensor) -> Tensor:
+    """(B, 1 + 9, SPAN, SPAN): the kernels k with k * sharp = blurry, gradients (B, 2, H, W), in the same windows.
+
+    K = sum conj(V) U / (sum |U|^2 + ridge), the sums over both directions of the gradient; compressed.
+    """
+    found = []
+    for u, v in zip(_windows(sharp), _windows(blurry), strict=True):
+        inside, seen = _spectrum(u), _spectrum(v)
+        power = inside.abs().square().sum(1)
+        ridge = _RIDGE * power.mean((-2, -1), keepdim=True) + 1e-6
+        found.append(_around_lag_0((seen.conj() * inside).sum(1) / (power + ridge), u))
+    return (10 * torch.stack(found, 1)).asinh()
+
+
+def _windows(gradients: Tensor) -> list[Tensor]:
+    """The whole of (B, 2, H, W), and 3 x 3 windows of half its size, each faded out to its borders."""
+    height, width = gradients.shape[-2:]
     tall, wide = height // 2, width // 2
+    pieces = [gradients]
     for i in range(_WINDOWS):
         for j in range(_WINDOWS):
             y, x = (height - tall) * i // (_WINDOWS - 1), (width - wide) * j // (_WINDOWS - 1)
-            pieces.append(_lags(grey[:, y : y + tall, x : x + wide]))
-    found = torch.stack(pieces, 1)
-    return (4 * found).asinh()
+            pieces.append(gradients[..., y : y + tall, x : x + wide])
+    return [_faded(piece) for piece in pieces]
 
 
-def _lags(grey: Tensor) -> Tensor:
-    """(B, SPAN, SPAN) of grey (B, h, w)."""
-    height, width = grey.shape[-2:]
-    fade = torch.hann_window(height, device=grey.device)[:, None] * torch.hann_window(width, device=grey.device)
-    gradients = (
-        grey[:, 1:, :-1] - grey[:, :-1, :-1],
-        grey[:, :-1, 1:] - grey[:, :-1, :-1],
-    )
-    size = (height + SPAN, width + SPAN)
-    power = sum(torch.fft.rfft2(g * fade[:-1, :-1], s=size).abs().square() for g in gradients)
-    lags = torch.fft.irfft2(power, s=size)
-    lags = lags.roll((REACH, REACH), (-2, -1))[:, :SPAN, :SPAN]
-    relative: Tensor = lags / lags[:, REACH, REACH, None, None].clamp_min(1e-9)
-    return relative
+def _faded(piece: Tensor) -> Tensor:
+    height, width = piece.shape[-2:]
+    down, across = (torch.hann_window(n, periodic=False, device=piece.device) for n in (height, width))
+    return piece * down[:, None] * across
+
+
+def _room(piece: Tensor) -> tuple[int, int]:
+    """The size of a torus on which lags up to REACH do not meet."""
+    return fast_length(piece.shape[-2] + SPAN), fast_length(piece.shape[-1] + SPAN)
+
+
+def _spectrum(piece: Tensor) -> Tensor:
+    spectrum: Tensor = torch.fft.rfft2(piece, s=_room(piece))
+    return spectrum
+
+
+def _around_lag_0(spectrum: Tensor, piece: Tensor) -> Tensor:
+    lags: Tensor = torch.fft.irfft2(spectrum, s=_room(piece))
+    return lags.roll((REACH, REACH), (-2, -1))[..., :SPAN, :SPAN]
 
 
 def _places(x: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ class KernelEstimator:
         """The blur of one window, looked at ``smaller`` times smaller."""
         size = (window.shape[-2], window.shape[-1])
         small = in_colour(F.avg_pool2d(window, smaller, ceil_mode=True, count_include_pad=False), ALIGN)
-        basis, shares = self.network(small)
+        basis, shares, _ = self.network(small)
         height, width = (-(-n // smaller) for n in size)
         fine = F.interpolate(shares.float(), scale_factor=4.0, mode="bilinear")[..., :height, :width]
         if smaller > 1:

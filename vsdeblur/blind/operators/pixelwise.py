@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.blind.operators.uniform import transfer
+from vsdeblur.blind.operators.fourier import fast_length, transfer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,24 +87,11 @@ class PixelwiseBlur:
     @property
     def _grid(self) -> tuple[int, int]:
         height, width = self.size
-        return quick_length(height + 2 * self.margin), quick_length(width + 2 * self.margin)
+        return fast_length(height + 2 * self.margin), fast_length(width + 2 * self.margin)
 
     def _inside(self, u: Tensor) -> Tensor:
         m, (height, width) = self.margin, self.size
         return u[..., m : m + height, m : m + width]
-
-
-@lru_cache(maxsize=256)
-def quick_length(n: int) -> int:
-    """The first length from n on whose only prime factors are 2, 3 and 5: fast Fourier transforms are quick there."""
-    while True:
-        rest = n
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return n
-        n += 1
 
 
 def _root(gram: Tensor) -> tuple[Tensor, Tensor]:

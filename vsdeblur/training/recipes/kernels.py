@@ -1,8 +1,9 @@
 """The kernel network: from a blurry picture to the kernels of its pixels.
 
-Two errors are made small, both at single pixels, where a mixed kernel costs little: that of the kernel itself (a little
-out of focus, since a path that is found a third of a pixel beside the true one is found), and that of the picture which
-the kernels make of the true sharp one (Carbajal et al. 2023), which is what a kernel is for.
+Two errors are made small, at single pixels, where a mixed kernel costs little: that of the kernel itself (a little out
+of focus, since a path that is found a third of a pixel beside the true one is found), and that of the picture which the
+kernels make of the true sharp one (Carbajal et al. 2023), which is what a kernel is for. And the gradient that the
+network draws on its way should be the sharp picture's.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vsdeblur.blind.estimate.kernel_net import SPAN, KernelNet
+from vsdeblur.blind.estimate.kernel_net import REACH, SPAN, KernelNet, contrast, gradient
 from vsdeblur.training.loop import half_cosine
 from vsdeblur.training.pool import Sample
 from vsdeblur.training.shaken import CELL
@@ -24,6 +25,7 @@ STEPS = 8000
 WARM_UP = 300  # steps
 _RATE = 6e-4
 _REBLUR = 2.0  # weight of the re-blurred picture's error
+_EDGES = 0.3  # and of the gradient's
 _POINTS = 160  # pixels per picture that are blurred again
 _FOCUS = 0.8  # pixels: how much out of focus kernels are compared
 _DARK = 0.01  # added to light: the curve of display values is steep at black
@@ -52,11 +54,11 @@ class KernelsRecipe:
 
     def loss(self, network: nn.Module, batch: Sample, step: int) -> tuple[Tensor, dict[str, float]]:
         """Both errors; "still" is the kernel's error had nothing moved: what there is to win."""
-        basis, shares = network(batch["picture"])
+        basis, shares, edges = network(batch["picture"])
         with torch.autocast(basis.device.type, enabled=False):
-            return self._errors(basis.float().flatten(2).softmax(-1), shares.float(), batch)
+            return self._errors(basis.float().flatten(2).softmax(-1), shares.float(), edges, batch)
 
-    def _errors(self, basis: Tensor, shares: Tensor, batch: Sample) -> tuple[Tensor, dict[str, float]]:
+    def _errors(self, basis: Tensor, shares: Tensor, edges: Tensor, batch: Sample) -> tuple[Tensor, dict[str, float]]:
         true = batch["kernels"].flatten(3).flatten(1, 2)
         size = batch["picture"].shape[-1]
         line = torch.arange(CELL // 2, size, CELL, device=true.device, dtype=true.dtype)
@@ -65,11 +67,12 @@ class KernelsRecipe:
         apart = kernel_error(mixed(basis, shares, grid, size), true).mean()
         again = reblurred(batch["sharp"], mixed(basis, shares, batch["at"], size), batch["at"])
         reblur = reblur_error(again, batch).mean()
-        total = apart + _REBLUR * reblur
+        drawn = edge_error(edges, batch).mean()
+        total = apart + _REBLUR * reblur + _EDGES * drawn
         with torch.no_grad():
             delta = F.pad(true.new_ones(1, 1, 1), (SPAN * SPAN // 2,) * 2)
             still = kernel_error(delta.expand_as(true), true).mean()
-        scalars = {"loss": total, "kernel": apart, "still": still, "reblur": reblur}
+        scalars = {"loss": total, "kernel": apart, "still": still, "reblur": reblur, "edges": drawn}
         return total, {key: float(value.detach()) for key, value in scalars.items()}
 
     @torch.no_grad()
@@ -81,7 +84,7 @@ class KernelsRecipe:
         for k, sample in enumerate(samples):
             batch = self.collate([sample], np.random.default_rng(k))
             _, scalars = self.loss(network, {key: value.to(device) for key, value in batch.items()}, 0)
-            for key in ("kernel", "still", "reblur"):
+            for key in ("kernel", "still", "reblur", "edges"):
                 found.setdefault(key, []).append(scalars[key])
         return {key: float(np.mean(values)) for key, values in found.items()}
 
@@ -123,6 +126,15 @@ def reblur_error(again: Tensor, batch: Sample) -> Tensor:
     apart = ((again.clamp_min(0) + _DARK) ** power - (true.clamp_min(0) + _DARK) ** power).abs().mean(-1)
     contrast = batch["picture"].flatten(1).std(1)[:, None].clamp_min(0.05)
     return apart / contrast
+
+
+def edge_error(edges: Tensor, batch: Sample) -> Tensor:
+    """(B,): mean distance of ``edges`` to the sharp picture's gradient, over that of the blurry picture's."""
+    sharp = batch["sharp"][..., REACH:-REACH, REACH:-REACH].clamp(0, 1)
+    shown = (sharp + _DARK) ** (1 / batch["gamma"][..., None, None])
+    unit = contrast(batch["picture"])
+    true, given = gradient(shown) / unit, gradient(batch["picture"]) / unit
+    return (edges - true).abs().mean((1, 2, 3)) / ((given - true).abs().mean((1, 2, 3)) + 0.02)
 
 
 def turned(sample: Sample, rng: np.random.Generator) -> dict[str, Any]:

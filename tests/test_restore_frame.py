@@ -1,0 +1,207 @@
+"""restore_frame: what comes in and out, tiles, sharp pictures, the ways to restore."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from vsdeblur.blind import restore_frame
+from vsdeblur.blind.deconvolve.restoration_net import RestorationNet, shown, unshown
+from vsdeblur.blind.deconvolve.unrolled import UnrolledDeconvolution, norm_bound
+from vsdeblur.blind.estimate.kernel_net import REACH, KernelNet
+from vsdeblur.blind.estimate.kernels import KernelEstimator
+from vsdeblur.blind.frame import blurred_share, deblurred, spreads
+from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
+from vsdeblur.blind.operators.uniform import UniformBlur
+from vsdeblur.errors import ArgumentError
+
+SIZE = (72, 96)
+
+
+def scene(height: int, width: int) -> torch.Tensor:
+    """(1, 3, height, width): blocks of colour."""
+    torch.manual_seed(4)
+    blocks = torch.rand(1, 3, -(-height // 6), -(-width // 6))
+    return F.interpolate(blocks, scale_factor=6.0)[..., :height, :width] * 0.8 + 0.1
+
+
+def line(length: int, margin: int) -> torch.Tensor:
+    kernel = torch.zeros(2 * margin + 1, 2 * margin + 1)
+    kernel[margin, margin - length // 2 : margin + length // 2 + 1] = 1 / length
+    return kernel
+
+
+def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
+    return float(-10 * (a - b).square().mean().log10())
+
+
+@pytest.fixture(scope="module")
+def blurry() -> tuple[torch.Tensor, torch.Tensor, UniformBlur]:
+    blur = UniformBlur(line(7, 6), SIZE)
+    u = scene(SIZE[0] + 12, SIZE[1] + 12)
+    return blur(u)[0], u[0, :, 6:-6, 6:-6], blur
+
+
+@pytest.mark.parametrize("deconvolver", ["plug-and-play", "richardson-lucy"])
+def test_a_known_blur_is_undone(blurry, deconvolver: str) -> None:
+    v, u, blur = blurry
+    sharp, found = restore_frame(v, estimator=lambda _: blur, deconvolver=deconvolver, noise=0.002)
+    assert found is blur
+    assert psnr(sharp, u) > psnr(v, u) + 3
+
+
+def test_values_types_and_channels_stay(blurry) -> None:
+    v, _, blur = blurry
+    for frame in (v.double(), v[:1], v.numpy(), 3 * v):
+        sharp, _ = restore_frame(frame, estimator=lambda _: blur, deconvolver="richardson-lucy")
+        assert sharp.shape == frame.shape
+        assert str(sharp.dtype).endswith(str(frame.dtype).removeprefix("torch."))
+    assert restore_frame(3 * v, estimator=lambda _: blur, deconvolver="richardson-lucy")[0].max() > 2
+
+
+def test_light_is_what_adds_up(blurry) -> None:
+    """The same light stored by a curve gives the same light back."""
+    v, _, blur = blurry
+    stored = v.clamp(0, 1) ** (1 / 2.2)
+    ways = {"estimator": lambda _: blur, "deconvolver": "richardson-lucy"}
+    straight, _ = restore_frame(v, **ways)
+    curved, _ = restore_frame(stored, transfer="gamma2.2", **ways)
+    assert torch.allclose(curved.clamp_min(0) ** 2.2, straight, atol=1e-3)
+
+
+def test_what_is_not_blurred_comes_back_as_it_is(blurry) -> None:
+    v, _, _ = blurry
+    still = UniformBlur(line(1, 6), SIZE)
+    sharp, _ = restore_frame(v, estimator=lambda _: still, deconvolver="richardson-lucy")
+    assert torch.equal(sharp, v)
+
+
+def test_blur_on_one_side_is_taken_from_that_side_alone() -> None:
+    weights = torch.zeros(1, 2, *SIZE)
+    weights[:, 0, :, :48], weights[:, 1, :, 48:] = 1, 1
+    blur = PixelwiseBlur(torch.stack((line(1, 6), line(9, 6)))[None], weights)
+    share = blurred_share(blur)[0, 0]
+    assert float(share[:, :20].max()) == 0
+    assert float(share[:, 76:].min()) == 1
+    assert share.diff().abs().max() < 0.2
+
+
+def test_spread_is_the_deviation_of_light() -> None:
+    kernels = torch.stack((line(1, 6), line(3, 6), line(3, 6).roll((2, 1), (0, 1))))
+    assert spreads(kernels).tolist() == pytest.approx([0, (2 / 3) ** 0.5, (2 / 3) ** 0.5], abs=1e-5)
+
+
+def test_tiles_make_no_seam() -> None:
+    size = (150, 190)
+    blur = UniformBlur(line(7, 4), size)
+    v = blur(scene(158, 198))
+    network = UnrolledDeconvolution(_trained_a_little())
+    whole, tiled = (deblurred(v, blur, 0.01, network, tile) for tile in (1024, 64))
+    assert psnr(whole, tiled) > 50
+    assert float((whole - v).abs().max()) > 0.05
+
+
+def _trained_a_little() -> RestorationNet:
+    """A network that does not pass everything by."""
+    torch.manual_seed(1)
+    network = RestorationNet()
+    torch.nn.init.normal_(network.leave.weight, std=0.01)
+    return network
+
+
+def test_unrolled_stages_go_towards_the_data() -> None:
+    """With a network that changes nothing the data steps alone undo a mild blur without noise."""
+    blur = UniformBlur(line(3, 3), SIZE)
+    u = scene(SIZE[0] + 6, SIZE[1] + 6)
+    v = blur(u)
+    found = UnrolledDeconvolution(RestorationNet())(v, blur, 0.0)
+    inner = (slice(None), slice(None), slice(8, -8), slice(8, -8))
+    assert psnr(found[inner], u[..., 3:-3, 3:-3][inner]) > psnr(v[inner], u[..., 3:-3, 3:-3][inner]) + 6
+
+
+def test_clipped_values_are_left_out_of_the_data() -> None:
+    blur = UniformBlur(line(5, 3), SIZE)
+    u = scene(SIZE[0] + 6, SIZE[1] + 6)
+    u[..., 30:34, 40:44] = 6.0  # a lamp
+    v = blur(u).clamp(max=1)
+    network = RestorationNet()
+    aware, plain = (UnrolledDeconvolution(network, clip=clip)(v, blur, 0.002) for clip in (1.0, None))
+    around = (slice(None), slice(None), slice(20, 44), slice(20, 64))
+    truth = u[..., 3:-3, 3:-3].clamp(max=1)
+    assert psnr(aware.clamp(0, 1)[around], truth[around]) > psnr(plain.clamp(0, 1)[around], truth[around])
+
+
+def test_the_bound_holds() -> None:
+    torch.manual_seed(2)
+    weights = torch.randn(1, 4, *SIZE).mul(4).softmax(1)
+    blur = PixelwiseBlur(torch.rand(1, 4, 9, 9).flatten(2).mul(9).softmax(-1).view(1, 4, 9, 9), weights)
+    x = torch.randn(1, 1, SIZE[0] + 8, SIZE[1] + 8)
+    for _ in range(30):
+        x = blur.adjoint(blur(x / x.norm()))
+    assert float(x.norm()) <= norm_bound(blur, x)
+
+
+def test_light_shown_and_back() -> None:
+    x = torch.linspace(-0.5, 4, 100)
+    assert torch.allclose(unshown(shown(x)), x, atol=1e-4)
+    assert shown(torch.tensor([0.0, 1.0])).tolist() == pytest.approx([0, 1], abs=1e-6)
+
+
+def test_the_networks_estimate_covers_pictures_of_any_size() -> None:
+    torch.manual_seed(0)
+    estimate = KernelEstimator(KernelNet())
+    for size in ((40, 33), (300, 70)):
+        blur = estimate(torch.rand(1, 1, *size))
+        assert blur.size == size
+        assert blur.margin >= REACH
+        kernels = blur.kernels(torch.tensor([[0, 0], [size[1] - 1, size[0] - 1]]))
+        assert kernels.sum((1, 2)).tolist() == pytest.approx([1, 1], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"estimator": "magic"}, "estimator"),
+        ({"deconvolver": "magic"}, "deconvolver"),
+        ({"prior": "tv", "deconvolver": "richardson-lucy"}, "prior"),
+        ({"noise": -1.0}, "noise"),
+        ({"max_memory": "1KiB"}, "max_memory"),
+        ({"transfer": "magic"}, "transfer"),
+    ],
+)
+def test_bad_arguments_are_named(blurry, arguments: dict[str, object], message: str) -> None:
+    v, _, blur = blurry
+    given = {
+        "estimator": lambda _: blur,
+        "deconvolver": None if "prior" in arguments else "richardson-lucy",
+    } | arguments
+    with pytest.raises(ArgumentError, match=message):
+        restore_frame(v, **given)
+
+
+@pytest.mark.parametrize("frame", [np.zeros((4, 4), np.float32), torch.zeros(2, 40, 40), torch.zeros(3, 40, 40).int()])
+def test_bad_frames_are_named(frame: object) -> None:
+    with pytest.raises(ArgumentError, match="frame"):
+        restore_frame(frame)
+
+
+def test_networks_know_values_through_a_curve() -> None:
+    """Of linear light the network sees what a display would show."""
+    seen: list[torch.Tensor] = []
+
+    class Watching(RestorationNet):
+        def forward(self, x: torch.Tensor, *rest: torch.Tensor | float) -> torch.Tensor:  # type: ignore[override]
+            seen.append(x)
+            return x
+
+    blur = UniformBlur(line(3, 3), SIZE)
+    v = torch.full((1, 3, *SIZE), 0.2)
+    deconvolve = UnrolledDeconvolution(Watching())
+    deconvolve(v, blur, 0.01)
+    replace(deconvolve, linear=True)(v, blur, 0.01)
+    assert float(seen[0].mean()) == pytest.approx(0.2, abs=1e-3)
+    assert float(seen[-1].mean()) == pytest.approx(float(shown(torch.tensor(0.2))), abs=1e-3)

@@ -1,0 +1,97 @@
+"""Frames restored each by itself: all of them (mode="frame"), or where their neighbours do not tell (mode="auto")."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from vsdeblur.errors import DeblurError
+from vsdeblur.flow.motion import Motion
+from vsdeblur.flow.upsample import upsampled
+from vsdeblur.transfer import from_linear, to_linear
+from vsdeblur.weights import available
+
+if TYPE_CHECKING:
+    from vsdeblur.blind.operators.protocol import Blur
+    from vsdeblur.options import Options
+
+SURE, LOST = (
+    0.5,
+    0.1,
+)  # trust in the motion from which on the joint solution stands, and up to which the frame's own does
+SMALLEST = 16  # pixels
+_SHOWN = "bt709"  # the curve by which linear light is shown
+
+
+def loneliness(reliability: Tensor) -> Tensor:
+    """How far a frame is left to itself, [0, 1], smooth in the reliability (n, 1, h, w) of its motion."""
+    x = ((SURE - reliability) / (SURE - LOST)).clamp(0, 1)
+    return x * x * (3 - 2 * x)
+
+
+class Alone:
+    """``alone(frame, colour) -> sharp``: per-frame blind deblurring of the engine's frames.
+
+    linear: frames are linear light; else they are averaged, and looked at, as they are.
+    """
+
+    def __init__(self, options: Options, device: torch.device, max_memory: int) -> None:
+        """Raises DeblurError where the weights are missing."""
+        needed = ("kernels",) if options.prior else ("kernels", "restoration")
+        missing = [name for name in needed if not available(name)]
+        if missing:
+            names = " and ".join(missing)
+            raise DeblurError(f'mode="{options.mode}" needs the weights {names}, which this installation lacks')
+        self.linear = options.transfer != "linear"
+        self.prior, self.device, self.max_memory = options.prior, str(device), max_memory
+
+    def __call__(self, frame: Tensor, colour: int) -> Tensor:
+        """frame: (C, H, W), of whose channels the first ``colour`` are colour; the others follow the same blur."""
+        from vsdeblur.blind.frame import restore_frame
+
+        if min(frame.shape[-2:]) < SMALLEST:
+            return frame  # too little to see a blur in
+        curve = _SHOWN if self.linear else "linear"
+        shown = from_linear(frame[:colour], curve)
+        sharp, blur = restore_frame(
+            shown, transfer=curve, prior=self.prior, device=self.device, max_memory=self.max_memory
+        )
+        parts = [to_linear(sharp.contiguous(), curve)]
+        for plane in frame[colour:]:
+            parts.append(self._following(plane[None], blur))
+        return torch.cat(parts)
+
+    def _following(self, plane: Tensor, blur: Blur) -> Tensor:
+        from vsdeblur.blind.frame import restore_frame
+
+        if bool(plane.min() == plane.max()):
+            return plane
+        known = restore_frame(plane, estimator=lambda _: blur, device=self.device, max_memory=self.max_memory)
+        return known[0].clamp(0, 1)
+
+
+def each_alone(alone: Alone, frames: Tensor, colour: int) -> Tensor:
+    """Every frame (n, C, H, W) by itself."""
+    return torch.stack([alone(frame, colour) for frame in frames])
+
+
+def put_in(alone: Alone, keys: Tensor, frames: Tensor, motion: Motion, colour: int) -> tuple[Tensor, Tensor | None]:
+    """Put each frame by itself in where its motion is not to be trusted; costs nothing where it is trusted everywhere.
+
+    keys: (n, C, H, W), overwritten. frames: left as they are. Returns the frames with the same put in, and how far each
+    point is still that of the joint solution, (n, 1, h, w); None for wholly.
+    """
+    size = (frames.shape[-2], frames.shape[-1])
+    share = loneliness(motion.reliability)
+    left = [n for n in range(len(frames)) if bool(share[n].any())]
+    if not left:
+        return frames, None
+    frames = frames.clone()
+    for n in left:
+        own = alone(frames[n], colour)
+        weight = upsampled(share[n : n + 1], motion.scale(*size), size, slice(0, size[0]))[0]
+        for picture in (keys[n], frames[n]):
+            picture.lerp_(own, weight)
+    return frames, 1 - share

@@ -1,0 +1,189 @@
+"""``restore_frame``: one blurry picture in, a sharp one and the blur that was found out.
+
+picture -> its blur (estimate/) -> the picture without it, tile by tile (deconvolve/) -> as far as blur was found
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from vsdeblur.blind.deconvolve.protocol import Deconvolve
+from vsdeblur.blind.operators.protocol import Blur
+from vsdeblur.engine import choose_device, total_memory
+from vsdeblur.errors import ArgumentError
+from vsdeblur.noise import noise_level
+from vsdeblur.options import parse_device, parse_memory
+from vsdeblur.tiles import tiles
+from vsdeblur.transfer import from_linear, to_linear
+
+if TYPE_CHECKING:
+    from vsdeblur.blind.deconvolve.unrolled import UnrolledDeconvolution
+
+Estimate = Callable[[Tensor], Blur]
+
+ESTIMATORS = ("network",)
+DECONVOLVERS = ("unrolled", "plug-and-play", "richardson-lucy")
+_DISPLAY = "srgb"  # the curve by which linear light is shown to what knows pictures
+_OVERLAP = 64  # pixels around a tile, beyond the blur's own reach
+_FLOATS = 260  # float32 values per pixel of a tile while it is restored
+_STILL, _BLURRED = 0.35, 0.8  # pixels that light is spread by: up to which a picture is sharp, from which it is blurred
+_GRID = 24  # pixels between points whose kernels are looked at for that
+
+
+def restore_frame(
+    frame: Any,
+    *,
+    transfer: str = "linear",
+    estimator: str | Estimate | None = None,
+    deconvolver: str | Deconvolve | None = None,
+    prior: str | Callable[..., Any] | None = None,
+    noise: float | None = None,
+    device: str | None = None,
+    max_memory: int | str | None = None,
+) -> tuple[Tensor, Blur]:
+    """The sharp picture, and the blur that it was freed from.
+
+    frame: float tensor or array (C, H, W), C 1 or 3, nominally in [0, 1]; larger values are allowed and kept.
+    transfer: how it is stored; "linear" takes the values as they are for what light was added up in, "srgb", "bt709",
+    ... linearise first. estimator: "network", or a callable ``estimate(picture (1, C, H, W)) -> Blur`` that is shown
+    display values. deconvolver: "unrolled", "plug-and-play" (the default where ``prior`` is given), "richardson-lucy",
+    or a callable ``deconvolve(v, blur, sigma) -> u``. prior: of plug and play, as in ``restore``. noise: standard
+    deviation in frame's values, measured when None. max_memory: of the tiles that are worked on, None: half of the
+    device's, 4 GiB at most.
+
+    Returns (sharp (C, H, W) of frame's type as a tensor, on its device, Blur). Where the picture is sharp already it
+    comes back as it is.
+    Raises ArgumentError for an argument that cannot be honoured, DeblurError for values that are not finite.
+    """
+    given = _as_frame(frame)
+    place = choose_device(parse_device(device))
+    linear = transfer != "linear"
+    stored = given.to(place, torch.float32)[None].contiguous()
+    v = to_linear(stored, transfer)
+    shown = from_linear(v, _DISPLAY) if linear else v
+    estimate = _estimator(estimator, place)
+    clip = 1.0 if float(v.max()) <= 1 else None
+    deconvolve = _deconvolver(deconvolver, prior, linear, clip, place)
+    with torch.inference_mode():
+        blur = estimate(shown)
+        sigma = noise_level(v) if noise is None else _in_light(v, noise, transfer)
+        sharp = deblurred(v, blur, sigma, deconvolve, _tile_size(max_memory, place))
+    out = from_linear(sharp, transfer)[0].to(given.device, given.dtype)
+    return out.clone(), blur
+
+
+def deblurred(v: Tensor, blur: Blur, sigma: float, deconvolve: Deconvolve, tile: int) -> Tensor:
+    """v (1, C, H, W) without its blur, where it has one: tile by tile, faded in by how far light is spread."""
+    out = torch.zeros_like(v)
+    for piece in tiles(v.shape[-2], v.shape[-1], tile, _OVERLAP):
+        part = v[..., piece.rows, piece.columns]
+        here = blur.part(piece.rows, piece.columns)
+        fade = blurred_share(here).to(v)
+        if float(fade.max()) > 0:
+            part = torch.lerp(part, deconvolve(part, here, sigma), fade)
+        out[..., piece.rows, piece.columns] += part * piece.weight.to(v)
+    return out
+
+
+def blurred_share(blur: Blur) -> Tensor:
+    """(1, 1, H, W): 0 where the kernels spread light no further than a sharp picture's, 1 where they blur."""
+    height, width = blur.size
+    y, x = (torch.linspace(0, n - 1, max(2, -(-n // _GRID))).round().long() for n in (height, width))
+    points = torch.stack((x.repeat(len(y)), y.repeat_interleave(len(x))), 1)
+    spread = spreads(blur.kernels(points)).view(1, 1, len(y), len(x))
+    share = ((spread - _STILL) / (_BLURRED - _STILL)).clamp(0, 1)
+    smooth = share * share * (3 - 2 * share)
+    return torch.nn.functional.interpolate(smooth, (height, width), mode="bilinear", align_corners=True)
+
+
+def spreads(kernels: Tensor) -> Tensor:
+    """(P,): the standard deviation of where the light of kernels (P, n, n) comes from, pixels."""
+    m = kernels.shape[-1] // 2
+    line = torch.arange(-m, m + 1, dtype=kernels.dtype, device=kernels.device)
+    weight = kernels.sum((1, 2)).clamp_min(1e-9)
+    across, down = (kernels.sum(axis) for axis in (1, 2))
+    second = (across * line**2).sum(1) + (down * line**2).sum(1)
+    first = (across * line).sum(1) ** 2 + (down * line).sum(1) ** 2
+    return (second / weight - first / weight**2).clamp_min(0).sqrt()
+
+
+def _estimator(given: str | Estimate | None, device: torch.device) -> Estimate:
+    if callable(given):
+        return given
+    if given not in (None, *ESTIMATORS):
+        raise ArgumentError("estimator", given, "None, " + ", ".join(ESTIMATORS) + " or a callable")
+    return _network(device)
+
+
+def _deconvolver(
+    given: str | Deconvolve | None,
+    prior: str | Callable[..., Any] | None,
+    linear: bool,
+    clip: float | None,
+    device: torch.device,
+) -> Deconvolve:
+    if callable(given):
+        return given
+    name = given or ("unrolled" if prior is None else "plug-and-play")
+    if name not in DECONVOLVERS:
+        raise ArgumentError("deconvolver", given, "None, " + ", ".join(DECONVOLVERS) + " or a callable")
+    if prior is not None and name != "plug-and-play":
+        raise ArgumentError("prior", prior, f'None with deconvolver="{name}"')
+    if name == "unrolled":
+        return replace(_unrolled(device), linear=linear, clip=clip)
+    if name == "richardson-lucy":
+        from vsdeblur.blind.deconvolve.richardson_lucy import RichardsonLucy
+
+        return RichardsonLucy(clip=clip)
+    from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
+    from vsdeblur.priors import get_prior
+
+    return PlugAndPlay(get_prior(prior or "tv", device), clip=clip)
+
+
+@lru_cache(maxsize=2)
+def _network(device: torch.device) -> Estimate:
+    from vsdeblur.blind.estimate.kernels import load_kernel_estimator
+
+    return load_kernel_estimator(device=device)
+
+
+@lru_cache(maxsize=2)
+def _unrolled(device: torch.device) -> UnrolledDeconvolution:
+    from vsdeblur.blind.deconvolve.unrolled import load_unrolled_deconvolution
+
+    return load_unrolled_deconvolution(device=device)
+
+
+def _tile_size(max_memory: int | str | None, device: torch.device) -> int:
+    """Pixels per side, as many as fit; 48 at least."""
+    budget = parse_memory(max_memory) or min(total_memory(device) // 2, 4 << 30)
+    side = int((budget / (4 * _FLOATS)) ** 0.5) - 2 * _OVERLAP
+    if side < 48:
+        raise ArgumentError("max_memory", max_memory, f"at least {4 * _FLOATS * (48 + 2 * _OVERLAP) ** 2 >> 20}MiB")
+    return min(side, 1024)
+
+
+def _in_light(v: Tensor, noise: float, transfer: str) -> float:
+    """A deviation of stored values as one of light: by the curve's slope at the picture's mean."""
+    if not noise >= 0:
+        raise ArgumentError("noise", noise, "a standard deviation, 0 or more")
+    if transfer == "linear":
+        return noise
+    middle = from_linear(v.mean().view(1), transfer)
+    return float((to_linear(middle + 1e-3, transfer) - to_linear(middle - 1e-3, transfer)) / 2e-3) * noise
+
+
+def _as_frame(frame: Any) -> Tensor:
+    from vsdeblur.restore import as_frames
+
+    tensor = frame if isinstance(frame, Tensor) else torch.as_tensor(frame)
+    if tensor.ndim != 3:
+        raise ArgumentError("frame", tuple(tensor.shape), "a float tensor or array (C, H, W) with C 1 or 3")
+    return as_frames(tensor[None], "frame")[0]

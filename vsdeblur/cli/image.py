@@ -1,0 +1,143 @@
+"""``vsdeblur image``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vsdeblur.cli._shared import clock, device_option, memory_option, place_for, quiet_console
+from vsdeblur.errors import ArgumentError, DeblurError, InputError
+from vsdeblur.stills.about import FAMILIES, QUALITY
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from vsdeblur.stills.deblur import Deblurred
+
+FAILURE, PARTIAL = 1, 3
+
+
+@click.command(short_help="Deblur still pictures, each by itself.")
+@click.argument("paths", nargs=-1, required=True, metavar="IN... OUT")
+@click.option("--transfer", metavar="NAME", help="How values are stored: srgb, linear, pq, ...  [default: srgb]")
+@click.option("--deconvolver", metavar="NAME", help="unrolled (learned), plug-and-play or richardson-lucy.")
+@click.option("--prior", metavar="NAME", help="Prior on sharp pictures, for plug and play: tv, video, ...")
+@click.option(
+    "--noise", type=float, metavar="SIGMA", help="Standard deviation, in parts of white; measured by default."
+)
+@device_option
+@memory_option
+@click.option("--quality", type=click.IntRange(1, 100), default=QUALITY, show_default=True, help="Of JPEG and WebP.")
+@click.option(
+    "--before-after", type=click.Path(dir_okay=False, path_type=Path), help="Write both, side by side, as a picture."
+)
+@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+def image(
+    paths: tuple[str, ...], quality: int, before_after: Path | None, overwrite: bool, quiet: bool, **options: Any
+) -> int:
+    """Deblur still pictures (PNG, JPEG, TIFF, WebP), each from itself alone.
+
+    OUT is a file, or for several pictures a folder, in which each keeps its name. Depth, alpha, colour profile, Exif
+    and orientation stay. Exit code 3 means that some of several pictures could not be done.
+
+    \b
+    vsdeblur image shaken.jpg sharp.jpg --before-after both.png
+    vsdeblur image *.tif out/
+    """
+    from vsdeblur.stills.deblur import check_still
+
+    jobs = _jobs(paths)
+    place_for(before_after)
+    if before_after is not None and before_after.suffix.lower() not in FAMILIES:
+        raise ArgumentError("--before-after", str(before_after), "a name that ends in " + ", ".join(FAMILIES))
+    for source, target in jobs:
+        check_still(source, target, overwrite)
+    options = {name: value for name, value in options.items() if value is not None}
+    done, failed = _run(quiet_console(quiet), jobs, {**options, "quality": quality, "overwrite": overwrite})
+    if before_after is not None and done:
+        _write_pairs(before_after, done, quality)
+    if not failed:
+        return 0
+    if len(jobs) == 1:
+        raise failed[0]
+    for error in failed:
+        click.echo(f"vsdeblur: {error}", err=True)
+    return PARTIAL if len(failed) < len(jobs) else FAILURE
+
+
+def _jobs(paths: tuple[str, ...]) -> list[tuple[Path, Path]]:
+    """Every input with its output; makes the folder where one is named."""
+    if len(paths) < 2:
+        raise ArgumentError("OUT", "nothing", "a file, or a folder for several pictures")
+    *names, last = paths
+    sources, out = [Path(name) for name in names], Path(last)
+    missing = next((source for source in sources if not source.is_file()), None)
+    if missing is not None:
+        raise InputError(f"{missing}: no such file")
+    if len(sources) == 1 and not out.is_dir() and not last.endswith(("/", "\\")):
+        return [(sources[0], out)]
+    if len(sources) > 1 and not out.is_dir() and out.suffix and not last.endswith(("/", "\\")):
+        raise ArgumentError("OUT", last, "a folder for several pictures (a / at its end makes one)")
+    targets = [out / source.name for source in sources]
+    twice = {target for target in targets if targets.count(target) > 1}
+    if twice:
+        raise ArgumentError("IN", str(min(twice)), "files of different names: they go into one folder")
+    try:
+        out.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out}: {error.strerror}") from None
+    return list(zip(sources, targets, strict=True))
+
+
+def _run(
+    console: Console, jobs: list[tuple[Path, Path]], options: dict[str, Any]
+) -> tuple[list[Deblurred], list[DeblurError]]:
+    """What became of every picture. A wrong argument ends all at once."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from vsdeblur.stills.deblur import deblur_still
+
+    done: list[Deblurred] = []
+    failed: list[DeblurError] = []
+    columns = (
+        SpinnerColumn(),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=len(jobs))
+        for source, target in jobs:
+            progress.update(task, description=source.name)
+            begin = time.monotonic()
+            try:
+                one = deblur_still(source, target, **options)
+            except ArgumentError:
+                raise
+            except DeblurError as error:
+                failed.append(error)
+            else:
+                done.append(one)
+                console.print(_line(one, target, time.monotonic() - begin), soft_wrap=True)
+            progress.advance(task)
+    return done, failed
+
+
+def _line(one: Deblurred, target: Path, seconds: float) -> str:
+    from vsdeblur.blind.draw import grid_points, strokes
+
+    lengths = strokes(one.blur.kernels(grid_points(one.blur.size)))[0]
+    height, width = one.blur.size
+    return f"{width}x{height}, blur of {lengths.median():.1f} px, {clock(seconds)}: {target}"
+
+
+def _write_pairs(path: Path, done: list[Deblurred], quality: int) -> None:
+    from vsdeblur.stills.deblur import save, side_by_side
+    from vsdeblur.stills.still import encode_still, family_of
+
+    save(path, encode_still(side_by_side(done), family_of(path), quality))
