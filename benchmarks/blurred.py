@@ -8,8 +8,8 @@ test made its own input: those have fewer instants and interpolate between the p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -27,6 +27,8 @@ FINEST = 0.4  # pixels that an instant of the truth stands for, at most
 CUT = 16  # pixels left out on every side where the interior is scored
 SHAKES = (5.0, 25.0)  # px, extents
 LEVIN = (13, 27)  # px, sides of kernels
+EXTREME = (40.0, 80.0)  # px, extents
+WIDE = 64  # px around the picture in which the matte of a plane is known
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +46,14 @@ class Blurred:
     extent: float
     path: Array | None = None
     kernel: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TwoPlanes(Blurred):
+    """paths: of the far plane and of the near one. mattes: (1, H + 2 WIDE, W + 2 WIDE), of the near one at rest."""
+
+    paths: list[Array] = field(default_factory=list)
+    mattes: Tensor = field(default_factory=lambda: torch.zeros(0))
 
 
 def held_out(folder: Path, count: int) -> list[Path]:
@@ -84,6 +94,46 @@ def levin_kind(photos: list[Path], size: int = 255, sigma: float = 0.01, seed: i
         yield Blurred(path.stem, _tensor(grey[cut]), blurry, sigma, float(n), kernel=torch.from_numpy(kernel))
 
 
+def two_planes(
+    photos: list[Path], size: int = 512, extents: tuple[float, float] = EXTREME, sigma: float = 0.005, seed: int = 13
+) -> Iterator[TwoPlanes]:
+    """An object cut out of each photograph before the next one, each plane shaken in its own way."""
+    for k, (near, far) in enumerate(zip(photos, [*photos[1:], photos[0]], strict=True)):
+        own = np.random.default_rng([seed, *near.stem.encode()])
+        extent = float(np.linspace(*extents, len(photos))[k])
+        paths = [random_shake(own, (size, size), e) for e in (extent, own.uniform(*extents))]
+        scenes = [_place(path, size, own) for path in (far, near)]
+        outline = own.normal(0, 0.08, (2, 3))
+
+        def matte(x: Tensor, y: Tensor, outline: Array = outline, size: int = size) -> Tensor:
+            angle = torch.atan2(y - size / 2, x - size / 2)
+            waves = sum(float(outline[0, n]) * torch.cos((n + 2) * angle + 20 * float(outline[1, n])) for n in range(3))
+            return (size * 0.3 * (1 + waves) - torch.hypot(x - size / 2, y - size / 2) + 0.5).clamp(0, 1)
+
+        blurry, sharp = (_composed(scenes, instants, matte, size) for instants in (paths, [np.eye(3)[None]] * 2))
+        at = torch.arange(-WIDE, size + WIDE, dtype=torch.float32)
+        wide = matte(at[None, :], at[:, None])[None]
+        yield TwoPlanes(near.stem, sharp, _noisy(blurry, sigma, own), sigma, extent, paths=paths, mattes=wide)
+
+
+def _composed(
+    scenes: list[tuple[Array, tuple[int, int]]],
+    paths: list[Array],
+    matte: Callable[[Tensor, Tensor], Tensor],
+    size: int,
+) -> Tensor:
+    """The mean over the instants of the near plane, by its matte, before the far one."""
+    step = max(np.linalg.norm(np.diff(_sway(path, (size, size)), axis=0), axis=-1).max(initial=0) for path in paths)
+    times = max(1, int(np.ceil(step / (2 * FINEST))))
+    views = [_View.of(photo, corner, size, path) for (photo, corner), path in zip(scenes, paths, strict=True)]
+    total = torch.zeros(1, 3, size, size)
+    instants = list(zip(*(between(path, times) for path in paths), strict=True))
+    for far, near in instants:
+        x, y = positions(near, size)
+        total += torch.lerp(views[0](far), views[1](near), matte(x, y))
+    return total / len(instants)
+
+
 def winding_kernel(rng: np.random.Generator, n: int) -> Array:
     """(n, n) float32, summing to 1: the way of a shaken camera's middle pixel, of extent n - 3, boxed in."""
     way = apply(refined(random_shake(rng, (256, 256), n - 3.0), (256, 256)), np.array([[127.5, 127.5]]))[:, 0]
@@ -100,30 +150,57 @@ def winding_kernel(rng: np.random.Generator, n: int) -> Array:
 
 def exposure(photo: Array, corner: tuple[int, int], size: int, path: Array) -> Tensor:
     """(1, 3, size, size): the mean of what the picture at ``corner`` (x, y) of the photograph sees along the path."""
-    reach = 2 + int(np.ceil(np.abs(_sway(path, (size, size))).max()))
-    x, y = corner
-    top, left = max(y - reach, 0), max(x - reach, 0)
-    around = photo[top : y + size + reach, left : x + size + reach]
-    wide = cv2.resize(around, None, fx=FINE, fy=FINE, interpolation=cv2.INTER_LANCZOS4)
-    scene = _tensor(wide)
-    height, width = wide.shape[:2]
+    view = _View.of(photo, corner, size, path)
     instants = refined(path, (size, size))
     total = torch.zeros(1, 3, size, size)
-    # From pixels of the picture to the sampler's units, in which the enlarged part of the photograph is [-1, 1].
-    shift = np.array([[1, 0, x - left + 0.5], [0, 1, y - top + 0.5], [0, 0, 1.0]])
-    unit = np.array([[2 * FINE / (width - 1), 0, 0], [0, 2 * FINE / (height - 1), 0], [0, 0, 1.0]])
-    unit[:2, 2] = -1 - 1 / np.array([width - 1, height - 1])
-    across = torch.arange(size, dtype=torch.float32)
-    for matrix in torch.from_numpy((unit @ shift @ instants).astype(np.float32)):
-        seen = matrix[:, 0] * across[None, :, None] + matrix[:, 1] * across[:, None, None] + matrix[:, 2]
-        total += sample(scene, (seen[..., :2] / seen[..., 2:])[None])
+    for instant in instants:
+        total += view(instant)
     return total / len(instants)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _View:
+    """What a picture of ``size`` at a corner of a photograph sees through a homography. scene: enlarged by FINE."""
+
+    scene: Tensor
+    offset: tuple[int, int]
+    size: int
+
+    @classmethod
+    def of(cls, photo: Array, corner: tuple[int, int], size: int, path: Array) -> _View:
+        reach = 2 + int(np.ceil(np.abs(_sway(path, (size, size))).max()))
+        x, y = corner
+        top, left = max(y - reach, 0), max(x - reach, 0)
+        around = photo[top : y + size + reach, left : x + size + reach]
+        wide = cv2.resize(around, None, fx=FINE, fy=FINE, interpolation=cv2.INTER_LANCZOS4)
+        return cls(_tensor(wide), (x - left, y - top), size)
+
+    def __call__(self, matrix: Array) -> Tensor:
+        height, width = self.scene.shape[-2:]
+        x, y = positions(matrix, self.size)
+        x, y = ((p + (first + 0.5)) * FINE - 0.5 for p, first in zip((x, y), self.offset, strict=True))
+        return sample(self.scene, torch.stack((x * (2 / (width - 1)) - 1, y * (2 / (height - 1)) - 1), -1)[None])
+
+
+def positions(matrix: Array, size: int) -> tuple[Tensor, Tensor]:
+    """x and y, (size, size), of every pixel through a homography (3, 3)."""
+    m = torch.from_numpy(matrix.astype(np.float32))
+    at = torch.arange(size, dtype=torch.float32)
+    x, y, depth = (row[0] * at[None, :] + row[1] * at[:, None] + row[2] for row in m)
+    return x / depth, y / depth
 
 
 def refined(path: Array, size: tuple[int, int], step: float = FINEST) -> Array:
     """The path at more instants, each moving by at most ``step`` px; every given one stands for its share of time."""
     longest = np.linalg.norm(np.diff(_sway(path, size), axis=0), axis=-1).max()
-    count = len(path) * max(1, int(np.ceil(longest / step)))
+    return between(path, max(1, int(np.ceil(longest / step))))
+
+
+def between(path: Array, times: int) -> Array:
+    """``times`` instants for each of a path."""
+    if len(path) == 1:
+        return path
+    count = len(path) * times
     at = (np.arange(count) + 0.5) * len(path) / count - 0.5
     low = np.clip(np.floor(at).astype(int), 0, len(path) - 2)
     share = (at - low)[:, None, None]

@@ -6,6 +6,7 @@ import torch
 
 from vsdeblur.blind.operators.filter_flow import FilterFlow
 from vsdeblur.blind.operators.patched import PatchedBlur
+from vsdeblur.blind.operators.piecewise import PiecewiseBlur
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
 from vsdeblur.blind.operators.projective import ProjectiveBlur
 from vsdeblur.blind.operators.sampled import sampled_flow
@@ -45,6 +46,12 @@ def flowing() -> FilterFlow:
     return FilterFlow(kernels, (21, 26), 8, (-2, -4))
 
 
+def planes() -> PiecewiseBlur:
+    size = (21, 26)
+    paths = [torch.from_numpy(random_shake(np.random.default_rng(k), size, 7.0, steps=6)) for k in range(3)]
+    return PiecewiseBlur.along(paths, torch.rand(2, 23, 28, dtype=torch.float64), size)
+
+
 OPERATORS = {
     "pixelwise": pixelwise,
     "pixelwise batch": lambda: pixelwise(2),
@@ -53,6 +60,7 @@ OPERATORS = {
     "projective": shaken,
     "projective bicubic": lambda: shaken("bicubic"),
     "filter flow": flowing,
+    "piecewise": planes,
     "sampled flow": lambda: sampled_flow(shaken(), 8),
 }
 
@@ -65,7 +73,7 @@ def blur(request):
 def extended(blur, channels: int = 2) -> torch.Tensor:
     torch.manual_seed(1)
     height, width = (n + 2 * blur.margin for n in blur.size)
-    return torch.randn(2, channels, height, width, dtype=torch.float64)
+    return torch.randn(2 * getattr(blur, "count", 1), channels, height, width, dtype=torch.float64)
 
 
 def test_adjoint(blur):
@@ -81,7 +89,7 @@ def test_constants_stay(blur):
 
 
 def test_kernels_say_what_the_operator_does(blur):
-    u = extended(blur)[:1]
+    u = extended(blur)[:1].repeat(getattr(blur, "count", 1), 1, 1, 1)  # the same behind every matte
     points = torch.tensor([[0, 0], [blur.size[1] - 1, blur.size[0] - 1], [7, 11]])
     v, m = blur(u), blur.margin
     for (x, y), kernel in zip(points.tolist(), blur.kernels(points), strict=True):
@@ -143,6 +151,33 @@ def test_sampled_kernels_are_nearly_those_of_the_path():
     u = torch.nn.functional.avg_pool2d(extended(slow), 3, 1, 1)
     assert fast.margin == slow.margin
     assert float((fast(u) - slow(u)).std()) < 0.1 * float(slow(u).std())
+
+
+def test_a_plane_in_front_hides_what_is_behind_it_instant_by_instant():
+    size, still, moving = (9, 12), torch.eye(3).repeat(4, 1, 1), torch.eye(3).repeat(4, 1, 1)
+    moving[:, 0, 2] = torch.tensor([-2.0, -1, 1, 2])
+    matte = torch.zeros(1, 13, 16)
+    matte[..., 7:9] = 1  # columns 5 and 6 at rest
+    blur = PiecewiseBlur.along([still, moving], matte, size)
+    u = extended(blur)[:2].float()
+    u[1] = 5
+    m = blur.margin
+    v = blur(u)[0, :, 4]
+    behind = u[0, :, m + 4, m : m + size[1]]
+    covered = torch.tensor([sum(int(x + s in (5, 6)) for s in (-2, -1, 1, 2)) for x in range(12)]) / 4
+    assert torch.allclose(v, covered * 5 + (1 - covered) * behind, atol=1e-5)
+    sharp = blur.compose(u)[0, :, 4]
+    assert torch.equal(sharp[:, 5:7], torch.full((2, 2), 5.0))
+    assert torch.equal(sharp[:, :5], behind[:, :5])
+
+
+@pytest.mark.parametrize(
+    ("lengths", "shape", "name"),
+    [((4, 5), (1, 9, 12), "paths"), ((4, 4), (2, 9, 12), "mattes"), ((4, 4), (1, 10, 13), "mattes")],
+)
+def test_planes_fit_each_other(lengths, shape, name):
+    with pytest.raises(ArgumentError, match=f"{name} must be"):
+        PiecewiseBlur.along([torch.eye(3).repeat(n, 1, 1) for n in lengths], torch.ones(shape), (9, 12))
 
 
 @pytest.mark.parametrize("origin", [(1, 0), (-6, 0)])

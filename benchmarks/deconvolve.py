@@ -1,0 +1,124 @@
+"""Restoration with a known blur: gains over the blurry picture, on photographs that were never trained on.
+
+python benchmarks/deconvolve.py --photos PHOTOS [--pictures 20] [--only shaken levin extreme] [--name deconvolve]
+
+shaken: projective camera shake of 5 to 25 px at 256 x 256 in colour; levin: one winding kernel of 13 to 27 px, 255 x
+255, grey; noise 1% in both (see blurred.py for how the blur is made). extreme: two planes that move by 40 to 80 px in
+different ways, 512 x 512, noise 0.5%. Gains in dB PSNR, in brackets without the outer 16 px; times are of the
+processor, one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from blurred import CUT, Blurred, TwoPlanes, held_out, levin_kind, psnr, shaken, spread, two_planes
+from common import table, write_results
+
+from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
+from vsdeblur.blind.deconvolve.protocol import Deconvolve
+from vsdeblur.blind.deconvolve.richardson_lucy import RichardsonLucy
+from vsdeblur.blind.operators.piecewise import PiecewiseBlur
+from vsdeblur.blind.operators.projective import ProjectiveBlur
+from vsdeblur.blind.operators.protocol import Blur
+from vsdeblur.blind.operators.sampled import sampled_flow
+from vsdeblur.blind.operators.uniform import UniformBlur
+from vsdeblur.priors import TotalVariation, get_prior
+from vsdeblur.training.photos import find_photos, read_photo
+
+LARGE = 600  # px, the shorter side of photographs for extreme blur
+
+Scores = dict[str, dict[str, list[float]]]
+
+
+def deconvolvers() -> dict[str, Deconvolve]:
+    """The rows: anything that takes (v, blur, sigma)."""
+    return {
+        "Richardson-Lucy": RichardsonLucy(30),
+        "Richardson-Lucy, TV": RichardsonLucy(60, variation=0.01),
+        "plug and play, TV": PlugAndPlay(TotalVariation(strength=0.9, time=0.0)),
+        "plug and play, video": PlugAndPlay(get_prior("video")),
+    }
+
+
+def true_blur(picture: Blurred) -> Blur:
+    size = (picture.blurry.shape[-2], picture.blurry.shape[-1])
+    if picture.kernel is not None:
+        return UniformBlur(picture.kernel, size)
+    return sampled_flow(ProjectiveBlur.along(torch.from_numpy(picture.path).float(), size, step=0.5))
+
+
+def run(pictures: Iterable[Blurred], rows: dict[str, Deconvolve], blur: Callable[[Blurred], Blur]) -> Scores:
+    found: Scores = {name: {"gain": [], "inner": [], "seconds": []} for name in rows}
+    for picture in pictures:
+        known = blur(picture)
+        for name, restore in rows.items():
+            begun = time.process_time()
+            u = restore(picture.blurry, known, picture.sigma)
+            found[name]["seconds"].append(time.process_time() - begun)
+            for key, cut in (("gain", 0), ("inner", CUT)):
+                gain = psnr(u, picture.sharp, cut) - psnr(picture.blurry, picture.sharp, cut)
+                found[name][key].append(round(gain, 3))
+        gains = {name: round(values["gain"][-1], 2) for name, values in found.items()}
+        print(picture.name, f"{picture.extent:.1f} px, {psnr(picture.blurry, picture.sharp):.2f} dB", gains, flush=True)
+    return found
+
+
+def extreme(pictures: list[TwoPlanes]) -> Scores:
+    """One path for the whole picture, the far plane's or the near one's, against both with the near plane's matte."""
+    prior = PlugAndPlay(TotalVariation(strength=0.9, time=0.0), rounds=6, steps=8)
+
+    def single(p: int) -> Callable[[Blurred], Blur]:
+        return lambda b: sampled_flow(ProjectiveBlur.along(torch.from_numpy(b.paths[p]).float(), (512, 512), step=1.0))
+
+    def both(b: Blurred) -> Blur:
+        return PiecewiseBlur.along([torch.from_numpy(path).float() for path in b.paths], b.mattes, (512, 512))
+
+    blurs = {"single path, far": single(0), "single path, near": single(1), "piecewise": both}
+    found: Scores = {}
+    for name, blur in blurs.items():
+        found |= run(pictures, {name: prior}, blur)
+    return found
+
+
+def lines(scores: Scores) -> list[list[str]]:
+    def row(name: str, values: dict[str, list[float]]) -> list[str]:
+        gain = np.array(values["gain"])
+        means = f"{gain.mean():+.2f} ({np.mean(values['inner']):+.2f})"
+        return [name, means, f"{np.median(gain):+.2f}", f"{gain.min():+.2f}", f"{np.mean(values['seconds']):.1f}"]
+
+    return [row(name, values) for name, values in scores.items()]
+
+
+def main(photos: Path, count: int, only: list[str], name: str) -> None:
+    torch.set_num_threads(1)
+    chosen = held_out(photos, count)
+    found: dict[str, Scores] = {}
+    parts = []
+    for kind, make in (("shaken", shaken), ("levin", levin_kind)):
+        if kind not in only:
+            continue
+        found[kind] = run(make(chosen), deconvolvers(), true_blur)
+        head = [f"{kind}, {len(chosen)} pictures", "mean gain, dB", "median", "least", "s a picture"]
+        parts.append(table(head, lines(found[kind])))
+    if "extreme" in only:
+        large = [path for path in find_photos(photos)[1] if min(read_photo(path).shape[:2]) >= LARGE]
+        found["extreme"] = extreme(list(two_planes(spread(large, max(2, count // 6)))))
+        head = [f"extreme, {len(found['extreme']['piecewise']['gain'])} pictures", "mean gain, dB", "median"]
+        parts.append(table([*head, "least", "s a picture"], lines(found["extreme"])))
+    write_results(name, {"pictures": [path.stem for path in chosen], "scores": found}, "\n\n".join(parts))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--pictures", type=int, default=20)
+    parser.add_argument("--only", nargs="+", default=["shaken", "levin", "extreme"])
+    parser.add_argument("--name", default="deconvolve")
+    given = parser.parse_args()
+    main(given.photos, given.pictures, given.only, given.name)

@@ -1,0 +1,123 @@
+"""Planes that move each in its own way, the near ones in front of the far ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vsdeblur.blind.operators.projective import ProjectiveBlur
+from vsdeblur.errors import ArgumentError
+from vsdeblur.flow.warp import sample, sample_adjoint
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PiecewiseBlur:
+    """v(x) = sum_t w_t sum_p s_p(x, t) u_p(H_pt x),     s_p(x, t) = m_p(H_pt x) prod_{q > p} (1 - m_q(H_qt x))
+
+    Plane p has a picture u_p, a path H_p and a matte m_p; a higher p lies in front, and plane 0, of matte 1, behind
+    all. Mattes move with their planes, so what a plane hides at one instant and shows at another is right at both:
+    the background beside a moving object is seen for part of the exposure only, through part of its path.
+
+    u: (B * P, C, H + 2 margin, W + 2 margin), the P planes of each picture one after the other, v: (B, C, H, W). Each
+    u_p matters where its plane was ever seen. Otherwise a ``Blur``, with ``compose`` for the sharp picture.
+
+    planes: P blurs with equally many instants, weights and one margin. mattes: (P - 1, H + 2 margin, W + 2 margin) in
+    [0, 1], at rest. ``PiecewiseBlur.along`` makes them fit. One instant is warped at a time.
+    """
+
+    planes: tuple[ProjectiveBlur, ...]
+    mattes: Tensor
+
+    @classmethod
+    def along(cls, paths: Sequence[Tensor], mattes: Tensor, size: tuple[int, int]) -> PiecewiseBlur:
+        """paths: P of (T, 3, 3), instants equally long. mattes: (P - 1, H + 2 r, W + 2 r), r as large as is known.
+
+        Mattes go on as they are at their edge. Raises ArgumentError for mattes that are not of that shape and for paths
+        of unequal length.
+        """
+        if len({len(path) for path in paths}) != 1:
+            raise ArgumentError("paths", [len(path) for path in paths], "homographies at the same instants")
+        extra = [mattes.shape[-2] - size[0], mattes.shape[-1] - size[1]]
+        if mattes.ndim != 3 or len(mattes) != len(paths) - 1 or extra[0] != extra[1] or extra[0] % 2 or extra[0] < 0:
+            raise ArgumentError("mattes", tuple(mattes.shape), f"({len(paths) - 1}, H + 2 r, W + 2 r) for {size}")
+        alone = [ProjectiveBlur.along(path, size) for path in paths]
+        margin = max(blur.margin for blur in alone)
+        planes = tuple(ProjectiveBlur(b.path, b.weights, size, margin) for b in alone)
+        more = margin - extra[0] // 2
+        wide = F.pad(mattes[None], (max(more, 0),) * 4, mode="replicate")[0]
+        cut = max(-more, 0)
+        return cls(planes, wide[:, cut : wide.shape[1] - cut, cut : wide.shape[2] - cut].contiguous())
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.planes[0].size
+
+    @property
+    def margin(self) -> int:
+        return self.planes[0].margin
+
+    @property
+    def count(self) -> int:
+        """P."""
+        return len(self.planes)
+
+    def __call__(self, u: Tensor) -> Tensor:
+        batch = len(u) // self.count
+        planes = u.reshape(batch, self.count, *u.shape[1:])
+        v = u.new_zeros(batch, *u.shape[1:2], *self.size)
+        for t, weight in enumerate(self.planes[0].weights.tolist()):
+            grids, seen = self._instant(t, u)
+            for p, (grid, share) in enumerate(zip(grids, seen, strict=True)):
+                v += sample(planes[:, p], grid.expand(batch, -1, -1, -1), "bilinear").mul_(weight * share)
+        return v
+
+    def adjoint(self, v: Tensor) -> Tensor:
+        """See ``Blur``: (B * P, C, H + 2 margin, W + 2 margin)."""
+        m = self.margin
+        u = v.new_zeros(len(v), self.count, v.shape[1], self.size[0] + 2 * m, self.size[1] + 2 * m)
+        for t, weight in enumerate(self.planes[0].weights.tolist()):
+            grids, seen = self._instant(t, v)
+            for p, (grid, share) in enumerate(zip(grids, seen, strict=True)):
+                spread = v * (weight * share)
+                u[:, p] += sample_adjoint(spread, grid.expand(len(v), -1, -1, -1), "bilinear", onto=u[:, p])
+        return u.flatten(0, 1)
+
+    def compose(self, u: Tensor) -> Tensor:
+        """(B, C, H, W): the sharp picture at rest, of u (B * P, C, H + 2 margin, W + 2 margin)."""
+        m = self.margin
+        planes = u.reshape(-1, self.count, *u.shape[1:])
+        shown = planes[:, 0]
+        for p, matte in enumerate(self.mattes.to(u), 1):
+            shown = torch.lerp(shown, planes[:, p], matte)
+        return shown[..., m : m + self.size[0], m : m + self.size[1]]
+
+    def kernels(self, points: Tensor) -> Tensor:
+        """See ``Blur``: of all planes together."""
+        found = []
+        for x, y in points.tolist():
+            spread = self.part(slice(y, y + 1), slice(x, x + 1)).adjoint(self.mattes.new_ones(1, 1, 1, 1))
+            found.append(spread.sum((0, 1)))
+        return torch.stack(found)
+
+    def part(self, rows: slice, columns: slice) -> PiecewiseBlur:
+        """See ``Blur``."""
+        planes = tuple(plane.part(rows, columns) for plane in self.planes)
+        (top, bottom, _), (left, right, _) = rows.indices(self.size[0]), columns.indices(self.size[1])
+        reach = 2 * self.margin
+        return PiecewiseBlur(planes, self.mattes[:, top : bottom + reach, left : right + reach])
+
+    def _instant(self, t: int, like: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Where each plane is sampled at instant t, and how much of each is seen, (1, 1, H, W)."""
+        around = like.new_empty(1, 1, *self.mattes.shape[1:])
+        grids = [plane.grid(plane.path[t], around) for plane in self.planes]
+        left = like.new_ones(1, 1, *self.size)
+        seen = []
+        for matte, grid in zip(reversed(self.mattes.to(like)), reversed(grids), strict=False):
+            share = sample(matte[None, None], grid, "bilinear")
+            seen.append(left * share)
+            left = left * (1 - share)
+        return grids, [left, *reversed(seen)]
