@@ -1,0 +1,187 @@
+"""The blur from the picture alone, without a network."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from vsdeblur.blind.estimate.alternate import Alternation
+from vsdeblur.blind.estimate.evidence import Evidence
+from vsdeblur.blind.estimate.kernel_step import fitted, nonnegative
+from vsdeblur.blind.estimate.latent import strong_edges
+from vsdeblur.blind.estimate.patches import Patches
+from vsdeblur.blind.estimate.path import estimate_path, estimate_uniform, refine
+from vsdeblur.blind.estimate.poses import Poses
+from vsdeblur.blind.operators.uniform import UniformBlur
+from vsdeblur.errors import ArgumentError
+
+
+def blocks(height: int, width: int, seed: int = 0) -> torch.Tensor:
+    """A picture of overlapping discs and bars of different brightness."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    picture = np.full((height, width), 0.4)
+    for _ in range(60):
+        cy, cx, r = rng.uniform(0, height), rng.uniform(0, width), rng.uniform(3, 12)
+        angle = rng.uniform(0, math.pi)
+        along = (x - cx) * math.cos(angle) + (y - cy) * math.sin(angle)
+        across = (y - cy) * math.cos(angle) - (x - cx) * math.sin(angle)
+        picture[(np.abs(along) < r) & (np.abs(across) < r / 2)] = rng.uniform(0, 1)
+    return torch.from_numpy(picture).float()[None, None]
+
+
+def hook(n: int = 9) -> torch.Tensor:
+    kernel = torch.zeros(n, n)
+    kernel[n // 2 - 2 : n // 2 + 3, n // 2 - 1] = 1
+    kernel[n // 2 + 2, n // 2 - 1 : n // 2 + 3] = 1
+    return kernel / kernel.sum()
+
+
+def likeness(found: torch.Tensor, truth: torch.Tensor) -> float:
+    """The largest normalised correlation over shifts: the blur is only known up to one."""
+    reach = 4
+    wide = F.pad(found, (reach,) * 4)[None, None]
+    seen = F.conv2d(wide, F.pad(truth, [(found.shape[-1] - truth.shape[-1]) // 2] * 4)[None, None])
+    return float(seen.max() / (found.norm() * truth.norm()))
+
+
+def sway(n: int, turns: int) -> torch.Tensor:
+    density = torch.zeros(turns, n, n)
+    for k in range(turns):
+        density[k, n // 2, n // 2 - turns // 2 + k] = 1
+    return density / density.sum()
+
+
+def test_patches_cover_the_picture_once():
+    patches = Patches.over((50, 61), 4)
+    picture = torch.rand(1, 2, 50 + 6, 61 + 6)
+    assert torch.allclose(patches.join(patches.cut(picture, 3), 3), picture, atol=1e-5)
+    assert len(patches.middles) == 16
+    assert (patches.middles >= 0).all()
+    assert torch.allclose(patches.join(torch.ones(16, 1, *patches.windows.shape[-2:]), 0), torch.ones(1, 1, 50, 61))
+
+
+def test_evidence_is_the_misfit():
+    torch.manual_seed(0)
+    n, m = 7, 3
+    u = F.pad(torch.randn(2, 2, 20, 22), (m + m,) * 4)  # zero where v ends, so that R is Toeplitz
+    kernel = torch.rand(2, n, n)
+    v = F.pad(torch.randn(2, 2, 20, 22), (m,) * 4)
+    seen = torch.stack([F.conv2d(one[:, None], k[None, None])[:, 0] for one, k in zip(u, kernel, strict=True)])
+    expected = (v - seen).square().sum((1, 2, 3))
+    assert torch.allclose(Evidence.of(u, v, n).residual(kernel), expected, rtol=1e-3)
+
+
+def test_nonnegative_least_squares():
+    torch.manual_seed(0)
+    matrix = torch.rand(12, 5).double()
+    gram, truth = matrix.T @ matrix, torch.tensor([[0.3], [0.0], [0.5], [0.2], [0.0]]).double()
+    found = nonnegative(lambda w: gram @ w, gram @ truth, torch.full((5, 1), 0.2).double(), steps=3000)
+    assert torch.allclose(found, truth, atol=1e-3)
+    pushed = nonnegative(lambda w: w, torch.tensor([[-1.0], [2.0]]), torch.ones(2, 1))
+    assert torch.allclose(pushed, torch.tensor([[0.0], [2.0]]), atol=1e-4)
+
+
+def test_local_kernels_are_those_of_the_camera():
+    poses = Poses(sway(9, 5), (60, 80))
+    points = torch.tensor([[0, 0], [79, 59], [40, 30], [12, 50]])
+    which = poses.active(0)
+    found = (poses.shares(which, points) @ poses.density[which.unbind(1)][:, None]).view(4, 9, 9)
+    assert torch.allclose(found, poses.blur.kernels(points), atol=1e-4)
+    assert torch.allclose(found.sum((1, 2)), torch.ones(4), atol=1e-5)
+
+
+def test_a_step_of_the_grid_is_a_pixel():
+    for axis, point in ((0, [40, 60]), (1, [40, 30]), (2, [40, 30])):
+        density = torch.zeros(5, 9, 9)
+        density[tuple(m // 2 + (a == axis) for a, m in enumerate(density.shape))] = 1
+        homography = Poses(density, (61, 81)).homographies(density.nonzero())[0]
+        seen = homography @ torch.tensor([*point, 1.0]).double()
+        assert float((seen[:2] / seen[2] - torch.tensor(point)).norm()) == pytest.approx(1, abs=0.05)
+
+
+def test_fitting_finds_the_movement_in_its_kernels():
+    poses = Poses(sway(9, 3), (60, 80))
+    points = Patches.over((60, 80), 4).middles
+    kernels = poses.blur.kernels(points)
+    found = fitted(kernels, Poses.still((60, 80), 9, 5), points)
+    error = (found.blur.kernels(points) - kernels).norm() / kernels.norm()
+    assert error < 0.25
+
+
+def test_cleaning_keeps_the_curve_and_centres_it():
+    density = torch.zeros(1, 11, 11)
+    density[0, 3, 2:7] = 1.0
+    density[0, 9, 9] = 0.2  # apart and less than a tenth
+    density[0, 4, 2] = 0.01  # faint
+    found = Poses(density, (50, 50)).cleaned(0.05)
+    assert (found.density > 0).sum() == 5
+    assert found.density[0, 5, 3:8].sum() == pytest.approx(1)
+
+
+def test_strong_edges_undo_a_known_blur():
+    u = blocks(72, 80)
+    blur = UniformBlur(hook(), (64, 72))
+    v = blur(u)
+    found = strong_edges(v, blur.kernel[None], 1e-3)[..., 4:-4, 4:-4]
+    truth = u[..., 4:-4, 4:-4]
+    assert (found - truth).square().mean() < 0.5 * (v - truth).square().mean()
+
+
+def test_a_kernel_is_found():
+    u = blocks(104, 112)
+    v = UniformBlur(hook(), (96, 104))(u) + 0.005 * torch.randn(1, 1, 96, 104, generator=torch.manual_seed(0))
+    found = estimate_uniform(v, 0.005, reach=6)
+    assert likeness(found.kernel, hook()) > 0.85
+    assert likeness(found.kernel, hook()) > likeness(F.pad(torch.ones(1, 1), (6,) * 4), hook()) + 0.3
+
+
+@pytest.mark.parametrize("level", [0.0, 0.02])
+def test_no_edges_no_blur(level):
+    v = 0.5 + level * torch.randn(1, 1, 64, 64, generator=torch.manual_seed(1))
+    kernel = estimate_uniform(v, max(level, 0.002), reach=4).kernel
+    assert kernel.isfinite().all()
+    assert kernel.sum() == pytest.approx(1, abs=1e-4)
+
+
+def test_path_finds_roll_and_refining_keeps_it():
+    truth = Poses(sway(9, 7), (96, 96))
+    blur = truth.blur
+    v = blur(blocks(104, 104, seed=3))
+    points = Patches.over((96, 96), 3).middles
+
+    def error(found):
+        return float((found.kernels(points) - blur.kernels(points)).norm())
+
+    assert error(refine(v, blur, 0.003, reach=4, rounds=2)) < error(estimate_uniform(v, 0.003, reach=4))
+    found = estimate_path(v, 0.003, reach=4)
+    assert found.size == (96, 96)
+    assert found.kernels(points).sum((1, 2)) == pytest.approx(torch.ones(9), abs=1e-3)
+
+
+def test_another_expectation_can_be_asked():
+    asked = []
+
+    def expectation(v, blur, sigma):
+        asked.append((blur.size, sigma))
+        return F.pad(v, (blur.margin,) * 4, mode="replicate")
+
+    Alternation(reach=2, rounds=1, expectation=expectation)(blocks(48, 52), 0.01)
+    assert asked[-1] == ((48, 52), 0.01)
+    assert len(asked) == 2
+
+
+def test_large_pictures_are_looked_at_smaller():
+    v = F.interpolate(blocks(50, 90), scale_factor=4.0)
+    found = estimate_uniform(v, 0.01, reach=3)
+    assert found.size == (200, 360)
+    assert found.margin >= 3
+
+
+def test_faults_are_named():
+    with pytest.raises(ArgumentError, match="at least 48 px"):
+        estimate_uniform(torch.rand(1, 1, 20, 60))
+    with pytest.raises(ArgumentError, match="one picture"):
+        estimate_path(torch.rand(2, 1, 60, 60))

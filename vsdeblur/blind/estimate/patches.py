@@ -1,0 +1,81 @@
+"""A picture in overlapping pieces, over each of which the blur is taken as one kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patches:
+    """Pieces whose windows sum to 1 in every pixel (Hirsch et al. 2011).
+
+    rows, columns: where each begins, (P,) together; windows: (P, 1, h, w); size: (H, W) of the picture.
+    """
+
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    windows: Tensor
+    size: tuple[int, int]
+
+    @classmethod
+    def over(cls, size: tuple[int, int], count: int) -> Patches:
+        """``count`` x ``count`` pieces, each half over the next."""
+        down, across = (_starts(length, count) for length in size)
+        tall, wide = (_side(length, count) for length in size)
+        window_y, window_x = _windows(down, tall, size[0]), _windows(across, wide, size[1])
+        windows = (window_y[:, None, :, None] * window_x[None, :, None, :]).reshape(-1, 1, tall, wide)
+        rows = tuple(y for y in down for _ in across)
+        return cls(rows, tuple(across) * len(down), windows, size)
+
+    @property
+    def middles(self) -> Tensor:
+        """(P, 2) integer pixels, x then y: where the windows weigh most."""
+        tall, wide = self.windows.shape[-2:]
+        weigh = self.windows[:, 0]
+        y = (weigh.sum(-1) * torch.arange(tall)).sum(-1) / weigh.sum((-2, -1)) + torch.tensor(self.rows)
+        x = (weigh.sum(-2) * torch.arange(wide)).sum(-1) / weigh.sum((-2, -1)) + torch.tensor(self.columns)
+        return torch.stack((x, y), -1).round().long()
+
+    def cut(self, picture: Tensor, margin: int = 0) -> Tensor:
+        """(P, C, h + 2 margin, w + 2 margin) of picture (1, C, H + 2 margin, W + 2 margin)."""
+        tall, wide = (side + 2 * margin for side in self.windows.shape[-2:])
+        pieces = zip(self.rows, self.columns, strict=True)
+        return torch.cat([picture[..., y : y + tall, x : x + wide] for y, x in pieces])
+
+    def join(self, pieces: Tensor, margin: int) -> Tensor:
+        """The inverse of ``cut``, pieces weighed by their windows; the margin is that of the pieces beside it."""
+        height, width = (side + 2 * margin for side in self.size)
+        around = F.pad(self.windows, (margin,) * 4, mode="replicate")
+        total = pieces.new_zeros(1, pieces.shape[1], height, width)
+        share = pieces.new_zeros(1, 1, height, width)
+        tall, wide = pieces.shape[-2:]
+        for piece, window, y, x in zip(pieces, around, self.rows, self.columns, strict=True):
+            total[..., y : y + tall, x : x + wide] += piece * window
+            share[..., y : y + tall, x : x + wide] += window
+        return total / share
+
+
+def _side(length: int, count: int) -> int:
+    return min(length, -(-2 * length // (count + 1)))
+
+
+def _starts(length: int, count: int) -> list[int]:
+    if count == 1:
+        return [0]
+    return [round(k * (length - _side(length, count)) / (count - 1)) for k in range(count)]
+
+
+def _windows(starts: list[int], side: int, length: int) -> Tensor:
+    """(count, side): tents that go on flat to the ends of the picture, made to sum to 1."""
+    place = (torch.arange(side) + 0.5) / side
+    tents = torch.sin(torch.pi * place).square().clamp_min(1e-4).repeat(len(starts), 1)
+    tents[0, : side // 2] = 1
+    tents[-1, (side + 1) // 2 :] = 1
+    total = torch.zeros(length)
+    for start, tent in zip(starts, tents, strict=True):
+        total[start : start + side] += tent
+    return torch.stack([t / total[s : s + side] for s, t in zip(starts, tents, strict=True)])

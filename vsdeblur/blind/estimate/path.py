@@ -1,0 +1,107 @@
+"""The blur of a shaken camera from the picture alone: one movement of the camera explains every pixel's kernel."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vsdeblur.blind.estimate.alternate import Alternation
+from vsdeblur.blind.estimate.kernel_step import fitted
+from vsdeblur.blind.estimate.patches import Patches
+from vsdeblur.blind.estimate.poses import Poses
+from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
+from vsdeblur.blind.operators.protocol import Blur
+from vsdeblur.blind.operators.uniform import UniformBlur
+from vsdeblur.errors import ArgumentError
+from vsdeblur.noise import noise_level
+
+REACH = 15  # px, of a kernel to each side, in a picture of at most LARGEST
+LARGEST = 320  # px, along the longer side: larger pictures are looked at smaller
+TURN = 0.7  # how far roll may move pixels half way to the border, as a share of REACH
+COUNT = 5  # pieces along each side that have a kernel of their own
+RANK = 10  # kernels of the blur that is returned
+_ROUNDS = 6
+_SMALLEST = 48
+
+
+def estimate_uniform(v: Tensor, sigma: float | None = None, reach: int = REACH) -> UniformBlur:
+    """One kernel for the whole of v (1, C, H, W), display values.
+
+    sigma: of the noise in v; None measures it. reach: as ``REACH``. Raises ArgumentError for less than 48 px a side.
+    """
+    small, level = _looked_at(v, sigma)
+    poses = _at_full_size(Alternation(reach)(small, level), v)
+    height, width = poses.size
+    return UniformBlur(poses.blur.kernels(torch.tensor([[width // 2, height // 2]]))[0], poses.size)
+
+
+def estimate_path(v: Tensor, sigma: float | None = None, reach: int = REACH) -> PixelwiseBlur:
+    """The blur of a camera that turned in any way during the exposure; arguments as ``estimate_uniform``."""
+    small, level = _looked_at(v, sigma)
+    return blended(_at_full_size(Alternation(reach, TURN, COUNT)(small, level), v))
+
+
+def refine(
+    v: Tensor, blur: Blur, sigma: float | None = None, reach: int = REACH, rounds: int = _ROUNDS
+) -> PixelwiseBlur:
+    """The movement of a camera that comes nearest to ``blur``, improved on what v (1, C, H, W) shows.
+
+    blur: from a network or from a neighbouring frame; what no movement of a camera can do is lost from it.
+    """
+    small, level = _looked_at(v, sigma)
+    size = (small.shape[-2], small.shape[-1])
+    n = 2 * reach + 1
+    patches = Patches.over(size, COUNT)
+    share = size[0] / v.shape[-2]
+    points = (patches.middles / share).long()
+    kernels = _resized(blur.kernels(points).float(), share, n)
+    poses = fitted(kernels, Poses.still(size, n, 2 * round(TURN * reach) + 1), patches.middles)
+    return blended(_at_full_size(Alternation(reach, TURN, COUNT).improved(small, poses, level, rounds), v))
+
+
+def blended(poses: Poses) -> PixelwiseBlur:
+    """The blur of the poses by kernels in COUNT x COUNT places, blended between them: fast, and nearly the same."""
+    patches = Patches.over(poses.size, COUNT)
+    kernels = poses.blur.kernels(patches.middles)
+    shares = kernels.new_zeros(1, len(kernels), *poses.size)
+    tall, wide = patches.windows.shape[-2:]
+    for k, (y, x) in enumerate(zip(patches.rows, patches.columns, strict=True)):
+        shares[0, k, y : y + tall, x : x + wide] = patches.windows[k, 0]
+    few = PixelwiseBlur(kernels[None], shares).compressed(RANK)
+    light = torch.einsum("bkhw,bk->bhw", few.weights, few.basis.sum((-2, -1)))
+    return PixelwiseBlur(few.basis, few.weights / light[:, None])  # constants stay what they are
+
+
+def _looked_at(v: Tensor, sigma: float | None) -> tuple[Tensor, float]:
+    """(1, 1, h, w): v in grey, no larger than LARGEST, and its noise."""
+    if v.ndim != 4 or len(v) != 1 or min(v.shape[-2:]) < _SMALLEST:
+        raise ArgumentError("v", tuple(v.shape), f"one picture (1, C, H, W) of at least {_SMALLEST} px a side")
+    grey = v.float().mean(1, keepdim=True)
+    if max(v.shape[-2:]) > LARGEST:
+        share = LARGEST / max(v.shape[-2:])
+        size = [max(_SMALLEST, round(n * share)) for n in v.shape[-2:]]
+        grey = F.interpolate(grey, size, mode="bicubic", antialias=True, align_corners=False)
+    if grey.shape[-2:] == v.shape[-2:] and v.shape[1] == 1 and sigma is not None:
+        return grey, sigma
+    return grey, noise_level(grey)  # less than in v
+
+
+def _at_full_size(poses: Poses, v: Tensor) -> Poses:
+    """Of the picture as it is."""
+    size = (v.shape[-2], v.shape[-1])
+    if poses.size == size:
+        return poses
+    share = max(size) / max(poses.size)
+    turns, n, _ = (2 * round(side // 2 * share) + 1 for side in poses.density.shape)
+    return poses.resized(size, n, turns).cleaned(0.05)
+
+
+def _resized(kernels: Tensor, share: float, n: int) -> Tensor:
+    """Kernels (P, n', n') of a picture made ``share`` times as large, cut or filled up to (P, n, n)."""
+    if share < 1:
+        side = max(3, 2 * round(kernels.shape[-1] // 2 * share) + 1)
+        kernels = F.interpolate(kernels[None], (side, side), mode="bilinear", antialias=True)[0]
+    more = n // 2 - kernels.shape[-1] // 2
+    kernels = F.pad(kernels, (more,) * 4).clamp_min(0)
+    return kernels / kernels.sum((-2, -1), keepdim=True)

@@ -1,0 +1,128 @@
+"""How long a camera looked where: a density over poses, and the kernels that it makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vsdeblur.blind.operators.projective import ProjectiveBlur
+
+_FOCAL = 1.2  # of the picture's longer side: between a phone's wide lens and a small crop
+_APART = 0.1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Poses:
+    """The share of the exposure in each pose of a grid (Gupta 2010, Whyte 2010): yaw and pitch, and roll.
+
+    density: (Z, n, n), Z and n odd, summing to 1; a step along each axis moves pixels by about 1 px: y and x in the
+    middle of the picture, z (roll) half its shorter side away from there. size: (H, W) of the picture.
+    Z = 1 is a camera without roll.
+    """
+
+    density: Tensor
+    size: tuple[int, int]
+
+    @classmethod
+    def still(cls, size: tuple[int, int], n: int, turns: int = 1) -> Poses:
+        """No movement."""
+        density = torch.zeros(turns, n, n)
+        density[turns // 2, n // 2, n // 2] = 1
+        return cls(density, size)
+
+    @property
+    def blur(self) -> ProjectiveBlur:
+        """What the camera made of the picture."""
+        which = self.active(0)
+        path = self.homographies(which).to(self.density)
+        return ProjectiveBlur(path, self.density[which.unbind(1)], self.size, self.density.shape[-1] // 2)
+
+    def resized(self, size: tuple[int, int], n: int, turns: int) -> Poses:
+        """The same movement in a picture made larger or smaller."""
+        density = F.interpolate(self.density[None, None], (turns, n, n), mode="trilinear", align_corners=True)[0, 0]
+        return Poses(density / density.sum(), size)
+
+    def cleaned(self, faint: float) -> Poses:
+        """Without what is fainter than ``faint`` of the brightest or apart from the rest, the mean in the middle.
+
+        The movement of a camera is one curve: pieces of it with less than a tenth of the light are errors.
+        """
+        flat = self.density.sum(0)
+        kept = flat >= faint * flat.max()
+        for piece in _pieces(kept):
+            if flat[piece].sum() < _APART * flat.sum():
+                kept = kept & ~piece
+        density = self.density * kept
+        density = density * (density >= faint / 2 * density.max())
+        axes = (0, 1, 2)
+        shift = [-round(float((_line(density, axis) * density).sum() / density.sum())) for axis in axes]
+        density = density.roll(shift, axes)
+        return Poses(density / density.sum(), self.size)
+
+    def homographies(self, which: Tensor) -> Tensor:
+        """(J, 3, 3) float64 of the poses of index ``which`` (J, 3): z, y, x."""
+        reach = torch.tensor(self.density.shape) // 2
+        z, y, x = (which - reach).double().unbind(-1)
+        height, width = self.size
+        focal = _FOCAL * max(height, width)
+        roll = z / (min(height, width) / 2)
+        # First the turn about the axis of view, then that to the side: on their own both are exact rotations.
+        yaw, pitch = torch.atan(x / focal), torch.atan(y / focal)
+        one, nil = torch.ones_like(yaw), torch.zeros_like(yaw)
+
+        def turn(*rows: Tensor) -> Tensor:
+            return torch.stack(rows, -1).view(-1, 3, 3)
+
+        about_y = turn(yaw.cos(), nil, yaw.sin(), nil, one, nil, -yaw.sin(), nil, yaw.cos())
+        about_x = turn(one, nil, nil, nil, pitch.cos(), pitch.sin(), nil, -pitch.sin(), pitch.cos())
+        about_z = turn(roll.cos(), -roll.sin(), nil, roll.sin(), roll.cos(), nil, nil, nil, one)
+        lens = torch.tensor([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]], dtype=torch.float64)
+        found: Tensor = lens @ about_y @ about_x @ about_z @ torch.linalg.inv(lens)
+        return found
+
+    def shares(self, which: Tensor, points: Tensor) -> Tensor:
+        """S, sparse (P n n, J): kernels = S w at the points (P, 2), x then y, from weights w of the poses ``which``."""
+        n = self.density.shape[-1]
+        at = torch.cat((points, torch.ones_like(points[:, :1])), 1).double()
+        seen = at @ self.homographies(which).transpose(1, 2)  # (J, P, 3)
+        way = seen[..., :2] / seen[..., 2:] - points + n // 2
+        way = way.clamp(0, n - 1 - 1e-6)
+        low = way.floor()
+        part, low = way - low, low.long()
+        poses, count = len(which), len(points)
+        column = torch.arange(poses)[:, None].expand(-1, count)
+        first = torch.arange(count)[None] * n * n
+        rows, columns, values = [], [], []
+        for dy in (0, 1):
+            for dx in (0, 1):
+                rows.append(first + (low[..., 1] + dy) * n + low[..., 0] + dx)
+                columns.append(column)
+                values.append((1 - dx - part[..., 0]).abs() * (1 - dy - part[..., 1]).abs())
+        index = torch.stack((torch.cat(rows).flatten(), torch.cat(columns).flatten()))
+        filled = torch.cat(values).flatten().float()
+        return torch.sparse_coo_tensor(index, filled, (count * n * n, poses), check_invariants=False).coalesce()
+
+    def active(self, spread: int = 1) -> Tensor:
+        """(J, 3): the poses in use, and those within ``spread`` steps of them."""
+        used = (self.density > 0).float()[None, None]
+        grown = F.max_pool3d(used, 2 * spread + 1, 1, spread)[0, 0] if spread else used[0, 0]
+        return grown.nonzero()
+
+
+def _line(density: Tensor, axis: int) -> Tensor:
+    """Steps from the middle along an axis, to be broadcast."""
+    n = density.shape[axis]
+    line = torch.arange(n, dtype=density.dtype) - n // 2
+    return line.view([-1 if a == axis else 1 for a in range(3)])
+
+
+def _pieces(mask: Tensor) -> list[Tensor]:
+    """The connected pieces (by sides or corners) of a mask (H, W)."""
+    import cv2
+
+    count, labels = cv2.connectedComponents(mask.numpy().astype(np.uint8), connectivity=8)
+    return [torch.from_numpy(labels == k) for k in range(1, count)]
