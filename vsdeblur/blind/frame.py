@@ -31,8 +31,10 @@ ESTIMATORS = ("network",)
 DECONVOLVERS = ("unrolled", "plug-and-play", "richardson-lucy")
 _DISPLAY = "srgb"  # the curve by which linear light is shown to what knows pictures
 _OVERLAP = 64  # pixels around a tile, beyond the blur's own reach
-_FLOATS = 260  # float32 values per pixel of a tile while it is restored
-_STILL, _BLURRED = 0.35, 0.8  # pixels that light is spread by: up to which a picture is sharp, from which it is blurred
+_FLOATS = 190  # float32 values per pixel of a tile while it is restored
+_HELD = 40  # and of the whole picture: as it came, as light, as shown, restored; its blur
+_LOOKING = 128 << 20  # bytes that estimation takes at work
+_STILL, _BLURRED = 0.9, 1.4  # pixels that light is spread by: up to which a picture is sharp, from which it is blurred
 _GRID = 24  # pixels between points whose kernels are looked at for that
 
 
@@ -73,7 +75,7 @@ def restore_frame(
     with torch.inference_mode():
         blur = estimate(shown)
         sigma = noise_level(v) if noise is None else _in_light(v, noise, transfer)
-        sharp = deblurred(v, blur, sigma, deconvolve, _tile_size(max_memory, place))
+        sharp = deblurred(v, blur, sigma, deconvolve, _tile_size(max_memory, place, v.shape[-2] * v.shape[-1]))
     out = from_linear(sharp, transfer)[0].to(given.device, given.dtype)
     return out.clone(), blur
 
@@ -161,13 +163,14 @@ def _unrolled(device: torch.device) -> UnrolledDeconvolution:
     return load_unrolled_deconvolution(device=device)
 
 
-def _tile_size(max_memory: int | str | None, device: torch.device) -> int:
-    """Pixels per side, as many as fit; 48 at least."""
+def _tile_size(max_memory: int | str | None, device: torch.device, pixels: int) -> int:
+    """The side of a tile of a picture of so many pixels: as many as fit, 48 at least."""
     budget = parse_memory(max_memory) or min(total_memory(device) // 2, 4 << 30)
-    side = int((budget / (4 * _FLOATS)) ** 0.5) - 2 * _OVERLAP
-    if side < 48:
-        raise ArgumentError("max_memory", max_memory, f"at least {4 * _FLOATS * (48 + 2 * _OVERLAP) ** 2 >> 20}MiB")
-    return min(side, 1024)
+    held = 4 * _HELD * pixels
+    least = held + max(_LOOKING, 4 * _FLOATS * (48 + 2 * _OVERLAP) ** 2)
+    if budget < least:
+        raise ArgumentError("max_memory", max_memory, f"at least {-(-least >> 20)}MiB for this picture")
+    return min(int(((budget - held) / (4 * _FLOATS)) ** 0.5) - 2 * _OVERLAP, 1024)
 
 
 def _in_light(v: Tensor, noise: float, transfer: str) -> float:

@@ -41,11 +41,14 @@ class KernelEstimator:
             if smaller > 1 and min(size) < 2 * SPAN * smaller:
                 break
             pieces = list(tiles(*size, WINDOW * smaller, OVERLAP * smaller))
-            found = [self._window(picture[..., tile.rows, tile.columns], smaller) for tile in pieces]
-            cut_off = sum(light_far_out(blur) for blur in found) / len(found)
+            found, cut_off = [], 0.0
+            for tile in pieces:
+                blur = self._window(picture[..., tile.rows, tile.columns], smaller)
+                cut_off += light_far_out(blur) / len(pieces)
+                found.append((tile, blur.compressed(RANK)))  # at once: the kernels' shares take much room
             if cut_off < _MUCH:
                 break
-        return PatchedBlur(size, [(tile, blur.compressed(RANK)) for tile, blur in zip(pieces, found, strict=True)])
+        return PatchedBlur(size, found)
 
     def _window(self, window: Tensor, smaller: int) -> PixelwiseBlur:
         """The blur of one window, looked at ``smaller`` times smaller."""

@@ -22,10 +22,7 @@ class PixelwiseBlur:
 
     basis: Tensor
     weights: Tensor
-    _spectra: Tensor = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_spectra", transfer(self.basis, self._grid))
+    _cache: list[Tensor] = field(default_factory=list, init=False, repr=False)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -36,10 +33,10 @@ class PixelwiseBlur:
         return self.basis.shape[-1] // 2
 
     def __call__(self, u: Tensor) -> Tensor:
-        spectrum = torch.fft.rfft2(u, s=self._grid)
+        spectrum, spectra = torch.fft.rfft2(u, s=self._grid), self._spectra
         v: Tensor | None = None
         for k in range(self.basis.shape[1]):
-            seen = self._inside(torch.fft.irfft2(spectrum * self._spectra[:, k, None], s=self._grid))
+            seen = self._inside(torch.fft.irfft2(spectrum * spectra[:, k, None], s=self._grid))
             more = seen * self.weights[:, k, None]
             v = more if v is None else v + more
         assert v is not None
@@ -47,12 +44,12 @@ class PixelwiseBlur:
 
     def adjoint(self, v: Tensor) -> Tensor:
         """See ``Blur``."""
-        m, (height, width) = self.margin, self._grid
+        m, (height, width), spectra = self.margin, self._grid, self._spectra
         after = (m, width - v.shape[-1] - m, m, height - v.shape[-2] - m)
         total: Tensor | None = None
         for k in range(self.basis.shape[1]):
             spread = torch.fft.rfft2(F.pad(v * self.weights[:, k, None], after))
-            more = spread * self._spectra[:, k, None].conj()
+            more = spread * spectra[:, k, None].conj()
             total = more if total is None else total + more
         assert total is not None
         u: Tensor = torch.fft.irfft2(total, s=self._grid)
@@ -83,6 +80,13 @@ class PixelwiseBlur:
         return PixelwiseBlur(
             basis.view(*basis.shape[:2], *self.basis.shape[2:]), weights.view(*weights.shape[:2], *self.size)
         )
+
+    @property
+    def _spectra(self) -> Tensor:
+        """Of the basis, kept from the first use on: a blur that is only cut into parts has none."""
+        if not self._cache:
+            self._cache.append(transfer(self.basis, self._grid))
+        return self._cache[0]
 
     @property
     def _grid(self) -> tuple[int, int]:
