@@ -38,11 +38,13 @@ Scores = dict[str, dict[str, list[float]]]
 
 def deconvolvers() -> dict[str, Deconvolve]:
     """The rows: anything that takes (v, blur, sigma)."""
+    video, calm = get_prior("video"), TotalVariation(strength=0.5, time=0.0, steps=10)
     return {
         "Richardson-Lucy": RichardsonLucy(30),
         "Richardson-Lucy, TV": RichardsonLucy(60, variation=0.01),
         "plug and play, TV": PlugAndPlay(TotalVariation(strength=0.9, time=0.0)),
-        "plug and play, video": PlugAndPlay(get_prior("video")),
+        "plug and play, video": PlugAndPlay(video),
+        "plug and play, video then TV": PlugAndPlay(lambda u, level: calm(video(u, level), level)),
     }
 
 
@@ -50,7 +52,8 @@ def true_blur(picture: Blurred) -> Blur:
     size = (picture.blurry.shape[-2], picture.blurry.shape[-1])
     if picture.kernel is not None:
         return UniformBlur(picture.kernel, size)
-    return sampled_flow(ProjectiveBlur.along(torch.from_numpy(picture.path).float(), size, step=0.5))
+    path = torch.from_numpy(picture.path).float()
+    return sampled_flow(ProjectiveBlur.along(path, size, step=0.5, kernel="bicubic"))
 
 
 def run(pictures: Iterable[Blurred], rows: dict[str, Deconvolve], blur: Callable[[Blurred], Blur]) -> Scores:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
+from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay, highest_eigenvalue
 from vsdeblur.blind.deconvolve.protocol import extended
 from vsdeblur.blind.deconvolve.richardson_lucy import RichardsonLucy
 from vsdeblur.blind.operators.piecewise import PiecewiseBlur
@@ -90,6 +90,17 @@ def test_planes_are_restored_where_one_path_fails():
     single, piecewise = (restore(v, one, SIGMA) for one in (ProjectiveBlur.along(paths[0], (SIZE, SIZE)), blur))
     assert psnr(piecewise, sharp) > psnr(v, sharp) + 4
     assert psnr(single, sharp) < psnr(v, sharp) + 2
+
+
+@pytest.mark.parametrize(("x", "y"), [(0.5, 0.5), (0.5, 0.0), (0.25, 0.25)])
+def test_eigenvalues_stay_below_their_bound(x, y):
+    # A shift without blur: bicubic interpolation raises some frequencies.
+    path = torch.tensor([[[1.0, 0, x], [0, 1, y], [0, 0, 1]]])
+    blur = ProjectiveBlur.along(path, (24, 24), kernel="bicubic")
+    u = torch.randn(1, 1, 24 + 2 * blur.margin, 24 + 2 * blur.margin, generator=torch.Generator().manual_seed(0))
+    for _ in range(100):
+        u = blur.adjoint(blur(u / u.norm()))
+    assert 1.02 < float(u.norm()) < highest_eigenvalue(blur, torch.zeros(1, 1, 24, 24))
 
 
 def test_one_channel_is_as_good_as_three(restore):

@@ -47,7 +47,7 @@ class PlugAndPlay:
     def __call__(self, v: Tensor, blur: Blur, sigma: float) -> Tensor:
         z = extended(v, blur)
         sigma = max(sigma, _QUIETEST)
-        highest = float(blur.adjoint(torch.ones_like(v[:1, :1])).max())  # rows sum to 1: bounds the norm of A'A
+        highest = highest_eigenvalue(blur, v)
         floor = None if self.clip is None else _floor(v, blur, self.clip)
         for level in self._levels(sigma):
             a = self.strength * (sigma / level) ** 2
@@ -67,6 +67,15 @@ class PlugAndPlay:
         start = max(self.first, sigma)
         for k in range(self.rounds):
             yield start * (sigma / start) ** (k / max(self.rounds - 1, 1))
+
+
+def highest_eigenvalue(blur: Blur, v: Tensor) -> float:
+    """A bound for A'A: its largest row sum, for rows of A sum to 1 and are not negative.
+
+    The negative lobes of bicubic warps raise row sums at borders by more than they raise eigenvalues (1.20 against 1.11
+    for a shift of half a pixel, the worst).
+    """
+    return float(blur.adjoint(torch.ones_like(v[:1, :1])).max())
 
 
 def _floor(v: Tensor, blur: Blur, clip: float) -> Tensor:
