@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from vsdeblur.blind.estimate.alternate import Alternation
+from vsdeblur.blind.estimate.confidence import Careful, confidence, spread
 from vsdeblur.blind.estimate.evidence import Evidence
 from vsdeblur.blind.estimate.kernel_step import fitted, nonnegative
 from vsdeblur.blind.estimate.latent import strong_edges
@@ -185,3 +186,42 @@ def test_faults_are_named():
         estimate_uniform(torch.rand(1, 1, 20, 60))
     with pytest.raises(ArgumentError, match="one picture"):
         estimate_path(torch.rand(2, 1, 60, 60))
+
+
+def test_spread_is_that_of_the_light():
+    kernels = torch.zeros(2, 9, 9)
+    kernels[0, 4, 4] = 1
+    kernels[1, 2, 1] = kernels[1, 2, 7] = 0.5
+    assert spread(kernels) == pytest.approx(torch.tensor([0.0, 3.0]))
+
+
+def test_a_blur_is_believed_where_there_is_one():
+    wide = hook(13)
+    wide = F.interpolate(wide[None, None, 2:-2, 2:-2], (13, 13), mode="bilinear")[0, 0]
+    blur = UniformBlur(wide / wide.sum(), (96, 104))
+    assert confidence(blur(blocks(108, 116)), blur, 0.003) > 0.9
+    assert confidence(blocks(96, 104), blur, 0.003) == 0  # sharp edges, which this blur could not have left
+
+
+@pytest.mark.parametrize("level", [0.0, 0.02])
+def test_no_edges_no_confidence(level):
+    v = 0.5 + level * torch.randn(1, 1, 64, 64, generator=torch.manual_seed(1))
+    assert confidence(v, estimate_uniform(v, max(level, 0.002), reach=4)) == 0
+
+
+def test_sharp_pictures_are_left_alone():
+    v = blocks(96, 104) + 0.005 * torch.randn(1, 1, 96, 104, generator=torch.manual_seed(0))
+    blur = Careful(lambda picture: estimate_uniform(picture, reach=6))(v)
+    assert blur.margin == 0
+    assert torch.allclose(blur(v), v, atol=1e-6)
+
+
+def test_text_is_left_alone():
+    import cv2
+
+    page = np.full((72, 120), 0.95, np.float32)
+    for y in (18, 40, 62):
+        cv2.putText(page, "Sharp text", (4, y), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 0.05, 1, cv2.LINE_AA)
+    v = torch.from_numpy(page)[None, None]
+    wrong = UniformBlur(torch.full((9, 9), 1 / 81), (72, 120))
+    assert confidence(v, wrong, 0.002) == 0

@@ -30,8 +30,12 @@ class StrongEdges:
     def __call__(self, v: Tensor, blur: Blur, sigma: float) -> Tensor:
         """u (1, 1, H + 2 margin, W + 2 margin) of v (1, 1, H, W)."""
         patches = Patches.over(blur.size, self.count)
-        weight = max(self.weight, self.noisy * sigma**2)
-        return patches.join(strong_edges(patches.cut(v), blur.kernels(patches.middles).to(v), weight), blur.margin)
+        kernels = blur.kernels(patches.middles).to(v)
+        return patches.join(strong_edges(patches.cut(v), kernels, self.price(sigma)), blur.margin)
+
+    def price(self, sigma: float) -> float:
+        """Of an edge."""
+        return max(self.weight, self.noisy * sigma**2)
 
 
 def strong_edges(v: Tensor, kernels: Tensor, weight: float) -> Tensor:

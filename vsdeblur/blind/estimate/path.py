@@ -30,7 +30,7 @@ def estimate_uniform(v: Tensor, sigma: float | None = None, reach: int = REACH) 
 
     sigma: of the noise in v; None measures it. reach: as ``REACH``. Raises ArgumentError for less than 48 px a side.
     """
-    small, level = _looked_at(v, sigma)
+    small, level = looked_at(v, sigma)
     poses = _at_full_size(Alternation(reach)(small, level), v)
     height, width = poses.size
     return UniformBlur(poses.blur.kernels(torch.tensor([[width // 2, height // 2]]))[0], poses.size)
@@ -38,7 +38,7 @@ def estimate_uniform(v: Tensor, sigma: float | None = None, reach: int = REACH) 
 
 def estimate_path(v: Tensor, sigma: float | None = None, reach: int = REACH) -> PixelwiseBlur:
     """The blur of a camera that turned in any way during the exposure; arguments as ``estimate_uniform``."""
-    small, level = _looked_at(v, sigma)
+    small, level = looked_at(v, sigma)
     return blended(_at_full_size(Alternation(reach, TURN, COUNT)(small, level), v))
 
 
@@ -49,7 +49,7 @@ def refine(
 
     blur: from a network or from a neighbouring frame; what no movement of a camera can do is lost from it.
     """
-    small, level = _looked_at(v, sigma)
+    small, level = looked_at(v, sigma)
     size = (small.shape[-2], small.shape[-1])
     n = 2 * reach + 1
     patches = Patches.over(size, COUNT)
@@ -73,7 +73,7 @@ def blended(poses: Poses) -> PixelwiseBlur:
     return PixelwiseBlur(few.basis, few.weights / light[:, None])  # constants stay what they are
 
 
-def _looked_at(v: Tensor, sigma: float | None) -> tuple[Tensor, float]:
+def looked_at(v: Tensor, sigma: float | None) -> tuple[Tensor, float]:
     """(1, 1, h, w): v in grey, no larger than LARGEST, and its noise."""
     if v.ndim != 4 or len(v) != 1 or min(v.shape[-2:]) < _SMALLEST:
         raise ArgumentError("v", tuple(v.shape), f"one picture (1, C, H, W) of at least {_SMALLEST} px a side")
