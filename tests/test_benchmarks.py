@@ -14,7 +14,9 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
-@pytest.mark.parametrize("name", ["blind", "deconvolve", "denoise", "forms", "growth", "memory", "quality", "shake", "speed"])
+@pytest.mark.parametrize(
+    "name", ["blind", "deconvolve", "denoise", "forms", "growth", "memory", "quality", "shake", "speed"]
+)
 def test_scripts_explain_themselves(name: str) -> None:
     done = subprocess.run([sys.executable, FOLDER / f"{name}.py", "--help"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
