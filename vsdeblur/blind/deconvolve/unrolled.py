@@ -5,28 +5,34 @@
 
 half-quadratic splitting with a network in the place of the prox, the same in every stage (Laroche, Almansa and Tassano
 2022, who linearise the data step instead). M is 0 where the camera clipped. error_k: what z is supposed to be wrong by;
-it falls from stage to stage. Blur adds up light; the network is shown pictures as a display shows them.
+it falls from stage to stage. The first z is what plug and play with total variation finds, since what takes many rounds
+is cheap there; the network is for what that lacks. Blur adds up light; the network is shown pictures as a display
+shows them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
+from vsdeblur.blind.deconvolve.protocol import extended, inside
 from vsdeblur.blind.deconvolve.restoration_net import RestorationNet, shown, unshown
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.chebyshev import chebyshev
 from vsdeblur.priors.pictures import as_given, colours
+from vsdeblur.priors.tv import TotalVariation
 from vsdeblur.unet import ALIGNED
 from vsdeblur.weights import fill
 
-ERRORS = (0.2, 0.06, 0.03)  # of the start, and of what each stage but the last leaves
-STEPS = (8, 4, 4)  # of Chebyshev's iteration in the data step of each stage
+START = PlugAndPlay(TotalVariation(strength=0.9, time=0.0), rounds=6, steps=8)
+ERRORS = (0.05, 0.03)  # of the start, and of what each stage but the last leaves
+STEPS = (6, 6)  # of Chebyshev's iteration in the data step of each stage
 _MODEL = 0.004  # what a blur is wrong by at the best, in values: never trust v further than that
 _CLIPPED = 0.996  # values from here on say only that there was at least so much light
 
@@ -47,32 +53,36 @@ class UnrolledDeconvolution:
     def __call__(self, v: Tensor, blur: Blur, sigma: float) -> Tensor:
         """The sharp picture (B, C, H, W) of v (B, C, H, W), of whose channels an alpha (C 2 or 4) stays as it is."""
         colour = v[:, : colours(v.shape[1])].expand(-1, 3, -1, -1)
-        known = torch.ones_like(v[:, :1]) if self.clip is None else unclipped(colour, self.clip)
-        return as_given(stages(self.network, colour, blur, sigma, known, self.linear)[-1], v)
+        return as_given(stages(self.network, colour, blur, sigma, self.clip, self.linear)[-1], v)
 
 
 def stages(
-    network: RestorationNet, v: Tensor, blur: Blur, noise: float, known: Tensor, linear: bool = False
+    network: RestorationNet,
+    v: Tensor,
+    blur: Blur,
+    noise: float,
+    clip: float | None = None,
+    linear: bool = False,
+    first: PlugAndPlay | None = None,
 ) -> list[Tensor]:
-    """What each stage makes of v (B, 3, H, W), its margin cut off.
+    """What each stage makes of v (B, 3, H, W), its margin cut off; clip, linear: as in UnrolledDeconvolution.
 
-    known: (B, 1, H, W), 0 where v is clipped. linear: as in UnrolledDeconvolution.
+    first: finds the start, ``START`` when None.
     """
-    m = blur.margin
-    continued = F.pad(v, (m,) * 4, mode="replicate")
-    inside = F.pad(known, (m,) * 4)
+    known = torch.ones_like(v[:, :1]) if clip is None else unclipped(v, clip)
+    start = replace(first or START, clip=clip)(v, blur, noise)
+    z, continued, inside_v = extended(start, blur), extended(v, blur), F.pad(known, (blur.margin,) * 4)
     blurry = shown(continued) if linear else continued
-    z, out = continued, []
+    out = []
     noise = max(noise, 1e-4) + _MODEL
     largest = norm_bound(blur, v)
     for error, steps in zip(ERRORS, STEPS, strict=True):
-        rho = (noise / error) ** 2
-        x = data_step(v, blur, z, known, rho, largest, steps)
+        x = data_step(v, blur, z, known, (noise / error) ** 2, largest, steps)
         missing = blur.adjoint(known * (v - blur(x)))
         seen = shown(x) if linear else x
-        z = _padded(network, seen, blurry, missing, inside, noise, error)
+        z = _padded(network, seen, blurry, missing, inside_v, noise, error)
         z = unshown(z) if linear else z
-        out.append(z[..., m : z.shape[-2] - m, m : z.shape[-1] - m])
+        out.append(inside(z, blur))
     return out
 
 
