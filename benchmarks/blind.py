@@ -23,9 +23,11 @@ from common import machine, table, write_results
 from torch import Tensor
 
 from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
+from vsdeblur.blind.estimate.confidence import Careful
 from vsdeblur.blind.estimate.path import estimate_path, estimate_uniform, refine
 from vsdeblur.blind.operators.projective import ProjectiveBlur
 from vsdeblur.blind.operators.protocol import Blur
+from vsdeblur.blind.operators.sampled import sampled_flow
 from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.priors import TotalVariation
 
@@ -42,6 +44,8 @@ def finders(rows: list[str]) -> dict[str, Find]:
         found["uniform"] = lambda picture: estimate_uniform(picture.blurry)
     if "path" in rows:
         found["path"] = lambda picture: estimate_path(picture.blurry)
+    if "believed" in rows:
+        found["path, where believed"] = lambda picture: Careful()(picture.blurry)
     if "network" in rows:
         from vsdeblur.blind.estimate.kernels import load_kernel_estimator
 
@@ -55,7 +59,7 @@ def true_blur(picture: Blurred) -> Blur:
     size = (picture.blurry.shape[-2], picture.blurry.shape[-1])
     if picture.kernel is not None:
         return UniformBlur(picture.kernel, size)
-    return ProjectiveBlur.along(torch.from_numpy(picture.path), size)
+    return sampled_flow(ProjectiveBlur.along(torch.from_numpy(picture.path).float(), size, step=0.5))
 
 
 def aligned_psnr(found: Tensor, truth: Tensor) -> float:
@@ -134,7 +138,7 @@ if __name__ == "__main__":
     parser.add_argument("--photos", type=Path, required=True, help="folder of photographs; the held-out tenth is used")
     parser.add_argument("--pictures", type=int, default=20)
     parser.add_argument("--only", nargs="+", choices=["levin", "shaken"], default=["levin", "shaken"])
-    parser.add_argument("--rows", nargs="+", choices=["uniform", "path", "network"], default=["uniform", "path"])
+    parser.add_argument("--rows", nargs="+", choices=["uniform", "path", "believed", "network"], default=["uniform", "path"])
     parser.add_argument("--name", default="blind", help="of the result files")
     given = parser.parse_args()
     main(given.photos, given.pictures, given.only, given.rows, given.name)

@@ -97,7 +97,9 @@ def main() -> None:
     torch.set_num_threads(given.threads)
 
     photo = next(iter(sharp_pictures(given.photos, 1, 512)))[1]
-    moved = F.avg_pool2d(F.pad(photo[None], (6, 6, 0, 0), mode="replicate"), (1, 13), 1)[0]  # so that there is work to do
+    moved = F.avg_pool2d(F.pad(photo[None], (6, 6, 0, 0), mode="replicate"), (1, 13), 1)[
+        0
+    ]  # so that there is work to do
     square = F.interpolate(moved[None], (512, 512), mode="bilinear")[0] + 0.01 * torch.randn(3, 512, 512)
     values: dict[str, object] = {"machine": machine(), "threads": given.threads}
     rows = []

@@ -12,9 +12,10 @@ import torch.nn.functional as F
 from vsdeblur.blind import restore_frame
 from vsdeblur.blind.deconvolve.restoration_net import RestorationNet, shown, unshown
 from vsdeblur.blind.deconvolve.unrolled import UnrolledDeconvolution, norm_bound
+from vsdeblur.blind.estimate.confidence import spread
 from vsdeblur.blind.estimate.kernel_net import REACH, KernelNet
 from vsdeblur.blind.estimate.kernels import KernelEstimator
-from vsdeblur.blind.frame import blurred_share, deblurred, spreads
+from vsdeblur.blind.frame import blurred_share, deblurred
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
 from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.errors import ArgumentError
@@ -92,7 +93,7 @@ def test_blur_on_one_side_is_taken_from_that_side_alone() -> None:
 
 def test_spread_is_the_deviation_of_light() -> None:
     kernels = torch.stack((line(1, 6), line(3, 6), line(3, 6).roll((2, 1), (0, 1))))
-    assert spreads(kernels).tolist() == pytest.approx([0, (2 / 3) ** 0.5, (2 / 3) ** 0.5], abs=1e-5)
+    assert spread(kernels).tolist() == pytest.approx([0, (2 / 3) ** 0.5, (2 / 3) ** 0.5], abs=1e-5)
 
 
 def test_tiles_make_no_seam() -> None:
@@ -187,6 +188,13 @@ def test_bad_arguments_are_named(blurry, arguments: dict[str, object], message: 
 def test_bad_frames_are_named(frame: object) -> None:
     with pytest.raises(ArgumentError, match="frame"):
         restore_frame(frame)
+
+
+def test_of_small_pictures_nothing_is_believed() -> None:
+    v = torch.rand(3, 20, 60)
+    sharp, blur = restore_frame(v)
+    assert torch.equal(sharp, v)
+    assert blur.margin == 0
 
 
 def test_networks_know_values_through_a_curve() -> None:

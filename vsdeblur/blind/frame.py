@@ -14,6 +14,9 @@ import torch
 from torch import Tensor
 
 from vsdeblur.blind.deconvolve.protocol import Deconvolve
+from vsdeblur.blind.estimate.confidence import Careful
+from vsdeblur.blind.estimate.confidence import spread as spread_of
+from vsdeblur.blind.estimate.path import estimate_path, estimate_uniform
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.engine import choose_device, total_memory
 from vsdeblur.errors import ArgumentError
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
 Estimate = Callable[[Tensor], Blur]
 
-ESTIMATORS = ("network",)
+ESTIMATORS = ("path", "uniform", "network")
 DECONVOLVERS = ("unrolled", "plug-and-play", "richardson-lucy")
 _DISPLAY = "srgb"  # the curve by which linear light is shown to what knows pictures
 _OVERLAP = 64  # pixels around a tile, beyond the blur's own reach
@@ -53,8 +56,10 @@ def restore_frame(
 
     frame: float tensor or array (C, H, W), C 1 or 3, nominally in [0, 1]; larger values are allowed and kept.
     transfer: how it is stored; "linear" takes the values as they are for what light was added up in, "srgb", "bt709",
-    ... linearise first. estimator: "network", or a callable ``estimate(picture (1, C, H, W)) -> Blur`` that is shown
-    display values. deconvolver: "unrolled", "plug-and-play" (the default where ``prior`` is given), "richardson-lucy",
+    ... linearise first. estimator: "path" (the default: a camera that turned in any way), "uniform" (one kernel for
+    the whole picture), "network" (kernels of every pixel, learned; quick and coarse), or a callable
+    ``estimate(picture (1, C, H, W)) -> Blur`` that is shown display values and believed.
+    deconvolver: "unrolled", "plug-and-play" (the default where ``prior`` is given), "richardson-lucy",
     or a callable ``deconvolve(v, blur, sigma) -> u``. prior: of plug and play, as in ``restore``. noise: standard
     deviation in frame's values, measured when None. max_memory: of the tiles that are worked on, None: half of the
     device's, 4 GiB at most.
@@ -98,29 +103,21 @@ def blurred_share(blur: Blur) -> Tensor:
     height, width = blur.size
     y, x = (torch.linspace(0, n - 1, max(2, -(-n // _GRID))).round().long() for n in (height, width))
     points = torch.stack((x.repeat(len(y)), y.repeat_interleave(len(x))), 1)
-    spread = spreads(blur.kernels(points)).view(1, 1, len(y), len(x))
+    spread = spread_of(blur.kernels(points)).view(1, 1, len(y), len(x))
     share = ((spread - _STILL) / (_BLURRED - _STILL)).clamp(0, 1)
     smooth = share * share * (3 - 2 * share)
     return torch.nn.functional.interpolate(smooth, (height, width), mode="bilinear", align_corners=True)
 
 
-def spreads(kernels: Tensor) -> Tensor:
-    """(P,): the standard deviation of where the light of kernels (P, n, n) comes from, pixels."""
-    m = kernels.shape[-1] // 2
-    line = torch.arange(-m, m + 1, dtype=kernels.dtype, device=kernels.device)
-    weight = kernels.sum((1, 2)).clamp_min(1e-9)
-    across, down = (kernels.sum(axis) for axis in (1, 2))
-    second = (across * line**2).sum(1) + (down * line**2).sum(1)
-    first = (across * line).sum(1) ** 2 + (down * line).sum(1) ** 2
-    return (second / weight - first / weight**2).clamp_min(0).sqrt()
-
-
 def _estimator(given: str | Estimate | None, device: torch.device) -> Estimate:
     if callable(given):
         return given
-    if given not in (None, *ESTIMATORS):
+    name = given or ESTIMATORS[0]
+    if name not in ESTIMATORS:
         raise ArgumentError("estimator", given, "None, " + ", ".join(ESTIMATORS) + " or a callable")
-    return _network(device)
+    if name == "network":
+        return Careful(_network(device))
+    return Careful(estimate_path if name == "path" else estimate_uniform)
 
 
 def _deconvolver(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vsdeblur.blind.estimate.latent import StrongEdges
-from vsdeblur.blind.estimate.path import COUNT, LARGEST, estimate_path, looked_at
+from vsdeblur.blind.estimate.path import COUNT, LARGEST, SMALLEST, estimate_path, looked_at
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.blind.operators.uniform import UniformBlur
 
@@ -68,16 +68,21 @@ def spread(kernels: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Careful:
-    """``estimate(picture) -> Blur``: what ``find`` finds, or no blur at all where that is not to be believed."""
+    """``estimate(picture) -> Blur``: what ``find`` finds, or no blur at all where that is not to be believed.
+
+    Nor is anything to be seen in a picture of less than 48 pixels a side.
+    """
 
     find: Callable[[Tensor], Blur] = estimate_path
     least: float = 0.5
 
     def __call__(self, picture: Tensor) -> Blur:
         """The blur of picture (1, C, H, W), display values."""
+        none = UniformBlur(torch.ones(1, 1, device=picture.device), (picture.shape[-2], picture.shape[-1]))
+        if min(none.size) < SMALLEST:
+            return none
         blur = self.find(picture)
-        believed = confidence(picture, blur) >= self.least
-        return blur if believed else UniformBlur(torch.ones(1, 1), blur.size)
+        return blur if confidence(picture, blur) >= self.least else none
 
 
 def _ramp(x: float, low: float, high: float) -> float:

@@ -10,6 +10,7 @@ from vsdeblur.blind.estimate.alternate import Alternation
 from vsdeblur.blind.estimate.kernel_step import fitted
 from vsdeblur.blind.estimate.patches import Patches
 from vsdeblur.blind.estimate.poses import Poses
+from vsdeblur.blind.operators.graded import GradedBlur
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.blind.operators.uniform import UniformBlur
@@ -22,7 +23,7 @@ TURN = 0.7  # how far roll may move pixels half way to the border, as a share of
 COUNT = 5  # pieces along each side that have a kernel of their own
 RANK = 10  # kernels of the blur that is returned
 _ROUNDS = 6
-_SMALLEST = 48
+SMALLEST = 48
 
 
 def estimate_uniform(v: Tensor, sigma: float | None = None, reach: int = REACH) -> UniformBlur:
@@ -31,20 +32,19 @@ def estimate_uniform(v: Tensor, sigma: float | None = None, reach: int = REACH) 
     sigma: of the noise in v; None measures it. reach: as ``REACH``. Raises ArgumentError for less than 48 px a side.
     """
     small, level = looked_at(v, sigma)
-    poses = _at_full_size(Alternation(reach)(small, level), v)
-    height, width = poses.size
-    return UniformBlur(poses.blur.kernels(torch.tensor([[width // 2, height // 2]]))[0], poses.size)
+    poses = Alternation(reach)(small, level)
+    middle = torch.tensor([[poses.size[1] // 2, poses.size[0] // 2]])
+    kernel = _larger(poses.blur.kernels(middle), v.shape[-2] / poses.size[0])[0]
+    return UniformBlur(kernel / kernel.sum(), (v.shape[-2], v.shape[-1]))
 
 
-def estimate_path(v: Tensor, sigma: float | None = None, reach: int = REACH) -> PixelwiseBlur:
+def estimate_path(v: Tensor, sigma: float | None = None, reach: int = REACH) -> GradedBlur:
     """The blur of a camera that turned in any way during the exposure; arguments as ``estimate_uniform``."""
     small, level = looked_at(v, sigma)
-    return blended(_at_full_size(Alternation(reach, TURN, COUNT)(small, level), v))
+    return blended(Alternation(reach, TURN, COUNT)(small, level), (v.shape[-2], v.shape[-1]))
 
 
-def refine(
-    v: Tensor, blur: Blur, sigma: float | None = None, reach: int = REACH, rounds: int = _ROUNDS
-) -> PixelwiseBlur:
+def refine(v: Tensor, blur: Blur, sigma: float | None = None, reach: int = REACH, rounds: int = _ROUNDS) -> GradedBlur:
     """The movement of a camera that comes nearest to ``blur``, improved on what v (1, C, H, W) shows.
 
     blur: from a network or from a neighbouring frame; what no movement of a camera can do is lost from it.
@@ -57,11 +57,12 @@ def refine(
     points = (patches.middles / share).long()
     kernels = _resized(blur.kernels(points).float(), share, n)
     poses = fitted(kernels, Poses.still(size, n, 2 * round(TURN * reach) + 1), patches.middles)
-    return blended(_at_full_size(Alternation(reach, TURN, COUNT).improved(small, poses, level, rounds), v))
+    improved = Alternation(reach, TURN, COUNT).improved(small, poses, level, rounds)
+    return blended(improved, (v.shape[-2], v.shape[-1]))
 
 
-def blended(poses: Poses) -> PixelwiseBlur:
-    """The blur of the poses by kernels in COUNT x COUNT places, blended between them: fast, and nearly the same."""
+def blended(poses: Poses, size: tuple[int, int]) -> GradedBlur:
+    """The blur of the poses in a picture of ``size``, by kernels in COUNT x COUNT places and blended between them."""
     patches = Patches.over(poses.size, COUNT)
     kernels = poses.blur.kernels(patches.middles)
     shares = kernels.new_zeros(1, len(kernels), *poses.size)
@@ -69,32 +70,31 @@ def blended(poses: Poses) -> PixelwiseBlur:
     for k, (y, x) in enumerate(zip(patches.rows, patches.columns, strict=True)):
         shares[0, k, y : y + tall, x : x + wide] = patches.windows[k, 0]
     few = PixelwiseBlur(kernels[None], shares).compressed(RANK)
-    light = torch.einsum("bkhw,bk->bhw", few.weights, few.basis.sum((-2, -1)))
-    return PixelwiseBlur(few.basis, few.weights / light[:, None])  # constants stay what they are
+    basis = _larger(few.basis[0], size[0] / poses.size[0])[None]
+    light = torch.einsum("bkhw,bk->bhw", few.weights, basis.sum((-2, -1)))
+    return GradedBlur(basis, few.weights / light[:, None], size)  # constants stay what they are
 
 
 def looked_at(v: Tensor, sigma: float | None) -> tuple[Tensor, float]:
     """(1, 1, h, w): v in grey, no larger than LARGEST, and its noise."""
-    if v.ndim != 4 or len(v) != 1 or min(v.shape[-2:]) < _SMALLEST:
-        raise ArgumentError("v", tuple(v.shape), f"one picture (1, C, H, W) of at least {_SMALLEST} px a side")
+    if v.ndim != 4 or len(v) != 1 or min(v.shape[-2:]) < SMALLEST:
+        raise ArgumentError("v", tuple(v.shape), f"one picture (1, C, H, W) of at least {SMALLEST} px a side")
     grey = v.float().mean(1, keepdim=True)
     if max(v.shape[-2:]) > LARGEST:
         share = LARGEST / max(v.shape[-2:])
-        size = [max(_SMALLEST, round(n * share)) for n in v.shape[-2:]]
+        size = [max(SMALLEST, round(n * share)) for n in v.shape[-2:]]
         grey = F.interpolate(grey, size, mode="bicubic", antialias=True, align_corners=False)
     if grey.shape[-2:] == v.shape[-2:] and v.shape[1] == 1 and sigma is not None:
         return grey, sigma
     return grey, noise_level(grey)  # less than in v
 
 
-def _at_full_size(poses: Poses, v: Tensor) -> Poses:
-    """Of the picture as it is."""
-    size = (v.shape[-2], v.shape[-1])
-    if poses.size == size:
-        return poses
-    share = max(size) / max(poses.size)
-    turns, n, _ = (2 * round(side // 2 * share) + 1 for side in poses.density.shape)
-    return poses.resized(size, n, turns).cleaned(0.05)
+def _larger(kernels: Tensor, times: float) -> Tensor:
+    """Kernels (P, n, n) of a picture that was made ``times`` smaller, in the picture as it is; not normalised."""
+    side = 2 * round(kernels.shape[-1] // 2 * times) + 1
+    if side == kernels.shape[-1]:
+        return kernels
+    return F.interpolate(kernels[None], (side, side), mode="bilinear", align_corners=True)[0] / times**2
 
 
 def _resized(kernels: Tensor, share: float, n: int) -> Tensor:
