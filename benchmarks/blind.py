@@ -138,7 +138,9 @@ if __name__ == "__main__":
     parser.add_argument("--photos", type=Path, required=True, help="folder of photographs; the held-out tenth is used")
     parser.add_argument("--pictures", type=int, default=20)
     parser.add_argument("--only", nargs="+", choices=["levin", "shaken"], default=["levin", "shaken"])
-    parser.add_argument("--rows", nargs="+", choices=["uniform", "path", "believed", "network"], default=["uniform", "path"])
+    parser.add_argument(
+        "--rows", nargs="+", choices=["uniform", "path", "believed", "network"], default=["uniform", "path"]
+    )
     parser.add_argument("--name", default="blind", help="of the result files")
     given = parser.parse_args()
     main(given.photos, given.pictures, given.only, given.rows, given.name)

@@ -39,11 +39,8 @@ class Alone:
 
     def __init__(self, options: Options, device: torch.device, max_memory: int) -> None:
         """Raises DeblurError where the weights are missing."""
-        needed = ("kernels",) if options.prior else ("kernels", "restoration")
-        missing = [name for name in needed if not available(name)]
-        if missing:
-            names = " and ".join(missing)
-            raise DeblurError(f'mode="{options.mode}" needs the weights {names}, which this installation lacks')
+        if not options.prior and not available("restoration"):
+            raise DeblurError(f'mode="{options.mode}" needs the weights restoration, which this installation lacks')
         self.linear = options.transfer != "linear"
         self.prior, self.device, self.max_memory = options.prior, str(device), max_memory
 
