@@ -16,12 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
 from vsdeblur.blind.deconvolve.restoration_net import RestorationNet, shown, unshown
 from vsdeblur.blind.deconvolve.unrolled import stages
 from vsdeblur.blind.estimate.kernel_net import REACH, SPAN
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
-from vsdeblur.priors.tv import TotalVariation
 from vsdeblur.training.loop import half_cosine
 from vsdeblur.training.pool import Sample
 from vsdeblur.training.recipes.kernels import turned
@@ -29,11 +27,10 @@ from vsdeblur.training.recipes.kernels import turned
 STEPS = 4000
 WARM_UP = 50  # steps
 CROP = 80
-_RATE = 6e-4
+_RATE = 4e-4
 _EARLIER = 0.3  # weight of what the stages but the last leave
 _FLOOR = 2e-4  # squared error below which a picture counts less
-_START = PlugAndPlay(TotalVariation(strength=0.9, time=0.0, steps=10), rounds=4, steps=6)  # sooner than the real one
-_WRONG = 0.4  # share of the samples whose kernel is not quite the one that blurred
+_WRONG = 0.15  # share of the samples whose kernel is not quite the one that blurred
 
 
 class RestorationRecipe:
@@ -73,7 +70,7 @@ class RestorationRecipe:
             if not len(v):
                 continue
             blur = PixelwiseBlur(kernels[:, None], v.new_ones(len(v), 1, *v.shape[-2:]))
-            found = stages(network, v, blur, float(batch["noise"][int(linear)]), 1.0, linear, _START)
+            found = stages(network, v, blur, float(batch["noise"][int(linear)]), 1.0, linear)
             true, given = (_seen(x, linear).clamp(0, 1) for x in (sharp, v))
             squared = (given - true).square().mean((1, 2, 3))
             for k, u in enumerate(found):
