@@ -23,6 +23,7 @@ from common import table, write_results
 from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
 from vsdeblur.blind.deconvolve.protocol import Deconvolve
 from vsdeblur.blind.deconvolve.richardson_lucy import RichardsonLucy
+from vsdeblur.blind.deconvolve.unrolled import load_unrolled_deconvolution
 from vsdeblur.blind.operators.piecewise import PiecewiseBlur
 from vsdeblur.blind.operators.projective import ProjectiveBlur
 from vsdeblur.blind.operators.protocol import Blur
@@ -45,6 +46,7 @@ def deconvolvers() -> dict[str, Deconvolve]:
         "plug and play, TV": PlugAndPlay(TotalVariation(strength=0.9, time=0.0)),
         "plug and play, video": PlugAndPlay(video),
         "plug and play, video then TV": PlugAndPlay(lambda u, level: calm(video(u, level), level)),
+        "unrolled": load_unrolled_deconvolution(),
     }
 
 

@@ -16,14 +16,14 @@ from click.testing import CliRunner
 from torch import Tensor
 from vs_helpers import clip_of, noise
 
-from vsdeblur import alone, deblur, restore
+from vsdeblur import deblur, restore
 from vsdeblur.alone import LOST, SURE, loneliness
 from vsdeblur.bench.scene import Scene, film
 from vsdeblur.blind import frame as frames
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
 from vsdeblur.cli import main
 from vsdeblur.engine import Engine
-from vsdeblur.errors import ArgumentError, DeblurError, MemoryBudgetError
+from vsdeblur.errors import ArgumentError, MemoryBudgetError
 from vsdeblur.filters.pyav import deblur_frames
 from vsdeblur.flow.motion import Motion
 from vsdeblur.options import parse_options
@@ -45,7 +45,6 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         return 1 - picture, PixelwiseBlur(delta, torch.ones(1, 1, *picture.shape[-2:]))
 
     monkeypatch.setattr(frames, "restore_frame", inverted)
-    monkeypatch.setattr(alone, "available", lambda name: True)
     return seen
 
 
@@ -219,14 +218,6 @@ def test_wrong_modes() -> None:
         restore(v, mode="auto", solver="asap")
     with pytest.raises(ArgumentError, match="mode must be"):
         restore(v, mode="frame", flow=torch.zeros(1, 2, H, W))
-
-
-def test_missing_weights_are_said_before_the_first_frame(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alone, "available", lambda name: name != "restoration")
-    with pytest.raises(DeblurError, match='mode="auto" needs the weights restoration'):
-        Engine(options(mode="auto"), H, W)
-    assert Engine(options(mode="auto", prior="tv"), H, W).alone is not None
-    assert Engine(options(), H, W).alone is None
 
 
 # Hosts

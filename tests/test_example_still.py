@@ -8,14 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from vsdeblur.weights import available
-
 EXAMPLE = Path(__file__).parents[1] / "examples" / "still.py"
 
 
-@pytest.mark.skipif(not available("restoration"), reason="no weights of per-frame deblurring here")
 def test_example_runs_and_sharpens(tmp_path: Path) -> None:
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, EXAMPLE], capture_output=True, text=True, cwd=tmp_path, env=environment)

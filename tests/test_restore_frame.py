@@ -74,6 +74,22 @@ def test_light_is_what_adds_up(blurry) -> None:
     assert torch.allclose(curved.clamp_min(0) ** 2.2, straight, atol=1e-3)
 
 
+def test_noise_is_measured_as_it_is_seen(blurry) -> None:
+    """In light it is small in the dark; what is told is that of the picture's middle."""
+    blur = blurry[2]
+    told: list[float] = []
+
+    def watch(v: torch.Tensor, blur: UniformBlur, sigma: float) -> torch.Tensor:
+        told.append(sigma)
+        return v
+
+    torch.manual_seed(3)
+    shown = (torch.linspace(0.02, 0.6, SIZE[1]).expand(3, *SIZE) + 0.02 * torch.randn(3, *SIZE)).clamp(0, 1)
+    restore_frame(shown, transfer="srgb", estimator=lambda _: blur, deconvolver=watch)
+    restore_frame(shown, transfer="srgb", estimator=lambda _: blur, deconvolver=watch, noise=0.02)
+    assert told[0] == pytest.approx(told[1], rel=0.3)
+
+
 def test_what_is_not_blurred_comes_back_as_it_is(blurry) -> None:
     v, _, _ = blurry
     still = UniformBlur(line(1, 6), SIZE)

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vsdeblur.errors import DeblurError
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.transfer import from_linear, to_linear
-from vsdeblur.weights import available
 
 if TYPE_CHECKING:
     from vsdeblur.blind.operators.protocol import Blur
@@ -38,9 +36,6 @@ class Alone:
     """
 
     def __init__(self, options: Options, device: torch.device, max_memory: int) -> None:
-        """Raises DeblurError where the weights are missing."""
-        if not options.prior and not available("restoration"):
-            raise DeblurError(f'mode="{options.mode}" needs the weights restoration, which this installation lacks')
         self.linear = options.transfer != "linear"
         self.prior, self.device, self.max_memory = options.prior, str(device), max_memory
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Estimate = Callable[[Tensor], Blur]
 
 ESTIMATORS = ("path", "uniform", "network")
-DECONVOLVERS = ("unrolled", "plug-and-play", "richardson-lucy")
+DECONVOLVERS = ("plug-and-play", "unrolled", "richardson-lucy")
 _DISPLAY = "srgb"  # the curve by which linear light is shown to what knows pictures
 _OVERLAP = 64  # pixels around a tile, beyond the blur's own reach
 _FLOATS = 190  # float32 values per pixel of a tile while it is restored
@@ -59,8 +59,8 @@ def restore_frame(
     ... linearise first. estimator: "path" (the default: a camera that turned in any way), "uniform" (one kernel for
     the whole picture), "network" (kernels of every pixel, learned; quick and coarse), or a callable
     ``estimate(picture (1, C, H, W)) -> Blur`` that is shown display values and believed.
-    deconvolver: "unrolled", "plug-and-play" (the default where ``prior`` is given), "richardson-lucy",
-    or a callable ``deconvolve(v, blur, sigma) -> u``. prior: of plug and play, as in ``restore``. noise: standard
+    deconvolver: "plug-and-play" (the default), "unrolled" (learned), "richardson-lucy", or a callable
+    ``deconvolve(v, blur, sigma) -> u``. prior: of plug and play, as in ``restore``; None is "tv". noise: standard
     deviation in frame's values, measured when None. max_memory: of the tiles that are worked on, None: half of the
     device's, 4 GiB at most.
 
@@ -79,7 +79,9 @@ def restore_frame(
     deconvolve = _deconvolver(deconvolver, prior, linear, clip, place)
     with torch.inference_mode():
         blur = estimate(shown)
-        sigma = noise_level(v) if noise is None else _in_light(v, noise, transfer)
+        # Noise is even in display values, more or less: the calmest parts, where it is measured, are often the dark.
+        stored_by = _DISPLAY if noise is None and linear else transfer
+        sigma = _in_light(v, noise_level(shown) if noise is None else noise, stored_by)
         sharp = deblurred(v, blur, sigma, deconvolve, _tile_size(max_memory, place, v.shape[-2] * v.shape[-1]))
     out = from_linear(sharp, transfer)[0].to(given.device, given.dtype)
     return out.clone(), blur
@@ -129,7 +131,7 @@ def _deconvolver(
 ) -> Deconvolve:
     if callable(given):
         return given
-    name = given or ("unrolled" if prior is None else "plug-and-play")
+    name = given or DECONVOLVERS[0]
     if name not in DECONVOLVERS:
         raise ArgumentError("deconvolver", given, "None, " + ", ".join(DECONVOLVERS) + " or a callable")
     if prior is not None and name != "plug-and-play":
@@ -141,9 +143,11 @@ def _deconvolver(
 
         return RichardsonLucy(clip=clip)
     from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
-    from vsdeblur.priors import get_prior
+    from vsdeblur.priors import TotalVariation, get_prior
 
-    return PlugAndPlay(get_prior(prior or "tv", device), clip=clip)
+    # Of one picture, tuned on photographs (benchmarks/deconvolve.py).
+    known = TotalVariation(strength=0.9, time=0.0) if prior in (None, "tv") else get_prior(prior, device)
+    return PlugAndPlay(known, clip=clip)
 
 
 @lru_cache(maxsize=2)

@@ -16,7 +16,7 @@ SHA256 = {
     "denoiser": "0b36346bfb8a6fa4ba432b8646a3da782f1fcc33d65c740fcbe4dd9d0a16c03d",
     "kernels": "640e2224f050dbbb14a6f70f0752fe6cc203974b60032afb91fea357960adab7",
     "motion": "316a189f140b8efc9cfca7b18899c143a93ac95dc30cab7bd7bcee7530ab7439",
-    "restoration": "772efec4fc8ee567c14480d74a8f983c7c58412a141dcf782d3ccf1a91eaa7e0",
+    "restoration": "df230151511374169506c350debe47140e23ac0eb036ac55cf601a6c524526f3",
     "unrolled": "e9f94f1b6c0ecd4cb2f18b6b99a7f616d5d2414038f028448c41cb3043aa4ed0",
 }
 
