@@ -33,12 +33,13 @@ Estimate = Callable[[Tensor], Blur]
 ESTIMATORS = ("path", "uniform", "network")
 DECONVOLVERS = ("plug-and-play", "unrolled", "richardson-lucy")
 _DISPLAY = "srgb"  # the curve by which linear light is shown to what knows pictures
-_OVERLAP = 64  # pixels around a tile, beyond the blur's own reach
+_OVERLAP = 64  # pixels around a tile, besides the blur's own reach
+_LEAST = 48  # pixels, of the inner part of a tile
 _FLOATS = 190  # float32 values per pixel of a tile while it is restored
 _HELD = 40  # and of the whole picture: as it came, as light, as shown, restored; its blur
 _LOOKING = 128 << 20  # bytes that estimation takes at work
 _STILL, _BLURRED = 0.9, 1.4  # pixels that light is spread by: up to which a picture is sharp, from which it is blurred
-_GRID = 24  # pixels between points whose kernels are looked at for that
+_GRID, _MOST = 24, 12  # pixels between points whose kernels are looked at for that; points along a side, at most
 
 
 def restore_frame(
@@ -74,6 +75,7 @@ def restore_frame(
     stored = given.to(place, torch.float32)[None].contiguous()
     v = to_linear(stored, transfer)
     shown = from_linear(v, _DISPLAY) if linear else v
+    room = _room(max_memory, place, v.shape[-2] * v.shape[-1])
     estimate = _estimator(estimator, place)
     clip = 1.0 if float(v.max()) <= 1 else None
     deconvolve = _deconvolver(deconvolver, prior, linear, clip, place)
@@ -82,7 +84,7 @@ def restore_frame(
         # Noise is even in display values, more or less: the calmest parts, where it is measured, are often the dark.
         stored_by = _DISPLAY if noise is None and linear else transfer
         sigma = _in_light(v, noise_level(shown) if noise is None else noise, stored_by)
-        sharp = deblurred(v, blur, sigma, deconvolve, _tile_size(max_memory, place, v.shape[-2] * v.shape[-1]))
+        sharp = deblurred(v, blur, sigma, deconvolve, _tile_size(room, blur))
     out = from_linear(sharp, transfer)[0].to(given.device, given.dtype)
     return out.clone(), blur
 
@@ -90,7 +92,8 @@ def restore_frame(
 def deblurred(v: Tensor, blur: Blur, sigma: float, deconvolve: Deconvolve, tile: int) -> Tensor:
     """v (1, C, H, W) without its blur, where it has one: tile by tile, faded in by how far light is spread."""
     out = torch.zeros_like(v)
-    for piece in tiles(v.shape[-2], v.shape[-1], tile, _OVERLAP):
+    # Near a tile's border what blurred it is unknown, as far as the blur reaches.
+    for piece in tiles(v.shape[-2], v.shape[-1], tile, _OVERLAP + blur.margin):
         part = v[..., piece.rows, piece.columns]
         here = blur.part(piece.rows, piece.columns)
         fade = blurred_share(here).to(v)
@@ -103,9 +106,10 @@ def deblurred(v: Tensor, blur: Blur, sigma: float, deconvolve: Deconvolve, tile:
 def blurred_share(blur: Blur) -> Tensor:
     """(1, 1, H, W): 0 where the kernels spread light no further than a sharp picture's, 1 where they blur."""
     height, width = blur.size
-    y, x = (torch.linspace(0, n - 1, max(2, -(-n // _GRID))).round().long() for n in (height, width))
-    points = torch.stack((x.repeat(len(y)), y.repeat_interleave(len(x))), 1)
-    spread = spread_of(blur.kernels(points)).view(1, 1, len(y), len(x))
+    y, x = (torch.linspace(0, n - 1, min(max(2, -(-n // _GRID)), _MOST)).round().long() for n in (height, width))
+    # Row by row: the kernels of a large picture are large.
+    rows = [spread_of(blur.kernels(torch.stack((x, at.expand(len(x))), 1))) for at in y]
+    spread = torch.stack(rows)[None, None]
     share = ((spread - _STILL) / (_BLURRED - _STILL)).clamp(0, 1)
     smooth = share * share * (3 - 2 * share)
     return torch.nn.functional.interpolate(smooth, (height, width), mode="bilinear", align_corners=True)
@@ -164,14 +168,20 @@ def _unrolled(device: torch.device) -> UnrolledDeconvolution:
     return load_unrolled_deconvolution(device=device)
 
 
-def _tile_size(max_memory: int | str | None, device: torch.device, pixels: int) -> int:
-    """The side of a tile of a picture of so many pixels: as many as fit, 48 at least."""
+def _room(max_memory: int | str | None, device: torch.device, pixels: int) -> int:
+    """Pixels that a tile, all that is around it included, may have in a picture of so many pixels."""
     budget = parse_memory(max_memory) or min(total_memory(device) // 2, 4 << 30)
     held = 4 * _HELD * pixels
-    least = held + max(_LOOKING, 4 * _FLOATS * (48 + 2 * _OVERLAP) ** 2)
+    least = held + max(_LOOKING, 4 * _FLOATS * (_LEAST + 2 * _OVERLAP) ** 2)
     if budget < least:
         raise ArgumentError("max_memory", max_memory, f"at least {-(-least >> 20)}MiB for this picture")
-    return min(int(((budget - held) / (4 * _FLOATS)) ** 0.5) - 2 * _OVERLAP, 1024)
+    return (budget - held) // (4 * _FLOATS)
+
+
+def _tile_size(room: int, blur: Blur) -> int:
+    """The side of the inner part of a tile: as large as fits."""
+    around = _OVERLAP + 2 * blur.margin
+    return max(min(int(room**0.5) - 2 * around, 1024), _LEAST)
 
 
 def _in_light(v: Tensor, noise: float, transfer: str) -> float:

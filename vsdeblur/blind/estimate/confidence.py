@@ -74,7 +74,7 @@ class Careful:
     """
 
     find: Callable[[Tensor], Blur] = estimate_path
-    least: float = 0.8
+    least: float = 0.7
 
     def __call__(self, picture: Tensor) -> Blur:
         """The blur of picture (1, C, H, W), display values."""
