@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from vsdeblur.blind.estimate.latent import StrongEdges
-from vsdeblur.blind.estimate.path import COUNT, LARGEST, SMALLEST, estimate_path, looked_at
+from vsdeblur.blind.estimate.path import COUNT, SMALLEST, estimate_path, looked_at, resized
+from vsdeblur.blind.operators.graded import GradedBlur
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.blind.operators.uniform import UniformBlur
 
@@ -25,12 +26,10 @@ def confidence(v: Tensor, blur: Blur, sigma: float | None = None) -> float:
     Two signs together. The blur must spread light further than what is "found" in sharp pictures, about a pixel. And
     the strong edges that explain the picture through it must not be dearer, in misfit and number, than those that do
     so without any blur: text, whose edges are as sharp as edges can be, becomes several times dearer. sigma: of the
-    noise in v; None measures it. Of a large picture the middle is looked at.
+    noise in v; None measures it. A large picture is looked at smaller, as for the estimate, and pixels are those.
     """
-    height, width = blur.size
-    rows, columns = (slice((n - min(n, LARGEST)) // 2, (n + min(n, LARGEST)) // 2) for n in (height, width))
-    here = blur.part(rows, columns)
-    grey, level = looked_at(v[..., rows, columns], sigma)
+    grey, level = looked_at(v, sigma)
+    here = _smaller(blur, (grey.shape[-2], grey.shape[-1]))
     y, x = (torch.linspace(0, n - 1, COUNT).round().long() for n in here.size)
     kernels = here.kernels(torch.stack((x.repeat(COUNT), y.repeat_interleave(COUNT)), 1)).to(grey)
     far = _ramp(float(spread(kernels).median()), _SHORT, _LONG)
@@ -83,6 +82,19 @@ class Careful:
             return none
         blur = self.find(picture)
         return blur if confidence(picture, blur) >= self.least else none
+
+
+def _smaller(blur: Blur, size: tuple[int, int]) -> Blur:
+    """The blur in the picture made smaller to ``size``: kernels of COUNT x COUNT places, and between them mixtures."""
+    if blur.size == size:
+        return blur
+    share = size[0] / blur.size[0]
+    y, x = (torch.linspace(0, n - 1, COUNT).round().long() for n in blur.size)
+    kernels = blur.kernels(torch.stack((x.repeat(COUNT), y.repeat_interleave(COUNT)), 1)).float()
+    side = max(3, 2 * round(blur.margin * share) + 1)
+    basis = resized(kernels, share, side)
+    shares = torch.eye(COUNT * COUNT, device=basis.device).view(1, COUNT * COUNT, COUNT, COUNT)
+    return GradedBlur(basis[None], shares, size)
 
 
 def _ramp(x: float, low: float, high: float) -> float:

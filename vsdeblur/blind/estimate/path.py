@@ -55,7 +55,7 @@ def refine(v: Tensor, blur: Blur, sigma: float | None = None, reach: int = REACH
     patches = Patches.over(size, COUNT)
     share = size[0] / v.shape[-2]
     points = (patches.middles / share).long()
-    kernels = _resized(blur.kernels(points).float(), share, n)
+    kernels = resized(blur.kernels(points).float(), share, n)
     poses = fitted(kernels, Poses.still(size, n, 2 * round(TURN * reach) + 1), patches.middles)
     improved = Alternation(reach, TURN, COUNT).improved(small, poses, level, rounds)
     return blended(improved, (v.shape[-2], v.shape[-1]))
@@ -97,7 +97,7 @@ def _larger(kernels: Tensor, times: float) -> Tensor:
     return F.interpolate(kernels[None], (side, side), mode="bilinear", align_corners=True)[0] / times**2
 
 
-def _resized(kernels: Tensor, share: float, n: int) -> Tensor:
+def resized(kernels: Tensor, share: float, n: int) -> Tensor:
     """Kernels (P, n', n') of a picture made ``share`` times as large, cut or filled up to (P, n, n)."""
     if share < 1:
         side = max(3, 2 * round(kernels.shape[-1] // 2 * share) + 1)
