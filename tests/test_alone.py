@@ -17,10 +17,11 @@ from torch import Tensor
 from vs_helpers import clip_of, noise
 
 from vsdeblur import deblur, restore
-from vsdeblur.alone import LOST, SURE, loneliness
+from vsdeblur.alone import LOST, SURE, Alone, loneliness
 from vsdeblur.bench.scene import Scene, film
 from vsdeblur.blind import frame as frames
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
+from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.cli import main
 from vsdeblur.engine import Engine
 from vsdeblur.errors import ArgumentError, MemoryBudgetError
@@ -206,6 +207,17 @@ def test_the_plan_counts_what_a_frame_alone_takes(given: dict[str, Any]) -> None
     assert small.peak_bytes <= int(least) * 2**20
     assert 2**25 <= small.alone < plan.alone
     assert make_plan(options(max_memory="4GiB"), *size).alone == 0
+
+
+@pytest.mark.parametrize("size", [(270, 480), (1080, 1920), (2160, 3840)])
+def test_what_is_planned_is_enough_for_a_frame(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real restoration takes a frame of that size with the bytes that the plan leaves it."""
+    none = UniformBlur(torch.ones(1, 1), size)
+    monkeypatch.setattr("vsdeblur.blind.frame._estimator", lambda *_: lambda _: none)
+    for given in ({}, {"max_memory": "8GiB"}):
+        plan = make_plan(options(mode="frame", **given), *size, 3, 0, 16 << 30)
+        frame = torch.full((3, *size), 0.5)
+        assert close(Alone(options(mode="frame"), torch.device("cpu"), plan.alone)(frame, 3), frame)
 
 
 def test_wrong_modes() -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.upsample import upsampled
+from vsdeblur.plan import beside_tiles
 from vsdeblur.transfer import from_linear, to_linear
 
 if TYPE_CHECKING:
@@ -35,9 +36,10 @@ class Alone:
     linear: frames are linear light; else they are averaged, and looked at, as they are.
     """
 
-    def __init__(self, options: Options, device: torch.device, max_memory: int) -> None:
+    def __init__(self, options: Options, device: torch.device, tiles: int) -> None:
+        """tiles: bytes for those of one frame."""
         self.linear = options.transfer != "linear"
-        self.prior, self.device, self.max_memory = options.prior, str(device), max_memory
+        self.prior, self.device, self.tiles = options.prior, str(device), tiles
 
     def __call__(self, frame: Tensor, colour: int) -> Tensor:
         """frame: (C, H, W), of whose channels the first ``colour`` are colour; the others follow the same blur."""
@@ -45,22 +47,21 @@ class Alone:
 
         if min(frame.shape[-2:]) < SMALLEST:
             return frame  # too little to see a blur in
+        room = self.tiles + beside_tiles(frame[0].numel())
         curve = _SHOWN if self.linear else "linear"
         shown = from_linear(frame[:colour], curve)
-        sharp, blur = restore_frame(
-            shown, transfer=curve, prior=self.prior, device=self.device, max_memory=self.max_memory
-        )
+        sharp, blur = restore_frame(shown, transfer=curve, prior=self.prior, device=self.device, max_memory=room)
         parts = [to_linear(sharp.contiguous(), curve)]
         for plane in frame[colour:]:
-            parts.append(self._following(plane[None], blur))
+            parts.append(self._following(plane[None], blur, room))
         return torch.cat(parts)
 
-    def _following(self, plane: Tensor, blur: Blur) -> Tensor:
+    def _following(self, plane: Tensor, blur: Blur, room: int) -> Tensor:
         from vsdeblur.blind.frame import restore_frame
 
         if bool(plane.min() == plane.max()):
             return plane
-        known = restore_frame(plane, estimator=lambda _: blur, device=self.device, max_memory=self.max_memory)
+        known = restore_frame(plane, estimator=lambda _: blur, device=self.device, max_memory=room)
         return known[0].clamp(0, 1)
 
 

@@ -32,7 +32,7 @@ _LIBRARIES = 24 * 2**20  # scratch of the flow and of the libraries
 _NETWORK = 160  # motion fields that the learned network holds while it looks at one frame, measured
 _PROXIMAL = 110  # copies of a tile's pixels that the learned step holds while it looks at one frame
 _ALONE = 48  # numbers per pixel of a frame that is restored by itself: the shares of its kernels, copies; measured
-_LOOKING = 80 * 2**20  # what the network of kernels holds while it looks at one window of it, measured
+_LOOKING = 128 * 2**20  # what looking for its blur takes, measured
 ALONE_TILES = 32 * 2**20, 420 * 2**20  # least and most bytes for the tiles of such a frame
 _LOOKED_AT = FRAMES + 24  # grey pictures that estimating the shutter holds
 _KEPT = 1.4  # within a stage the heap keeps freed blocks between others; glibc on another thread up to this, measured
@@ -131,7 +131,12 @@ def _beside_alone(chunk: int, options: Options, height: int, width: int, channel
     """What there is, beside the tiles, while a frame is restored by itself: two pictures of every frame, its blur."""
     solved = 1 if options.by_frame else chunk + 2 + bool(options.readout)
     always = _always(chunk, options, height, width, channels, host_bytes)
-    return always + _LOOKING + (2 * solved * channels + _ALONE) * height * width * _FLOAT
+    return always + beside_tiles(height * width) + 2 * solved * channels * height * width * _FLOAT
+
+
+def beside_tiles(pixels: int) -> int:
+    """Bytes that restoring one picture of so many pixels by itself takes, besides its tiles."""
+    return _LOOKING + _ALONE * pixels * _FLOAT
 
 
 def _peak(

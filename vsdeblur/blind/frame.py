@@ -22,6 +22,7 @@ from vsdeblur.engine import choose_device, total_memory
 from vsdeblur.errors import ArgumentError
 from vsdeblur.noise import noise_level
 from vsdeblur.options import parse_device, parse_memory
+from vsdeblur.plan import beside_tiles
 from vsdeblur.tiles import tiles
 from vsdeblur.transfer import from_linear, to_linear
 
@@ -36,8 +37,6 @@ _DISPLAY = "srgb"  # the curve by which linear light is shown to what knows pict
 _OVERLAP = 64  # pixels around a tile, besides the blur's own reach
 _LEAST = 48  # pixels, of the inner part of a tile
 _FLOATS = 190  # float32 values per pixel of a tile while it is restored
-_HELD = 40  # and of the whole picture: as it came, as light, as shown, restored; its blur
-_LOOKING = 128 << 20  # bytes that estimation takes at work
 _STILL, _BLURRED = 0.9, 1.4  # pixels that light is spread by: up to which a picture is sharp, from which it is blurred
 _GRID, _MOST = 24, 12  # pixels between points whose kernels are looked at for that; points along a side, at most
 
@@ -70,6 +69,8 @@ def restore_frame(
     Raises ArgumentError for an argument that cannot be honoured, DeblurError for values that are not finite.
     """
     given = _as_frame(frame)
+    if noise is not None and not noise >= 0:
+        raise ArgumentError("noise", noise, "a standard deviation, 0 or more")
     place = choose_device(parse_device(device))
     linear = transfer != "linear"
     stored = given.to(place, torch.float32)[None].contiguous()
@@ -81,6 +82,8 @@ def restore_frame(
     deconvolve = _deconvolver(deconvolver, prior, linear, clip, place)
     with torch.inference_mode():
         blur = estimate(shown)
+        if blur.margin == 0:
+            return given.clone(), blur
         # Noise is even in display values, more or less: the calmest parts, where it is measured, are often the dark.
         stored_by = _DISPLAY if noise is None and linear else transfer
         sigma = _in_light(v, noise_level(shown) if noise is None else noise, stored_by)
@@ -171,11 +174,11 @@ def _unrolled(device: torch.device) -> UnrolledDeconvolution:
 def _room(max_memory: int | str | None, device: torch.device, pixels: int) -> int:
     """Pixels that a tile, all that is around it included, may have in a picture of so many pixels."""
     budget = parse_memory(max_memory) or min(total_memory(device) // 2, 4 << 30)
-    held = 4 * _HELD * pixels
-    least = held + max(_LOOKING, 4 * _FLOATS * (_LEAST + 2 * _OVERLAP) ** 2)
+    beside = beside_tiles(pixels)
+    least = beside + 4 * _FLOATS * (_LEAST + 2 * _OVERLAP) ** 2
     if budget < least:
         raise ArgumentError("max_memory", max_memory, f"at least {-(-least >> 20)}MiB for this picture")
-    return (budget - held) // (4 * _FLOATS)
+    return (budget - beside) // (4 * _FLOATS)
 
 
 def _tile_size(room: int, blur: Blur) -> int:
@@ -186,8 +189,6 @@ def _tile_size(room: int, blur: Blur) -> int:
 
 def _in_light(v: Tensor, noise: float, transfer: str) -> float:
     """A deviation of stored values as one of light: by the curve's slope at the picture's mean."""
-    if not noise >= 0:
-        raise ArgumentError("noise", noise, "a standard deviation, 0 or more")
     if transfer == "linear":
         return noise
     middle = from_linear(v.mean().view(1), transfer)
