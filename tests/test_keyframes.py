@@ -75,7 +75,7 @@ def parts(p: KeyFrameProblem) -> tuple[GridPaths, list[Link]]:
 
 
 def grids_of(p: KeyFrameProblem, n: int) -> list[Tensor]:
-    return p._exposure(GridPaths.of(p.path), n)
+    return p.grids_of(GridPaths.of(p.path), n)
 
 
 def normal_matrix(p: KeyFrameProblem) -> Tensor:
@@ -97,7 +97,7 @@ def test_the_adjoint_is_the_transpose(kernel: Kernel, kind: str) -> None:
     grids = grids_of(p, 1)
     rng = torch.Generator().manual_seed(3)
     x, y = (torch.randn(1, 2, H, W, generator=rng, dtype=torch.float64) for _ in range(2))
-    left, right = (p._blur(x, grids) * y).sum(), (x * p._adjoint(y, grids)).sum()
+    left, right = (p.blurred(x, grids) * y).sum(), (x * p.blurred_adjoint(y, grids)).sum()
     assert float(abs(left - right)) < 1e-10 * float(x.norm() * y.norm())
 
 
@@ -106,7 +106,7 @@ def test_the_blur_is_the_mean_of_shifted_frames() -> None:
     p = problem("still", taps=3)
     p.path[:, 0] = 3.0  # instants at -1/3, 0, 1/3 of a period: one pixel to the left, none, one to the right
     key = torch.rand(1, 1, H, W, dtype=torch.float64)
-    blurred = p._blur(key, grids_of(p, 0))
+    blurred = p.blurred(key, grids_of(p, 0))
     wanted = (key[..., :-2] + key[..., 1:-1] + key[..., 2:]) / 3
     assert torch.allclose(blurred[..., 1:-1], wanted, atol=1e-6)
 
@@ -178,7 +178,7 @@ def test_grids_are_those_of_the_displacement() -> None:
 
 def conjugate_gradients(p: KeyFrameProblem, target: Tensor, ridge: float, steps: int) -> Tensor:
     paths, links = parts(p)
-    rhs = torch.cat([p._adjoint(p.v[n : n + 1], grids_of(p, n)) for n in range(N)]) + ridge * target
+    rhs = torch.cat([p.blurred_adjoint(p.v[n : n + 1], grids_of(p, n)) for n in range(N)]) + ridge * target
 
     def system(x: Tensor) -> Tensor:
         return p._normal(x, paths, links) + ridge * x
@@ -214,7 +214,7 @@ def test_directions_above_the_lowest_eigenvalue_converge_at_chebyshevs_rate() ->
     scale = p._row_sums(*parts(p)).expand_as(p.v).flatten()
     matrix = normal_matrix(p)
     values, vectors = torch.linalg.eigh(matrix / (scale[:, None] * scale[None, :]).sqrt())
-    rhs = torch.cat([p._adjoint(p.v[n : n + 1], grids_of(p, n)) for n in range(N)]).flatten()
+    rhs = torch.cat([p.blurred_adjoint(p.v[n : n + 1], grids_of(p, n)) for n in range(N)]).flatten()
     exact = torch.linalg.solve(matrix, rhs)
     steps = 16
     before, after = ((vectors.T @ (scale.sqrt() * (x.flatten() - exact))).abs() for x in (p.v, p.solve(steps)))
@@ -269,7 +269,7 @@ def test_what_the_exposure_lost_comes_back_along_the_true_path() -> None:
     p = problem("still", size=size, taps=6, occlusion=1.0)
     p.path[:, 0] = 6.0
     for n in range(N):
-        p.v[n : n + 1] = p._blur(keys[n : n + 1], grids_of(p, n))
+        p.v[n : n + 1] = p.blurred(keys[n : n + 1], grids_of(p, n))
     inner = (..., slice(None), slice(32, -32))
     before, after = (float((u - keys)[inner].square().mean().sqrt()) for u in (p.v, p.solve(16)))
     assert after < 0.2 * before

@@ -78,7 +78,7 @@ class KeyFrameProblem:
 
         rhs = torch.empty_like(self.v)
         for n in range(len(rhs)):
-            rhs[n : n + 1] = self._adjoint(self.v[n : n + 1], self._exposure(paths, n))
+            rhs[n : n + 1] = self.blurred_adjoint(self.v[n : n + 1], self.grids_of(paths, n))
         rhs.add_(target, alpha=ridge).div_(scale)
         keys = self.v if start is None else start
         energy = partial(self._energy, paths=paths, links=links, target=target, ridge=ridge)
@@ -89,7 +89,7 @@ class KeyFrameProblem:
             record(energy(keys))
         return keys
 
-    def _exposure(self, paths: GridPaths, n: int) -> list[Tensor]:
+    def grids_of(self, paths: GridPaths, n: int) -> list[Tensor]:
         """Sampling grids of exposure n's instants, in batches: K_n(x - psi_n(x, tau))."""
         return list(torch.split(paths.grids(n, self.taus[n], sign=-1), self.batch))
 
@@ -103,7 +103,7 @@ class KeyFrameProblem:
                     links.append(Link(n, other, tau, self.mu * seen))
         return links
 
-    def _blur(self, key: Tensor, grids: list[Tensor]) -> Tensor:
+    def blurred(self, key: Tensor, grids: list[Tensor]) -> Tensor:
         """A_n K_n = sum_q w_q K_n(x - psi_n(x, tau_q)), (1, C, H, W)."""
         total = torch.zeros_like(key)
         for grid in grids:
@@ -111,7 +111,7 @@ class KeyFrameProblem:
                 total += one  # one by one: the order of a sum over the batch would depend on its size
         return total.div_(sum(map(len, grids)))
 
-    def _adjoint(self, y: Tensor, grids: list[Tensor], kernel: Kernel | None = None) -> Tensor:
+    def blurred_adjoint(self, y: Tensor, grids: list[Tensor], kernel: Kernel | None = None) -> Tensor:
         """A_n' y, with the problem's kernel for adjoints when None."""
         total = torch.zeros_like(y)
         for grid in grids:
@@ -123,8 +123,8 @@ class KeyFrameProblem:
         """(A'A + mu D2) K."""
         out = torch.empty_like(keys)
         for n in range(len(keys)):
-            grids = self._exposure(paths, n)
-            out[n : n + 1] = self._adjoint(self._blur(keys[n : n + 1], grids), grids)
+            grids = self.grids_of(paths, n)
+            out[n : n + 1] = self.blurred_adjoint(self.blurred(keys[n : n + 1], grids), grids)
         for link in links:
             here, there, grid = link.here, link.there, paths.grids(link.here, (link.tau,))
             pull = (sample(keys[there : there + 1], grid, self.kernel) - keys[here : here + 1]).mul_(link.weight)
@@ -135,7 +135,7 @@ class KeyFrameProblem:
     def _row_sums(self, paths: GridPaths, links: list[Link]) -> Tensor:
         """Row sums of the system's absolute values with a non-negative kernel: (n, 1, H, W)."""
         ones = self.v.new_ones(1, 1, *self.v.shape[-2:])
-        sums = torch.cat([self._adjoint(ones, self._exposure(paths, n), "bilinear") for n in range(len(self.v))])
+        sums = torch.cat([self.blurred_adjoint(ones, self.grids_of(paths, n), "bilinear") for n in range(len(self.v))])
         for link in links:
             grid = paths.grids(link.here, (link.tau,))
             sums[link.here : link.here + 1] += 2 * link.weight
@@ -144,7 +144,7 @@ class KeyFrameProblem:
 
     def _energy(self, keys: Tensor, paths: GridPaths, links: list[Link], target: Tensor, ridge: float) -> float:
         energy = sum(
-            (self.v[n : n + 1] - self._blur(keys[n : n + 1], self._exposure(paths, n))).square().sum()
+            (self.v[n : n + 1] - self.blurred(keys[n : n + 1], self.grids_of(paths, n))).square().sum()
             for n in range(len(keys))
         )
         for link in links:

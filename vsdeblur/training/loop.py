@@ -52,6 +52,20 @@ def half_cosine(step: int, steps: int, peak: float, warm_up: int) -> float:
     return peak * min((step + 1) / warm_up, 1.0) * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
 
 
+class FallingRate:
+    """The part of a recipe that says how fast it learns: half a cosine, from ``peak``, along ``steps``."""
+
+    peak: float
+    warm_up: int
+
+    def __init__(self, steps: int) -> None:
+        """steps: of the whole course."""
+        self.steps = steps
+
+    def rate(self, step: int) -> float:
+        return half_cosine(step, self.steps, self.peak, self.warm_up)
+
+
 class Source(Protocol):
     """Samples by step: which numbers step i may draw from, and the samples themselves."""
 

@@ -30,8 +30,7 @@ def confidence(v: Tensor, blur: Blur, sigma: float | None = None) -> float:
     """
     grey, level = looked_at(v, sigma)
     here = _smaller(blur, (grey.shape[-2], grey.shape[-1]))
-    y, x = (torch.linspace(0, n - 1, COUNT).round().long() for n in here.size)
-    kernels = here.kernels(torch.stack((x.repeat(COUNT), y.repeat_interleave(COUNT)), 1)).to(grey)
+    kernels = here.kernels(_places(here.size)).to(grey)
     far = _ramp(float(spread(kernels).median()), _SHORT, _LONG)
     if far == 0:
         return 0.0
@@ -89,12 +88,17 @@ def _smaller(blur: Blur, size: tuple[int, int]) -> Blur:
     if blur.size == size:
         return blur
     share = size[0] / blur.size[0]
-    y, x = (torch.linspace(0, n - 1, COUNT).round().long() for n in blur.size)
-    kernels = blur.kernels(torch.stack((x.repeat(COUNT), y.repeat_interleave(COUNT)), 1)).float()
+    kernels = blur.kernels(_places(blur.size)).float()
     side = max(3, 2 * round(blur.margin * share) + 1)
     basis = resized(kernels, share, side)
     shares = torch.eye(COUNT * COUNT, device=basis.device).view(1, COUNT * COUNT, COUNT, COUNT)
     return GradedBlur(basis[None], shares, size)
+
+
+def _places(size: tuple[int, int]) -> Tensor:
+    """(COUNT * COUNT, 2) integer pixels, x then y, from corner to corner."""
+    y, x = (torch.linspace(0, n - 1, COUNT).round().long() for n in size)
+    return torch.stack((x.repeat(COUNT), y.repeat_interleave(COUNT)), 1)
 
 
 def _ramp(x: float, low: float, high: float) -> float:

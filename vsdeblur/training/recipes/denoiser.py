@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from vsdeblur.priors.tv import TotalVariation
 from vsdeblur.priors.video_net import ALIGN, FRAMES, VideoNet
-from vsdeblur.training.loop import half_cosine
+from vsdeblur.training.loop import FallingRate
 from vsdeblur.training.pool import Sample
 
 CROP = 80
@@ -34,18 +34,15 @@ _MIDDLE = FRAMES // 2
 _JUDGED = (2, 5, 10, 20, 30, 40)  # code values of noise
 
 
-class DenoiserRecipe:
+class DenoiserRecipe(FallingRate):
     """``Recipe`` of ``VideoNet``. steps: of the whole course, which the rate falls along."""
 
     name = "denoiser"
     batch = 12
+    peak, warm_up = _RATE, WARM_UP
 
     def __init__(self, steps: int = STEPS) -> None:
-        self.steps = steps
-
-    def rate(self, step: int) -> float:
-        """Half a cosine."""
-        return half_cosine(step, self.steps, _RATE, WARM_UP)
+        super().__init__(steps)
 
     def network(self) -> nn.Module:
         return VideoNet()

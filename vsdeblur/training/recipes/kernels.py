@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vsdeblur.blind.estimate.kernel_net import REACH, SPAN, KernelNet, contrast, gradient
-from vsdeblur.training.loop import half_cosine
+from vsdeblur.training.loop import FallingRate
 from vsdeblur.training.pool import Sample
 from vsdeblur.training.shaken import CELL
 
@@ -31,18 +31,15 @@ _FOCUS = 0.8  # pixels: how much out of focus kernels are compared
 _DARK = 0.01  # added to light: the curve of display values is steep at black
 
 
-class KernelsRecipe:
+class KernelsRecipe(FallingRate):
     """``Recipe`` of ``KernelNet``. steps: of the whole course, which the rate falls along."""
 
     name = "kernels"
     batch = 8
+    peak, warm_up = _RATE, WARM_UP
 
     def __init__(self, steps: int = STEPS) -> None:
-        self.steps = steps
-
-    def rate(self, step: int) -> float:
-        """Half a cosine."""
-        return half_cosine(step, self.steps, _RATE, WARM_UP)
+        super().__init__(steps)
 
     def network(self) -> nn.Module:
         return KernelNet().to(memory_format=torch.channels_last)

@@ -20,7 +20,7 @@ from vsdeblur.blind.deconvolve.restoration_net import RestorationNet, shown, uns
 from vsdeblur.blind.deconvolve.unrolled import stages
 from vsdeblur.blind.estimate.kernel_net import REACH, SPAN
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
-from vsdeblur.training.loop import half_cosine
+from vsdeblur.training.loop import FallingRate
 from vsdeblur.training.pool import Sample
 from vsdeblur.training.recipes.kernels import turned
 
@@ -33,18 +33,15 @@ _FLOOR = 2e-4  # squared error below which a picture counts less
 _WRONG = 0.15  # share of the samples whose kernel is not quite the one that blurred
 
 
-class RestorationRecipe:
+class RestorationRecipe(FallingRate):
     """``Recipe`` of ``RestorationNet``. steps: of the whole course, which the rate falls along."""
 
     name = "restoration"
     batch = 8
+    peak, warm_up = _RATE, WARM_UP
 
     def __init__(self, steps: int = STEPS) -> None:
-        self.steps = steps
-
-    def rate(self, step: int) -> float:
-        """Half a cosine."""
-        return half_cosine(step, self.steps, _RATE, WARM_UP)
+        super().__init__(steps)
 
     def network(self) -> nn.Module:
         return RestorationNet().to(memory_format=torch.channels_last)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vsdeblur.training.loop import half_cosine
+from vsdeblur.training.loop import FallingRate
 from vsdeblur.training.pool import Sample
 from vsdeblur.unrolled.net import ProximalNet
 
@@ -24,18 +24,15 @@ _ALONE = 0.08  # share of the samples that are shown without a neighbour, on eit
 _FLOOR = 2e-4  # squared error below which a scene counts less
 
 
-class UnrolledRecipe:
+class UnrolledRecipe(FallingRate):
     """``Recipe`` of ``ProximalNet``. steps: of the whole course, which the rate falls along."""
 
     name = "unrolled"
     batch = 10
+    peak, warm_up = _RATE, WARM_UP
 
     def __init__(self, steps: int = STEPS) -> None:
-        self.steps = steps
-
-    def rate(self, step: int) -> float:
-        """Half a cosine."""
-        return half_cosine(step, self.steps, _RATE, WARM_UP)
+        super().__init__(steps)
 
     def network(self) -> nn.Module:
         return ProximalNet().to(memory_format=torch.channels_last)
