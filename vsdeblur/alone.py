@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 # Trust in the motion from which on the joint solution stands, and up to which the frame by itself does. So low, because
 # between two frames what is sharp and moved wrongly flickers more than what is blurred and moved wrongly: with 0.5 and
-# 0.1 the clip with the worst motion (bikes, 8/8, preset fast) lost 0.17 dB, and 0.10 dB of flicker; so it is 0.01. (With
-# the blur from the kernel network, half trained; not measured again with that of the camera's path.)
+# 0.1 the clip with the worst motion (bikes, 8/8, preset fast) lost 0.17 dB, and 0.10 dB of flicker; so it is 0.01.
+# (With the blur from the kernel network, half trained; not measured again with that of the camera's path.)
 SURE, LOST = 0.02, 0.002
 SMALLEST = 16  # pixels
 _SHOWN = "bt709"  # the curve by which linear light is shown
