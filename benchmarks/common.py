@@ -129,7 +129,7 @@ def _run(job: Job) -> Measured:
     from vsdeblur.bench.meter import MemoryMeter
 
     if job.steps is not None:
-        from vsdeblur.effort import EFFORTS
+        from vsdeblur.engine.effort import EFFORTS
 
         EFFORTS[job.preset] = replace(EFFORTS[job.preset], steps=job.steps)
     options = {"factor": job.factor, "shutter": 0.5, "preset": job.preset}

@@ -21,13 +21,13 @@ from common import machine, table, write_results
 from torch import Tensor
 
 from vsdeblur import restore
-from vsdeblur.admm import solve_e1
 from vsdeblur.bench import protocol, rows, run
-from vsdeblur.exposure import Exposure
+from vsdeblur.camera.exposure import Exposure
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.options import PRESETS
 from vsdeblur.priors.tv import TotalVariation
-from vsdeblur.subframes import Recipe, solve_with_flow
+from vsdeblur.solver.admm import solve_e1
+from vsdeblur.solver.subframes import Recipe, solve_with_flow
 
 FACTOR = 8
 HERE = Path(__file__).parent

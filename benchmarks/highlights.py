@@ -13,8 +13,9 @@ import argparse
 from common import machine, table, write_results
 from torch import Tensor
 
-from vsdeblur import engine, restore
+from vsdeblur import restore
 from vsdeblur.bench.lights import Light, clipped, night
+from vsdeblur.engine import engine
 
 FINE, PERIODS, FACTOR = 16, 5, 4
 SIZE = (96, 160)

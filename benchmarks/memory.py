@@ -13,9 +13,9 @@ from itertools import product
 
 from common import Job, machine, measure, table, write_results
 
+from vsdeblur.engine.plan import Plan
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.options import PRESETS, parse_memory, parse_options
-from vsdeblur.plan import Plan
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def main() -> None:
 
 def plan_for(width: int, height: int, factor: int, preset: str, budget: str) -> Plan | None:
     """What the engine plans, None where it refuses the budget."""
-    from vsdeblur.engine import Engine
+    from vsdeblur.engine.engine import Engine
 
     options = parse_options(factor=factor, shutter=0.5, preset=preset, max_memory=budget)
     try:

@@ -22,10 +22,10 @@ from common import machine, table, write_results
 from vsdeblur import restore
 from vsdeblur.bench import protocol, run
 from vsdeblur.bench.scene import Scene, film
-from vsdeblur.cuts import find_cuts
+from vsdeblur.engine.cuts import find_cuts
+from vsdeblur.engine.window import Window
 from vsdeblur.shutter.fit import CONFIDENT, fit
 from vsdeblur.shutter.window import window_evidence
-from vsdeblur.window import Window
 
 HERE = Path(__file__).parent
 FACTOR, OPEN = 8, (2, 4, 5, 6, 8)

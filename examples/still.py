@@ -15,9 +15,9 @@ import torch
 from vsdeblur.bench.scene import Scene
 from vsdeblur.blind import restore_frame
 from vsdeblur.blind.draw import draw_kernels, grid_points, strokes
+from vsdeblur.colour.transfer import from_linear
 from vsdeblur.stills.deblur import save
 from vsdeblur.stills.still import Still, encode_still
-from vsdeblur.transfer import from_linear
 
 SIZE = 192, 256  # height, width
 STEPS = 9  # pixels that the hand moved

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from vsdeblur import restore
-from vsdeblur.asap import Linearised, solve_asap
+from vsdeblur.camera.exposure import Exposure
 from vsdeblur.errors import ArgumentError
-from vsdeblur.exposure import Exposure
 from vsdeblur.priors.smooth import HuberVariation
+from vsdeblur.solver.asap import Linearised, solve_asap
 
 N, R, H, W = 3, 4, 24, 32
 SPEED = 0.5

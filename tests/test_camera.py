@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from vsdeblur import restore
+from vsdeblur.engine.window import Window
 from vsdeblur.flow import camera
 from vsdeblur.flow.camera import CameraPath, find_camera_path, shakes, splines
 from vsdeblur.flow.dis import DisFlow
@@ -18,7 +19,6 @@ from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.pairwise import PairwiseMotion
 from vsdeblur.flow.shake import blurred_like, camera_paths
 from vsdeblur.flow.warp import warp
-from vsdeblur.window import Window
 
 H, W, PERIODS, FACTOR = 96, 128, 5, 8
 

@@ -10,10 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vsdeblur.colour import MATRICES, SITINGS, Colour
+from vsdeblur.colour.planes import MATRICES, SITINGS, Colour
+from vsdeblur.colour.tags import colour_from_tags
+from vsdeblur.colour.transfer import TRANSFERS, from_linear, to_linear
 from vsdeblur.errors import ArgumentError, DeblurError, InputError
-from vsdeblur.tags import colour_from_tags
-from vsdeblur.transfer import TRANSFERS, from_linear, to_linear
 
 torch.set_num_threads(1)
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vsdeblur.coupling import Coupling, compose, consistency, couple, invert, photometric, share
 from vsdeblur.flow.warp import sample_adjoint, sampling_grid, warp
+from vsdeblur.solver.coupling import Coupling, compose, consistency, couple, invert, photometric, share
 
 H, W, T = 14, 18, 5
 

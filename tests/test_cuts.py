@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vsdeblur.cuts import find_cuts
+from vsdeblur.engine.cuts import find_cuts
 
 
 def scene(

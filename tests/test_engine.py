@@ -16,15 +16,15 @@ from torch import Tensor
 from vsdeblur import restore
 from vsdeblur.bench.protocol import Frames
 from vsdeblur.bench.scene import Scene, film
-from vsdeblur.engine import Engine, choose_device
+from vsdeblur.colour.transfer import TRANSFERS, to_linear
+from vsdeblur.engine.engine import Engine, choose_device
+from vsdeblur.engine.plan import default_budget, make_plan
+from vsdeblur.engine.window import Window, window_bounds
 from vsdeblur.errors import ArgumentError, DeblurError, MemoryBudgetError
 from vsdeblur.flow.motion import Motion
-from vsdeblur.keyframes import KeyFrameProblem
 from vsdeblur.options import parse_options
-from vsdeblur.plan import default_budget, make_plan
+from vsdeblur.solver.keyframes import KeyFrameProblem
 from vsdeblur.timing import instant, output_count
-from vsdeblur.transfer import TRANSFERS, to_linear
-from vsdeblur.window import Window, window_bounds
 
 H, W, FACTOR = 64, 96, 8
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from vsdeblur import engine, estimate
+from vsdeblur.engine import engine, estimate
+from vsdeblur.engine.window import Window
 from vsdeblur.options import Options
-from vsdeblur.window import Window
 
 
 class SlowEngine:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from vsdeblur.camera.exposure import Exposure
 from vsdeblur.errors import ArgumentError
-from vsdeblur.exposure import Exposure
 
 SHUTTERS = [
     pytest.param({"steps_per_period": 8, "shutter": 1.0}, id="8/8"),

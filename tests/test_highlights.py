@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from vsdeblur import engine, restore
+from vsdeblur import restore
 from vsdeblur.bench.lights import Light, clipped, night
+from vsdeblur.camera.highlights import find_lights, white_level
+from vsdeblur.engine import engine
 from vsdeblur.flow.motion import Motion
-from vsdeblur.highlights import find_lights, white_level
-from vsdeblur.keyframes import KeyFrameProblem
+from vsdeblur.solver.keyframes import KeyFrameProblem
 
 FINE, PERIODS, FACTOR, SHUTTER = 16, 3, 4, 0.75
 SIZE = (64, 96)

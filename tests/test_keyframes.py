@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vsdeblur.flow.motion import displacement, extent
 from vsdeblur.flow.warp import Kernel, sampling_grid
-from vsdeblur.keyframes import HIGHEST, LOWEST, GridPaths, KeyFrameProblem, Link
+from vsdeblur.solver.keyframes import HIGHEST, LOWEST, GridPaths, KeyFrameProblem, Link
 
 N, H, W = 3, 10, 12
 

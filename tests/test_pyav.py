@@ -13,7 +13,7 @@ from av_helpers import frames, picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vsdeblur.engine import Engine
+from vsdeblur.engine.engine import Engine
 from vsdeblur.errors import ArgumentError, DeblurError, InputError
 from vsdeblur.filters._av_format import closest, layout
 from vsdeblur.filters.pyav import deblur_frames

@@ -14,14 +14,14 @@ from torch import Tensor
 from tests.av_helpers import write_clip
 from vsdeblur import restore
 from vsdeblur.bench.scene import Scene
-from vsdeblur.engine import Engine
+from vsdeblur.camera.exposure import Exposure
+from vsdeblur.camera.rolling import row_delays
+from vsdeblur.engine.engine import Engine
+from vsdeblur.engine.window import Window
 from vsdeblur.errors import ArgumentError
-from vsdeblur.exposure import Exposure
 from vsdeblur.options import parse_options, parse_readout
 from vsdeblur.restore import _by_windows
-from vsdeblur.rolling import row_delays
 from vsdeblur.timing import instant
-from vsdeblur.window import Window
 
 READOUT, SHUTTER, FINE, PERIODS, FACTOR = 0.7, 0.5, 16, 4, 4
 

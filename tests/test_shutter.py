@@ -14,12 +14,12 @@ from torch import Tensor
 
 from vsdeblur import estimate_shutter, restore
 from vsdeblur.bench.scene import Scene, film
+from vsdeblur.engine.window import Window
 from vsdeblur.errors import ArgumentError, DeblurError
 from vsdeblur.options import DEFAULT_SHUTTER, Options, parse_options
 from vsdeblur.shutter.clip import spots
 from vsdeblur.shutter.fit import NOTHING, fit
 from vsdeblur.shutter.window import FRAMES, shutter_of, window_evidence
-from vsdeblur.window import Window
 
 
 @cache
@@ -196,7 +196,7 @@ def test_exposures_lie_where_their_block_lies() -> None:
 
 
 def test_telemetry_comes_first_and_frame_by_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vsdeblur.engine import Engine
+    from vsdeblur.engine.engine import Engine
     from vsdeblur.filters import _shutter
     from vsdeblur.filters._telemetry import Exposures
     from vsdeblur.filters.pyav import transcode

@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from vsdeblur.admm import solve_e1
-from vsdeblur.chebyshev import chebyshev
-from vsdeblur.coupling import couple
+from vsdeblur.camera.exposure import Exposure
+from vsdeblur.camera.noise import QUANTISATION, noise_level
 from vsdeblur.errors import ArgumentError
-from vsdeblur.exposure import Exposure
-from vsdeblur.noise import QUANTISATION, noise_level
 from vsdeblur.priors import get_prior
-from vsdeblur.subframes import Recipe, solve_e2, solve_with_flow
+from vsdeblur.solver.admm import solve_e1
+from vsdeblur.solver.chebyshev import chebyshev
+from vsdeblur.solver.coupling import couple
+from vsdeblur.solver.subframes import Recipe, solve_e2, solve_with_flow
 
 N, R, H, W = 4, 8, 40, 64
 SPEED = 0.75  # pixels per sub-frame

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from av_helpers import decode, packets, run, times, write_clip
 
-from vsdeblur.engine import Engine
+from vsdeblur.engine.engine import Engine
 from vsdeblur.errors import ArgumentError, DeblurError
 from vsdeblur.filters import _segments
 from vsdeblur.filters._av_format import layout

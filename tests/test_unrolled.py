@@ -13,14 +13,14 @@ from torch import Tensor
 
 from vsdeblur import restore
 from vsdeblur.errors import ArgumentError, InputError
-from vsdeblur.keyframes import KeyFrameProblem
+from vsdeblur.solver.keyframes import KeyFrameProblem
+from vsdeblur.solver.unrolled.net import ProximalNet
+from vsdeblur.solver.unrolled.stage import ProximalStep, load_proximal
 from vsdeblur.training.film import film
 from vsdeblur.training.photos import find_photos
 from vsdeblur.training.recipes.unrolled import UnrolledRecipe, augmented, reversed_in_time
 from vsdeblur.training.scenes import random_scene
 from vsdeblur.training.solved import SolvedScenes
-from vsdeblur.unrolled.net import ProximalNet
-from vsdeblur.unrolled.stage import ProximalStep, load_proximal
 
 N, H, W = 3, 37, 50
 

@@ -12,16 +12,16 @@ from torch import Tensor
 
 from vsdeblur import restore
 from vsdeblur.bench.scene import Scene, film
-from vsdeblur.engine import Engine
+from vsdeblur.colour.transfer import from_linear, to_linear
+from vsdeblur.engine.engine import Engine
+from vsdeblur.engine.plan import make_plan
 from vsdeblur.errors import MemoryBudgetError
-from vsdeblur.keyframes import KeyFrameProblem
 from vsdeblur.options import Options
-from vsdeblur.plan import make_plan
 from vsdeblur.priors import PriorInfo
 from vsdeblur.priors.aligned import aligned
 from vsdeblur.priors.video_net import VideoNet
-from vsdeblur.transfer import from_linear, to_linear
-from vsdeblur.zstep import ZStep
+from vsdeblur.solver.keyframes import KeyFrameProblem
+from vsdeblur.solver.zstep import ZStep
 
 COUNT, SPEED = 5, 2
 SIZE = (24, 40)

@@ -13,7 +13,7 @@ import pytest
 import vapoursynth as vs
 
 if TYPE_CHECKING:
-    from vsdeblur.window import Window
+    from vsdeblur.engine.window import Window
 
 core = vs.core
 Picture = Callable[[int], Sequence[np.ndarray]]

@@ -88,7 +88,7 @@ def parse_options(
 
     Raises ArgumentError naming the argument, the value and what would work.
     """
-    from vsdeblur.transfer import TRANSFERS
+    from vsdeblur.colour.transfer import TRANSFERS
 
     if transfer is not None and transfer not in TRANSFERS:
         raise ArgumentError("transfer", transfer, "None or one of " + ", ".join(TRANSFERS))

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from vsdeblur.asap import solve_asap
-from vsdeblur.engine import Engine, choose_device
+from vsdeblur.camera.exposure import Exposure, Quadrature
+from vsdeblur.camera.rolling import row_delays
+from vsdeblur.colour.transfer import from_linear, to_linear
+from vsdeblur.engine.engine import Engine, choose_device
+from vsdeblur.engine.window import Window, window_bounds
 from vsdeblur.errors import ArgumentError, DeblurError
-from vsdeblur.exposure import Exposure, Quadrature
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.options import Options, parse_options
 from vsdeblur.priors import get_prior
-from vsdeblur.rolling import row_delays
 from vsdeblur.shutter.clip import clip_shutter
-from vsdeblur.subframes import solve_with_flow
+from vsdeblur.solver.asap import solve_asap
+from vsdeblur.solver.subframes import solve_with_flow
 from vsdeblur.timing import instant, output_count
-from vsdeblur.transfer import from_linear, to_linear
-from vsdeblur.window import Window, window_bounds
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,8 +60,8 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     flow(a, b), or the true motion as a tensor (T - 1, 2, H, W), pixels, u_k -> u_{k+1}. The true motion is used as it
     is, on all sub-frames of the clip at once: preset, scene_cuts and max_memory do not apply. solver: "keyframes",
     "unrolled", "unrolled:PATH", or the preset's own when None; "asap" goes on from the latter with sub-frames and
-    motion together, by the form of E2 whose energy provably decreases (vsdeblur.asap); it has priors of its own and
-    holds all sub-frames at once. record: is given the energies.
+    motion together, by the form of E2 whose energy provably decreases (vsdeblur.solver.asap); it has priors of its own
+    and holds all sub-frames at once. record: is given the energies.
     out_shutter: the part of an output's period that it is blurred over again, in [0, 1]; 0 leaves it sharp.
     readout: of a rolling shutter, a fraction of the period in [0, 1): row y of frame n opens at n + readout * y / H,
     and u is as a global shutter would see it.

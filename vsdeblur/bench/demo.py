@@ -43,7 +43,7 @@ def shoot(size: tuple[int, int] = SIZE, periods: int = PERIODS) -> tuple[Frames,
     """(truth, blurry): the scene as it was, and through a shutter that was open for SHUTTER of each period."""
     import torch
 
-    from vsdeblur.transfer import from_linear
+    from vsdeblur.colour.transfer import from_linear
 
     def encode(light: Image) -> Image:
         encoded: Image = from_linear(torch.from_numpy(light), TRANSFER).numpy()

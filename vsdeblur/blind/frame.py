@@ -18,13 +18,13 @@ from vsdeblur.blind.estimate.confidence import Careful
 from vsdeblur.blind.estimate.confidence import spread as spread_of
 from vsdeblur.blind.estimate.path import estimate_path, estimate_uniform
 from vsdeblur.blind.operators.protocol import Blur
-from vsdeblur.engine import choose_device, total_memory
+from vsdeblur.camera.noise import noise_level
+from vsdeblur.colour.transfer import from_linear, to_linear
+from vsdeblur.engine.engine import choose_device, total_memory
+from vsdeblur.engine.plan import beside_tiles
+from vsdeblur.engine.tiles import tiles
 from vsdeblur.errors import ArgumentError
-from vsdeblur.noise import noise_level
 from vsdeblur.options import parse_device, parse_memory
-from vsdeblur.plan import beside_tiles
-from vsdeblur.tiles import tiles
-from vsdeblur.transfer import from_linear, to_linear
 
 if TYPE_CHECKING:
     from vsdeblur.blind.deconvolve.unrolled import UnrolledDeconvolution

@@ -10,10 +10,10 @@ import av
 import numpy as np
 from av.filter import Graph
 
-from vsdeblur.colour import Colour
+from vsdeblur.colour.planes import Colour
+from vsdeblur.colour.tags import UNSPECIFIED, colour_from_tags
 from vsdeblur.errors import InputError
 from vsdeblur.filters._av_format import Layout, layout
-from vsdeblur.tags import UNSPECIFIED, colour_from_tags
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -15,7 +15,7 @@ from typing import Any
 import av
 import numpy as np
 
-from vsdeblur.colour import Family
+from vsdeblur.colour.planes import Family
 from vsdeblur.errors import InputError
 
 Plane = np.ndarray[Any, Any]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 
-from vsdeblur.engine import Engine, choose_device
+from vsdeblur.engine.engine import Engine, choose_device
 from vsdeblur.options import Options
 
 

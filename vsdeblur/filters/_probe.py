@@ -240,9 +240,9 @@ def _cuts(small: npt.NDArray[np.uint8], options: Options, window: int = 32) -> f
     """The engine's own detector over windows that share one frame, since a cut is a property of two."""
     import torch
 
-    from vsdeblur.engine import Engine
-    from vsdeblur.transfer import to_linear
-    from vsdeblur.window import Window
+    from vsdeblur.colour.transfer import to_linear
+    from vsdeblur.engine.engine import Engine
+    from vsdeblur.engine.window import Window
 
     engine = Engine(options, *small.shape[1:3])
     found: frozenset[int] = frozenset()
@@ -264,7 +264,7 @@ def _motion(gray: npt.NDArray[np.uint8], pairs: Sequence[int]) -> npt.NDArray[An
 
 
 def _work(kept: Sequence[av.VideoFrame], converter: Converter, timing: Timing, options: Options, measure: bool) -> Work:
-    from vsdeblur.engine import Engine
+    from vsdeblur.engine.engine import Engine
 
     height, width = kept[0].height, kept[0].width
     plan = Engine(options, height, width, converter.channels, host_bytes=converter.host_bytes).plan
@@ -278,7 +278,7 @@ def _measure(kept: Sequence[av.VideoFrame], converter: Converter, options: Optio
     """Seconds per output frame: the engine's, judged by a piece from the middle, and the conversions'."""
     import torch
 
-    from vsdeblur.estimate import PIECE, seconds_per_megapixel
+    from vsdeblur.engine.estimate import PIECE, seconds_per_megapixel
 
     height, width = kept[0].height, kept[0].width
     top, left = max(height - PIECE[0], 0) // 2, max(width - PIECE[1], 0) // 2

@@ -133,9 +133,9 @@ def _evidence(frames: list[av.VideoFrame], transfer: str | None) -> list[Evidenc
     """Of frames of one kind, by their luma alone where there is one."""
     import torch
 
-    from vsdeblur.cuts import find_cuts
+    from vsdeblur.engine.cuts import find_cuts
+    from vsdeblur.engine.window import Window
     from vsdeblur.shutter.window import window_evidence
-    from vsdeblur.window import Window
 
     frames = [frame for frame in frames if kind(frame) == kind(frames[0])]
     if len(frames) < 3:

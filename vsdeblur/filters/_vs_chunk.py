@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import vapoursynth as vs
 
-from vsdeblur.colour import Colour
+from vsdeblur.colour.planes import Colour
+from vsdeblur.engine.window import Window, window_bounds
 from vsdeblur.errors import InputError
 from vsdeblur.filters._engines import engine_for
 from vsdeblur.filters._vs_props import Props, Timing, WindowProps, alpha_colour, colour_of, refuse_fields
 from vsdeblur.options import Options
 from vsdeblur.shutter.window import shutter_of
 from vsdeblur.timing import first_shown, instant, output_count, shown_frame
-from vsdeblur.window import Window, window_bounds
 
 if TYPE_CHECKING:
     from torch import Tensor

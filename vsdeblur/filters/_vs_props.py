@@ -10,10 +10,10 @@ from typing import Any
 
 import vapoursynth as vs
 
-from vsdeblur.colour import SITINGS, Colour, Family
+from vsdeblur.colour.planes import SITINGS, Colour, Family
+from vsdeblur.colour.tags import colour_from_tags
 from vsdeblur.errors import InputError
 from vsdeblur.options import Options
-from vsdeblur.tags import colour_from_tags
 from vsdeblur.timing import first_shown, shown_frame
 
 Props = Mapping[str, Any]

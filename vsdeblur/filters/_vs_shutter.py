@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import vapoursynth as vs
 
-from vsdeblur.cuts import find_cuts
+from vsdeblur.engine.cuts import find_cuts
+from vsdeblur.engine.window import Window
 from vsdeblur.filters._vs_chunk import decode
 from vsdeblur.filters._vs_props import colour_of, refuse_fields
 from vsdeblur.filters.vapoursynth import check_format
 from vsdeblur.shutter.clip import Pooled, pool, spots
 from vsdeblur.shutter.window import window_evidence
-from vsdeblur.window import Window
 
 
 def node_shutter(clip: vs.VideoNode, transfer: str | None) -> Pooled:

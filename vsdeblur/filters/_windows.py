@@ -13,14 +13,14 @@ from statistics import median
 
 import av
 
-from vsdeblur.colour import Colour
+from vsdeblur.colour.planes import Colour
+from vsdeblur.engine.window import Window, window_bounds
 from vsdeblur.errors import InputError
 from vsdeblur.filters._av_colour import Converter, describe, kind
 from vsdeblur.filters._av_format import Layout
 from vsdeblur.filters._timeline import Chunk, Schedule, Timed
 from vsdeblur.options import Options
 from vsdeblur.shutter.window import shutter_of
-from vsdeblur.window import Window, window_bounds
 
 log = logging.getLogger("vsdeblur")
 
@@ -97,7 +97,7 @@ class _Run:
     def __init__(
         self, source: _Peekable, first: Timed, settings: Settings, done: int, chunks: int, like: Colour | None
     ) -> None:
-        from vsdeblur.engine import Engine
+        from vsdeblur.engine.engine import Engine
 
         frame, options = first.frame, settings.options
         self.converter = Converter(frame, options.transfer, settings.target, like)

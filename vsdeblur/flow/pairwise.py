@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.coupling import inside
+from vsdeblur.engine.window import Window
 from vsdeblur.errors import DeblurError
 from vsdeblur.flow.inertia import continued
 from vsdeblur.flow.motion import Motion, PairwiseFlow, displacement
@@ -16,7 +16,7 @@ from vsdeblur.flow.regularise import regularise
 from vsdeblur.flow.shake import blurred_like, camera_paths
 from vsdeblur.flow.trust import box, link
 from vsdeblur.flow.warp import sample, sampling_grid, warp
-from vsdeblur.window import Window
+from vsdeblur.solver.coupling import inside
 
 SIGMA = 1.0  # points that the first look at a path is taken to be wrong by
 _TINY = 128  # pixels on the longer side: half of so little shows a flow nothing

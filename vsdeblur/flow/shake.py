@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vsdeblur.engine.window import Window
 from vsdeblur.flow.camera import CameraPath, find_camera_path, shakes
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.flow.warp import sample, sampling_grid, warp
-from vsdeblur.window import Window
 
 log = logging.getLogger("vsdeblur")
 

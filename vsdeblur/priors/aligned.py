@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vsdeblur.coupling import inside
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.warp import sample, sampling_grid
+from vsdeblur.solver.coupling import inside
 
 
 def aligned(frames: Tensor, n: int, path: Tensor, occlusion: Tensor, spans: Sequence[float], reach: int = 2) -> Tensor:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from vsdeblur.cuts import find_cuts
+from vsdeblur.engine.cuts import find_cuts
+from vsdeblur.engine.window import Window
 from vsdeblur.shutter.evidence import Evidence
 from vsdeblur.shutter.fit import Estimate, fit
 from vsdeblur.shutter.window import FRAMES, window_evidence
-from vsdeblur.window import Window
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,8 +78,8 @@ def estimate_shutter(
         from vsdeblur.filters._vs_shutter import node_shutter
 
         return node_shutter(clip, transfer).estimate
+    from vsdeblur.colour.transfer import to_linear
     from vsdeblur.restore import as_frames
-    from vsdeblur.transfer import to_linear
 
     name = transfer or "linear"
     light = to_linear(as_frames(clip, "clip").float().cpu().contiguous(), name)

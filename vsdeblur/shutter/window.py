@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from vsdeblur.engine.window import Window
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.pairwise import PairwiseMotion, averaged
@@ -15,7 +16,6 @@ from vsdeblur.flow.upsample import upsampled
 from vsdeblur.options import DEFAULT_SHUTTER, Options
 from vsdeblur.shutter.evidence import Evidence, frame_evidence
 from vsdeblur.shutter.fit import fit
-from vsdeblur.window import Window
 
 log = logging.getLogger("vsdeblur")
 

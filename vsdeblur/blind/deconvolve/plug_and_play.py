@@ -11,8 +11,8 @@ from torch import Tensor
 
 from vsdeblur.blind.deconvolve.protocol import extended, inside
 from vsdeblur.blind.operators.protocol import Blur
-from vsdeblur.chebyshev import chebyshev
 from vsdeblur.priors.protocol import Prior
+from vsdeblur.solver.chebyshev import chebyshev
 
 _QUIETEST = 0.5 / 255  # noise below which the data is not trusted further
 _LOWEST = 0.005  # of A'A: what the blur passes less of is left to the prior

@@ -24,9 +24,9 @@ from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
 from vsdeblur.blind.deconvolve.protocol import extended, inside
 from vsdeblur.blind.deconvolve.restoration_net import RestorationNet, shown, unshown
 from vsdeblur.blind.operators.protocol import Blur
-from vsdeblur.chebyshev import chebyshev
 from vsdeblur.priors.pictures import as_given, colours
 from vsdeblur.priors.tv import TotalVariation
+from vsdeblur.solver.chebyshev import chebyshev
 from vsdeblur.unet import ALIGNED
 from vsdeblur.weights import fill
 

@@ -14,8 +14,8 @@ from vsdeblur.blind.operators.graded import GradedBlur
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.blind.operators.uniform import UniformBlur
+from vsdeblur.camera.noise import noise_level
 from vsdeblur.errors import ArgumentError
-from vsdeblur.noise import noise_level
 
 REACH = 15  # px, of a kernel to each side, in a picture of at most LARGEST
 LARGEST = 320  # px, along the longer side: larger pictures are looked at smaller

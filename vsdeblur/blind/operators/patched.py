@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vsdeblur.blind.operators.protocol import Blur
-from vsdeblur.tiles import Tile
+from vsdeblur.engine.tiles import Tile
 
 
 @dataclass(frozen=True, slots=True, eq=False)

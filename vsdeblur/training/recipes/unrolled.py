@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vsdeblur.solver.unrolled.net import ProximalNet
 from vsdeblur.training.loop import FallingRate
 from vsdeblur.training.pool import Sample
-from vsdeblur.unrolled.net import ProximalNet
 
 CROP = 112
 STEPS = 5000

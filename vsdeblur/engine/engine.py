@@ -15,27 +15,27 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vsdeblur.alone import Alone, each_alone, put_in
-from vsdeblur.cuts import find_cuts
-from vsdeblur.effort import EFFORTS
+from vsdeblur.camera.highlights import find_lights, white_level
+from vsdeblur.camera.rolling import row_delays
+from vsdeblur.engine.alone import Alone, each_alone, put_in
+from vsdeblur.engine.cuts import find_cuts
+from vsdeblur.engine.effort import EFFORTS
+from vsdeblur.engine.heap import release_unused
+from vsdeblur.engine.plan import MAX_OVERLAP, MAX_TAPS, MIN_OVERLAP, Plan, make_plan
+from vsdeblur.engine.tiles import tiles
+from vsdeblur.engine.window import Window
 from vsdeblur.errors import ArgumentError, MemoryBudgetError
 from vsdeblur.flow import find_motion_engine
 from vsdeblur.flow.motion import Motion, extent
 from vsdeblur.flow.pairwise import averaged
 from vsdeblur.flow.upsample import upsampled
-from vsdeblur.heap import release_unused
-from vsdeblur.highlights import find_lights, white_level
-from vsdeblur.keyframes import BATCH, KeyFrameProblem
 from vsdeblur.options import Options
-from vsdeblur.plan import MAX_OVERLAP, MAX_TAPS, MIN_OVERLAP, Plan, make_plan
 from vsdeblur.priors import Prior, describe, get_prior
 from vsdeblur.priors.tv import TotalVariation
-from vsdeblur.render import Scene
-from vsdeblur.rolling import row_delays
-from vsdeblur.tiles import tiles
-from vsdeblur.unrolled import is_unrolled, load_step
-from vsdeblur.window import Window
-from vsdeblur.zstep import ZStep
+from vsdeblur.solver.keyframes import BATCH, KeyFrameProblem
+from vsdeblur.solver.render import Scene
+from vsdeblur.solver.unrolled import is_unrolled, load_step
+from vsdeblur.solver.zstep import ZStep
 
 log = logging.getLogger("vsdeblur")
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from vsdeblur.colour.transfer import TRANSFERS, from_linear, to_linear
 from vsdeblur.errors import ArgumentError
-from vsdeblur.transfer import TRANSFERS, from_linear, to_linear
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vsdeblur.camera.noise import noise_level
 from vsdeblur.flow.motion import Motion, displacement, extent
 from vsdeblur.flow.project import nearness, positions
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.flow.warp import sample, sampling_grid
-from vsdeblur.noise import noise_level
 
 # Points that move by less than STILL pixels a period are not touched; by more than MOVING, wholly.
 STILL, MOVING = 0.05, 0.2
@@ -57,9 +57,9 @@ class Scene:
     start: the first one's number in the clip. shutters, spans: per frame. cuts: frames that open a scene, clip numbers.
     taus: for each frame the instants of its exposure's quadrature, in periods from its middle.
     rows: rows handled at once; changes memory, not the result. delays: (n, H) float64, how much later each row of a
-    frame is exposed, in periods of the frame; None where all are at once (see ``vsdeblur.rolling``). joint: (n, 1, h,
-    w) in [0, 1], how far keys and frames are those of the joint solution; the rest was restored by itself, or is a
-    light that clipped, and owes the exposure nothing; None for wholly. white: above it key frames are lights, None
+    frame is exposed, in periods of the frame; None where all are at once (see ``vsdeblur.camera.rolling``). joint:
+    (n, 1, h, w) in [0, 1], how far keys and frames are those of the joint solution; the rest was restored by itself, or
+    is a light that clipped, and owes the exposure nothing; None for wholly. white: above it key frames are lights, None
     without any. carried: (n, 2, h, w), what a point counts on its way to the next (0) and to the previous (1) key
     frame.
     """

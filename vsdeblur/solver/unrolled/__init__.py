@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import torch
 
     from vsdeblur.options import Options
-    from vsdeblur.unrolled.stage import ProximalStep
+    from vsdeblur.solver.unrolled.stage import ProximalStep
 
 log = logging.getLogger("vsdeblur")
 
@@ -21,7 +21,7 @@ def is_unrolled(options: Options) -> bool:
 
     Without the project's weights the presets do without, and say so once.
     """
-    from vsdeblur.effort import EFFORTS
+    from vsdeblur.engine.effort import EFFORTS
     from vsdeblur.weights import available
 
     if options.solver is not None:
@@ -34,7 +34,7 @@ def is_unrolled(options: Options) -> bool:
 
 def load_step(options: Options, device: torch.device) -> ProximalStep:
     """The learned step that the options ask for. Raises DeblurError or InputError where its weights cannot be had."""
-    from vsdeblur.unrolled.stage import load_proximal
+    from vsdeblur.solver.unrolled.stage import load_proximal
 
     path = (options.solver or "")[len("unrolled:") :]
     return load_proximal(Path(path) if path else None, device, linear=options.transfer != "linear")

@@ -13,11 +13,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vsdeblur.keyframes import KeyFrameProblem
+from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.priors.aligned import aligned
 from vsdeblur.priors.pictures import as_given, in_colour, padded
-from vsdeblur.transfer import from_linear, to_linear
-from vsdeblur.unrolled.net import ALIGNED, ProximalNet
+from vsdeblur.solver.keyframes import KeyFrameProblem
+from vsdeblur.solver.unrolled.net import ALIGNED, ProximalNet
 from vsdeblur.weights import fill
 
 SHOWN = "srgb"  # the curve by which the network is shown linear light

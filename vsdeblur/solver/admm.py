@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from vsdeblur.exposure import Exposure
+from vsdeblur.camera.exposure import Exposure
 from vsdeblur.priors import Prior
-from vsdeblur.result import Result
+from vsdeblur.solver.result import Result
 
 
 def solve_e1(

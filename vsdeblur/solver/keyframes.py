@@ -19,8 +19,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from vsdeblur.chebyshev import chebyshev
 from vsdeblur.flow.warp import Kernel, sample, sample_adjoint, sampling_grid
+from vsdeblur.solver.chebyshev import chebyshev
 
 # Row sums bound the spectrum by 1 for non-negative kernels. Bicubic has negative lobes: its own bound, 1.375^4, is far
 # from what occurs; 1.6 is above every eigenvalue found, by power iteration, for motions that stretch, fold or scatter.

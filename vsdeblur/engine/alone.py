@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from vsdeblur.colour.transfer import from_linear, to_linear
+from vsdeblur.engine.plan import beside_tiles
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.upsample import upsampled
-from vsdeblur.plan import beside_tiles
-from vsdeblur.transfer import from_linear, to_linear
 
 if TYPE_CHECKING:
     from vsdeblur.blind.operators.protocol import Blur

@@ -30,8 +30,8 @@ def seconds_per_megapixel(frames: Tensor, options: Options) -> float:
 def _timed(frames: Tensor, options: Options) -> tuple[float, float]:
     import torch
 
-    from vsdeblur.engine import Engine
-    from vsdeblur.window import Window
+    from vsdeblur.engine.engine import Engine
+    from vsdeblur.engine.window import Window
 
     channels, height, width = frames.shape[1:]
     engine = Engine(options, height, width, channels)

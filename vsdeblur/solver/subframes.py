@@ -19,14 +19,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.chebyshev import chebyshev
-from vsdeblur.coupling import Coupling, compose, couple, invert
+from vsdeblur.camera.exposure import Exposure
+from vsdeblur.camera.noise import QUANTISATION, noise_level
 from vsdeblur.errors import ArgumentError
-from vsdeblur.exposure import Exposure
 from vsdeblur.flow.warp import sample, sampling_grid
-from vsdeblur.noise import QUANTISATION, noise_level
 from vsdeblur.priors import Prior
-from vsdeblur.result import Result
+from vsdeblur.solver.chebyshev import chebyshev
+from vsdeblur.solver.coupling import Coupling, compose, couple, invert
+from vsdeblur.solver.result import Result
 
 
 @dataclass(frozen=True, slots=True)

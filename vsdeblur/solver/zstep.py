@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vsdeblur.keyframes import KeyFrameProblem
-from vsdeblur.noise import noise_level
+from vsdeblur.camera.noise import noise_level
+from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.priors import Prior, describe
 from vsdeblur.priors.aligned import aligned
-from vsdeblur.transfer import from_linear, to_linear
+from vsdeblur.solver.keyframes import KeyFrameProblem
 
 _CURVE = "bt709"
 

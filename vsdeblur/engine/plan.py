@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from itertools import product
 from math import log2
 
-from vsdeblur.effort import EFFORTS
+from vsdeblur.engine.effort import EFFORTS
+from vsdeblur.engine.tiles import longest
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.flow import is_learned
 from vsdeblur.flow.pairwise import motion_scale
-from vsdeblur.keyframes import BATCH
 from vsdeblur.options import Options
 from vsdeblur.priors.protocol import PriorInfo
 from vsdeblur.shutter.window import FRAMES, LONGEST
-from vsdeblur.tiles import longest
-from vsdeblur.unrolled import is_unrolled
+from vsdeblur.solver.keyframes import BATCH
+from vsdeblur.solver.unrolled import is_unrolled
 
 HALO = 2  # the key frames next to the chunk need their own neighbours for a path
 ROLLING_HALO = 3  # with a rolling shutter one more key frame before the chunk is seen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vsdeblur.colour import Colour, Family
+from vsdeblur.colour.planes import Colour, Family
 from vsdeblur.errors import InputError
 
 UNSPECIFIED = 2

@@ -25,11 +25,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vsdeblur.chebyshev import chebyshev
-from vsdeblur.coupling import Link, couple, invert
-from vsdeblur.exposure import Exposure
+from vsdeblur.camera.exposure import Exposure
 from vsdeblur.flow.warp import sample
 from vsdeblur.priors.smooth import HuberVariation
+from vsdeblur.solver.chebyshev import chebyshev
+from vsdeblur.solver.coupling import Link, couple, invert
 
 _STEP = 0.9  # of 1 / Lipschitz
 

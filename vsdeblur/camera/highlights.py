@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.flow.motion import extent
-from vsdeblur.keyframes import GridPaths, KeyFrameProblem
+from vsdeblur.solver.keyframes import GridPaths, KeyFrameProblem
 
 STEPS, POWER = 16, 1.8  # an exponent below 2 saves half of the steps (Biggs and Andrews 1997 on its convergence)
 _LEAST = 0.97  # white is 1: nothing clips far below it

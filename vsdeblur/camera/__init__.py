@@ -1,0 +1,1 @@
+"""What the camera did to the light: exposure, rolling shutter, clipping, noise."""

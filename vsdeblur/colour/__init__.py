@@ -1,0 +1,1 @@
+"""Between a host's stored values and linear light."""
