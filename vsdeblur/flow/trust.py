@@ -11,6 +11,7 @@ from vsdeblur.flow.warp import warp
 MISMATCH = 0.06  # photometric mismatch (display values, mean over a patch) at which trust has fallen to one half
 INCONSISTENCY = 4.0  # the same for forward-backward disagreement, pixels at the resolution of the flow
 _PATCH = 7
+_SEPARATE = 7  # from this size on, rows and columns one after the other take less time than size x size points
 
 
 def link(
@@ -32,4 +33,7 @@ def link(
 
 def box(x: Tensor, size: int) -> Tensor:
     """Mean over size x size pixels (odd) around each of x (B, C, h, w), the edge repeated."""
-    return F.avg_pool2d(F.pad(x, (size // 2,) * 4, mode="replicate"), size, stride=1)
+    wide = F.pad(x, (size // 2,) * 4, mode="replicate")
+    if size < _SEPARATE:
+        return F.avg_pool2d(wide, size, stride=1)
+    return F.avg_pool2d(F.avg_pool2d(wide, (size, 1), stride=1), (1, size), stride=1)
