@@ -17,7 +17,8 @@ from vsdeblur import restore
 from vsdeblur.bench.protocol import Frames
 from vsdeblur.bench.scene import Scene, film
 from vsdeblur.colour.transfer import TRANSFERS, to_linear
-from vsdeblur.engine.engine import Engine, choose_device
+from vsdeblur.device import choose_device
+from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.plan import default_budget, make_plan
 from vsdeblur.engine.window import Window, window_bounds
 from vsdeblur.errors import ArgumentError, DeblurError, MemoryBudgetError

@@ -14,22 +14,22 @@ from torch import Tensor
 from vsdeblur.camera.exposure import Exposure, Quadrature
 from vsdeblur.camera.rolling import row_delays
 from vsdeblur.colour.transfer import from_linear, to_linear
-from vsdeblur.engine.engine import Engine, choose_device
+from vsdeblur.device import choose_device
+from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.window import Window, window_bounds
-from vsdeblur.errors import ArgumentError, DeblurError
+from vsdeblur.errors import ArgumentError
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.options import Options, parse_options
 from vsdeblur.priors import get_prior
 from vsdeblur.shutter.clip import clip_shutter
 from vsdeblur.solver.asap import solve_asap
 from vsdeblur.solver.subframes import solve_with_flow
+from vsdeblur.tensors import as_frames
 from vsdeblur.timing import instant, output_count
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-SMALLEST = 16
 
 
 def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
@@ -167,30 +167,3 @@ def _by_true_motion(light: Tensor, flow: Tensor, options: Options, record: Calla
         for energy in result.energies:
             record(energy)
     return result.u.cpu().clone()
-
-
-def as_frames(v: Any, name: str = "v") -> Tensor:
-    """What a caller gave as frames, as a tensor, or an ArgumentError."""
-    wanted = "a float tensor or array (N, C, H, W) with C 1 or 3"
-    if isinstance(v, Tensor):
-        tensor = v.detach()
-    elif hasattr(v, "__array__"):
-        import numpy as np
-
-        try:
-            tensor = torch.from_numpy(np.array(v, order="C"))
-        except (TypeError, ValueError):
-            raise ArgumentError(name, f"an array of {getattr(v, 'dtype', type(v))}", wanted) from None
-    else:
-        raise ArgumentError(name, type(v), wanted)
-    if tensor.is_meta or tensor.layout != torch.strided:
-        raise ArgumentError(name, f"{tensor.layout} on {tensor.device}", wanted)
-    if tensor.ndim != 4 or tensor.shape[1] not in (1, 3) or not tensor.is_floating_point():
-        raise ArgumentError(name, f"{tuple(tensor.shape)} {tensor.dtype}", wanted)
-    if 0 in tensor.shape:
-        raise ArgumentError(name, tuple(tensor.shape), "a clip with at least one frame and one pixel")
-    if min(tensor.shape[-2:]) < SMALLEST:
-        raise ArgumentError(name, tuple(tensor.shape), f"at least {SMALLEST}x{SMALLEST} pixels")
-    if not torch.isfinite(tensor).all():
-        raise DeblurError(f"{name} has values that are not finite (NaN or infinity): replace them first")
-    return tensor

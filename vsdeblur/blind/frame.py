@@ -20,11 +20,12 @@ from vsdeblur.blind.estimate.path import estimate_path, estimate_uniform
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.camera.noise import noise_level
 from vsdeblur.colour.transfer import from_linear, to_linear
-from vsdeblur.engine.engine import choose_device, total_memory
+from vsdeblur.device import choose_device, total_memory
 from vsdeblur.engine.plan import beside_tiles
 from vsdeblur.engine.tiles import tiles
 from vsdeblur.errors import ArgumentError
 from vsdeblur.options import parse_device, parse_memory
+from vsdeblur.tensors import as_frames
 
 if TYPE_CHECKING:
     from vsdeblur.blind.deconvolve.unrolled import UnrolledDeconvolution
@@ -196,8 +197,6 @@ def _in_light(v: Tensor, noise: float, transfer: str) -> float:
 
 
 def _as_frame(frame: Any) -> Tensor:
-    from vsdeblur.restore import as_frames
-
     tensor = frame if isinstance(frame, Tensor) else torch.as_tensor(frame)
     if tensor.ndim != 3:
         raise ArgumentError("frame", tuple(tensor.shape), "a float tensor or array (C, H, W) with C 1 or 3")

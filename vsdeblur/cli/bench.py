@@ -73,7 +73,7 @@ def bench(
     from vsdeblur.bench import report, run
     from vsdeblur.bench.protocol import Clip, open_subframes
     from vsdeblur.bench.rows import methods
-    from vsdeblur.engine.engine import choose_device
+    from vsdeblur.device import choose_device
 
     if shutter == "auto":
         raise ArgumentError("--shutter", shutter, f"a multiple of 1/{factor}")

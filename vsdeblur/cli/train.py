@@ -146,7 +146,7 @@ def _train(
     out: Path,
 ) -> None:
     """scenes: what makes samples from these photographs on that device. count: of them, at most."""
-    from vsdeblur.engine.engine import choose_device
+    from vsdeblur.device import choose_device
     from vsdeblur.options import parse_device
     from vsdeblur.training.checkpoint import CHECKPOINT
     from vsdeblur.training.loop import Course, judge

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from vsdeblur.camera.highlights import find_lights, white_level
 from vsdeblur.camera.rolling import row_delays
+from vsdeblur.device import choose_device, total_memory
 from vsdeblur.engine.alone import Alone, each_alone, put_in
 from vsdeblur.engine.cuts import find_cuts
 from vsdeblur.engine.effort import EFFORTS
@@ -24,7 +25,7 @@ from vsdeblur.engine.heap import release_unused
 from vsdeblur.engine.plan import MAX_OVERLAP, MAX_TAPS, MIN_OVERLAP, Plan, make_plan
 from vsdeblur.engine.tiles import tiles
 from vsdeblur.engine.window import Window
-from vsdeblur.errors import ArgumentError, MemoryBudgetError
+from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.flow import find_motion_engine
 from vsdeblur.flow.motion import Motion, extent
 from vsdeblur.flow.pairwise import averaged
@@ -294,29 +295,3 @@ def _reach(motion: Motion) -> float:
 def _key_frame_prior(prior: str | Callable[..., Any], device: torch.device) -> Prior:
     # Neighbouring key frames lie a whole period's motion apart: total variation in time would smear it.
     return TotalVariation(time=0.0) if prior == "tv" else get_prior(prior, device)
-
-
-def choose_device(name: str | None) -> torch.device:
-    """The asked device, or the best there is. Raises ArgumentError for one that this machine lacks."""
-    if name is None:
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    device = torch.device(name)
-    there = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
-        "mps": torch.backends.mps.is_available(),
-    }[device.type]
-    if not there:
-        raise ArgumentError("device", name, "a device that this machine has (cpu always is)")
-    return device
-
-
-def total_memory(device: torch.device) -> int:
-    """Bytes that the device has in all."""
-    if device.type == "cuda":
-        return int(torch.cuda.get_device_properties(device).total_memory)
-    import psutil
-
-    return int(psutil.virtual_memory().total)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 
-from vsdeblur.engine.engine import Engine, choose_device
+from vsdeblur.device import choose_device
+from vsdeblur.engine.engine import Engine
 from vsdeblur.options import Options
 
 

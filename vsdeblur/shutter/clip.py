@@ -12,6 +12,7 @@ from vsdeblur.engine.window import Window
 from vsdeblur.shutter.evidence import Evidence
 from vsdeblur.shutter.fit import Estimate, fit
 from vsdeblur.shutter.window import FRAMES, window_evidence
+from vsdeblur.tensors import as_frames
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,7 +80,6 @@ def estimate_shutter(
 
         return node_shutter(clip, transfer).estimate
     from vsdeblur.colour.transfer import to_linear
-    from vsdeblur.restore import as_frames
 
     name = transfer or "linear"
     light = to_linear(as_frames(clip, "clip").float().cpu().contiguous(), name)

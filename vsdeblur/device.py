@@ -1,0 +1,33 @@
+"""The device that the work is done on."""
+
+from __future__ import annotations
+
+import torch
+
+from vsdeblur.errors import ArgumentError
+
+
+def choose_device(name: str | None) -> torch.device:
+    """The asked device, or the best there is. Raises ArgumentError for one that this machine lacks."""
+    if name is None:
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    device = torch.device(name)
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }[device.type]
+    if not there:
+        raise ArgumentError("device", name, "a device that this machine has (cpu always is)")
+    return device
+
+
+def total_memory(device: torch.device) -> int:
+    """Bytes that the device has in all."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    import psutil
+
+    return int(psutil.virtual_memory().total)

@@ -1,0 +1,39 @@
+"""What callers give as frames."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vsdeblur.errors import ArgumentError, DeblurError
+
+SMALLEST = 16  # pixels
+
+
+def as_frames(v: Any, name: str = "v") -> Tensor:
+    """What a caller gave as frames, as a tensor, or an ArgumentError."""
+    wanted = "a float tensor or array (N, C, H, W) with C 1 or 3"
+    if isinstance(v, Tensor):
+        tensor = v.detach()
+    elif hasattr(v, "__array__"):
+        import numpy as np
+
+        try:
+            tensor = torch.from_numpy(np.array(v, order="C"))
+        except (TypeError, ValueError):
+            raise ArgumentError(name, f"an array of {getattr(v, 'dtype', type(v))}", wanted) from None
+    else:
+        raise ArgumentError(name, type(v), wanted)
+    if tensor.is_meta or tensor.layout != torch.strided:
+        raise ArgumentError(name, f"{tensor.layout} on {tensor.device}", wanted)
+    if tensor.ndim != 4 or tensor.shape[1] not in (1, 3) or not tensor.is_floating_point():
+        raise ArgumentError(name, f"{tuple(tensor.shape)} {tensor.dtype}", wanted)
+    if 0 in tensor.shape:
+        raise ArgumentError(name, tuple(tensor.shape), "a clip with at least one frame and one pixel")
+    if min(tensor.shape[-2:]) < SMALLEST:
+        raise ArgumentError(name, tuple(tensor.shape), f"at least {SMALLEST}x{SMALLEST} pixels")
+    if not torch.isfinite(tensor).all():
+        raise DeblurError(f"{name} has values that are not finite (NaN or infinity): replace them first")
+    return tensor
