@@ -92,7 +92,6 @@ def find_lights(problem: KeyFrameProblem, white: float, colour: int) -> Lights |
         v=v[:, :colour, rows, columns].contiguous(),
         path=problem.path[..., rows, columns].contiguous(),
         kernel="bilinear",  # positive weights keep what is positive so
-        adjoint="bilinear",
     )
     paths = GridPaths.of(part.path)
     keys, zone, seen = torch.empty_like(part.v), torch.zeros_like(part.v[:, :1]), torch.empty_like(part.v)

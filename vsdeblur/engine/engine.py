@@ -235,7 +235,6 @@ class Engine:
                 upsampled(motion.occlusion, scale, size, rows, columns),
                 taus,
                 spans,
-                adjoint=self.effort.adjoint,
                 batch=batch,
             )
             lights = None if white is None else find_lights(problem, white, window.colour)

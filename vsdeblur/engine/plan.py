@@ -154,7 +154,6 @@ def _peak(
     window = chunk + 2 * _halo(options)
     effort = EFFORTS[options.preset]
     solved = chunk + 2 + rolling
-    taps = max(MAX_TAPS, int(options.factor) if options.quadrature == "taps" else 0)
     frame, field = _frame_and_field(height, width, channels)
     always = _always(chunk, options, height, width, channels, host_bytes)
     # What finding the motion needs until it is found: the pairs, then the network, then the first path, made smooth.
@@ -168,8 +167,8 @@ def _peak(
     if prior is not None:  # v, path, occlusion; keys as they are, as shown, calm, and as light again
         each = max(each, 7 + (5 + (0 if prior.frames else prior.floats)) * channels)
         looking = prior.floats + 2 * prior.frames * channels + 12 if prior.frames else 0
-    # Of the frame at hand: its grids, a batch of warps, what they are summed up in, a coupling.
-    once = 2 * taps + BATCH * (channels + 2) + 5 * channels
+    # Of the frame at hand: it and its correction twice as fine, a batch of grids and warps, two of them spread as fine.
+    once = 4 * BATCH + (2 * BATCH + 15) * channels
     if is_unrolled(options):
         looking = max(looking, _PROXIMAL)
     solver = _tile_pixels(height, width, tile) * _FLOAT * (solved * each + max(once, looking)) * _KEPT

@@ -36,9 +36,11 @@ def sample_adjoint(image: Tensor, grid: Tensor, kernel: Kernel = "bicubic", onto
 
     onto: anything of the shape of x, where that is not the shape of the image.
     """
-    # The second argument only gives the shape of the result as long as no gradient of the grid is asked.
+    # The second argument only gives the shape of the result as long as no gradient of the grid is asked, but its values
+    # are read all the same: a single one, which stays in the cache, saves up to half of the time.
+    shape = image.new_zeros(1).expand((image if onto is None else onto).shape)
     gradient: Tensor = torch.ops.aten.grid_sampler_2d_backward(
-        image, image if onto is None else onto, grid, _MODES[kernel], _BORDER, True, [True, False]
+        image, shape, grid, _MODES[kernel], _BORDER, True, [True, False]
     )[0]
     return gradient
 

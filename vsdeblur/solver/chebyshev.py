@@ -8,22 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 
 def chebyshev(
-    operator: Callable[[Tensor], Tensor], rhs: Tensor, start: Tensor, lowest: float, highest: float, steps: int
+    operator: Callable[[Tensor], Tensor], rhs: Tensor, start: Tensor | None, lowest: float, highest: float, steps: int
 ) -> Tensor:
     """Approximate the solution of  operator(x) = rhs  for a symmetric operator with eigenvalues in (0, highest].
 
     Along eigenvalues in [lowest, highest] the error shrinks by 1 / C_steps((highest + lowest) / (highest - lowest)),
     C_k Chebyshev's polynomials: the best uniform rate. Below lowest it shrinks more slowly, and never grows. (Golub
-    and Varga 1961; Saad, Iterative Methods, algorithm 12.1.)
+    and Varga 1961; Saad, Iterative Methods, algorithm 12.1.) From 0 where start is None, which saves an operation.
     """
     centre, radius = (highest + lowest) / 2, (highest - lowest) / 2
     sigma = centre / radius
     rho = 1 / sigma
-    x, residual = start.clone(), rhs - operator(start)
+    if start is None:
+        x, residual = torch.zeros_like(rhs), rhs.clone()
+    else:
+        x, residual = start.clone(), rhs - operator(start)
     step = residual / centre
     for k in range(steps):
         x += step

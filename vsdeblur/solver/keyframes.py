@@ -12,19 +12,22 @@ row sums. It takes no dot product, so the number of threads does not change a re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from vsdeblur.flow.warp import Kernel, sample, sample_adjoint, sampling_grid
+from vsdeblur.flow.finer import finer, finer_adjoint, mean_along, spread_along
+from vsdeblur.flow.warp import sample, sample_adjoint, sampling_grid
 from vsdeblur.solver.chebyshev import chebyshev
 
-# Row sums bound the spectrum by 1 for non-negative kernels. Bicubic has negative lobes: its own bound, 1.375^4, is far
-# from what occurs; 1.6 is above every eigenvalue found, by power iteration, for motions that stretch, fold or scatter.
-HIGHEST = {"bilinear": 1.0, "bicubic": 1.6}
+Sampling = Literal["bilinear", "finer"]
+# Row sums bound the spectrum by 1 for non-negative kernels. "finer" has negative lobes: its own bound, 1.375^4, is far
+# from what occurs; 1.2 is above every eigenvalue found (1.08), for motions that stretch, fold or scatter.
+HIGHEST = {"bilinear": 1.0, "finer": 1.2}
 LOWEST = 0.02  # frequencies that the exposure passes by less than this share are left to coupling and start
 MU = 0.05
 BATCH = 4
@@ -37,9 +40,9 @@ class KeyFrameProblem:
     v: (n, C, H, W) blurry frames. path: (n, 4 or 6, H, W), ``Motion.path`` at full resolution. occlusion: (n, 2, H, W).
     taus: for each frame the instants of its exposure, in periods from its middle; equal weights.
     spans: for each frame the previous period over its own (1 without VFR).
-    kernel, adjoint: of the warps and of their transposes. Spreading bilinearly low-passes what a step corrects, never
-    what it aims at (v = A K), and takes a third of the time of the exact transpose.
-    batch: instants of one exposure warped at once; changes memory, not the result.
+    kernel: of the warps; "finer" is linear between points half a pixel apart (``vsdeblur.flow.finer``), "bilinear"
+    between pixels. batch: BATCH instants of one exposure are warped at once, less of them (1) by one after the other;
+    changes memory, not the result.
 
     Sampling grids are made anew whenever they are used: stored they would take half of the solver's memory, and making
     one from a path takes a fiftieth of the time of a warp.
@@ -51,8 +54,7 @@ class KeyFrameProblem:
     taus: tuple[tuple[float, ...], ...]
     spans: tuple[float, ...]
     mu: float = MU
-    kernel: Kernel = "bicubic"
-    adjoint: Kernel = "bicubic"
+    kernel: Sampling = "finer"
     batch: int = BATCH
 
     def solve(
@@ -76,22 +78,24 @@ class KeyFrameProblem:
             out = self._normal(keys, paths, links)
             return out.add_(keys, alpha=ridge).div_(scale)
 
-        rhs = torch.empty_like(self.v)
-        for n in range(len(rhs)):
-            rhs[n : n + 1] = self.blurred_adjoint(self.v[n : n + 1], self.grids_of(paths, n))
-        rhs.add_(target, alpha=ridge).div_(scale)
         keys = self.v if start is None else start
+        residual = self._normal(keys, paths, links, self.v).neg_()
+        residual.add_(target - keys, alpha=ridge).div_(scale)
         energy = partial(self._energy, paths=paths, links=links, target=target, ridge=ridge)
         if record:
             record(energy(keys))
-        keys = chebyshev(system, rhs, keys, LOWEST, HIGHEST[self.kernel], steps)
+        keys = chebyshev(system, residual, None, LOWEST, HIGHEST[self.kernel], steps).add_(keys)
         if record:
             record(energy(keys))
         return keys
 
     def grids_of(self, paths: GridPaths, n: int) -> list[Tensor]:
         """Sampling grids of exposure n's instants, in batches: K_n(x - psi_n(x, tau))."""
-        return list(torch.split(paths.grids(n, self.taus[n], sign=-1), self.batch))
+        return list(self._grids(paths, n))
+
+    def _grids(self, paths: GridPaths, n: int) -> Iterator[Tensor]:
+        taus = self.taus[n]
+        return (paths.grids(n, taus[q : q + BATCH], sign=-1) for q in range(0, len(taus), BATCH))
 
     def _links(self) -> list[Link]:
         """Every coupling that is seen at all."""
@@ -103,39 +107,52 @@ class KeyFrameProblem:
                     links.append(Link(n, other, tau, self.mu * seen))
         return links
 
-    def blurred(self, key: Tensor, grids: list[Tensor]) -> Tensor:
+    def blurred(self, key: Tensor, grids: Iterable[Tensor]) -> Tensor:
         """A_n K_n = sum_q w_q K_n(x - psi_n(x, tau_q)), (1, C, H, W)."""
-        total = torch.zeros_like(key)
-        for grid in grids:
-            for one in sample(key.expand(len(grid), -1, -1, -1), grid, self.kernel):
-                total += one  # one by one: the order of a sum over the batch would depend on its size
-        return total.div_(sum(map(len, grids)))
+        return mean_along(self._points(key), grids)
 
-    def blurred_adjoint(self, y: Tensor, grids: list[Tensor], kernel: Kernel | None = None) -> Tensor:
-        """A_n' y, with the problem's kernel for adjoints when None."""
-        total = torch.zeros_like(y)
-        for grid in grids:
-            for one in sample_adjoint(y.expand(len(grid), -1, -1, -1), grid, kernel or self.adjoint):
-                total += one
-        return total.div_(sum(map(len, grids)))
+    def blurred_adjoint(self, y: Tensor, grids: list[Tensor]) -> Tensor:
+        """A_n' y."""
+        onto = torch.zeros_like(self._points(y))
+        self._spread(y / sum(map(len, grids)), grids, onto)
+        return self._gathered(onto)
 
-    def _normal(self, keys: Tensor, paths: GridPaths, links: list[Link]) -> Tensor:
-        """(A'A + mu D2) K."""
-        out = torch.empty_like(keys)
+    def _points(self, key: Tensor) -> Tensor:
+        """What is sampled linearly for samplings of ``key``."""
+        return finer(key) if self.kernel == "finer" else key
+
+    def _gathered(self, points: Tensor) -> Tensor:
+        """The transpose of ``_points``."""
+        return finer_adjoint(points) if self.kernel == "finer" else points
+
+    def _spread(self, y: Tensor, grids: Iterable[Tensor], onto: Tensor) -> None:
+        spread_along(y, grids, onto, one_by_one=self.batch < BATCH)
+
+    def _normal(self, keys: Tensor, paths: GridPaths, links: list[Link], v: Tensor | None = None) -> Tensor:
+        """(A'A + mu D2) K, less A'v where v is given: then it is the gradient of the energy at K, without ridge."""
+        out = torch.zeros_like(keys)
         for n in range(len(keys)):
-            grids = self.grids_of(paths, n)
-            out[n : n + 1] = self.blurred_adjoint(self.blurred(keys[n : n + 1], grids), grids)
-        for link in links:
-            here, there, grid = link.here, link.there, paths.grids(link.here, (link.tau,))
-            pull = (sample(keys[there : there + 1], grid, self.kernel) - keys[here : here + 1]).mul_(link.weight)
-            out[there : there + 1] += sample_adjoint(pull, grid, self.adjoint)
-            out[here : here + 1] -= pull
+            points = self._points(keys[n : n + 1])
+            onto = torch.zeros_like(points)
+            seen = mean_along(points, self._grids(paths, n))
+            if v is not None:
+                seen -= v[n : n + 1]
+            self._spread(seen.div_(len(self.taus[n])), self._grids(paths, n), onto)
+            for link in links:
+                if link.there == n:
+                    here, grid = slice(link.here, link.here + 1), paths.grids(link.here, (link.tau,))
+                    pull = sample(points, grid, "bilinear").sub_(keys[here]).mul_(link.weight)
+                    self._spread(pull, [grid], onto)
+                    out[here] -= pull
+            out[n : n + 1] += self._gathered(onto)
         return out
 
     def _row_sums(self, paths: GridPaths, links: list[Link]) -> Tensor:
         """Row sums of the system's absolute values with a non-negative kernel: (n, 1, H, W)."""
         ones = self.v.new_ones(1, 1, *self.v.shape[-2:])
-        sums = torch.cat([self.blurred_adjoint(ones, self.grids_of(paths, n), "bilinear") for n in range(len(self.v))])
+        sums = self.v.new_zeros(len(self.v), 1, *self.v.shape[-2:])
+        for n, taus in enumerate(self.taus):
+            self._spread(ones / len(taus), self._grids(paths, n), sums[n : n + 1])
         for link in links:
             grid = paths.grids(link.here, (link.tau,))
             sums[link.here : link.here + 1] += 2 * link.weight
@@ -144,12 +161,12 @@ class KeyFrameProblem:
 
     def _energy(self, keys: Tensor, paths: GridPaths, links: list[Link], target: Tensor, ridge: float) -> float:
         energy = sum(
-            (self.v[n : n + 1] - self.blurred(keys[n : n + 1], self.grids_of(paths, n))).square().sum()
+            (self.v[n : n + 1] - self.blurred(keys[n : n + 1], self._grids(paths, n))).square().sum()
             for n in range(len(keys))
         )
         for link in links:
             grid = paths.grids(link.here, (link.tau,))
-            moved = sample(keys[link.there : link.there + 1], grid, self.kernel)
+            moved = sample(self._points(keys[link.there : link.there + 1]), grid, "bilinear")
             energy = energy + (link.weight * (moved - keys[link.here : link.here + 1]).square()).sum()
         return float(energy + ridge * (keys - target).square().sum()) / 2
 

@@ -15,7 +15,7 @@ from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.window import Window
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.upsample import upsampled
-from vsdeblur.flow.warp import Kernel, warp
+from vsdeblur.flow.warp import warp
 from vsdeblur.options import Options
 from vsdeblur.solver.unrolled.stage import SHOWN
 from vsdeblur.training.film import SHARP_TAUS, Take, Wear, film
@@ -26,7 +26,6 @@ CALM = Wear(clean=0.4, shot=(-13.0, -8.0), read=(-15.0, -9.5), compressed=0.15, 
 _OVERSAMPLED = 2
 _FAST = 0.7  # share of the scenes that are solved by the fast preset's motion: it takes a third of the time
 _STEPS = {"fast": (6, 6, 12), "balanced": (6, 8, 16)}
-_COARSE = 0.5  # share of the fast scenes that are solved with bilinear adjoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +53,7 @@ def _solved(take: Take, gamma: float, rng: np.random.Generator) -> Sample:
     engine = Engine(
         Options(shutter=take.shutter, transfer=curve, preset=preset, solver="keyframes"), *blurry.shape[-2:]
     )
-    adjoint: Kernel = "bilinear" if preset == "fast" and rng.random() < _COARSE else "bicubic"
-    engine.effort = replace(EFFORTS[preset], steps=int(rng.choice(_STEPS[preset])), adjoint=adjoint)
+    engine.effort = replace(EFFORTS[preset], steps=int(rng.choice(_STEPS[preset])))
     keys, motion = engine.key_frames(Window(blurry, 0, 1, 1))
     size = (blurry.shape[-2], blurry.shape[-1])
     scale = motion.scale(*size)
