@@ -60,9 +60,10 @@ def regularise(
     held = motion.reliability.clamp(min=LEAST) / sigma**2
     ties = _ties(start, guide)
     meetings = _meetings(motion, spans or (1.0,) * len(start), scale)
+    fixed = _fixed_bound(start, held, meetings)
     p = start.clone()
     for _ in range(steps):
-        gradient, bound = _majorised(p, start, held, ties, meetings)
+        gradient, bound = _majorised(p, start, held, ties, meetings, fixed)
         if record:
             record(_energy(p, start, held, ties, meetings))
         p -= gradient.div_(bound)
@@ -91,35 +92,51 @@ class _Meeting:
 
     @staticmethod
     def _velocity(p: Tensor, parts: Tensor) -> Tensor:
-        return torch.einsum("k,bkdhw->bdhw", parts, p.view(len(p), -1, 2, *p.shape[2:]))
+        first, *others = parts.tolist()
+        velocity = first * p[:, :2]
+        for k, part in enumerate(others, 1):
+            velocity.add_(p[:, 2 * k : 2 * k + 2], alpha=part)
+        return velocity
 
 
 def _majorised(
-    p: Tensor, start: Tensor, held: Tensor, ties: tuple[Tensor, Tensor], meetings: list[_Meeting]
+    p: Tensor, start: Tensor, held: Tensor, ties: tuple[Tensor, Tensor], meetings: list[_Meeting], fixed: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The energy's gradient and a diagonal above its reweighted squares."""
+    """The energy's gradient and a diagonal above its reweighted squares, of which ``fixed`` does not depend on p."""
     gradient = (p - start).mul_(held)
-    bound = held.expand_as(p).clone()
+    bound = fixed.clone()
     for n in range(len(p)):
+        tied = p.new_zeros(p.shape[-2:])
         for axis, tie in zip((-1, -2), ties, strict=True):
-            difference = p[n : n + 1].diff(dim=axis)
-            weight = tie[n % len(tie)] / _length(difference).clamp(min=HUBER)
+            difference = p[n].diff(dim=axis)
+            weight = tie[n % len(tie), 0] / _length(difference, 0)[0].clamp_(min=HUBER)
             difference *= weight
-            for part, sign in ((slice(1, None), 1), (slice(None, -1), -1)):
-                where = (slice(n, n + 1), ..., part) if axis == -1 else (slice(n, n + 1), ..., part, slice(None))
-                gradient[where] += sign * difference
-                bound[where] += 2 * weight
+            weight *= 2
+            count = difference.shape[axis]
+            gradient[n].narrow(axis, 1, count).add_(difference)
+            gradient[n].narrow(axis, 0, count).sub_(difference)
+            for first in (0, 1):
+                tied.narrow(axis, first, count).add_(weight)
+        bound[n] += tied
     for meeting in meetings:
         pull = meeting.gap(p).mul_(meeting.weight)
+        carried = sample_adjoint(pull, meeting.grid, "bilinear")
+        for k, (ahead, behind) in enumerate(zip(meeting.ahead.tolist(), meeting.behind.tolist(), strict=True)):
+            gradient[meeting.n, 2 * k : 2 * k + 2].add_(pull[0], alpha=ahead)
+            gradient[meeting.n + 1, 2 * k : 2 * k + 2].sub_(carried[0], alpha=behind)
+    return gradient, bound
+
+
+def _fixed_bound(p: Tensor, held: Tensor, meetings: list[_Meeting]) -> Tensor:
+    """What holds paths where they are, and what the meetings add to the diagonal."""
+    bound = held.expand_as(p).clone()
+    for meeting in meetings:
         total = meeting.ahead.abs().sum() + meeting.behind.abs().sum()
         here, there = slice(meeting.n, meeting.n + 1), slice(meeting.n + 1, meeting.n + 2)
-        gradient[here] += torch.einsum("k,bdhw->bkdhw", meeting.ahead, pull).flatten(1, 2)
-        carried = sample_adjoint(pull, meeting.grid, "bilinear")
-        gradient[there] -= torch.einsum("k,bdhw->bkdhw", meeting.behind, carried).flatten(1, 2)
         spread = sample_adjoint(meeting.weight, meeting.grid, "bilinear")
         for part, way, weight in ((here, meeting.ahead, meeting.weight), (there, meeting.behind, spread)):
             bound[part] += total * way.abs().repeat_interleave(2)[None, :, None, None] * weight
-    return gradient, bound
+    return bound
 
 
 def _energy(p: Tensor, start: Tensor, held: Tensor, ties: tuple[Tensor, Tensor], meetings: list[_Meeting]) -> float:
@@ -132,8 +149,8 @@ def _energy(p: Tensor, start: Tensor, held: Tensor, ties: tuple[Tensor, Tensor],
     return float(energy)
 
 
-def _length(difference: Tensor) -> Tensor:
-    return difference.square().sum(1, keepdim=True).sqrt()
+def _length(difference: Tensor, axis: int = 1) -> Tensor:
+    return difference.square().sum(axis, keepdim=True).sqrt_()
 
 
 def _units(path: Tensor) -> Tensor:
