@@ -17,6 +17,7 @@ SOLVERS = ("keyframes", "unrolled")
 MODES = ("joint", "frame", "auto")
 MAX_FACTOR = 16
 TELEMETRY = "telemetry"  # a shutter and a readout that only files have
+AUTO = "auto"  # a readout that takes a look at the whole clip, or a shutter
 DEFAULT_SHUTTER = 0.5  # where it is estimated, for clips that do not tell: nothing moves
 
 SceneCuts = bool | Literal["props"] | frozenset[int]
@@ -174,7 +175,7 @@ def resolve_factor(
 
 def is_auto(shutter: float | str | None) -> bool:
     """Whether the shutter is to be estimated from the clip."""
-    return shutter is None or shutter == "auto"
+    return shutter is None or shutter == AUTO
 
 
 def parse_shutter(value: float | str, rate: Fraction | None) -> float:
@@ -207,6 +208,9 @@ def parse_readout(value: float | str, rate: Fraction | None) -> float:
     wanted = 'a fraction of the period in [0, 1) or a time shorter than it such as "16ms"; 0 for a global shutter'
     if value == TELEMETRY:
         raise ArgumentError("readout", value, f"used with a file that is transcoded; here {wanted}")
+    if value == AUTO:
+        wanted += " (vsdeblur.estimate_readout finds it, once for a whole clip)"
+        raise ArgumentError("readout", value, f"used with a file that is transcoded or with restore; here {wanted}")
     try:
         if isinstance(value, bool):
             raise ValueError

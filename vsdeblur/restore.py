@@ -19,8 +19,9 @@ from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.window import Window, window_bounds
 from vsdeblur.errors import ArgumentError
 from vsdeblur.flow.dis import DisFlow
-from vsdeblur.options import Options, parse_options
+from vsdeblur.options import AUTO, Options, parse_options
 from vsdeblur.priors import get_prior
+from vsdeblur.readout.clip import clip_readout
 from vsdeblur.shutter.clip import clip_shutter
 from vsdeblur.solver.asap import solve_asap
 from vsdeblur.solver.subframes import solve_with_flow
@@ -64,7 +65,7 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     and holds all sub-frames at once. record: is given the energies.
     out_shutter: the part of an output's period that it is blurred over again, in [0, 1]; 0 leaves it sharp.
     readout: of a rolling shutter, a fraction of the period in [0, 1): row y of frame n opens at n + readout * y / H,
-    and u is as a global shutter would see it.
+    and u is as a global shutter would see it. "auto": estimated from the whole clip, 0 where that does not tell.
     mode: "joint" solves neighbouring frames together; "frame" finds each frame's blur in that frame alone (with factor
     1 nothing else is looked at; else the motion between the blurry frames places the others); "auto" is joint where the
     motion is to be trusted and by frame where it is not.
@@ -87,7 +88,7 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
         quadrature=quadrature,
         solver=None if solver == "asap" else solver,
         out_shutter=out_shutter,
-        readout=readout,
+        readout=0 if readout == AUTO else readout,
         mode=mode,
     )
     if solver == "asap" and options.prior is not None:
@@ -99,6 +100,8 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     light = to_linear(given.to("cpu", torch.float32).contiguous(), transfer)
     if options.auto_shutter:
         options = replace(options, shutter=clip_shutter(light, linear=transfer != "linear").usable, auto_shutter=False)
+    if readout == AUTO:
+        options = replace(options, readout=clip_readout(light, linear=transfer != "linear").usable)
     if true_motion is not None:
         sharp = _by_true_motion(light, true_motion, options, record)
     else:

@@ -43,7 +43,7 @@ readout_option = click.option(
     default="0",
     show_default=True,
     metavar="R",
-    help="Rolling shutter: time from the first row to the last, 16ms or 0.6 (of the frame period), or telemetry.",
+    help="Rolling shutter: time from the first row to the last, 16ms or 0.6 (of the frame period), telemetry, or auto.",
 )
 
 

@@ -124,8 +124,10 @@ def _estimate(console: Console, source: str, target: str, arguments: dict[str, A
     names = ("factor", "fps", "slow", "shutter", "out_shutter", "readout", "transfer", "preset", "prior", "flow")
     more = ("device", "max_memory", "solver", "mode", "start", "duration")
     chosen = {name: arguments[name] for name in (*names, *more) if name in arguments}
-    frames, seconds, found = estimate(source, **chosen)
+    frames, seconds, found, rolling = estimate(source, **chosen)
     if found.source != "given":
         console.print(f"shutter {found.shutter:g} of the frame period, {found.source}")
+    if rolling.source != "given":
+        console.print(f"readout {rolling}")
     if frames is not None:
         console.print(f"about {clock(frames * seconds)} for {frames} frames, {seconds:.3g} s each")

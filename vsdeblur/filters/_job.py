@@ -21,12 +21,12 @@ from vsdeblur.errors import ArgumentError, InputError
 from vsdeblur.filters import _encoder, _target, _y4m
 from vsdeblur.filters._av_format import closest
 from vsdeblur.filters._coder import Coder
+from vsdeblur.filters._readout import find_readout
 from vsdeblur.filters._report import Progress, Report
 from vsdeblur.filters._segments import Parts
 from vsdeblur.filters._shutter import find_shutter
 from vsdeblur.filters._source import Source
 from vsdeblur.filters._streams import Copier
-from vsdeblur.filters._telemetry import readout_of
 from vsdeblur.filters._timeline import ByFactor, ByRate, Schedule, common_tick, exact, is_standard, timed
 from vsdeblur.filters._windows import Restored, Settings, restore_frames
 from vsdeblur.options import MAX_FACTOR, TELEMETRY, Options, parse_options
@@ -67,12 +67,15 @@ class Job:
         self.task, self.source, self.report = task, source, report
         self.began = time.monotonic()
         self.rate = source.rate
-        options, ratio = _options(task, self.rate)
+        arguments = task.options
+        rolling = find_readout(task.source, arguments["readout"], self.rate, arguments["transfer"], *task.part)
+        options, ratio = _options(task, self.rate, rolling.readout)
         only = task.options["shutter"] == TELEMETRY
         found = find_shutter(task.source, options, self.rate, *task.part, only_telemetry=only)
         self.exposures = found.exposures
         self.options = found.resolve(options)
         report.shutter, report.shutter_from = None if found.per_chunk else found.shutter, found.source
+        report.readout, report.readout_from = options.readout, rolling.source
         self.output_rate = (self.rate or Fraction(25)) * ratio / task.slow
         report.source_rate, report.output_rate = self.rate, self.output_rate
         self.zero = round(source.begin / source.tick) * source.tick if source.tick else source.begin
@@ -281,13 +284,11 @@ class Job:
         }
 
 
-def _options(task: Task, rate: Fraction | None) -> tuple[Options, Fraction]:
+def _options(task: Task, rate: Fraction | None, readout: float | str) -> tuple[Options, Fraction]:
     """The engine's options, and how many outputs a source period has on average."""
-    arguments = dict(task.options)
+    arguments = {**task.options, "readout": readout}
     if arguments["shutter"] == TELEMETRY:
         arguments["shutter"] = None
-    if arguments["readout"] == TELEMETRY:
-        arguments["readout"] = readout_of(task.source, rate)
     if task.fps is not None:
         if not rate:
             raise ArgumentError("fps", str(task.fps), "left out for a source without a frame rate (use factor)")

@@ -18,10 +18,10 @@ import numpy.typing as npt
 from vsdeblur.errors import InputError
 from vsdeblur.filters._av_colour import Converter, kind
 from vsdeblur.filters._job import ROUGHLY
+from vsdeblur.filters._readout import FoundReadout, find_readout
 from vsdeblur.filters._shutter import Found, find_shutter
 from vsdeblur.filters._source import Source, seconds
-from vsdeblur.filters._telemetry import readout_of
-from vsdeblur.options import TELEMETRY, Options, parse_fps, parse_options
+from vsdeblur.options import AUTO, TELEMETRY, Options, parse_fps, parse_options
 from vsdeblur.timing import output_count
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ class Probe:
     path: str
     options: Options
     shutter_from: str
+    readout_from: str
     container: str
     streams: tuple[Stream, ...]
     timing: Timing
@@ -118,6 +119,8 @@ class Probe:
             "factor": str(chosen.factor),
             "shutter": chosen.shutter,
             "shutter_from": self.shutter_from,
+            "readout": chosen.readout,
+            "readout_from": self.readout_from,
             "preset": chosen.preset,
         }
 
@@ -131,7 +134,8 @@ def probe(
     file without usable video, ArgumentError for arguments that do not fit it.
     """
     timing = _timing(path)
-    chosen = _options(timing.rate, factor, fps, options)
+    rolling = find_readout(path, options.get("readout", AUTO), timing.rate, options.get("transfer"))
+    chosen = _options(timing.rate, factor, fps, {**options, "readout": rolling.readout})
     found = find_shutter(path, chosen, timing.rate, only_telemetry=options.get("shutter") == TELEMETRY)
     chosen = found.resolve(chosen)
     kept: list[av.VideoFrame] = []
@@ -141,7 +145,8 @@ def probe(
         container = str(source.container.format.name)
     converter = Converter(kept[0], chosen.transfer)
     work = _work(kept, converter, timing, chosen, measure)
-    return Probe(path, chosen, found.source, container, streams, timing, _picture(kept[0], converter), content, work)
+    found_by = (found.source, rolling.source)
+    return Probe(path, chosen, *found_by, container, streams, timing, _picture(kept[0], converter), content, work)
 
 
 def estimate(
@@ -153,15 +158,15 @@ def estimate(
     start: Any = None,
     duration: Any = None,
     **options: Any,
-) -> tuple[int | None, float, Found]:
-    """(output frames, seconds for each, shutter) of a transcode with these arguments, without the encoder.
+) -> tuple[int | None, float, Found, FoundReadout]:
+    """(output frames, seconds for each, shutter, readout) of a transcode with these arguments, without the encoder.
 
     Raises as it would. The number of frames is None where the file does not say how long it is.
     """
     begin, length = seconds("start", start, positive=False), seconds("duration", duration, positive=True)
     with Source(path, start=begin, duration=length) as source:
-        if options.get("readout") == TELEMETRY:
-            options["readout"] = readout_of(path, source.rate)
+        rolling = find_readout(path, options.get("readout", 0), source.rate, options.get("transfer"), begin, length)
+        options["readout"] = rolling.readout
         chosen = _options(source.rate, factor if slow is None else slow, fps, options)
         only = options.get("shutter") == TELEMETRY
         found = find_shutter(path, chosen, source.rate, begin, length, only_telemetry=only)
@@ -170,7 +175,7 @@ def estimate(
         deque(_kept(islice(source.frames(), _KEPT), kept), maxlen=0)
         total = source.total
     each = _measure(kept, Converter(kept[0], chosen.transfer), chosen)
-    return None if total is None else output_count(total, chosen.factor), each, found
+    return None if total is None else output_count(total, chosen.factor), each, found, rolling
 
 
 def _options(rate: Fraction | None, factor: Any, fps: Any, options: Mapping[str, Any]) -> Options:

@@ -23,7 +23,8 @@ class Report:
     source, output: as given. frames_in: decoded and used; frames_out: written; resumed: of these, done by an earlier
     run. seconds: wall time of this run. Rates in frames per second, exact; None where the source has none. shutter: the
     open part of the period that was taken, None where each chunk found its own; shutter_from: where it comes from.
-    warnings: what was left out or changed. errors: what of the source could not be read, with its time.
+    readout, readout_from: the same of the rolling shutter's readout. warnings: what was left out or changed. errors:
+    what of the source could not be read, with its time.
     """
 
     source: str
@@ -40,6 +41,8 @@ class Report:
     height: int = 0
     shutter: float | None = None
     shutter_from: str = ""
+    readout: float = 0.0
+    readout_from: str = ""
     warnings: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 

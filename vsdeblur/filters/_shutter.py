@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import av.error
@@ -20,6 +21,9 @@ from vsdeblur.options import TELEMETRY, Options
 from vsdeblur.shutter.clip import Pooled, pool, spots
 from vsdeblur.shutter.evidence import Evidence
 from vsdeblur.shutter.window import FRAMES
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ALIKE = 0.35  # of the period: places whose shutters differ by more were filmed differently
 _SHORT = 600  # frames that are read through rather than jumped about in
@@ -94,20 +98,20 @@ def _pooled(
 ) -> Pooled:
     """Kept: what is said before a job is what the job uses."""
     with Source(path, start=begin, duration=length) as source:
-        return pool([_evidence(frames, transfer) for frames in _places(source)])
+        return pool([_evidence(frames, transfer) for frames in places(source)])
 
 
-def _places(source: Source) -> Iterator[list[av.VideoFrame]]:
-    """A few successive frames from each of several places."""
+def places(source: Source, run: int = FRAMES) -> Iterator[list[av.VideoFrame]]:
+    """``run`` successive frames from each of several places."""
     total = source.total
     jumped = False
     if total is not None and total > _SHORT and source.rate:
-        for place in _jumped(source, [source.begin + wanted.start / source.rate for wanted in spots(total)]):
+        for place in _jumped(source, [source.begin + wanted.start / source.rate for wanted in spots(total, run)], run):
             jumped = True
             yield place
     if jumped:
         return
-    wanted = spots(min(total or _SHORT, _SHORT))
+    wanted = spots(min(total or _SHORT, _SHORT), run)
     frames, at = source.frames(), 0
     for one in wanted:
         held = list(islice(frames, one.start - at, one.stop - at))
@@ -115,13 +119,13 @@ def _places(source: Source) -> Iterator[list[av.VideoFrame]]:
         yield held
 
 
-def _jumped(source: Source, times: Sequence[Fraction]) -> Iterator[list[av.VideoFrame]]:
+def _jumped(source: Source, times: Sequence[Fraction], run: int) -> Iterator[list[av.VideoFrame]]:
     """The frames from the key frame before each time on, each key frame once."""
     seen: set[int | None] = set()
     for time in times:
         try:
             source.container.seek(int(time * av.time_base))
-            held = list(islice(source.container.decode(source.video), FRAMES))
+            held = list(islice(source.container.decode(source.video), run))
         except av.error.FFmpegError:  # the job itself will say what is wrong there
             continue
         if held and held[0].pts not in seen:
@@ -130,9 +134,7 @@ def _jumped(source: Source, times: Sequence[Fraction]) -> Iterator[list[av.Video
 
 
 def _evidence(frames: list[av.VideoFrame], transfer: str | None) -> list[Evidence]:
-    """Of frames of one kind, by their luma alone where there is one."""
-    import torch
-
+    """Of frames of one kind."""
     from vsdeblur.engine.cuts import find_cuts
     from vsdeblur.engine.window import Window
     from vsdeblur.shutter.window import window_evidence
@@ -140,6 +142,19 @@ def _evidence(frames: list[av.VideoFrame], transfer: str | None) -> list[Evidenc
     frames = [frame for frame in frames if kind(frame) == kind(frames[0])]
     if len(frames) < 3:
         return []
+    light, linear = luma(frames, transfer)
+    window = Window(light, 0, 0, len(light), light.shape[1], cuts=find_cuts(light))
+    return window_evidence(window, linear=linear)
+
+
+def luma(frames: Sequence[av.VideoFrame], transfer: str | None) -> tuple[Tensor, bool]:
+    """The frames (n, C, H, W), by their luma alone where there is one, and whether that is linear light.
+
+    Of the first frame's kind alone.
+    """
+    import torch
+
+    frames = [frame for frame in frames if kind(frame) == kind(frames[0])]
     converter = Converter(frames[0], transfer)
     colour = converter.colour
     if colour.family == "YUV":
@@ -150,5 +165,4 @@ def _evidence(frames: list[av.VideoFrame], transfer: str | None) -> list[Evidenc
         for out, frame in zip(light, frames, strict=True):
             converter.decode(frame, out)
         light = light[:, : converter.colours]
-    window = Window(light, 0, 0, len(light), light.shape[1], cuts=find_cuts(light))
-    return window_evidence(window, linear=colour.transfer != "linear")
+    return light, colour.transfer != "linear"

@@ -11,11 +11,9 @@ from importlib.util import find_spec
 from statistics import median
 from typing import Any
 
-from vsdeblur.errors import ArgumentError
-from vsdeblur.options import TELEMETRY
-
 PACKAGE = "telemetry_parser"
 _READOUT = "0x53524f54"  # GoPro's "SROT", sensor readout time in milliseconds
+_STABILISED = "0x45495341"  # GoPro's "EISA", the kind of electronic stabilisation; "N" for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +47,10 @@ def read_exposures(path: str, rate: Fraction | None) -> Exposures | None:
     return from_samples(camera, samples, float(rate))
 
 
-def readout_of(path: str, rate: Fraction | None) -> float:
-    """How much later than the first row the last one is exposed, in periods at ``rate`` frames per second.
-
-    Raises ArgumentError where the file does not say.
-    """
-    need = "" if installed() else "; it takes the package telemetry-parser: pip install 'vsdeblur[telemetry]'"
-    samples = _read(path)[1] if rate and path != "-" and installed() else ()
-    found = readout_from(samples)
-    if found is None or not rate:
-        raise ArgumentError("readout", TELEMETRY, f"used with a file that carries its readout time{need}")
-    return found * float(rate)
+def camera_readout(path: str) -> tuple[str, float | None, bool]:
+    """The camera, its readout in seconds, None where the file does not say, and whether it stabilised the picture."""
+    camera, samples = _read(path) if installed() else ("", ())
+    return camera, readout_from(samples), stabilised(samples)
 
 
 def readout_from(samples: Sequence[Mapping[str, Any]]) -> float | None:
@@ -70,6 +61,12 @@ def readout_from(samples: Sequence[Mapping[str, Any]]) -> float | None:
             if said is not None:
                 return float(said) / 1000
     return None
+
+
+def stabilised(samples: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the camera moved the picture against its own motion, by blocks of telemetry."""
+    said = [group.get(_STABILISED) for sample in samples for group in sample.values() if isinstance(group, Mapping)]
+    return any(mode not in (None, "", "N") for mode in said)
 
 
 def _read(path: str) -> tuple[str, Sequence[Mapping[str, Any]]]:

@@ -153,10 +153,10 @@ def transcode(
     :func:`deblur_frames`. shutter .. solver: as everywhere in vsdeblur; a shutter that is not given is estimated
     from places all over the file. out_shutter: the part of an output's period that it is blurred over again, in
     [0, 1] or "180deg"; 0 leaves it sharp. readout: of a rolling shutter, how much later than the first row the last one
-    is exposed: a fraction of the period in [0, 1), "16ms", or "telemetry" for what the file says of its camera; the
-    output is as a global shutter would see it. mode: "joint", "frame" (each frame by itself) or "auto" (by itself where
-    the motion is not to be trusted). codec: an FFmpeg encoder; None is libx264
-    for 8 bits, libx265 for more, libvpx-vp9 in webm, and y4m for "-" and .y4m. crf: its quality; None is 17 for
+    is exposed: a fraction of the period in [0, 1), "16ms", "telemetry" for what the file says of its camera, or "auto"
+    for that or else an estimate; the output is as a global shutter would see it. mode: "joint", "frame" (each frame by
+    itself) or "auto" (by itself where the motion is not to be trusted). codec: an FFmpeg encoder; None is libx264 for 8
+    bits, libx265 for more, libvpx-vp9 in webm, and y4m for "-" and .y4m. crf: its quality; None is 17 for
     libx264, 19 for libx265, 24 for libvpx-vp9. encoder_options: further ones, by FFmpeg's names. start, duration:
     seconds or "h:mm:ss", a preview. slow: slow motion by this factor at the source's rate; audio and data are dropped,
     subtitles and chapters stretched. overwrite: allow dst to exist. resume: keep finished segments in

@@ -42,11 +42,11 @@ def pool(places: list[list[Evidence]]) -> Pooled:
     return Pooled(fit([one for place in places for one in place]), tuple(fit(place) for place in places))
 
 
-def spots(total: int) -> list[range]:
-    """The frames to look at of ``total``: SPOTS runs of FRAMES, or all of them where there are no more."""
-    if total <= SPOTS * FRAMES:
-        return [range(start, min(start + FRAMES, total)) for start in range(0, total, FRAMES)]
-    return [range(start, start + FRAMES) for start in (n * (total - FRAMES) // (SPOTS - 1) for n in range(SPOTS))]
+def spots(total: int, run: int = FRAMES) -> list[range]:
+    """The frames to look at of ``total``: SPOTS runs of ``run`` frames, or all of them where there are no more."""
+    if total <= SPOTS * run:
+        return [range(start, min(start + run, total)) for start in range(0, total, run)]
+    return [range(start, start + run) for start in (n * (total - run) // (SPOTS - 1) for n in range(SPOTS))]
 
 
 def clip_shutter(light: Tensor, *, linear: bool = True) -> Estimate:

@@ -1,0 +1,87 @@
+"""How the picture moves from frame to frame, in a coarse grid of cells: all that the readout is told from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vsdeblur.flow.dis import DisFlow
+
+Array = NDArray[np.floating[Any]]
+
+ROWS, COLUMNS = 8, 5
+SMALLEST = 4 * ROWS  # rows and columns of a picture that has room for the cells
+LONGEST = 480  # pixels of the picture that motion is looked for in
+_DETAIL = 9  # pixels around a point that say whether it has texture in both directions
+_NOISE = 1.5 / 255  # of a gradient that says little
+_FEWEST = 16  # points of a cell
+_DISPLAY_GAMMA = 1 / 2.2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drift:
+    """Of a run of frames without a cut.
+
+    flow: (pairs, cells, 2), pixels (x, y) from each frame to the next. weight: (pairs, cells) in [0, 1], by the detail
+    that a cell had to go by. at: (cells, 2), where the cells' middles lie, pixels from the middle of the picture, which
+    is ``height`` pixels high.
+    """
+
+    flow: Array
+    weight: Array
+    at: Array
+    height: int
+
+
+def find_drift(grey: Tensor, *, linear: bool = True) -> Drift:
+    """Of successive grey frames (n, h, w), n at least 2, by OpenCV DIS. linear: they are linear light."""
+    shown = grey.clamp(0, 1) ** _DISPLAY_GAMMA if linear else grey.clamp(0, 1)
+    height, width = shown.shape[-2:]
+    cell = (height // ROWS, width // COLUMNS)
+    corner = ((height - ROWS * cell[0]) // 2, (width - COLUMNS * cell[1]) // 2)
+    flow = DisFlow("fast")
+    found = [_cells(a, flow(a[None], b[None]), cell, corner) for a, b in pairwise(shown)]
+    y, x = (
+        (np.arange(n) + 0.5) * size - 0.5 + edge for n, size, edge in zip((ROWS, COLUMNS), cell, corner, strict=True)
+    )
+    at = np.stack(np.meshgrid(x - (width - 1) / 2, y - (height - 1) / 2), -1).reshape(-1, 2)
+    return Drift(np.stack([one for one, _ in found]), np.stack([one for _, one in found]), at, height)
+
+
+def _cells(a: Tensor, flow: Tensor, cell: tuple[int, int], corner: tuple[int, int]) -> tuple[Array, Array]:
+    """The median flow (cells, 2) of the half of each cell that has most detail and stays in the picture; weights."""
+    height, width = a.shape
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    to_x, to_y = x + flow[0], y + flow[1]
+    stays = (to_x >= 0) & (to_x <= width - 1) & (to_y >= 0) & (to_y <= height - 1)
+    parts = [_by_cell(field.numpy(), cell, corner) for field in (*flow, _detail(a), stays)]
+    across, down, detail, inside = parts
+    asked = (detail >= np.median(detail, 1, keepdims=True)) & (inside > 0)
+    some = asked.sum(1) >= _FEWEST
+    asked |= ~some[:, None]  # a median needs something; its weight will be none
+    middle = np.stack([np.nanmedian(np.where(asked, field, np.nan), axis=1) for field in (across, down)], -1)
+    strength = np.nanmean(np.where(asked, detail, np.nan), axis=1)
+    return middle, some * strength / (strength + _NOISE**2)
+
+
+def _detail(a: Tensor) -> Tensor:
+    """The power of the gradients around each point of a (h, w), along the axis that has less."""
+    image = a.numpy()
+    size = (_DETAIL, _DETAIL)
+    powers = [cv2.blur(np.square(cv2.Sobel(image, cv2.CV_32F, *axis) / 8), size) for axis in ((1, 0), (0, 1))]
+    return torch.from_numpy(np.minimum(*powers))
+
+
+def _by_cell(field: Array, cell: tuple[int, int], corner: tuple[int, int]) -> Array:
+    """(h, w) as (cells, points)."""
+    rows = slice(corner[0], corner[0] + ROWS * cell[0])
+    columns = slice(corner[1], corner[1] + COLUMNS * cell[1])
+    split = field[rows, columns].reshape(ROWS, cell[0], COLUMNS, cell[1])
+    return np.asarray(split.transpose(0, 2, 1, 3).reshape(ROWS * COLUMNS, -1), np.float64)

@@ -1,0 +1,173 @@
+"""The readout that explains how the picture moves, and how sure that is.
+
+The camera moves along a path g(t): shift, turn and zoom. Row y of a picture H rows high is exposed at  n + rho y / H,
+so a point seen at (x, y) in frame n and a row Fy further down in frame n + 1 has moved by
+
+    F(x, y) = g(n + 1 + rho (y + Fy) / H) - g(n + rho y / H)
+
+and rows differ because the camera's motion changes: the flow of the last row is that of the first, rho periods later.
+Motion that never changes says nothing about rho (a picture that leans and glides is as good as an upright one), and so
+does none. Which rho makes the flow of all rows and frames one path? Given rho everything is linear: cubic splines for
+the path, a smooth Gaussian process; for each cell an offset and a factor (what stands nearer moves faster), and for
+each pair a little motion of its own (what flow errs by). So the likelihood of rho, all else integrated out, is known
+in closed form; how smooth the path is is integrated out too, over a grid.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from vsdeblur.flow.camera import splines
+from vsdeblur.readout.drift import Array, Drift
+
+CONFIDENT = 0.6  # below this an estimate is not used, and the fallback is
+_STEP = 0.05
+CANDIDATES = np.arange(20) * _STEP  # 0 .. 0.95
+_SPACING = 0.5  # periods from knot to knot of the path
+_ROUGHNESS = 10.0 ** np.arange(-6, 4)  # weights of the path's third differences, in units of the flow's noise
+_STEADY = 1e-6  # the same for the first differences, so that the path is unique
+_TURN = 4.0  # the same for turn and zoom, in pixels a quarter of the height from the middle, over that for shift
+_OFFSET, _NEARER, _OWN = 1.0, 0.3, 1.0  # a priori: pixels, a part of the motion, and of the noise
+_NOISE = 0.2  # pixels, a priori, against which the first two are weighed
+_SHARE = 0.5  # cells are not independent: what each counts for
+_FLOOR = 1e-4  # pixels squared: no flow is better
+_ROUNDS = 10  # of reweighting
+_GOOD = 0.35  # of the cells at least go with the camera
+_MANY = 5  # pairs, from which on a cell has a usual remainder
+_LEAST = 0.1  # pixels: residuals below are as good as none
+_ODD = 0.02  # of the places mislead: so much of each place's likelihood is spread over all candidates
+
+
+class Estimate(NamedTuple):
+    """readout: in periods, [0, 1). confidence: in [0, 1]; 0 where the motion is steady or there is none."""
+
+    readout: float
+    confidence: float
+
+    @property
+    def usable(self) -> float:
+        """The readout where that is sure enough, else the fallback of none."""
+        return self.readout if self.confidence >= CONFIDENT else 0.0
+
+
+NOTHING = Estimate(0.0, 0.0)
+
+
+def fit(places: Sequence[Drift]) -> Estimate:
+    """The readout that several places of a clip share."""
+    told = [likelihood(place) for place in places if len(place.flow) > 1]
+    if not told:
+        return NOTHING
+    total = np.sum([np.log((1 - _ODD) * one + _ODD / len(CANDIDATES)) for one in told], axis=0)
+    share = np.exp(total - total.max())
+    share /= share.sum()
+    mean = float(share @ CANDIDATES)
+    spread = float(np.sqrt(share @ np.square(CANDIDATES - mean)))
+    confidence = 1 - spread / float(CANDIDATES.std())
+    if confidence <= 0:
+        return NOTHING
+    best = int(total.argmax())
+    readout = float(CANDIDATES[best])
+    if 0 < best < len(total) - 1:  # between candidates by a parabola
+        before, at, after = total[best - 1 : best + 2]
+        readout += _STEP / 2 * float((before - after) / min(before - 2 * at + after, -1e-12))
+    return Estimate(round(readout, 3), round(confidence, 3))
+
+
+def likelihood(drift: Drift) -> Array:
+    """Of each candidate, by the frames of one place; the sum is 1."""
+    weight = _SHARE * _believed(drift).ravel()
+    if weight.sum() < 1:
+        return np.full(len(CANDIDATES), 1 / len(CANDIDATES))
+    model = _Model(drift, weight)
+    told = np.stack([model.evidence(float(readout)) for readout in CANDIDATES])
+    share = np.exp(told - told.max()).sum(1)
+    return np.asarray(share / share.sum())
+
+
+def _believed(drift: Drift) -> Array:
+    """(pairs, cells): the weights, less where a cell goes its own way, and where a pair's flow is rough.
+
+    Judged without a path: by a flow that varies over the picture as any camera's may, and the cell's usual remainder.
+    """
+    x, y = (drift.at / drift.height).T
+    smooth = np.stack((np.ones_like(x), x, y, y * y), 1)
+    left = drift.flow - np.median(drift.flow, 1, keepdims=True)
+    for _ in range(_ROUNDS):
+        error = np.hypot(left[..., 0], left[..., 1])
+        usual = np.maximum(2 * np.quantile(error, _GOOD, axis=1, keepdims=True), _LEAST)
+        weight = drift.weight / (1 + np.square(error / usual)) ** 2
+        for n, (flow, w) in enumerate(zip(drift.flow, weight, strict=True)):
+            root = np.sqrt(w)[:, None] + 1e-6
+            left[n] = flow - smooth @ np.linalg.lstsq(root * smooth, root * flow, rcond=None)[0]
+        if len(left) >= _MANY:
+            left -= np.median(left, 0)
+    believed: Array = weight * np.square(usual.min() / usual)
+    return believed
+
+
+class _Model:
+    """The normal equations of a place, offsets, factors and the pairs' own motion already eliminated."""
+
+    def __init__(self, drift: Drift, weight: Array) -> None:
+        """weight: (pairs * cells,)."""
+        pairs, cells = drift.flow.shape[:2]
+        self.height = drift.height
+        self.flow = drift.flow.reshape(-1, 2)
+        self.pair = np.repeat(np.arange(pairs), cells)
+        self.row = np.tile(drift.at[:, 1], pairs) + drift.height / 2
+        self.place = np.tile(drift.at / (drift.height / 4), (pairs, 1))
+        self.count = 2 * float(weight.sum())
+        self.weight = np.tile(weight, 2)
+        self.knots = math.ceil((pairs + 2) / _SPACING) + 3
+
+        usual = np.stack([np.median(flow, 0) for flow in drift.flow])[self.pair]
+        one = np.tile(np.eye(cells), (pairs, 1))
+        nought = np.zeros_like(one)
+        nearer = np.concatenate((one * usual[:, :1], one * usual[:, 1:]))
+        own = self._moved(np.eye(pairs)[self.pair])
+        rest = np.concatenate((np.block([[one, nought], [nought, one]]), nearer, own), 1)
+        offset = _OFFSET * (1 + float(np.abs(usual).max()) / 5)
+        prior = np.repeat([(_NOISE / offset) ** 2, (_NOISE / _NEARER) ** 2, 1 / _OWN**2], [2 * cells, cells, 4 * pairs])
+        self.rest = rest * self.weight[:, None]
+        self.inner = np.linalg.inv(rest.T @ self.rest + np.diag(prior))
+        self.seen = np.concatenate((self.flow[:, 0], self.flow[:, 1]))
+        self.left = self.rest.T @ self.seen
+        self.power = float(self.weight @ np.square(self.seen) - self.left @ self.inner @ self.left)
+
+        third, first = (np.diff(np.eye(self.knots), n=n, axis=0) for n in (3, 1))
+        loose = _STEADY * (first.T @ first) + 1e-9 * np.eye(self.knots)
+        each = np.diag([1, 1, _TURN, _TURN])
+        self.priors = [np.kron(each, rough * (third.T @ third) + loose) for rough in _ROUGHNESS]
+        self.extents = [float(np.linalg.slogdet(prior)[1]) for prior in self.priors]
+
+    def evidence(self, readout: float) -> Array:
+        """Logarithms of the likelihood, for each roughness of the path."""
+        begin = self.pair + readout * self.row / self.height
+        end = self.pair + 1 + readout * (self.row + self.flow[:, 1]) / self.height
+        path = self._moved(self._basis(end) - self._basis(begin))
+        weighted = path * self.weight[:, None]
+        across = path.T @ self.rest
+        normal = path.T @ weighted - across @ self.inner @ across.T
+        slope = weighted.T @ self.seen - across @ self.inner @ self.left
+        told = []
+        for prior, extent in zip(self.priors, self.extents, strict=True):
+            total = normal + prior
+            energy = self.power - float(slope @ np.linalg.solve(total, slope))
+            noise = max(energy, 0.0) / self.count + _FLOOR
+            told.append(-0.5 * (self.count * math.log(noise) + float(np.linalg.slogdet(total)[1]) - extent))
+        return np.array(told)
+
+    def _basis(self, times: Array) -> Array:
+        return splines(torch.from_numpy(times), self.knots, -_SPACING, _SPACING).numpy()
+
+    def _moved(self, basis: Array) -> Array:
+        """How shift x and y, turn and zoom by ``basis`` (n, k) move the places along x, then along y: (2 n, 4 k)."""
+        x, y = self.place.T[..., None]
+        nought = np.zeros_like(basis)
+        return np.block([[basis, nought, -y * basis, x * basis], [nought, basis, x * basis, y * basis]])
