@@ -93,7 +93,7 @@ class _Meeting:
     @staticmethod
     def _velocity(p: Tensor, parts: Tensor) -> Tensor:
         first, *others = parts.tolist()
-        velocity = p[:, :2] * first
+        velocity: Tensor = p[:, :2] * first
         for k, part in enumerate(others, 1):
             velocity.add_(p[:, 2 * k : 2 * k + 2], alpha=part)
         return velocity
