@@ -2,32 +2,128 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 QUANTISATION = 12**-0.5 / 255  # the standard deviation of rounding to 8 bits
-_BLOCKS = 2  # rows of blocks looked at together
+_NORMAL = 0.6745  # the median of |g| for a Gaussian g of deviation 1
+_BLOCK = 16  # pixels
+_ROWS = 2  # of blocks, looked at together
+_MOST = 20_000  # blocks that are looked at for a sensor's noise
+_FEWEST = 8  # that tell anything
+_CLIPPED = 0.02  # of a block, with which it no longer tells its noise
+_CALM, _CALM_LOW = (
+    0.02,
+    0.86,
+)  # the share of blocks with the least noise, and how high above them is the noise; measured
+_WHITE = 1.2  # times as much between pixels that lie twice as far apart; texture has more
+_FEW = 0.01  # of the blocks are white by chance
+_LINE, _LINE_LOW = 0.3, 0.93  # the share of white blocks below the sensor's line, and how high the line is; measured
+_LEAST, _LEAST_LOW = 0.05, 0.83  # the same for all blocks
+_TILTS = tuple((k / 16) ** 2 for k in range(17))
+_FLOOR = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """A sensor's: variance = shot * x + read at the light x, the same for all colours, white from pixel to pixel.
+
+    Photons arrive at random and are read at random (Foi, Trimeche, Katkovnik and Egiazarian 2008).
+    """
+
+    shot: float
+    read: float
+
+    def variance(self, light: Tensor) -> Tensor:
+        """At every value of ``light``, any shape."""
+        return light.clamp(min=0).mul_(self.shot).add_(self.read)
+
+
+NOISELESS = Noise(0.0, 0.0)
 
 
 def noise_level(v: Tensor) -> float:
     """The standard deviation of white noise in v (N, C, H, W), never below that of rounding to 8 bits.
 
     A high-pass that cancels planes and straight edges (Immerkaer 1996); the median of its magnitude in each 16 x 16
-    block, and of those the level of the calmest fiftieth, where there is least texture to mistake for noise. One number
-    for all of v.
+    block, and of those the level of the calmest fiftieth, where there is least texture to mistake for noise. Blocks
+    that clip, black bars too, are left out as long as there are others. One number for all of v.
     """
     if min(v.shape[-2:]) < 16:
         return QUANTISATION
-    mask = torch.tensor([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]], dtype=v.dtype, device=v.device) / 6
-    size = min(16, min(v.shape[-2:]) - 2)
+    calm, _, whole, _ = _blocks(v)
+    level = (calm[whole] if int(whole.sum()) >= _FEWEST else calm).quantile(_CALM)
+    # The second percentile of medians of |g| lies 14% lower than the median of all.
+    return max(float(level) / (_CALM_LOW * _NORMAL), QUANTISATION)
 
-    def medians(part: torch.Tensor) -> torch.Tensor:
-        high = F.conv2d(part[:, None], mask[None, None]).abs()
-        return F.unfold(high, size, stride=size).median(dim=1).values.flatten()
+
+def sensor_noise(light: Tensor) -> Noise:
+    """The noise of frames (n, C, H, W), C colours of them; NOISELESS where they do not tell.
+
+    Blocks as in ``noise_level``, each with its mean. Noise is white: its differences between pixels that lie twice as
+    far apart are no larger. Those of texture are, so such blocks are left out, and ones that clip; the sensor's line is
+    what a third of the rest lies below: quantile regression (Koenker and Bassett 1978), of logarithms, since variances
+    scatter in proportion. Texture only adds to noise: no line is higher than all but a few blocks of any kind.
+    """
+    if min(light.shape[-2:]) < _BLOCK + 4:
+        return NOISELESS
+    calm, mean, whole, spread = _blocks(light, _MOST)
+    calm, mean, spread = calm[whole], mean[whole].clamp(min=0), spread[whole]
+    white = spread < _WHITE * calm
+    if int(white.sum()) < max(_FEWEST, _FEW * len(calm)):
+        return NOISELESS
+    found = 2 * (calm / _NORMAL).clamp(min=_FLOOR).log()
+    typical = float(mean[white].mean()) + _FLOOR
+    lines = []
+    for tilt in _TILTS:  # from shot noise alone to read noise alone
+        rest = found - (mean * ((1 - tilt) / typical) + tilt).clamp(min=1e-3).log()
+        level = rest[white].quantile(_LINE)  # minimises the loss for this tilt
+        off = rest[white] - level
+        loss = float(torch.maximum(_LINE * off, (_LINE - 1) * off).mean())
+        calmest = float(rest.quantile(_LEAST)) - 2 * math.log(_LEAST_LOW)
+        lines.append((loss, tilt, min(float(level) - 2 * math.log(_LINE_LOW), calmest)))
+    _, tilt, log = min(lines)
+    return Noise(math.exp(log) * (1 - tilt) / typical, math.exp(log) * tilt)
+
+
+def display_slope(light: Tensor) -> Tensor:
+    """How much light goes for a step of a display's values (BT.709), at values of ``light``, any shape."""
+    return light.clamp(min=0).pow_(0.55).mul_(2.022).clamp_(min=1 / 4.5)
+
+
+def _blocks(v: Tensor, most: int | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Of blocks of v (N, C, H, W): median of the high-pass's magnitude; mean; whether (nearly) nothing clips.
+
+    most: how many blocks to look at, spread over v, and then also the median of the high-pass of every other pixel; all
+    blocks when None, and the first median twice.
+    """
+    mask = torch.tensor([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]], dtype=v.dtype, device=v.device) / 6
+    border = 1 if most is None else 2
+    size = min(_BLOCK, min(v.shape[-2:]) - 2 * border)
+    low, high = v.aminmax()  # where values clip they are all the same
+
+    def median(part: Tensor, apart: int) -> Tensor:
+        part = part[
+            :, None, border - apart : part.shape[-2] + apart - border, border - apart : part.shape[-1] + apart - border
+        ]
+        differences = F.conv2d(part, mask[None, None], dilation=apart).abs()
+        return F.unfold(differences, size, stride=size).median(dim=1).values.flatten()
+
+    def looked_at(part: Tensor) -> Tensor:
+        inner = part[:, None, border:-border, border:-border]
+        extreme = F.avg_pool2d(((inner <= low) | (inner >= high)).to(v), size)
+        near = median(part, 1)
+        far = near if most is None else median(part, 2)
+        return torch.stack((near, F.avg_pool2d(inner, size).flatten(), extreme.flatten(), far))
 
     # By bands of whole blocks: the temporaries, ten times what they are made from, stay small.
-    bands = range(0, v.shape[-2] - 2 - size + 1, _BLOCKS * size)
-    level = torch.cat([medians(frame[:, y : y + _BLOCKS * size + 2]) for frame in v for y in bands]).quantile(0.02)
-    # The median of |g| is 0.6745 sigma for Gaussian g; the second percentile of such medians lies 14% lower.
-    return max(float(level) / (0.86 * 0.6745), QUANTISATION)
+    tops = range(0, v.shape[-2] - 2 * border - size + 1, _ROWS * size)
+    bands = [(n, y) for n in range(len(v)) for y in tops]
+    if most is not None:
+        bands = bands[:: max(1, len(bands) * v.shape[1] * _ROWS * (v.shape[-1] // size) // most)]
+    calm, mean, extreme, far = torch.cat([looked_at(v[n, :, y : y + _ROWS * size + 2 * border]) for n, y in bands], 1)
+    return calm, mean, extreme <= _CLIPPED, far

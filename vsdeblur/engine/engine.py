@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from vsdeblur.camera.highlights import find_lights, white_level
+from vsdeblur.camera.noise import sensor_noise
 from vsdeblur.camera.rolling import row_delays
 from vsdeblur.device import choose_device, total_memory
 from vsdeblur.engine.alone import Alone, each_alone, put_in
@@ -33,6 +34,7 @@ from vsdeblur.flow.upsample import upsampled
 from vsdeblur.options import Options
 from vsdeblur.priors import Prior, describe, get_prior
 from vsdeblur.priors.tv import TotalVariation
+from vsdeblur.solver.evidence import Evidence
 from vsdeblur.solver.keyframes import BATCH, KeyFrameProblem
 from vsdeblur.solver.render import Scene
 from vsdeblur.solver.unrolled import is_unrolled, load_step
@@ -45,7 +47,8 @@ Taus = tuple[tuple[float, ...], ...]
 
 CONTINUATION = (2.0, 1.5, 1.0)  # u-step and z-step in alternation: the noise that the prior is told, of v's
 PRIOR_RIDGE = 0.1
-_CLEAN, _NOISY = 1 / 255, 3 / 255  # noise up to which the learned step follows a prior, and from which it does not
+# Noise up to which the learned step follows, and from which it does not: after a prior, and without any.
+_AFTER_PRIOR, _WITHOUT = (1 / 255, 3 / 255), (4 / 255, 12 / 255)
 
 
 class Solved(NamedTuple):
@@ -129,8 +132,8 @@ class Engine:
         window = replace(window, frames=window.frames.to(self.device, torch.float32))
         shutters = tuple(window.shutters or (self.options.shutter,) * len(window.frames))
         motion = self.find_motion(window, self.options.shutter)
-        taus = self._taus(motion, shutters)
-        return self._solve(window, motion, taus, shutters, window.spans, BATCH, None).keys, motion
+        taus, evidence = self._taus(motion, shutters), self._evidence(window)
+        return self._solve(window, motion, taus, shutters, window.spans, evidence, BATCH, None).keys, motion
 
     def _scene(
         self, window: Window, motion: Motion | None, batch: int, record: Callable[[float], None] | None
@@ -140,6 +143,7 @@ class Engine:
         spans = window.spans
         release_unused()
         found = motion or self.find_motion(window, self.options.shutter)
+        evidence = self._evidence(window)
         # Frames beyond the chunk's neighbours have served: they gave those a path.
         before = 2 if self.options.readout else 1  # the last rows of an instant lie up to a period back
         near = slice(max(window.first - before, 0), window.first + window.count + 1)
@@ -153,7 +157,8 @@ class Engine:
             keys = frames = each_alone(self.alone, frames, window.colour)
             joint = torch.zeros_like(found.reliability)
         else:
-            keys, white, lit = self._solve(window, found, taus[near], shutters[near], spans[near], batch, record)
+            rest = (taus[near], shutters[near], spans[near], evidence, batch, record)
+            keys, white, lit = self._solve(window, found, *rest)
             release_unused()
             if self.alone:
                 frames, joint = put_in(self.alone, keys, frames, found, window.colour)
@@ -174,7 +179,13 @@ class Engine:
             None if delays is None else delays[near],
             joint,
             white,
+            evidence,
         )
+
+    def _evidence(self, window: Window) -> Evidence:
+        """What the frames tell, by the noise in the whole window."""
+        linear = self.options.transfer != "linear"
+        return Evidence(sensor_noise(window.frames[:, : window.colour]), linear)
 
     def _delays(self, window: Window) -> Tensor | None:
         """How much later each row of each frame is exposed, (n, H) of the frame's period; None for a global shutter."""
@@ -211,6 +222,7 @@ class Engine:
         taus: Taus,
         shutters: tuple[float, ...],
         spans: tuple[float, ...],
+        evidence: Evidence,
         batch: int,
         record: Callable[[float], None] | None,
     ) -> Solved:
@@ -222,9 +234,13 @@ class Engine:
         keys = torch.zeros_like(frames)
         lit: Tensor | None = None
         white = white_level(frames[:, : window.colour])
-        sigma = self.z_step.noise(frames[:, : window.colour]) if self.z_step else 0.0
-        # The learned step looks at v again, noise and all: with a prior it leaves noisy frames alone.
-        learned = min(max((_NOISY - sigma) / (_NOISY - _CLEAN), 0.0), 1.0)
+        colours = frames[:, : window.colour]
+        sigma = self.z_step.noise(colours) if self.z_step else evidence.level(colours)
+        # The learned step looks at v again, noise and all: it leaves noisy frames alone.
+        clean, noisy = _AFTER_PRIOR if self.z_step else _WITHOUT
+        learned = min(max((noisy - sigma) / (noisy - clean), 0.0), 1.0)
+        # With a prior the noise is the prior's: key frames that were weighed before came out worse.
+        weighed = evidence.noisy and self.z_step is None
         # What slow motion needs no overlap for is solved as part of the tile: fewer tiles in the same memory.
         for tile in tiles(*size, self.plan.tile + 2 * (MAX_OVERLAP - overlap), overlap):
             rows, columns = tile.rows, tile.columns
@@ -236,6 +252,7 @@ class Engine:
                 taus,
                 spans,
                 batch=batch,
+                believed=evidence.weight(v[:, : window.colour]) if weighed else None,
             )
             lights = None if white is None else find_lights(problem, white, window.colour)
             if lights:

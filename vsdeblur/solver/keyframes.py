@@ -3,7 +3,7 @@
     v_n ~ sum_q w_q K_n(x - psi_n(x, tau_q)),         tau_q the instants of exposure n from its middle
     K_n(x) ~ K_{n+1}(x + psi_n(x, 1)),  K_n(x) ~ K_{n-1}(x + psi_n(x, -rho))
 
-    E(K) = 1/2 sum_n ||v_n - A_n K_n||^2 + mu/2 sum_n sum_x omega_n(x) (W_n K_{n+-1} - K_n)^2
+    E(K) = 1/2 sum_n lambda_n ||v_n - A_n K_n||^2 + mu/2 sum_n sum_x omega_n(x) (W_n K_{n+-1} - K_n)^2
          + ridge/2 sum_n ||K_n - z_n||^2
 
 The u-step is linear and is solved by a fixed number of Chebyshev steps, with fixed bounds, on the system scaled by its
@@ -42,7 +42,8 @@ class KeyFrameProblem:
     spans: for each frame the previous period over its own (1 without VFR).
     kernel: of the warps; "finer" is linear between points half a pixel apart (``vsdeblur.flow.finer``), "bilinear"
     between pixels. batch: BATCH instants of one exposure are warped at once, less of them (1) by one after the other;
-    changes memory, not the result.
+    changes memory, not the result. believed: (n, 1, H, W) in (0, 1], lambda where there is noise; None for 1
+    everywhere.
 
     Sampling grids are made anew whenever they are used: stored they would take half of the solver's memory, and making
     one from a path takes a fiftieth of the time of a warp.
@@ -56,6 +57,7 @@ class KeyFrameProblem:
     mu: float = MU
     kernel: Sampling = "finer"
     batch: int = BATCH
+    believed: Tensor | None = None
 
     def solve(
         self,
@@ -128,8 +130,15 @@ class KeyFrameProblem:
     def _spread(self, y: Tensor, grids: Iterable[Tensor], onto: Tensor) -> None:
         spread_along(y, grids, onto, one_by_one=self.batch < BATCH)
 
+    def _weighed(self, y: Tensor, n: int) -> Tensor:
+        """lambda_n y, for y (1, C, H, W) like exposure n."""
+        return y if self.believed is None else y * self.believed[n : n + 1]
+
     def _normal(self, keys: Tensor, paths: GridPaths, links: list[Link], v: Tensor | None = None) -> Tensor:
-        """(A'A + mu D2) K, less A'v where v is given: then it is the gradient of the energy at K, without ridge."""
+        """(A' lambda A + mu D2) K, less A' lambda v where v is given: then it is the gradient of the energy at K.
+
+        Without ridge.
+        """
         out = torch.zeros_like(keys)
         for n in range(len(keys)):
             points = self._points(keys[n : n + 1])
@@ -137,6 +146,7 @@ class KeyFrameProblem:
             seen = mean_along(points, self._grids(paths, n))
             if v is not None:
                 seen -= v[n : n + 1]
+            seen = self._weighed(seen, n)
             self._spread(seen.div_(len(self.taus[n])), self._grids(paths, n), onto)
             for link in links:
                 if link.there == n:
@@ -152,7 +162,7 @@ class KeyFrameProblem:
         ones = self.v.new_ones(1, 1, *self.v.shape[-2:])
         sums = self.v.new_zeros(len(self.v), 1, *self.v.shape[-2:])
         for n, taus in enumerate(self.taus):
-            self._spread(ones / len(taus), self._grids(paths, n), sums[n : n + 1])
+            self._spread(self._weighed(ones, n) / len(taus), self._grids(paths, n), sums[n : n + 1])
         for link in links:
             grid = paths.grids(link.here, (link.tau,))
             sums[link.here : link.here + 1] += 2 * link.weight
@@ -161,7 +171,7 @@ class KeyFrameProblem:
 
     def _energy(self, keys: Tensor, paths: GridPaths, links: list[Link], target: Tensor, ridge: float) -> float:
         energy = sum(
-            (self.v[n : n + 1] - self.blurred(keys[n : n + 1], self._grids(paths, n))).square().sum()
+            self._weighed((self.v[n : n + 1] - self.blurred(keys[n : n + 1], self._grids(paths, n))).square(), n).sum()
             for n in range(len(keys))
         )
         for link in links:

@@ -12,15 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.camera.noise import noise_level
 from vsdeblur.flow.motion import Motion, displacement, extent
 from vsdeblur.flow.project import nearness, positions
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.flow.warp import sample, sampling_grid
+from vsdeblur.solver.evidence import Evidence
 
 # Points that move by less than STILL pixels a period are not touched; by more than MOVING, wholly.
 STILL, MOVING = 0.05, 0.2
-NO_NOISE = 2 / 255  # at this level fine texture is easily taken for noise, and exact data are worth more
 
 
 class View(NamedTuple):
@@ -60,8 +59,8 @@ class Scene:
     frame is exposed, in periods of the frame; None where all are at once (see ``vsdeblur.camera.rolling``). joint:
     (n, 1, h, w) in [0, 1], how far keys and frames are those of the joint solution; the rest was restored by itself, or
     is a light that clipped, and owes the exposure nothing; None for wholly. white: above it key frames are lights, None
-    without any. carried: (n, 2, h, w), what a point counts on its way to the next (0) and to the previous (1) key
-    frame.
+    without any. evidence: how far frames are believed. carried: (n, 2, h, w), what a point counts on its way to the
+    next (0) and to the previous (1) key frame.
     """
 
     keys: Tensor
@@ -77,6 +76,7 @@ class Scene:
     delays: Tensor | None = None
     joint: Tensor | None = None
     white: float | None = None
+    evidence: Evidence = field(default_factory=Evidence)
     carried: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -103,12 +103,9 @@ class Scene:
             views = self._views(self._at_once(n, self.shutters[n] / 2 + tau))
             for rows in self._bands():
                 out[:, rows] -= self._composed(views, rows)[0] / len(self.taus[n])
-        # Wiener's rule: of a residual of local power S + sigma^2 the part S / (S + sigma^2).
         colour = out.shape[0] - (out.shape[0] + 1) % 2  # 2 and 4 channels: the last one is alpha
-        power = out[None, :colour].square().mean(1, keepdim=True)
-        power = F.avg_pool2d(power, 9, stride=1, padding=4, count_include_pad=False)[0]
-        noise = max(noise_level(self.frames[n : n + 1, :colour]) ** 2 - NO_NOISE**2, 1e-12)
-        out.mul_(1 - noise / power.clamp_(min=noise))
+        if self.evidence.noisy:
+            out.mul_(self.evidence.believed(out[None, :colour], self.frames[n : n + 1, :colour])[0])
         if self.joint is not None:
             for rows in self._bands():
                 out[:, rows] *= self._enlarged(self.joint[n : n + 1], rows)[0]
