@@ -111,6 +111,19 @@ def test_only_a_picture_that_jumps_as_a_whole_shakes() -> None:
     assert camera_paths(pan[:, None], Window(pan[:, None], 0, 0, 5, colour=1), 1.0) is None
 
 
+def test_a_pan_that_gathers_speed_is_a_camera_path() -> None:
+    """OpenCV's flow sees no more of it than of a steady one, but its blur changes from frame to frame."""
+    scene = torch.from_numpy(picture())
+    step = math.ceil(camera.ERRATIC * W) + 1
+    lefts = [step * n * (n - 1) // 2 for n in range(5)]
+    gathering = torch.stack([scene[60 : 60 + H, left : left + W] for left in lefts])
+    assert shakes(gathering)
+    paths = camera_paths(gathering[:, None], Window(gathering[:, None], 0, 0, 5, colour=1), 0.1)
+    assert paths is not None
+    assert paths[2, 0].mean() == pytest.approx(-1.5 * step, abs=0.5)  # the mean of what it moves before and after
+    assert paths[2, 2].mean() == pytest.approx(-step, abs=0.5)
+
+
 def test_unrelated_frames_have_no_camera_path() -> None:
     frames = torch.stack([torch.from_numpy(picture(seed))[:H, :W] for seed in range(5)])
     assert find_camera_path(frames, torch.arange(5), torch.ones(5)) is None
