@@ -74,9 +74,22 @@ def shaken(
         own = np.random.default_rng([seed, *path.stem.encode()])
         photo, corner = _place(path, size, own)
         shake = random_shake(own, (size, size), float(extent))
-        blurry = exposure(photo, corner, size, shake)
+        blurry = exposure(photo, corner, (size, size), shake)
         sharp = _tensor(photo[corner[1] : corner[1] + size, corner[0] : corner[0] + size])
         yield Blurred(path.stem, sharp, _noisy(blurry, sigma, own), sigma, float(extent), path=shake)
+
+
+def whole(photos: list[Path], extent: float, sigma: float = 0.01, seed: int = 14) -> Iterator[Blurred]:
+    """Photographs as large as they are, but for a border of WIDE / 2 px; extent 0 for sharp ones."""
+    for path in photos:
+        own = np.random.default_rng([seed, *path.stem.encode()])
+        photo = read_photo(path).astype(np.float32) / 255
+        cut = WIDE // 2
+        size = photo.shape[0] - 2 * cut, photo.shape[1] - 2 * cut
+        shake = random_shake(own, size, extent)
+        sharp = _tensor(photo[cut:-cut, cut:-cut])
+        blurry = exposure(photo, (cut, cut), size, shake) if extent else sharp
+        yield Blurred(path.stem, sharp, _noisy(blurry, sigma, own), sigma, extent, path=shake)
 
 
 def levin_kind(photos: list[Path], size: int = 255, sigma: float = 0.01, seed: int = 12) -> Iterator[Blurred]:
@@ -125,11 +138,11 @@ def _composed(
     """The mean over the instants of the near plane, by its matte, before the far one."""
     step = max(np.linalg.norm(np.diff(_sway(path, (size, size)), axis=0), axis=-1).max(initial=0) for path in paths)
     times = max(1, int(np.ceil(step / (2 * FINEST))))
-    views = [_View.of(photo, corner, size, path) for (photo, corner), path in zip(scenes, paths, strict=True)]
+    views = [_View.of(photo, corner, (size, size), path) for (photo, corner), path in zip(scenes, paths, strict=True)]
     total = torch.zeros(1, 3, size, size)
     instants = list(zip(*(between(path, times) for path in paths), strict=True))
     for far, near in instants:
-        x, y = positions(near, size)
+        x, y = positions(near, (size, size))
         total += torch.lerp(views[0](far), views[1](near), matte(x, y))
     return total / len(instants)
 
@@ -148,11 +161,11 @@ def winding_kernel(rng: np.random.Generator, n: int) -> Array:
     return (kernel / kernel.sum()).astype(np.float32)
 
 
-def exposure(photo: Array, corner: tuple[int, int], size: int, path: Array) -> Tensor:
-    """(1, 3, size, size): the mean of what the picture at ``corner`` (x, y) of the photograph sees along the path."""
+def exposure(photo: Array, corner: tuple[int, int], size: tuple[int, int], path: Array) -> Tensor:
+    """(1, 3, H, W): the mean of what the picture at ``corner`` (x, y) of the photograph sees along the path."""
     view = _View.of(photo, corner, size, path)
-    instants = refined(path, (size, size))
-    total = torch.zeros(1, 3, size, size)
+    instants = refined(path, size)
+    total = torch.zeros(1, 3, *size)
     for instant in instants:
         total += view(instant)
     return total / len(instants)
@@ -164,14 +177,14 @@ class _View:
 
     scene: Tensor
     offset: tuple[int, int]
-    size: int
+    size: tuple[int, int]
 
     @classmethod
-    def of(cls, photo: Array, corner: tuple[int, int], size: int, path: Array) -> _View:
-        reach = 2 + int(np.ceil(np.abs(_sway(path, (size, size))).max()))
+    def of(cls, photo: Array, corner: tuple[int, int], size: tuple[int, int], path: Array) -> _View:
+        reach = 2 + int(np.ceil(np.abs(_sway(path, size)).max()))
         x, y = corner
         top, left = max(y - reach, 0), max(x - reach, 0)
-        around = photo[top : y + size + reach, left : x + size + reach]
+        around = photo[top : y + size[0] + reach, left : x + size[1] + reach]
         wide = cv2.resize(around, None, fx=FINE, fy=FINE, interpolation=cv2.INTER_LANCZOS4)
         return cls(_tensor(wide), (x - left, y - top), size)
 
@@ -182,11 +195,11 @@ class _View:
         return sample(self.scene, torch.stack((x * (2 / (width - 1)) - 1, y * (2 / (height - 1)) - 1), -1)[None])
 
 
-def positions(matrix: Array, size: int) -> tuple[Tensor, Tensor]:
-    """x and y, (size, size), of every pixel through a homography (3, 3)."""
+def positions(matrix: Array, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """x and y, (H, W), of every pixel through a homography (3, 3)."""
     m = torch.from_numpy(matrix.astype(np.float32))
-    at = torch.arange(size, dtype=torch.float32)
-    x, y, depth = (row[0] * at[None, :] + row[1] * at[:, None] + row[2] for row in m)
+    down, across = (torch.arange(n, dtype=torch.float32) for n in size)
+    x, y, depth = (row[0] * across[None, :] + row[1] * down[:, None] + row[2] for row in m)
     return x / depth, y / depth
 
 

@@ -154,7 +154,8 @@ def test_path_finds_roll_and_refining_keeps_it():
     points = Patches.over((96, 96), 3).middles
 
     def error(found):
-        return float((found.kernels(points) - blur.kernels(points)).norm())
+        wide = F.pad(found.kernels(points), (blur.margin - found.margin,) * 4)
+        return float((wide - blur.kernels(points)).norm())
 
     assert error(refine(v, blur, 0.003, reach=4, rounds=2)) < error(estimate_uniform(v, 0.003, reach=4))
     found = estimate_path(v, 0.003, reach=4)
@@ -174,11 +175,36 @@ def test_another_expectation_can_be_asked():
     assert len(asked) == 2
 
 
-def test_large_pictures_are_looked_at_smaller():
-    v = F.interpolate(blocks(50, 90), scale_factor=4.0)
-    found = estimate_uniform(v, 0.01, reach=3)
-    assert found.size == (200, 360)
-    assert found.margin >= 3
+def test_the_most_telling_pieces_are_looked_at():
+    picture = torch.zeros(1, 1, 60, 90)
+    picture[..., 40:50, 70:76] = 1
+    patches = Patches.telling(picture, 2, 20)
+    assert patches.windows.shape == (4, 1, 20, 20)
+    y, x = patches.rows[-1], patches.columns[-1]
+    assert y < 40 < 50 < y + 20
+    assert x < 70 < 76 < x + 20
+    assert patches.cut(picture)[-1].sum() == 60
+    assert Patches.telling(picture[..., :10, :], 2, 20).windows.shape == (4, 1, 10, 20)
+
+
+def test_a_movement_goes_on_when_it_is_looked_at_closer():
+    poses = Poses(F.pad(sway(13, 3), (0, 0, 0, 0, 2, 2)), (60, 80)).cleaned()
+    closer = poses.closer((120, 160), 2.0)
+    points = torch.tensor([[5, 7], [70, 50]])
+    assert closer.density.shape == poses.density.shape
+    assert spread(closer.blur.kernels(2 * points)) == pytest.approx(2 * spread(poses.blur.kernels(points)), rel=0.2)
+    assert poses.fullness == pytest.approx(1 / 3)  # of roll
+    assert Poses.still((60, 80), 13).fullness == 0
+
+
+def test_large_pictures_are_looked_at_closer(monkeypatch):
+    monkeypatch.setattr("vsdeblur.blind.estimate.path.LARGEST", 80)
+    monkeypatch.setattr("vsdeblur.blind.estimate.closer.SIDE", 64)
+    monkeypatch.setattr("vsdeblur.blind.estimate.closer.PIECES", 2)
+    v = UniformBlur(hook(), (96, 152))(blocks(104, 160, seed=3))
+    found = estimate_uniform(v, 0.003, reach=6)
+    assert found.size == (96, 152)
+    assert likeness(F.pad(found.kernel, (6 - found.margin,) * 4), hook()) > 0.9
 
 
 def test_faults_are_named():

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from vsdeblur.blind.operators.filter_flow import FilterFlow
-from vsdeblur.blind.operators.graded import GradedBlur
 from vsdeblur.blind.operators.patched import PatchedBlur
 from vsdeblur.blind.operators.piecewise import PiecewiseBlur
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
@@ -53,16 +52,10 @@ def planes() -> PiecewiseBlur:
     return PiecewiseBlur.along(paths, torch.rand(2, 23, 28, dtype=torch.float64), size)
 
 
-def graded() -> GradedBlur:
-    small = pixelwise(kernels=4, size=(3, 5))
-    return GradedBlur(small.basis, small.weights, (21, 26))
-
-
 OPERATORS = {
     "pixelwise": pixelwise,
     "pixelwise batch": lambda: pixelwise(2),
     "patched": patched,
-    "graded": graded,
     "uniform": uniform,
     "projective": shaken,
     "projective bicubic": lambda: shaken("bicubic"),

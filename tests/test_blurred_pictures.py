@@ -32,13 +32,13 @@ def shift(x: float, y: float) -> np.ndarray:
 
 def test_exposure_of_a_still_camera_is_the_picture():
     photo = photograph()
-    seen = blurred.exposure(photo, (100, 90), 64, np.stack([shift(0, 0)] * 2))
+    seen = blurred.exposure(photo, (100, 90), (64, 64), np.stack([shift(0, 0)] * 2))
     assert np.abs(seen[0].permute(1, 2, 0).numpy() - photo[90:154, 100:164]).max() < 0.01
 
 
 def test_exposure_sees_sharp_at_the_path():
     photo = photograph()
-    seen = blurred.exposure(photo, (100, 90), 64, np.stack([shift(-6, 2), shift(-6, 2)]))
+    seen = blurred.exposure(photo, (100, 90), (64, 64), np.stack([shift(-6, 2), shift(-6, 2)]))
     assert np.abs(seen[0].permute(1, 2, 0).numpy() - photo[92:156, 94:158]).max() < 0.01
 
 

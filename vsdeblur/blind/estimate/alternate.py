@@ -11,14 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.blind.estimate.kernel_step import kernel_step
+from vsdeblur.blind.estimate.kernel_step import gradients, kernel_step
 from vsdeblur.blind.estimate.latent import StrongEdges
 from vsdeblur.blind.estimate.patches import Patches
 from vsdeblur.blind.estimate.poses import Poses
 from vsdeblur.blind.operators.protocol import Blur
 
 _RATIO = math.sqrt(2)  # of two scales
-_FAINT = 0.05
 
 
 class Expectation(Protocol):
@@ -54,7 +53,7 @@ class Alternation:
             small = v if share == 1 else _smaller(v, share)
             size = (small.shape[-2], small.shape[-1])
             turns = 2 * round(self.turn * (n // 2)) + 1
-            poses = _nearly_still(size, n, turns) if poses is None else poses.resized(size, n, turns).cleaned(_FAINT)
+            poses = Poses.nearly_still(size, n, turns) if poses is None else poses.resized(size, n, turns).cleaned()
             poses = self.improved(small, poses, sigma)
         assert poses is not None
         return poses
@@ -64,8 +63,10 @@ class Alternation:
         """``rounds`` of both steps at the scale of v, from what is known of the movement."""
         expectation = self.expectation or StrongEdges(self.count)
         patches = Patches.over(poses.size, self.count)
+        slopes = patches.cut(gradients(v))
         for _ in range(self.rounds if rounds is None else rounds):
-            poses = kernel_step(expectation(v, poses.blur, sigma), v, poses, patches)
+            u = expectation(v, poses.blur, sigma)
+            poses = kernel_step(patches.cut(gradients(u), poses.blur.margin), slopes, poses, patches)
         return poses
 
     def _sides(self) -> Iterator[int]:
@@ -75,14 +76,6 @@ class Alternation:
             n = math.ceil(sides[-1] / _RATIO)
             sides.append(max(3, min(n + 1 - n % 2, sides[-1] - 2)))
         return reversed(sides)
-
-
-def _nearly_still(size: tuple[int, int], n: int, turns: int) -> Poses:
-    """A start that moves a little: from a perfect stand nothing is ever found."""
-    poses = Poses.still(size, n, turns)
-    middle = n // 2
-    poses.density[turns // 2, middle, middle - 1 : middle + 2] = torch.tensor([0.25, 0.5, 0.25])
-    return poses
 
 
 def _smaller(v: Tensor, share: float) -> Tensor:

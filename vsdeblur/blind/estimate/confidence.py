@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.blind.estimate.latent import StrongEdges
-from vsdeblur.blind.estimate.path import COUNT, SMALLEST, estimate_path, looked_at, resized
-from vsdeblur.blind.operators.graded import GradedBlur
+from vsdeblur.blind.estimate.closer import LARGEST, PIECES, SIDE, scaled
+from vsdeblur.blind.estimate.latent import StrongEdges, strong_edges
+from vsdeblur.blind.estimate.patches import Patches
+from vsdeblur.blind.estimate.path import REACH, SMALLEST, estimate_path, grey_of, resized
+from vsdeblur.blind.operators.fourier import fast_length, transfer
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.blind.operators.uniform import UniformBlur
 
@@ -18,6 +21,9 @@ _SHORT, _LONG = 1.3, 2.0  # px, spread of light: what is found in sharp pictures
 _AS_DEAR, _DEARER = 1.02, 1.05  # cost of the picture under the blur over that without blur
 _PIECES = 3  # along each side, under one kernel each: fewer than for the estimate, as borders cost
 _EDGE = 0.01  # a step in value that counts as an edge
+# The share of its pixels that must be edges in half of a large picture's pieces, at least: of twelve sharp photographs
+# one of a petal partly out of focus was believed, with 5%; those that were rightly believed had 23% and more.
+_ENOUGH = 0.1
 
 
 def confidence(v: Tensor, blur: Blur, sigma: float | None = None) -> float:
@@ -26,31 +32,48 @@ def confidence(v: Tensor, blur: Blur, sigma: float | None = None) -> float:
     Two signs together. The blur must spread light further than what is "found" in sharp pictures, about a pixel. And
     the strong edges that explain the picture through it must not be dearer, in misfit and number, than those that do
     so without any blur: text, whose edges are as sharp as edges can be, becomes several times dearer. sigma: of the
-    noise in v; None measures it. A large picture is looked at smaller, as for the estimate, and pixels are those.
+    noise in v; None measures it. Pixels are those of the scale at which the blur fills REACH; of a picture that is
+    large there, its most telling pieces are looked at.
     """
-    grey, level = looked_at(v, sigma)
-    here = _smaller(blur, (grey.shape[-2], grey.shape[-1]))
-    kernels = here.kernels(_places(here.size)).to(grey)
+    grey, level = grey_of(v, sigma)
+    share = max(LARGEST / max(blur.size), SMALLEST / min(blur.size), min(REACH / max(blur.margin, 1), 1))
+    seen, less = scaled(grey, share, level)
+    size = (seen.shape[-2], seen.shape[-1])
+    share = min(share, 1.0)
+    large = max(size) > LARGEST
+    patches = Patches.telling(seen, PIECES, SIDE) if large else Patches.over(size, _PIECES)
+    here = (patches.middles / share).long()
+    kernels = blur.kernels(here.minimum(torch.tensor(blur.size[::-1]) - 1).to(v.device)).float().cpu()
+    kernels = resized(kernels, share, max(3, 2 * round(blur.margin * share) + 1))
     far = _ramp(float(spread(kernels).median()), _SHORT, _LONG)
     if far == 0:
         return 0.0
-    m = here.margin  # the same for both: so much is guessed around the picture
-    still = UniformBlur(torch.nn.functional.pad(torch.ones(1, 1), (m,) * 4), here.size)
-    simply, edges = cost(grey, still, level)
-    if edges == 0:
+    still = torch.zeros_like(kernels)  # the same size: so much is guessed around the picture
+    still[:, still.shape[-1] // 2, still.shape[-1] // 2] = 1
+    simply, edges = cost(seen, still, patches, less)
+    if bool((edges == 0).all()) or (large and float(edges.median()) < _ENOUGH):
         return 0.0
-    dearer = cost(grey, here, level)[0] / simply
+    dearer = cost(seen, kernels, patches, less)[0] / simply
     return far * (1 - _ramp(dearer, _AS_DEAR, _DEARER))
 
 
-def cost(v: Tensor, blur: Blur, sigma: float) -> tuple[float, float]:
-    """||A u - v||^2 + weight |D u|_0 of the strong edges u that explain v (1, 1, H, W), and |D u|_0; per pixel."""
-    edges = StrongEdges(_PIECES)
-    u, m = edges(v, blur, sigma), blur.margin
-    seen = u[..., m : m + blur.size[0], m : m + blur.size[1]]
-    right, down = seen[..., :-1, 1:] - seen[..., :-1, :-1], seen[..., 1:, :-1] - seen[..., :-1, :-1]
-    many = float((right.square() + down.square() > _EDGE**2).to(v).mean())
-    return float((blur(u) - v).square().mean()) + edges.price(sigma) * many, many
+def cost(v: Tensor, kernels: Tensor, patches: Patches, sigma: float) -> tuple[float, Tensor]:
+    """||k u - v||^2 + price |D u|_0 of the strong edges u that explain v (1, 1, H, W), and |D u|_0 (P,); per pixel.
+
+    kernels: (P, n, n), of each of the P pieces.
+    """
+    edges, m = StrongEdges(), kernels.shape[-1] // 2
+    pieces, windows = patches.cut(v), patches.windows
+    u = strong_edges(pieces, kernels, edges.price(sigma))
+    side = [fast_length(n) for n in u.shape[-2:]]
+    blurred = torch.fft.irfft2(torch.fft.rfft2(u, s=side) * transfer(kernels, (side[0], side[1]))[:, None], s=side)
+    tall, wide = windows.shape[-2:]
+    misfit, inside = (x[..., m : m + tall, m : m + wide] for x in (blurred, u))
+    right, down = inside.diff(dim=-1)[..., :-1, :], inside.diff(dim=-2)[..., :-1]
+    many = F.pad((right.square() + down.square() > _EDGE**2).to(v), (0, 1, 0, 1))
+    error, number = ((x * windows).sum((1, 2, 3)) for x in ((misfit - pieces).square(), many))
+    price = float((error + edges.price(sigma) * number).sum() / windows.sum())
+    return price, number / windows.sum((1, 2, 3))
 
 
 def spread(kernels: Tensor) -> Tensor:
@@ -81,24 +104,6 @@ class Careful:
             return none
         blur = self.find(picture)
         return blur if confidence(picture, blur) >= self.least else none
-
-
-def _smaller(blur: Blur, size: tuple[int, int]) -> Blur:
-    """The blur in the picture made smaller to ``size``: kernels of COUNT x COUNT places, and between them mixtures."""
-    if blur.size == size:
-        return blur
-    share = size[0] / blur.size[0]
-    kernels = blur.kernels(_places(blur.size)).float()
-    side = max(3, 2 * round(blur.margin * share) + 1)
-    basis = resized(kernels, share, side)
-    shares = torch.eye(COUNT * COUNT, device=basis.device).view(1, COUNT * COUNT, COUNT, COUNT)
-    return GradedBlur(basis[None], shares, size)
-
-
-def _places(size: tuple[int, int]) -> Tensor:
-    """(COUNT * COUNT, 2) integer pixels, x then y, from corner to corner."""
-    y, x = (torch.linspace(0, n - 1, COUNT).round().long() for n in size)
-    return torch.stack((x.repeat(COUNT), y.repeat_interleave(COUNT)), 1)
 
 
 def _ramp(x: float, low: float, high: float) -> float:

@@ -11,26 +11,25 @@ from torch import Tensor
 
 from vsdeblur.blind.estimate.evidence import Evidence
 from vsdeblur.blind.estimate.patches import Patches
-from vsdeblur.blind.estimate.poses import Poses
+from vsdeblur.blind.estimate.poses import FAINT, Poses
 
 _RIDGE = 1e-3  # of the gradients' energy
 _STEPS = 40
-_FAINT = 0.05
 
 
 def kernel_step(u: Tensor, v: Tensor, poses: Poses, patches: Patches) -> Poses:
     """argmin over densities w >= 0 of  sum_p || Dv - (S_p w) Du ||^2 + ridge |w|^2, over the pieces p of the picture.
 
-    u: (1, 1, H + 2m, W + 2m), v: (1, 1, H, W), m that of the poses. Convex; on gradients, as flat areas say nothing.
-    Whyte et al. 2010, eq. 12, with the local kernels S_p w of Hirsch et al. 2011, so that the pictures are only looked
-    at once, through their correlations. Poses next to those in use may come into use: one step of the grid each time.
+    u: Du, (P, 2, h + 2m, w + 2m), v: Dv, (P, 2, h, w): ``gradients`` of the pieces, m that of the poses. Convex; on
+    gradients, as flat areas say nothing. Whyte et al. 2010, eq. 12, with the local kernels S_p w of Hirsch et al.
+    2011, so that the pictures are only looked at once, through their correlations. Poses next to those in use may come
+    into use: one step of the grid each time.
     """
     n = poses.density.shape[-1]
     m = n // 2
-    inside = F.pad(torch.ones_like(v), (m,) * 4)  # around the picture u is only a guess
     root = patches.windows.sqrt()
-    slopes = patches.cut(_gradients(u) * inside, m) * F.pad(root, (m,) * 4)
-    evidence = Evidence.of(slopes, patches.cut(_gradients(v)) * root, n)
+    slopes = u * F.pad(root, (m,) * 4)  # around a piece u is only a guess
+    evidence = Evidence.of(slopes, v * root, n)
     which = poses.active(1)
     spread = poses.shares(which, patches.middles)
     gather = spread.t().coalesce()
@@ -48,10 +47,10 @@ def kernel_step(u: Tensor, v: Tensor, poses: Poses, patches: Patches) -> Poses:
         return poses  # no edges, no evidence
     density = torch.zeros_like(poses.density)
     density[at] = found[:, 0]
-    return Poses(density, poses.size).cleaned(_FAINT)
+    return Poses(density, poses.size).cleaned()
 
 
-def fitted(kernels: Tensor, poses: Poses, points: Tensor, faint: float = _FAINT) -> Poses:
+def fitted(kernels: Tensor, poses: Poses, points: Tensor, faint: float = FAINT) -> Poses:
     """The density whose kernels at ``points`` (P, 2) are nearest to kernels (P, n, n), starting from every pose."""
     which = torch.ones_like(poses.density).nonzero()
     spread = poses.shares(which, points)
@@ -87,8 +86,8 @@ def nonnegative(gram: Callable[[Tensor], Tensor], pull: Tensor, start: Tensor, s
     return w
 
 
-def _gradients(x: Tensor) -> Tensor:
-    """(1, 2, H, W): to the right and down, 0 at the last column and row."""
+def gradients(x: Tensor) -> Tensor:
+    """(P, 2, H, W): to the right and down, 0 at the last column and row."""
     right = F.pad(x[..., 1:] - x[..., :-1], (0, 1))
     down = F.pad(x[..., 1:, :] - x[..., :-1, :], (0, 0, 0, 1))
     return torch.cat((right, down), 1)

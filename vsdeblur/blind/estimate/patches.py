@@ -11,7 +11,8 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patches:
-    """Pieces whose windows sum to 1 in every pixel (Hirsch et al. 2011).
+    """Pieces of a picture: ``over`` all of it, their windows summing to 1 in every pixel (Hirsch et al. 2011), or the
+    most ``telling`` ones.
 
     rows, columns: where each begins, (P,) together; windows: (P, 1, h, w); size: (H, W) of the picture.
     """
@@ -30,6 +31,28 @@ class Patches:
         windows = (window_y[:, None, :, None] * window_x[None, :, None, :]).reshape(-1, 1, tall, wide)
         rows = tuple(y for y in down for _ in across)
         return cls(rows, tuple(across) * len(down), windows, size)
+
+    @classmethod
+    def telling(cls, picture: Tensor, count: int, side: int) -> Patches:
+        """``count`` x ``count`` pieces of ``side`` px, in each part of picture (1, 1, H, W) where most goes on.
+
+        That is where it is steepest in the mean. Pieces of neighbouring parts may overlap, and leave gaps.
+        """
+        size = (picture.shape[-2], picture.shape[-1])
+        tall, wide = (min(side, length) for length in size)
+        steep = (picture.diff(dim=-1)[..., :-1, :].abs() + picture.diff(dim=-2)[..., :-1].abs())[0, 0]
+        total = F.pad(steep.cumsum(0, dtype=torch.float64).cumsum(1), (1, 0, 1, 0))
+        y, x = tall - 1, wide - 1  # steps between the pixels of a piece
+        inside = total[y:, x:] - total[:-y, x:] - total[y:, :-x] + total[:-y, :-x]
+        rows, columns = [], []
+        for low in _parts(inside.shape[0], count):
+            for left in _parts(inside.shape[1], count):
+                part = inside[low, left]
+                best = int(part.argmax())
+                rows.append(low.start + best // part.shape[1])
+                columns.append(left.start + best % part.shape[1])
+        window = _tent(tall)[:, None] * _tent(wide)
+        return cls(tuple(rows), tuple(columns), window.expand(count**2, 1, -1, -1), size)
 
     @property
     def middles(self) -> Tensor:
@@ -59,6 +82,11 @@ class Patches:
         return total / share
 
 
+def _parts(length: int, count: int) -> list[slice]:
+    """``count`` even parts of a length, each of one at least."""
+    return [slice(begin := k * length // count, max((k + 1) * length // count, begin + 1)) for k in range(count)]
+
+
 def _side(length: int, count: int) -> int:
     return min(length, -(-2 * length // (count + 1)))
 
@@ -71,11 +99,15 @@ def _starts(length: int, count: int) -> list[int]:
 
 def _windows(starts: list[int], side: int, length: int) -> Tensor:
     """(count, side): tents that go on flat to the ends of the picture, made to sum to 1."""
-    place = (torch.arange(side) + 0.5) / side
-    tents = torch.sin(torch.pi * place).square().clamp_min(1e-4).repeat(len(starts), 1)
+    tents = _tent(side).repeat(len(starts), 1)
     tents[0, : side // 2] = 1
     tents[-1, (side + 1) // 2 :] = 1
     total = torch.zeros(length)
     for start, tent in zip(starts, tents, strict=True):
         total[start : start + side] += tent
     return torch.stack([t / total[s : s + side] for s, t in zip(starts, tents, strict=True)])
+
+
+def _tent(side: int) -> Tensor:
+    place = (torch.arange(side) + 0.5) / side
+    return torch.sin(torch.pi * place).square().clamp_min(1e-4)

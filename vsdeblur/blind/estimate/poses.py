@@ -13,6 +13,7 @@ from vsdeblur.blind.operators.projective import ProjectiveBlur
 
 _FOCAL = 1.2  # of the picture's longer side: between a phone's wide lens and a small crop
 _APART = 0.1
+FAINT = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +35,14 @@ class Poses:
         density[turns // 2, n // 2, n // 2] = 1
         return cls(density, size)
 
+    @classmethod
+    def nearly_still(cls, size: tuple[int, int], n: int, turns: int = 1) -> Poses:
+        """A start that moves a little: from a perfect stand nothing is ever found."""
+        poses = cls.still(size, n, turns)
+        middle = n // 2
+        poses.density[turns // 2, middle, middle - 1 : middle + 2] = torch.tensor([0.25, 0.5, 0.25])
+        return poses
+
     @property
     def blur(self) -> ProjectiveBlur:
         """What the camera made of the picture."""
@@ -46,7 +55,27 @@ class Poses:
         density = F.interpolate(self.density[None, None], (turns, n, n), mode="trilinear", align_corners=True)[0, 0]
         return Poses(density / density.sum(), size)
 
-    def cleaned(self, faint: float) -> Poses:
+    @property
+    def fullness(self) -> float:
+        """How much of the way to the grid's border the poses in use reach, [0, 1]."""
+        reach = torch.tensor(self.density.shape) // 2
+        used = (self.density > 0).nonzero() - reach
+        return float((used.abs().amax(0) / reach.clamp_min(1)).max())
+
+    def closer(self, size: tuple[int, int], times: float) -> Poses:
+        """The same movement in a picture made ``times`` larger, to ``size``, on a grid as large as before.
+
+        What it does not hold is lost.
+        """
+        turns, n = self.density.shape[0], self.density.shape[-1]
+        wide, deep = (2 * round(length // 2 * times) + 1 for length in (n, turns))
+        grown = self.resized(size, wide, deep).density
+        z, m = turns // 2, n // 2
+        density = grown[deep // 2 - z : deep // 2 + z + 1]
+        density = density[:, wide // 2 - m : wide // 2 + m + 1, wide // 2 - m : wide // 2 + m + 1]
+        return Poses(density / density.sum(), size).cleaned()
+
+    def cleaned(self, faint: float = FAINT) -> Poses:
         """Without what is fainter than ``faint`` of the brightest or apart from the rest, the mean in the middle.
 
         The movement of a camera is one curve: pieces of it with less than a tenth of the light are errors.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +14,7 @@ from vsdeblur.blind.operators.fourier import fast_length, transfer
 from vsdeblur.errors import ArgumentError
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class FilterFlow:
     """v = sum_r w_r * (k_r correlated with u)  (Hirsch et al. 2010, eq. 5, windows on the side of v).
 
@@ -29,7 +30,6 @@ class FilterFlow:
     size: tuple[int, int]
     spacing: int
     origin: tuple[int, int] = (0, 0)
-    _transfer: Tensor = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         shape = self.kernels_at.shape
@@ -39,7 +39,6 @@ class FilterFlow:
             if first > 0 or first + self.spacing * (count - 1) < length - 1:
                 reach = f"nodes from {first} to {first + self.spacing * (count - 1)}"
                 raise ArgumentError("kernels_at", reach, f"nodes that cover {length} pixels")
-        object.__setattr__(self, "_transfer", transfer(self.kernels_at, (self._side, self._side)))
 
     @property
     def margin(self) -> int:
@@ -92,6 +91,11 @@ class FilterFlow:
             size.append(end - begin)
             origin.append(first + low * self.spacing - begin)
         return FilterFlow(self.kernels_at[kept[0], kept[1]], (size[0], size[1]), self.spacing, (origin[0], origin[1]))
+
+    @cached_property
+    def _transfer(self) -> Tensor:
+        # Not before it is needed: of a large picture only parts are ever blurred, and they have their own.
+        return transfer(self.kernels_at, (self._side, self._side))
 
     @property
     def _side(self) -> int:
