@@ -253,6 +253,7 @@ class Engine:
                 spans,
                 batch=batch,
                 believed=evidence.weight(v[:, : window.colour]) if weighed else None,
+                metric=evidence.metric(v[:, : window.colour]),
             )
             lights = None if white is None else find_lights(problem, white, window.colour)
             if lights:

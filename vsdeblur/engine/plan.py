@@ -173,7 +173,7 @@ def _peak(
         looking = max(looking, _PROXIMAL)
     solver = _tile_pixels(height, width, tile) * _FLOAT * (solved * each + max(once, looking)) * _KEPT
     # The picture, the one before it, two residuals, a third in the making with its power; strips of what moves them.
-    rendering = (7 + bool(options.out_shutter) + rolling) * frame + ROWS * width * _FLOAT * (6 * channels + 40)
+    rendering = (7 + bool(options.out_shutter) + rolling) * frame + ROWS * width * _FLOAT * (8 * channels + 40)
     if options.auto_shutter:  # looked for before anything else is
         shrunk = -(-max(height, width) // LONGEST)
         finding = max(finding, _LOOKED_AT * -(-height // shrunk) * -(-width // shrunk) * _FLOAT)

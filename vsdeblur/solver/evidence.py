@@ -9,7 +9,9 @@ with the texture that a wrong motion would move. So, relative to a frame without
 and of the residual r that instants are given back the part that is not noise (Wiener),  max(0, 1 - sigma^2 / |r|^2).
 
 MISFIT and what noise is let pass are display values: there motion errs and eyes see evenly. In linear light they are
-multiplied by the slope of BT.709's curve there.
+multiplied by the slope of BT.709's curve there. So are errors of the model: their squares count by ``metric``, and an
+instant is given back its part of a residual in steps of a display; else what is a trifle to a bright sky would ring in
+the dark branches before it.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ PASSED = 2 / 255  # at this level fine texture is easily taken for noise, and ex
 MISFIT = 1 / 255
 TEXTURE = 0.015
 _BOX = 9
+_GREY, _DARKEST = 0.18, 0.01  # light that counts 1; from where on less light counts no more
 _LEAST = 1e-12
 
 
@@ -34,7 +37,7 @@ class Evidence:
     """What exposures with this noise tell. linear: values are linear light; otherwise display values as they are."""
 
     noise: Noise = NOISELESS
-    linear: bool = True
+    linear: bool = False
 
     @property
     def noisy(self) -> bool:
@@ -58,6 +61,14 @@ class Evidence:
         slope = self._slope(mean).square_()
         misfit = power.div_(slope).mul_(TEXTURE).add_(MISFIT**2)
         return misfit / self.variance(mean).div_(slope).add_(misfit)
+
+    def metric(self, v: Tensor) -> Tensor | None:
+        """What squared errors count at frames v (n, C, H, W) of colours, (n, 1, H, W); None for 1 everywhere."""
+        return _GREY / v.mean(1, keepdim=True).clamp_(min=_DARKEST) if self.linear else None
+
+    def step(self, light: Tensor) -> Tensor:
+        """About how much light goes for a step of a display's values, which are about its square root; any shape."""
+        return light.clamp(min=_DARKEST).sqrt_()
 
     def believed(self, residual: Tensor, v: Tensor) -> Tensor:
         """The part of the residual of frames v, both (n, C, H, W) of colours, that is not noise: (n, 1, H, W)."""

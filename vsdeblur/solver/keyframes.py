@@ -3,7 +3,7 @@
     v_n ~ sum_q w_q K_n(x - psi_n(x, tau_q)),         tau_q the instants of exposure n from its middle
     K_n(x) ~ K_{n+1}(x + psi_n(x, 1)),  K_n(x) ~ K_{n-1}(x + psi_n(x, -rho))
 
-    E(K) = 1/2 sum_n lambda_n ||v_n - A_n K_n||^2 + mu/2 sum_n sum_x omega_n(x) (W_n K_{n+-1} - K_n)^2
+    E(K) = 1/2 sum_n lambda_n ||v_n - A_n K_n||^2_n + mu/2 sum_n ||W_n K_{n+-1} - K_n||^2_n omega_n
          + ridge/2 sum_n ||K_n - z_n||^2
 
 The u-step is linear and is solved by a fixed number of Chebyshev steps, with fixed bounds, on the system scaled by its
@@ -42,8 +42,8 @@ class KeyFrameProblem:
     spans: for each frame the previous period over its own (1 without VFR).
     kernel: of the warps; "finer" is linear between points half a pixel apart (``vsdeblur.flow.finer``), "bilinear"
     between pixels. batch: BATCH instants of one exposure are warped at once, less of them (1) by one after the other;
-    changes memory, not the result. believed: (n, 1, H, W) in (0, 1], lambda where there is noise; None for 1
-    everywhere.
+    changes memory, not the result. believed: (n, 1, H, W) in (0, 1], lambda where there is noise; metric:
+    (n, 1, H, W), what squared errors of frame n count, its coupling's too; None for 1 everywhere.
 
     Sampling grids are made anew whenever they are used: stored they would take half of the solver's memory, and making
     one from a path takes a fiftieth of the time of a warp.
@@ -58,6 +58,7 @@ class KeyFrameProblem:
     kernel: Sampling = "finer"
     batch: int = BATCH
     believed: Tensor | None = None
+    metric: Tensor | None = None
 
     def solve(
         self,
@@ -106,7 +107,8 @@ class KeyFrameProblem:
             for side, other, tau in ((0, n + 1, 1.0), (1, n - 1, -self.spans[n])):
                 seen = self.occlusion[n : n + 1, side : side + 1]
                 if 0 <= other < len(self.v) and bool(seen.any()):
-                    links.append(Link(n, other, tau, self.mu * seen))
+                    counts = seen if self.metric is None else seen * self.metric[n : n + 1]
+                    links.append(Link(n, other, tau, self.mu * counts))
         return links
 
     def blurred(self, key: Tensor, grids: Iterable[Tensor]) -> Tensor:
@@ -131,8 +133,10 @@ class KeyFrameProblem:
         spread_along(y, grids, onto, one_by_one=self.batch < BATCH)
 
     def _weighed(self, y: Tensor, n: int) -> Tensor:
-        """lambda_n y, for y (1, C, H, W) like exposure n."""
-        return y if self.believed is None else y * self.believed[n : n + 1]
+        """lambda_n y, by the metric, for y (1, C, H, W) like exposure n."""
+        for weight in (self.believed, self.metric):
+            y = y if weight is None else y * weight[n : n + 1]
+        return y
 
     def _normal(self, keys: Tensor, paths: GridPaths, links: list[Link], v: Tensor | None = None) -> Tensor:
         """(A' lambda A + mu D2) K, less A' lambda v where v is given: then it is the gradient of the energy at K.
@@ -167,7 +171,8 @@ class KeyFrameProblem:
             grid = paths.grids(link.here, (link.tau,))
             sums[link.here : link.here + 1] += 2 * link.weight
             sums[link.there : link.there + 1] += 2 * sample_adjoint(link.weight, grid, "bilinear")
-        return sums.clamp_(min=0.1)  # a point that no exposure shows
+        least = 0.1 if self.metric is None else 0.1 * self.metric
+        return torch.maximum(sums, torch.as_tensor(least).to(sums))  # a point that no exposure shows
 
     def _energy(self, keys: Tensor, paths: GridPaths, links: list[Link], target: Tensor, ridge: float) -> float:
         energy = sum(

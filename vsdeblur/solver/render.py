@@ -86,16 +86,24 @@ class Scene:
         """The frame (C, H, W) at t, in periods of the clip; residual: gives what ``residual`` does, kept or not."""
         out = torch.empty_like(self.frames[0])
         for run in self._runs(t):
-            views = self._views(run) + self._leftovers(run, residual)
+            views, leftovers = self._views(run), self._leftovers(run, residual)
             moving = self._moving(run.n)
             for rows in self._bands(run.rows):
-                u = self._composed(views, rows)
+                if self.evidence.linear:
+                    u, rest = self._composed(views, rows), self._composed(leftovers, rows)
+                    rest[:, : self._colour] *= self.evidence.step(u[:, : self._colour])
+                    u += rest
+                else:
+                    u = self._composed(views + leftovers, rows)
                 blurry = self.frames[run.n : run.n + 1, :, rows]
                 out[:, rows] = torch.lerp(blurry, u, self._enlarged(moving, rows))[0]
         return out
 
     def residual(self, n: int) -> Tensor:
-        """v_n - sum_q w_q u(tau_q), (C, H, W), less what of it is noise: what the prox of D1 adds to every instant."""
+        """v_n - sum_q w_q u(tau_q), (C, H, W), less what of it is noise: what the prox of D1 adds to every instant.
+
+        In units of ``Evidence.step``: in linear light as a display shows it.
+        """
         if self.joint is not None and not bool(self.joint[n].any()):
             return torch.zeros_like(self.frames[n])
         out = self.frames[n].clone()
@@ -103,13 +111,21 @@ class Scene:
             views = self._views(self._at_once(n, self.shutters[n] / 2 + tau))
             for rows in self._bands():
                 out[:, rows] -= self._composed(views, rows)[0] / len(self.taus[n])
-        colour = out.shape[0] - (out.shape[0] + 1) % 2  # 2 and 4 channels: the last one is alpha
+        colours = self.frames[n : n + 1, : self._colour]
         if self.evidence.noisy:
-            out.mul_(self.evidence.believed(out[None, :colour], self.frames[n : n + 1, :colour])[0])
+            out.mul_(self.evidence.believed(out[None, : self._colour], colours)[0])
+        if self.evidence.linear:
+            out[: self._colour] /= self.evidence.step(colours[0])
         if self.joint is not None:
             for rows in self._bands():
                 out[:, rows] *= self._enlarged(self.joint[n : n + 1], rows)[0]
         return out
+
+    @property
+    def _colour(self) -> int:
+        """The number of channels that are colour: of 2 and 4 the last one is alpha."""
+        channels = self.frames.shape[1]
+        return channels - (channels + 1) % 2
 
     def _at_once(self, n: int, since: float) -> Run:
         return Run(slice(0, self.frames.shape[-2]), n, since, since, 0.0)
