@@ -13,6 +13,7 @@ from av_helpers import frames, picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vsdeblur.engine.cadence import REACH
 from vsdeblur.engine.engine import Engine
 from vsdeblur.errors import ArgumentError, DeblurError, InputError
 from vsdeblur.filters._av_format import closest, layout
@@ -233,7 +234,8 @@ def test_frames_are_read_as_they_are_needed() -> None:
     plan = Engine(parse_options(shutter=0.5), 32, 48, 3).plan
     for _ in range(6 * plan.chunk):
         next(restored)
-    assert taken <= 3 * plan.chunk + plan.halo + 3  # three chunks, the halo behind, one more, and one held back
+    # Three chunks, the halo behind and where repeats are looked for, one more, and one held back.
+    assert taken <= 3 * plan.chunk + plan.halo + REACH + 3
     restored.close()  # type: ignore[attr-defined]
 
 

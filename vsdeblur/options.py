@@ -36,7 +36,9 @@ class Options:
     ``prior(u, sigma) -> u``. flow: None (the default engine), a name or a callable. scene_cuts: True (own detector and
     the host's props), False, "props", or the frame numbers that open a scene. max_memory: bytes, None = half of the
     device's memory, 4 GiB at most. solver: "keyframes", "unrolled", "unrolled:PATH", None for the preset's own. mode:
-    "joint", "frame" (each frame by itself), or "auto" (jointly where the motion is to be trusted).
+    "joint", "frame" (each frame by itself), or "auto" (jointly where the motion is to be trusted). duplicates: whether
+    frames that repeat the one before are found and left out. timed: which of "shutter" and "readout" were given as
+    times, and so are parts of the period of frames whether these repeat or not.
     """
 
     factor: Fraction = Fraction(1)
@@ -54,11 +56,17 @@ class Options:
     out_shutter: float = 0.0
     readout: float = 0.0
     mode: str = "joint"
+    duplicates: bool = True
+    timed: frozenset[str] = frozenset()
 
     @property
     def by_frame(self) -> bool:
         """Whether every output comes from one source frame alone: nothing is asked of its neighbours."""
         return self.mode == "frame" and self.factor == 1 and not self.out_shutter and not self.readout
+
+    @property
+    def finds_repeats(self) -> bool:
+        return self.duplicates and not self.by_frame
 
     @property
     def uses_detector(self) -> bool:
@@ -84,6 +92,7 @@ def parse_options(
     out_shutter: float | str = 0,
     readout: float | str = 0,
     mode: str = "joint",
+    duplicates: bool = True,
 ) -> Options:
     """Check every shared argument. ``rate`` is the source's frame rate, None where the host does not know it.
 
@@ -101,6 +110,8 @@ def parse_options(
         raise ArgumentError("solver", solver, "None, " + ", ".join(SOLVERS) + ' or "unrolled:PATH"')
     if mode not in MODES:
         raise ArgumentError("mode", mode, "one of " + ", ".join(MODES))
+    if not isinstance(duplicates, bool):
+        raise ArgumentError("duplicates", duplicates, "True (repeated frames are left out) or False")
     if mode == "frame" and solver is not None:
         raise ArgumentError("solver", solver, 'None with mode="frame", which solves nothing jointly')
     options = Options(
@@ -119,6 +130,8 @@ def parse_options(
         quadrature=quadrature,
         solver=solver,
         mode=mode,
+        duplicates=duplicates,
+        timed=frozenset(name for name, value in (("shutter", shutter), ("readout", readout)) if is_time(value)),
     )
     return replace(options, auto_shutter=False) if options.by_frame else options  # no shutter plays a part
 
@@ -171,6 +184,11 @@ def resolve_factor(
     if not rate <= wanted <= MAX_FACTOR * rate:
         raise ArgumentError("fps_num/fps_den", str(wanted), f"from {rate} to {MAX_FACTOR * rate} for this clip")
     return wanted / rate
+
+
+def is_time(value: float | str | None) -> bool:
+    """Whether a shutter or readout is a time rather than a part of the period."""
+    return isinstance(value, str) and value.strip().endswith("s")
 
 
 def is_auto(shutter: float | str | None) -> bool:

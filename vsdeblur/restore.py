@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -15,7 +15,9 @@ from vsdeblur.camera.exposure import Exposure, Quadrature
 from vsdeblur.camera.rolling import row_delays
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.device import choose_device
+from vsdeblur.engine.cadence import REACH, Look, clip_numbers
 from vsdeblur.engine.engine import Engine
+from vsdeblur.engine.repeats import Thumbnail, distinct, thumbnails
 from vsdeblur.engine.window import Window, window_bounds
 from vsdeblur.errors import ArgumentError
 from vsdeblur.flow.dis import DisFlow
@@ -26,7 +28,7 @@ from vsdeblur.shutter.clip import clip_shutter
 from vsdeblur.solver.asap import solve_asap
 from vsdeblur.solver.subframes import solve_with_flow
 from vsdeblur.tensors import as_frames
-from vsdeblur.timing import instant, output_count
+from vsdeblur.timing import instant, output_count, shown_frame
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,6 +52,7 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     out_shutter: float | str = 0,
     readout: float | str = 0,
     mode: str = "joint",
+    duplicates: bool = True,
     record: Callable[[float], None] | None = None,
 ) -> Video:
     """Sharp frames from blurry ones.
@@ -69,6 +72,8 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     mode: "joint" solves neighbouring frames together; "frame" finds each frame's blur in that frame alone (with factor
     1 nothing else is looked at; else the motion between the blurry frames places the others); "auto" is joint where the
     motion is to be trusted and by frame where it is not.
+    duplicates: frames that repeat the one before are found and left out, and time goes on evenly between the others;
+    False takes every frame for an exposure of its own, and so do flow= a tensor and solver="asap".
 
     Returns u (floor(N * factor), C, H, W) of v's type, device and dtype.
     Raises ArgumentError for an argument that cannot be honoured, DeblurError for a clip that cannot be processed.
@@ -90,6 +95,7 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
         out_shutter=out_shutter,
         readout=0 if readout == AUTO else readout,
         mode=mode,
+        duplicates=true_motion is None and solver != "asap" and duplicates,
     )
     if solver == "asap" and options.prior is not None:
         raise ArgumentError("prior", options.prior, 'None with solver="asap", which has a smooth prior of its own')
@@ -98,21 +104,35 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     if options.mode != "joint" and (true_motion is not None or solver == "asap"):
         raise ArgumentError("mode", mode, '"joint" where the true motion is handed in, or with solver="asap"')
     light = to_linear(given.to("cpu", torch.float32).contiguous(), transfer)
-    if options.auto_shutter:
-        options = replace(options, shutter=clip_shutter(light, linear=transfer != "linear").usable, auto_shutter=False)
-    if readout == AUTO:
-        options = replace(options, readout=clip_readout(light, linear=transfer != "linear").usable)
+    seen = thumbnails(given) if options.finds_repeats else []
+    if options.auto_shutter or readout == AUTO:
+        options = _estimated(light, seen, options, readout == AUTO)
     if true_motion is not None:
         sharp = _by_true_motion(light, true_motion, options, record)
     else:
-        sharp = _by_windows(light, options, record)
+        sharp = _by_windows(light, seen, options, record)
     if solver == "asap":
         sharp = _jointly(light, sharp, true_motion, options, record)
     stored = from_linear(sharp, transfer, inplace=True).to(given.device, given.dtype)
     return stored if isinstance(v, Tensor) else stored.numpy()
 
 
-def _by_windows(light: Tensor, options: Options, record: Callable[[float], None] | None) -> Tensor:
+def _estimated(light: Tensor, seen: Sequence[Thumbnail], options: Options, readout: bool) -> Options:
+    """The options with the shutter, where that is to be found, and the readout, of the frames that repeat none."""
+    new = distinct(seen)
+    pictures = light[new] if len(new) < len(seen) else light
+    linear = options.transfer != "linear"
+    if options.auto_shutter:
+        options = replace(options, shutter=clip_shutter(pictures, linear=linear).usable, auto_shutter=False)
+    if readout:
+        options = replace(options, readout=clip_readout(pictures, linear=linear).usable)
+    return options
+
+
+def _by_windows(
+    light: Tensor, seen: Sequence[Thumbnail], options: Options, record: Callable[[float], None] | None
+) -> Tensor:
+    """seen: the frames as they are stored, small, where repeats are to be looked for."""
     frames, channels, height, width = light.shape
     engine = Engine(options, height, width, channels)
     total = output_count(frames, options.factor)
@@ -121,12 +141,42 @@ def _by_windows(light: Tensor, options: Options, record: Callable[[float], None]
     for chunk in range(-(-frames // engine.plan.chunk)):
         start, stop, first, count = window_bounds(chunk, engine.plan.chunk, engine.plan.halo, frames)
         window = Window(light[start:stop], start, first, count, colour=channels)
-        window = replace(window, cuts=_cuts(engine, window, options))
         begin = start + first
         wanted = [j for j, t in enumerate(instants) if begin <= t < begin + count]
-        for j, u in zip(wanted, engine.restore(window, [instants[j] for j in wanted], record=record), strict=True):
+        shown = [instants[j] for j in wanted]
+        look = _look(seen, begin, begin + count, engine.plan.halo, options) if seen else None
+        if look is not None and look.repeats and wanted:
+            window, shown = _distinct(light, look, engine, options, wanted)
+        else:
+            window = replace(window, cuts=_cuts(engine, window, options))
+        for j, u in zip(wanted, engine.restore(window, shown, record=record), strict=True):
             out[j] = u
     return out
+
+
+def _look(seen: Sequence[Thumbnail], begin: int, end: int, halo: int, options: Options) -> Look:
+    start, stop = max(begin - halo - REACH, 0), min(end + halo + REACH, len(seen))
+    given = options.scene_cuts
+    cuts = given if isinstance(given, frozenset) else frozenset()
+    return Look(seen[start:stop], start, begin, end, halo, start == 0, stop == len(seen), cuts)
+
+
+def _distinct(
+    light: Tensor, look: Look, engine: Engine, options: Options, outputs: Sequence[int]
+) -> tuple[Window, list[float]]:
+    """A chunk's window without repeats, and the instants of its outputs as that counts them."""
+    kept = look.kept
+    window = Window(light[list(kept)], kept[0], 0, 0, colour=light.shape[1])
+    cuts = look.cuts
+    if options.uses_detector:
+        cuts = clip_numbers(kept, engine.find_cuts(window))
+    timed = look.timed([1.0] * len(look.thumbnails), cuts)
+    instants = []
+    for j in outputs:
+        shutter = timed.shutter_shown(shown_frame(j, options.factor), options.shutter, options)
+        instants.append(timed.instant(instant(j, options.factor, shutter, options.readout)))
+    window = replace(window, cuts=timed.in_window(cuts))
+    return timed.window(window, instants, options.shutter, options), instants
 
 
 def _jointly(

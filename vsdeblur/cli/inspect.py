@@ -126,7 +126,9 @@ def _lines(seen: Probe) -> list[tuple[str, str]]:
         lines.append(("", f"not tagged, so assumed: {', '.join(picture.assumed)}"))
     cuts = ", ".join(map(str, content.cuts[:20])) + (" ..." if len(content.cuts) > 20 else "")
     lines.append(("looked at", f"the first {content.frames} frames"))
-    lines.append(("repeats", f"{content.repeats} frames show the same as the one before"))
+    fresh = content.pictures_per_second
+    left = f", and are left out: {fresh:.3g} pictures a second" if fresh is not None else ""
+    lines.append(("repeats", f"{content.repeats} frames show the same as the one before{left}"))
     lines.append(("cuts", f"{len(content.cuts)} scene cuts" + (f", before frames {cuts}" if cuts else "")))
     lines.append(
         ("motion", f"median {content.motion_median:.1f}, 95% below {content.motion_95:.1f} pixels per frame period")

@@ -54,6 +54,12 @@ PARTIAL = 3
     show_default=True,
     help="Neighbouring frames together, each frame by itself, or by itself where the motion is not to be trusted.",
 )
+@click.option(
+    "--duplicates/--no-duplicates",
+    default=True,
+    show_default=True,
+    help="Leave out frames that repeat the one before, or take every frame for an exposure of its own.",
+)
 @click.option("--prior", metavar="NAME", help="Prior on sharp video, for noise: video, tv, ...; none by default.")
 @click.option(
     "--scene-cuts",
@@ -122,7 +128,7 @@ def _estimate(console: Console, source: str, target: str, arguments: dict[str, A
     if target != "-":
         check(Path(target), source, arguments["overwrite"])
     names = ("factor", "fps", "slow", "shutter", "out_shutter", "readout", "transfer", "preset", "prior", "flow")
-    more = ("device", "max_memory", "solver", "mode", "start", "duration")
+    more = ("device", "max_memory", "solver", "mode", "duplicates", "start", "duration")
     chosen = {name: arguments[name] for name in (*names, *more) if name in arguments}
     frames, seconds, found, rolling = estimate(source, **chosen)
     if found.source != "given":

@@ -119,11 +119,12 @@ class Engine:
         scene = self._with_less_memory(lambda batch: self._scene(window, motion, batch, record))
         # Of the exposures before and after an instant; with a rolling shutter its first rows may lie past another.
         residual = lru_cache(maxsize=2 if scene.delays is None else 3)(scene.residual)
-        offsets = self._out_taus(scene.motion)
+        offsets, periods = self._out_taus(scene.motion), window.shown_periods
         for t in instants:
-            shown = scene.instant(t + offsets[0], residual)
+            period = periods[min(math.floor(t) - window.start, len(periods) - 1)]
+            shown = scene.instant(t + offsets[0] / period, residual)
             for offset in offsets[1:]:
-                shown += scene.instant(t + offset, residual)
+                shown += scene.instant(t + offset / period, residual)
             yield shown.div_(len(offsets)).cpu()
 
     @torch.inference_mode()
@@ -132,7 +133,7 @@ class Engine:
         window = replace(window, frames=window.frames.to(self.device, torch.float32))
         shutters = tuple(window.shutters or (self.options.shutter,) * len(window.frames))
         motion = self.find_motion(window, self.options.shutter)
-        taus, evidence = self._taus(motion, shutters), self._evidence(window)
+        taus, evidence = self._taus(motion, shutters, window.shown_periods), self._evidence(window)
         return self._solve(window, motion, taus, shutters, window.spans, evidence, BATCH, None).keys, motion
 
     def _scene(
@@ -147,7 +148,7 @@ class Engine:
         # Frames beyond the chunk's neighbours have served: they gave those a path.
         before = 2 if self.options.readout else 1  # the last rows of an instant lie up to a period back
         near = slice(max(window.first - before, 0), window.first + window.count + 1)
-        taus = self._taus(found, shutters)
+        taus = self._taus(found, shutters, window.shown_periods)
         found = Motion(found.path[near], found.reliability[near], found.occlusion[near])
         delays = self._delays(window)
         window = replace(window, frames=window.frames[near], start=window.start + near.start)
@@ -192,7 +193,9 @@ class Engine:
         readout, height = self.options.readout, window.frames.shape[-2]
         if not readout:
             return None
-        steps = float(self.options.factor) if self.options.quadrature == "taps" else None
+        steps = None
+        if self.options.quadrature == "taps":
+            steps = float(self.options.factor) * (window.usual / window.shown if window.usual and window.shown else 1)
         return torch.outer(window.usual_over_own, row_delays(height, readout, steps))
 
     def _out_taus(self, motion: Motion) -> tuple[float, ...]:
@@ -203,13 +206,16 @@ class Engine:
         count = min(max(math.ceil(_reach(motion) * span / self.effort.stride), 2), MAX_TAPS)
         return tuple(((k + 0.5) / count - 0.5) * span for k in range(count))
 
-    def _taus(self, motion: Motion, shutters: Sequence[float]) -> Taus:
-        """The quadrature of each exposure: a step for every ``stride`` px of motion, or the averaged sub-frames."""
+    def _taus(self, motion: Motion, shutters: Sequence[float], periods: Sequence[float]) -> Taus:
+        """The quadrature of each exposure: a step for every ``stride`` px of motion, or the averaged sub-frames.
+
+        periods: for each frame how many times ``factor`` outputs its period has.
+        """
         if self.options.quadrature == "taps":
-            factor = float(self.options.factor)
-            counts = [max(round(s * factor), 1) for s in shutters]
+            factors = [float(self.options.factor) * period for period in periods]
             return tuple(
-                tuple((q + 0.5) / factor - s / 2 for q in range(k)) for k, s in zip(counts, shutters, strict=True)
+                tuple((q + 0.5) / factor - s / 2 for q in range(max(round(s * factor), 1)))
+                for factor, s in zip(factors, shutters, strict=True)
             )
         fast = _reach(motion)
         counts = [min(max(math.ceil(fast * s / self.effort.stride), 3), MAX_TAPS) for s in shutters]

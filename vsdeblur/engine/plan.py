@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import log2
 
+from vsdeblur.engine.cadence import REACH
 from vsdeblur.engine.effort import EFFORTS
 from vsdeblur.engine.tiles import longest
 from vsdeblur.errors import MemoryBudgetError
@@ -123,7 +124,9 @@ def _always(chunk: int, options: Options, height: int, width: int, channels: int
     """What is there from the first stage to the last: frames of the host, the window, its motion."""
     window = chunk + 2 * _halo(options)
     frame, field = _frame_and_field(height, width, channels)
-    host = PARCELS * int(chunk * options.factor + 1) * host_bytes + window * host_bytes
+    # Counted whether or not repeats are looked for: where there are none it is to make no difference.
+    reached = 0 if options.by_frame else 2 * REACH
+    host = PARCELS * int(chunk * options.factor + 1) * host_bytes + (window + reached) * host_bytes
     return host + window * (frame + 11 * field) + _LIBRARIES
 
 

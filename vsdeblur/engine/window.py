@@ -19,6 +19,8 @@ class Window:
     cuts: numbers in the clip of the frames that open a scene (a cut lies just before them).
     durations: of each frame in any unit (VFR), None when all are equal.
     shutters: the open fraction of each frame's own period, None when the options' holds for all.
+    usual: the period that a readout is a part of, None for the median; shown: the one that has ``factor`` outputs, None
+    for each frame's own. Both in the unit of durations.
     """
 
     frames: Tensor
@@ -29,6 +31,8 @@ class Window:
     cuts: frozenset[int] = frozenset()
     durations: tuple[float, ...] | None = None
     shutters: tuple[float, ...] | None = None
+    usual: float | None = None
+    shown: float | None = None
 
     @property
     def spans(self) -> tuple[float, ...]:
@@ -40,9 +44,16 @@ class Window:
 
     @property
     def usual_over_own(self) -> Tensor:
-        """The median period over that of each frame, (n,) float64."""
+        """The usual period over that of each frame, (n,) float64."""
         own = torch.tensor(self.durations or (1.0,) * len(self.frames), dtype=torch.float64)
-        return own.quantile(0.5) / own
+        return (own.quantile(0.5) if self.usual is None else self.usual) / own
+
+    @property
+    def shown_periods(self) -> tuple[float, ...]:
+        """For each frame how many times ``factor`` outputs its period has."""
+        if self.durations is None or self.shown is None:
+            return (1.0,) * len(self.frames)
+        return tuple(d / self.shown for d in self.durations)
 
 
 def window_bounds(chunk: int, length: int, halo: int, total: int | None) -> tuple[int, int, int, int]:

@@ -12,6 +12,7 @@ from av.filter import Graph
 
 from vsdeblur.colour.planes import Colour
 from vsdeblur.colour.tags import UNSPECIFIED, colour_from_tags
+from vsdeblur.engine.repeats import Thumbnail, thumbnail
 from vsdeblur.errors import InputError
 from vsdeblur.filters._av_format import Layout, layout
 
@@ -72,6 +73,12 @@ class Converter:
             unit = 1.0 if self.source.is_float else 1 / ((1 << self.source.bits) - 1)
             out[-1] = torch.from_numpy(components.pop().astype("float32")).mul_(unit)
         out[: self.colours] = self.colour.decode(components)
+
+    def thumbnail(self, frame: av.VideoFrame) -> Thumbnail:
+        """What repeats of a frame are told by: its luma, or the mean of its colours, small."""
+        components = self.source.read(frame)
+        seen = components[:1] if self.colour.family == "YUV" else components[: self.colours]
+        return thumbnail(seen, 1.0 if self.source.is_float else (1 << self.source.bits) - 1)
 
     def encode(self, linear: Tensor, template: av.VideoFrame, *, first: bool = True) -> av.VideoFrame:
         """A frame of the target format from (C, H, W) linear light, with everything else as in ``template``.

@@ -204,7 +204,10 @@ class Job:
             middle = Fraction(self.options.shutter + self.options.readout) / 2 / self.rate
             schedule = ByRate(self.task.fps, origin, middle if same else half)
         exposure = self._exposure if self.exposures else None
-        return Settings(self.options, schedule, target, exposure=exposure, warn=self.report.warn)
+        return Settings(self.options, schedule, target, exposure=exposure, warn=self.report.warn, count=self._repeated)
+
+    def _repeated(self, frames: int) -> None:
+        self.report.repeats += frames
 
     def _exposure(self, time: Fraction) -> float:
         """Seconds, by telemetry, of the frame at a time of the source."""

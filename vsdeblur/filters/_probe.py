@@ -15,6 +15,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from vsdeblur.engine.repeats import find_repeats
 from vsdeblur.errors import InputError
 from vsdeblur.filters._av_colour import Converter, kind
 from vsdeblur.filters._job import ROUGHLY
@@ -31,7 +32,7 @@ _SMALL = 320  # width at which cuts, repeats and motion are looked for
 _PACKETS = 5000  # that timing is judged by
 _KEPT = 12  # full-size frames that the time estimate is made from
 _PAIRS = 24  # that motion is measured on
-_SAME = 0.1  # mean difference in code values up to which a frame repeats the one before
+_SAME = 0.1  # mean difference in code values up to which nothing moves
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,14 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Seen in the first ``frames`` frames. Motion is in pixels of the full size per frame period."""
+    """Seen in the first ``frames`` frames. Motion is in pixels of the full size per frame period.
+
+    repeats: frames that repeat the one before. pictures_per_second: of the others, None where none repeat.
+    """
 
     frames: int
     repeats: int
+    pictures_per_second: float | None
     cuts: tuple[int, ...]
     motion_median: float
     motion_95: float
@@ -140,7 +145,7 @@ def probe(
     chosen = found.resolve(chosen)
     kept: list[av.VideoFrame] = []
     with Source(path) as source:
-        content = _content(_kept(islice(source.frames(), frames), kept), chosen, kept)
+        content = _content(_kept(islice(source.frames(), frames), kept), chosen, kept, timing.rate)
         streams = tuple(_stream(stream) for stream in source.container.streams)
         container = str(source.container.format.name)
     converter = Converter(kept[0], chosen.transfer)
@@ -222,16 +227,20 @@ def _timing(path: str) -> Timing:
     )
 
 
-def _content(frames: Iterator[av.VideoFrame], options: Options, kept: list[av.VideoFrame]) -> Content:
+def _content(
+    frames: Iterator[av.VideoFrame], options: Options, kept: list[av.VideoFrame], rate: Fraction | None
+) -> Content:
     small = np.stack([_reduced(frame, kept[0]) for frame in frames])
     gray = small.mean(axis=3)
-    same = [float(np.abs(b - a).mean()) <= _SAME for a, b in pairwise(gray)]
+    repeats = find_repeats([(one / 255).astype(np.float32) for one in gray])
+    same = [repeats[n] or float(np.abs(b - a).mean()) <= _SAME for n, (a, b) in enumerate(pairwise(gray), 1)]
     cuts = _cuts(small, options)
     motion = _motion(
         gray.astype(np.uint8), [n for n, repeated in enumerate(same) if not repeated and n + 1 not in cuts]
     )
     middle, most = (np.percentile(motion, (50, 95)) * kept[0].width / small.shape[2]) if motion.size else (0.0, 0.0)
-    return Content(len(small), sum(same), tuple(sorted(cuts)), float(middle), float(most))
+    fresh = float(rate) * (1 - sum(repeats) / len(small)) if rate and any(repeats) else None
+    return Content(len(small), sum(repeats), fresh, tuple(sorted(cuts)), float(middle), float(most))
 
 
 def _reduced(frame: av.VideoFrame, first: av.VideoFrame) -> npt.NDArray[np.uint8]:

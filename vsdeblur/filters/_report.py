@@ -20,16 +20,18 @@ _MOST_REMARKS = 1000
 class Report:
     """The outcome of :func:`vsdeblur.filters.pyav.transcode`.
 
-    source, output: as given. frames_in: decoded and used; frames_out: written; resumed: of these, done by an earlier
-    run. seconds: wall time of this run. Rates in frames per second, exact; None where the source has none. shutter: the
-    open part of the period that was taken, None where each chunk found its own; shutter_from: where it comes from.
-    readout, readout_from: the same of the rolling shutter's readout. warnings: what was left out or changed. errors:
-    what of the source could not be read, with its time.
+    source, output: as given. frames_in: decoded and used; repeats: of these, found to repeat the one before, and not
+    taken for exposures; frames_out: written; resumed: of these, done by an earlier run. seconds: wall time of this
+    run. Rates in frames per second, exact; None where the source has none. shutter: the open part of the period that
+    was taken, None where each chunk found its own; shutter_from: where it comes from. readout, readout_from: the same
+    of the rolling shutter's readout. warnings: what was left out or changed. errors: what of the source could not be
+    read, with its time.
     """
 
     source: str
     output: str
     frames_in: int = 0
+    repeats: int = 0
     frames_out: int = 0
     resumed: int = 0
     seconds: float = 0.0

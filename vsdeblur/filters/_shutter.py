@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import av
 import av.error
 
+from vsdeblur.engine.repeats import distinct
 from vsdeblur.errors import ArgumentError
 from vsdeblur.filters._av_colour import Converter, kind
 from vsdeblur.filters._source import Source
@@ -43,7 +44,8 @@ class Found:
 
     def resolve(self, options: Options) -> Options:
         """The options with this shutter in them."""
-        return replace(options, shutter=self.shutter, auto_shutter=self.per_chunk)
+        timed = options.timed | {"shutter"} if self.exposures else options.timed
+        return replace(options, shutter=self.shutter, auto_shutter=self.per_chunk, timed=timed)
 
 
 def find_shutter(
@@ -150,12 +152,13 @@ def _evidence(frames: list[av.VideoFrame], transfer: str | None) -> list[Evidenc
 def luma(frames: Sequence[av.VideoFrame], transfer: str | None) -> tuple[Tensor, bool]:
     """The frames (n, C, H, W), by their luma alone where there is one, and whether that is linear light.
 
-    Of the first frame's kind alone.
+    Of the first frame's kind alone, and without those that repeat the one before.
     """
     import torch
 
     frames = [frame for frame in frames if kind(frame) == kind(frames[0])]
     converter = Converter(frames[0], transfer)
+    frames = [frames[n] for n in distinct([converter.thumbnail(frame) for frame in frames])]
     colour = converter.colour
     if colour.family == "YUV":
         grey = replace(colour, family="GRAY", sub_w=0, sub_h=0)

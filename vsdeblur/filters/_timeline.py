@@ -132,16 +132,16 @@ class ByFactor:
     def __init__(self, factor: Fraction, shutter: float, readout: float = 0.0) -> None:
         self.factor, self.shutter, self.readout = factor, shutter, readout
 
-    def moments(self, chunk: Chunk, shutter: float | None = None) -> Iterator[Moment]:
-        """The outputs whose instants lie within a chunk. shutter: of the chunk, None for the usual one."""
-        shutter = self.shutter if shutter is None else shutter
+    def moments(self, chunk: Chunk, shutter: Callable[[int], float] | None = None) -> Iterator[Moment]:
+        """The outputs whose instants lie within a chunk. shutter: of a frame's own period, None for the usual one."""
         begin = math.ceil(chunk.begin * self.factor - Fraction(1, 2))
         end = math.ceil(chunk.end * self.factor - Fraction(1, 2))
         if chunk.ends:
             end = min(end, int(chunk.end * self.factor))
         for j in range(max(begin, 0), end):
             time, closes = chunk.time_at(j / self.factor), chunk.time_at((j + 1) / self.factor)
-            yield Moment(time, closes - time, instant(j, self.factor, shutter, self.readout))
+            part = shutter(j) if shutter and self.factor == 1 else self.shutter
+            yield Moment(time, closes - time, instant(j, self.factor, part, self.readout))
 
 
 class ByRate:
@@ -151,7 +151,7 @@ class ByRate:
         """lag: from an output's timestamp to the instant that it shows, in seconds."""
         self.fps, self.origin, self.lag = fps, origin, lag
 
-    def moments(self, chunk: Chunk, shutter: float | None = None) -> Iterator[Moment]:
+    def moments(self, chunk: Chunk, shutter: Callable[[int], float] | None = None) -> Iterator[Moment]:
         """The outputs whose instants lie within a chunk, whatever its shutter; the last does not outlast the stream."""
         shift = self.origin + self.lag
         frames = chunk.frames[chunk.begin - chunk.first : chunk.end - chunk.first]

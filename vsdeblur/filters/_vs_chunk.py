@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import vapoursynth as vs
 
 from vsdeblur.colour.planes import Colour
+from vsdeblur.engine.cadence import REACH, Look, clip_numbers
+from vsdeblur.engine.repeats import Thumbnail, thumbnail
 from vsdeblur.engine.window import Window, window_bounds
 from vsdeblur.errors import InputError
 from vsdeblur.filters._engines import engine_for
@@ -20,6 +22,15 @@ from vsdeblur.timing import first_shown, instant, output_count, shown_frame
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+class Source(NamedTuple):
+    """A frame of the clip, and how it holds its picture."""
+
+    number: int
+    frame: vs.VideoFrame
+    colour: Colour
+    alpha: vs.VideoFrame | None
 
 
 class ChunkSolver:
@@ -38,6 +49,7 @@ class ChunkSolver:
         )
         plan = engine_for(options, height, width, self.colours, self.frame_bytes).plan
         self.length, self.halo, self.peak_bytes, self.budget = plan.chunk, plan.halo, plan.peak_bytes, plan.budget
+        self.reach = self.halo + (REACH if options.finds_repeats else 0)  # frames around a chunk that it asks for
 
     @property
     def chunks(self) -> int:
@@ -45,7 +57,7 @@ class ChunkSolver:
 
     @property
     def window_length(self) -> int:
-        return self.length + 2 * self.halo
+        return self.length + 2 * self.reach
 
     def chunk_of(self, output: int) -> int:
         return shown_frame(output, self.options.factor) // self.length
@@ -60,37 +72,77 @@ class ChunkSolver:
     def solve(self, chunk: int, around: Sequence[vs.VideoFrame]) -> list[vs.VideoFrame]:
         """The output frames of a chunk.
 
-        around: frames chunk * length - halo + (0 .. window_length - 1) of the clip; those before its start and after
+        around: frames chunk * length - reach + (0 .. window_length - 1) of the clip; those before its start and after
         its end are not looked at. Raises InputError for frames that cannot be processed.
         """
-        start, stop, first, count = window_bounds(chunk, self.length, self.halo, self.timing.total)
-        skip = start - (chunk * self.length - self.halo)
-        frames = around[skip : skip + stop - start]
-        props = WindowProps(start, [dict(frame.props) for frame in frames], self.options, self.timing)
-        for number, known in enumerate(props.props, start):
-            refuse_fields(known, number)
-        colours = [colour_of(self.fmt, self.height, known, self.options.transfer) for known in props.props]
-        alphas = [_alpha(known, self.width, self.height, n) for n, known in enumerate(props.props, start)]
-        window = Window(decode(frames, colours, alphas), start, first, count, self.colours, props.given_cuts())
-        engine = engine_for(self.options, self.height, self.width, window.frames.shape[1], self.frame_bytes)
-        if self.options.uses_detector:
-            window = dataclasses.replace(window, cuts=window.cuts | engine.find_cuts(window))
-        durations, shutters = props.exposure(shutter_of(window, self.options))
-        window = dataclasses.replace(window, durations=durations, shutters=shutters)
+        total, options = self.timing.total, self.options
+        start, stop, first, count = window_bounds(chunk, self.length, self.reach, total)
+        begin, end = start + first, start + first + count
+        skip = start - (chunk * self.length - self.reach)
+        reached = around[skip : skip + stop - start]
+        shown = [
+            self._read(reached[n - start], n) for n in range(max(begin - self.halo, start), min(end + self.halo, stop))
+        ]
+        props = self._props(shown[0].number, [one.frame for one in shown])
+        look = self._look(reached, start, begin, end) if options.finds_repeats else None
+        repeated = look is not None and bool(look.repeats)
+        kept = shown
+        if look is not None and repeated:
+            kept = [self._read(reached[n - start], n) for n in look.kept]
+        opening = kept[0].number
+        window = Window(decode(kept), opening, begin - opening, count, self.colours)
+        engine = engine_for(options, self.height, self.width, window.frames.shape[1], self.frame_bytes)
+        found = engine.find_cuts(window) if options.uses_detector else frozenset()
         outputs = self.outputs(chunk)
-        instants = [self._instant(j, start, shutters) for j in outputs]
+        if look is not None and repeated:
+            cuts = look.cuts | clip_numbers(look.kept, found)
+            timed = look.timed(self._props(start, reached).lengths(), cuts)
+            window = dataclasses.replace(window, cuts=timed.in_window(cuts))
+            shutter = shutter_of(window, options)
+            parts = {n: timed.shutter_shown(n, shutter, options) for n in range(begin, end)}
+            instants = [timed.instant(self._instant(j, parts)) for j in outputs]
+            window = timed.window(window, instants, shutter, options)
+        else:
+            cuts = props.given_cuts() | found
+            window = dataclasses.replace(window, cuts=cuts)
+            shutter = shutter_of(window, options)
+            durations, shutters = props.exposure(shutter)
+            window = dataclasses.replace(window, durations=durations, shutters=shutters)
+            parts = {n: shutters[n - opening] if shutters else shutter for n in range(begin, end)}
+            instants = [self._instant(j, parts) for j in outputs]
         results = []
         for j, picture in zip(outputs, engine.restore(window, instants), strict=True):
-            n = shown_frame(j, self.options.factor) - start
-            frame = _encode(frames[n], colours[n], alphas[n], picture, self.colours)
-            props.write(frame.props, j, window.cuts)
+            source = shown[shown_frame(j, options.factor) - shown[0].number]
+            frame = _encode(source, picture, self.colours)
+            props.write(frame.props, j, cuts)
             results.append(frame)
         return results
 
-    def _instant(self, output: int, start: int, shutters: tuple[float, ...] | None) -> float:
-        n = shown_frame(output, self.options.factor) - start
-        shutter = shutters[n] if shutters else self.options.shutter
+    def _instant(self, output: int, shutters: Mapping[int, float]) -> float:
+        """shutters: of each frame's own period."""
+        shutter = shutters[shown_frame(output, self.options.factor)]
         return instant(output, self.options.factor, shutter, self.options.readout)
+
+    def _read(self, frame: vs.VideoFrame, number: int) -> Source:
+        known = dict(frame.props)
+        refuse_fields(known, number)
+        colour = colour_of(self.fmt, self.height, known, self.options.transfer)
+        return Source(number, frame, colour, _alpha(known, self.width, self.height, number))
+
+    def _props(self, start: int, frames: Sequence[vs.VideoFrame]) -> WindowProps:
+        return WindowProps(start, [dict(frame.props) for frame in frames], self.options, self.timing)
+
+    def _look(self, reached: Sequence[vs.VideoFrame], start: int, begin: int, end: int) -> Look:
+        return Look(
+            [thumbnail_of(frame) for frame in reached],
+            start,
+            begin,
+            end,
+            self.halo,
+            opens=start == 0,
+            closes=start + len(reached) == self.timing.total,
+            cuts=self._props(start, reached).given_cuts(),
+        )
 
 
 def _shifted(size: int, subsampling: int | None, plane: int) -> int:
@@ -109,25 +161,29 @@ def _alpha(props: Props, width: int, height: int, number: int) -> vs.VideoFrame 
     return alpha
 
 
-def decode(
-    frames: Sequence[vs.VideoFrame], colours: Sequence[Colour], alphas: Sequence[vs.VideoFrame | None]
-) -> Tensor:
+def decode(sources: Sequence[Source]) -> Tensor:
     """(n, C, H, W) linear light; alpha, where any frame has it, is one channel more, and opaque where one has none."""
     import torch
 
-    channels, with_alpha = colours[0].channels, any(alpha is not None for alpha in alphas)
-    out = torch.empty(len(frames), channels + with_alpha, frames[0].height, frames[0].width)
-    for picture, frame, colour, alpha in zip(out, frames, colours, alphas, strict=True):
+    like = sources[0]
+    channels, with_alpha = like.colour.channels, any(source.alpha is not None for source in sources)
+    out = torch.empty(len(sources), channels + with_alpha, like.frame.height, like.frame.width)
+    for picture, (_, frame, colour, alpha) in zip(out, sources, strict=True):
         picture[:channels] = colour.decode(_planes(frame))
         picture[channels:] = 1.0 if alpha is None else alpha_colour(alpha.format).decode(_planes(alpha))
     return out
 
 
-def _encode(
-    source: vs.VideoFrame, colour: Colour, alpha: vs.VideoFrame | None, picture: Tensor, channels: int
-) -> vs.VideoFrame:
+def thumbnail_of(frame: vs.VideoFrame) -> Thumbnail:
+    """What repeats are told by: luma, or the mean of the colours, small."""
+    fmt = frame.format
+    peak = 1.0 if fmt.sample_type == vs.FLOAT else (1 << fmt.bits_per_sample) - 1
+    return thumbnail(_planes(frame)[: 1 if fmt.color_family == vs.YUV else None], peak)
+
+
+def _encode(source: Source, picture: Tensor, channels: int) -> vs.VideoFrame:
     """A frame like ``source``, props included, that shows ``picture``."""
-    frame = _filled(source, colour.encode(picture[:channels]))
+    frame, alpha = _filled(source.frame, source.colour.encode(picture[:channels])), source.alpha
     if alpha is not None:
         frame.props["_Alpha"] = _filled(alpha, alpha_colour(alpha.format).encode(picture[channels:]))
     return frame

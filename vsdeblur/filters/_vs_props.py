@@ -94,12 +94,22 @@ class WindowProps:
 
         The exposure is the same time for all frames: the shutter's fraction of the median period of the window.
         """
-        durations = self.durations()
-        known = [d for d in durations if d is not None]
-        if self.timing.rate is not None or len(known) < len(durations) or min(known) == max(known):
+        known = self._varying()
+        if known is None:
             return None, None if shutter == self.options.shutter else (shutter,) * len(self.props)
         seconds = shutter * median(known)
         return tuple(map(float, known)), tuple(min(max(float(seconds / d), _SHORTEST), 1.0) for d in known)
+
+    def lengths(self) -> list[float]:
+        """How long each frame is shown; of a constant rate all the same."""
+        return [1.0] * len(self.props) if (known := self._varying()) is None else list(map(float, known))
+
+    def _varying(self) -> list[Fraction] | None:
+        """The durations, None where they do not vary or are not known."""
+        known = [d for d in self.durations() if d is not None]
+        if self.timing.rate is not None or len(known) < len(self.props) or min(known) == max(known):
+            return None
+        return known
 
     def host_cuts(self) -> frozenset[int]:
         """Frames that open a scene, by the properties of the host's scene detection."""

@@ -8,8 +8,9 @@ import vapoursynth as vs
 from torch import Tensor
 
 from vsdeblur.engine.cuts import find_cuts
+from vsdeblur.engine.repeats import distinct
 from vsdeblur.engine.window import Window
-from vsdeblur.filters._vs_chunk import decode
+from vsdeblur.filters._vs_chunk import Source, decode, thumbnail_of
 from vsdeblur.filters._vs_props import colour_of, refuse_fields
 from vsdeblur.filters.vapoursynth import check_format
 from vsdeblur.readout.clip import RUN, place_drift
@@ -41,8 +42,11 @@ def _places(clip: vs.VideoNode, transfer: str | None, run: int) -> Iterator[tupl
         frames = [clip.get_frame(n) for n in wanted]
         for n, frame in zip(wanted, frames, strict=True):
             refuse_fields(frame.props, n)
-        colours = [colour_of(clip.format, clip.height, dict(frame.props), transfer) for frame in frames]
-        light = decode(frames, colours, [None] * len(frames))
+        sources = []
+        for k in distinct([thumbnail_of(frame) for frame in frames]):
+            colour = colour_of(clip.format, clip.height, dict(frames[k].props), transfer)
+            sources.append(Source(wanted[k], frames[k], colour, None))
+        light = decode(sources)
         for frame in frames:
             frame.close()
-        yield light, colours[0].transfer != "linear"
+        yield light, sources[0].colour.transfer != "linear"

@@ -14,11 +14,13 @@ from statistics import median
 import av
 
 from vsdeblur.colour.planes import Colour
+from vsdeblur.engine.cadence import REACH, Look, clip_numbers
+from vsdeblur.engine.repeats import Thumbnail
 from vsdeblur.engine.window import Window, window_bounds
 from vsdeblur.errors import InputError
 from vsdeblur.filters._av_colour import Converter, describe, kind
 from vsdeblur.filters._av_format import Layout
-from vsdeblur.filters._timeline import Chunk, Schedule, Timed
+from vsdeblur.filters._timeline import Chunk, Moment, Schedule, Timed
 from vsdeblur.options import Options
 from vsdeblur.shutter.window import shutter_of
 
@@ -31,7 +33,8 @@ class Settings:
 
     schedule: which outputs there are. target: the pixel format of all outputs, None for the source's own.
     skip: chunks that are done already (nothing is solved for them). exposure: for how many seconds the shutter was
-    open at a time of the source, where that is known. warn: where remarks about the input go.
+    open at a time of the source, where that is known. warn: where remarks about the input go. count: is told how many
+    frames of a chunk repeat the one before.
     """
 
     options: Options
@@ -40,6 +43,7 @@ class Settings:
     skip: int = 0
     exposure: Callable[[Fraction], float] | None = None
     warn: Callable[[str], None] = log.warning
+    count: Callable[[int], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,16 +111,18 @@ class _Run:
         self.source, self.settings, self.kind = source, settings, kind(frame)
         self.offset, self.stop, self.chunk = done, done, chunks
         self.held: deque[Timed] = deque()
+        self.small: deque[Thumbnail] = deque()  # of each that is held, where repeats are looked for
         self.base = 0  # the number in this run of held[0]
         self.ended = False
 
     def outputs(self) -> Iterator[Restored]:
         plan = self.engine.plan
+        reach = plan.halo + (REACH if self.settings.options.finds_repeats else 0)
         for number in count():
-            stop = window_bounds(number, plan.chunk, plan.halo, None)[1]
+            stop = window_bounds(number, plan.chunk, reach, None)[1]
             self._read(stop)
             total = self.base + len(self.held) if self.ended else None
-            start, stop, first, length = window_bounds(number, plan.chunk, plan.halo, total)
+            start, stop, first, length = window_bounds(number, plan.chunk, reach, total)
             if length <= 0:
                 return
             self._drop(min(start, start + first - 1))  # a frame before the chunk, halo or not
@@ -139,59 +145,110 @@ class _Run:
                     f"the frame at {float(item.time):.3f} s is interlaced: deinterlace first, with bwdif or yadif"
                 )
             self.held.append(self.source.take())
+            if self.settings.options.finds_repeats:
+                self.small.append(self.converter.thumbnail(item.frame))
             self.stop += 1
 
     def _drop(self, start: int) -> None:
         while self.base < start:
             self.held.popleft()
+            if self.small:
+                self.small.popleft()
             self.base += 1
 
     def _solve(self, chunk: Chunk, start: int, stop: int) -> Iterator[Restored]:
+        """The outputs of a chunk, frames ``start`` to ``stop`` - 1 at hand."""
         if not any(self.settings.schedule.moments(chunk)):
             return
-        items = chunk.frames[start - chunk.first : stop - chunk.first]
-        window, shutter = self._window(items, start, chunk.begin - start, chunk.end - chunk.begin)
-        moments = list(self.settings.schedule.moments(chunk, shutter))
-        instants = [moment.instant for moment in moments]
+        window, moments, instants = self._window(chunk, start, stop)
         last = -1
         for moment, linear in zip(moments, self.engine.restore(window, instants), strict=True):
             n = min(int(moment.instant), chunk.end - 1)
-            frame = self.converter.encode(linear, items[n - start].frame, first=n != last)
+            frame = self.converter.encode(linear, chunk.frames[n - chunk.first].frame, first=n != last)
             last = n
             yield Restored(frame, moment.time, moment.duration, self.chunk)
 
-    def _window(self, items: Sequence[Timed], start: int, first: int, length: int) -> tuple[Window, float]:
-        """The window, and the shutter as a fraction of the usual period."""
+    def _window(self, chunk: Chunk, start: int, stop: int) -> tuple[Window, list[Moment], list[float]]:
+        """The window, the outputs that come from it, and their instants as the window counts them."""
+        options, halo = self.settings.options, self.engine.plan.halo
+        kept: Sequence[int] = range(max(chunk.begin - halo, start), min(chunk.end + halo, stop))
+        look = self._look(chunk, start, stop) if options.finds_repeats else None
+        repeated = look is not None and bool(look.repeats)
+        if look is not None and repeated:
+            kept = look.kept
+            self.settings.count(sum(n in look.repeats for n in range(chunk.begin, chunk.end)))
+        items = [chunk.frames[n - chunk.first] for n in kept]
+        window = self._decoded(items, kept[0], chunk)
+        cuts = self._cuts(window, kept)
+        window = dataclasses.replace(window, cuts=cuts)
+        shutter = shutter_of(window, options)
+        exposures = None
+        if self.settings.exposure:
+            exposures = [self.settings.exposure(item.time) for item in items]
+        if look is not None and repeated:
+            lengths = _lengths(chunk.frames[start - chunk.first : stop - chunk.first])
+            timed = look.timed(lengths, clip_numbers(kept, cuts))
+            moments = list(self.settings.schedule.moments(chunk, lambda n: timed.shutter_shown(n, shutter, options)))
+            instants = [timed.instant(moment.instant) for moment in moments]
+            return timed.window(window, instants, exposures or shutter, options), moments, instants
+        durations, shutters = _variable(items, shutter)
+        if exposures:
+            shutters = tuple(min(s / float(item.duration), 1.0) for s, item in zip(exposures, items, strict=True))
+        if shutters is None and shutter != options.shutter:
+            shutters = (shutter,) * len(items)
+        window = dataclasses.replace(window, durations=durations, shutters=shutters)
+        parts = shutters or (shutter,) * len(items)
+        moments = list(self.settings.schedule.moments(chunk, lambda n: parts[n - window.start]))
+        return window, moments, [moment.instant for moment in moments]
+
+    def _look(self, chunk: Chunk, start: int, stop: int) -> Look:
+        given = self.settings.options.scene_cuts
+        return Look(
+            list(self.small)[start - self.base : stop - self.base],
+            start,
+            chunk.begin,
+            chunk.end,
+            self.engine.plan.halo,
+            opens=start == 0,
+            closes=self.ended and stop == self.base + len(self.held),
+            cuts=frozenset(n - self.offset for n in given) if isinstance(given, frozenset) else frozenset(),
+        )
+
+    def _decoded(self, items: Sequence[Timed], start: int, chunk: Chunk) -> Window:
         import torch
 
         frame = items[0].frame
         frames = torch.empty(len(items), self.converter.channels, frame.height, frame.width)
         for out, item in zip(frames, items, strict=True):
             self.converter.decode(item.frame, out)
-        window = Window(frames, start, first, length, self.converter.colours)
-        cuts: frozenset[int] = frozenset()
+        return Window(frames, start, chunk.begin - start, chunk.end - chunk.begin, self.converter.colours)
+
+    def _cuts(self, window: Window, kept: Sequence[int]) -> frozenset[int]:
+        """Of the frames ``kept`` of the run, as the window counts them."""
         given = self.settings.options.scene_cuts
+        cuts: frozenset[int] = frozenset()
         if self.settings.options.uses_detector:
             cuts = self.engine.find_cuts(window)
         elif isinstance(given, frozenset):
-            cuts = frozenset(n - self.offset for n in given)
-        inside = frozenset(n for n in cuts if start < n < start + len(items))
-        window = dataclasses.replace(window, cuts=inside)
-        shutter = shutter_of(window, self.settings.options)
-        durations, shutters = _variable(items, shutter)
-        if self.settings.exposure:
-            open_for = [self.settings.exposure(item.time) / float(item.duration) for item in items]
-            shutters = tuple(min(part, 1.0) for part in open_for)
-        if shutters is None and shutter != self.settings.options.shutter:
-            shutters = (shutter,) * len(items)
-        return dataclasses.replace(window, durations=durations, shutters=shutters), shutter
+            cuts = frozenset(window.start + k for k, n in enumerate(kept) if n + self.offset in given)
+        return frozenset(n for n in cuts if window.start < n < window.start + len(kept))
 
 
 def _variable(items: Sequence[Timed], shutter: float) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
     """Durations and shutters of a variable-rate window: the exposure is the same time for all its frames."""
     durations = [item.duration for item in items]
-    slack = 2 * max(item.tick for item in items)
-    if max(durations) - min(durations) <= slack:
+    if _is_constant(items):
         return None, None
     exposure = shutter * median(durations)
     return tuple(float(d) for d in durations), tuple(min(float(exposure / d), 1.0) for d in durations)
+
+
+def _lengths(items: Sequence[Timed]) -> list[float]:
+    """Seconds that frames are shown for; of a constant rate all the same."""
+    durations = [item.duration for item in items]
+    return [float(median(durations))] * len(items) if _is_constant(items) else [float(d) for d in durations]
+
+
+def _is_constant(items: Sequence[Timed]) -> bool:
+    durations = [item.duration for item in items]
+    return max(durations) - min(durations) <= 2 * max(item.tick for item in items)

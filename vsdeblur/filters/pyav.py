@@ -38,7 +38,7 @@ from vsdeblur.filters._timeline import (
     timed,
 )
 from vsdeblur.filters._windows import Settings, restore_frames
-from vsdeblur.options import Options, parse_factor, parse_fps, parse_options
+from vsdeblur.options import Options, is_time, parse_factor, parse_fps, parse_options
 
 __all__ = ["Progress", "Report", "deblur_frames", "eta", "transcode"]
 
@@ -59,8 +59,8 @@ def deblur_frames(
     gray, with or without alpha). They are read as they are needed; one window of them is held. factor: 1 to 16, or
     ``fps`` for a uniform grid of that rate (59.94 means 60000/1001). rate: the source's, where it is known; else the
     first timestamps tell. options: shutter, transfer, preset, prior, flow, scene_cuts, device, max_memory, quadrature,
-    solver, out_shutter, readout, mode, as everywhere in vsdeblur; a shutter that is not given is estimated for each
-    chunk by itself.
+    solver, out_shutter, readout, mode, duplicates, as everywhere in vsdeblur; a shutter that is not given is estimated
+    for each chunk by itself.
 
     Yields floor(N * factor) frames of the same format, tags and sample aspect ratio, with exact ``pts`` and
     ``time_base``. Durations are those of the source's timestamps, so a variable rate stays variable. A change of size
@@ -109,7 +109,7 @@ def _deblurred(
 
 def _needs_rate(options: Mapping[str, Any], fps: Fraction | None) -> bool:
     times = (options.get("shutter"), options.get("readout"))
-    return fps is not None or any(isinstance(time, str) and time.strip().endswith("s") for time in times)
+    return fps is not None or any(is_time(time) for time in times)
 
 
 def _frame_options(factor: Any, fps: Fraction | None, rate: Fraction | None, options: Mapping[str, Any]) -> Options:
@@ -136,6 +136,7 @@ def transcode(
     out_shutter: float | str = 0,
     readout: float | str = 0,
     mode: str = "joint",
+    duplicates: bool = True,
     codec: str | None = None,
     crf: float | None = None,
     encoder_options: Mapping[str, object] | None = None,
@@ -155,13 +156,15 @@ def transcode(
     [0, 1] or "180deg"; 0 leaves it sharp. readout: of a rolling shutter, how much later than the first row the last one
     is exposed: a fraction of the period in [0, 1), "16ms", "telemetry" for what the file says of its camera, or "auto"
     for that or else an estimate; the output is as a global shutter would see it. mode: "joint", "frame" (each frame by
-    itself) or "auto" (by itself where the motion is not to be trusted). codec: an FFmpeg encoder; None is libx264 for 8
-    bits, libx265 for more, libvpx-vp9 in webm, and y4m for "-" and .y4m. crf: its quality; None is 17 for
-    libx264, 19 for libx265, 24 for libvpx-vp9. encoder_options: further ones, by FFmpeg's names. start, duration:
-    seconds or "h:mm:ss", a preview. slow: slow motion by this factor at the source's rate; audio and data are dropped,
-    subtitles and chapters stretched. overwrite: allow dst to exist. resume: keep finished segments in
-    "dst.vsdeblur-parts" and go on from them. strict: end at the first damaged frame instead of noting it. progress:
-    called after every output with (outputs done, outputs in all or None, seconds, bytes of memory).
+    itself) or "auto" (by itself where the motion is not to be trusted). duplicates: frames that repeat the one before
+    are found and left out, and time goes on evenly between the others; False takes every frame for an exposure of its
+    own. codec: an FFmpeg encoder; None is libx264 for 8 bits, libx265 for more, libvpx-vp9 in webm, and y4m for "-"
+    and .y4m. crf: its quality; None is 17 for libx264, 19 for libx265, 24 for libvpx-vp9. encoder_options: further
+    ones, by FFmpeg's names. start, duration: seconds or "h:mm:ss", a preview. slow: slow motion by this factor at the
+    source's rate; audio and data are dropped, subtitles and chapters stretched. overwrite: allow dst to exist. resume:
+    keep finished segments in "dst.vsdeblur-parts" and go on from them. strict: end at the first damaged frame instead
+    of noting it. progress: called after every output with (outputs done, outputs in all or None, seconds, bytes of
+    memory).
 
     The output appears under its name only when it is whole; what exists there is not touched before.
 
@@ -183,6 +186,7 @@ def transcode(
         "out_shutter": out_shutter,
         "readout": readout,
         "mode": mode,
+        "duplicates": duplicates,
     }
     task = Task(
         source=source,

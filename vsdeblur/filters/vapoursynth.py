@@ -50,6 +50,7 @@ def deblur(
     out_shutter: float | str = 0,
     readout: float | str = 0,
     mode: str = "joint",
+    duplicates: bool = True,
 ) -> vs.VideoNode:
     """Remove motion blur and raise the frame rate: a sharp clip of ``factor`` times the frames.
 
@@ -80,6 +81,8 @@ def deblur(
     mode: "joint" solves neighbouring frames together; "frame" finds each frame's blur in that frame alone (with factor
         1 nothing else is looked at; else the motion between the blurry frames places the others); "auto" is joint where
         the motion is to be trusted and by frame where it is not.
+    duplicates: frames that repeat the one before (24 in 30 frames a second, a camera that could not keep up) are found
+        and left out, and time goes on evenly between the others. False takes every frame for an exposure of its own.
 
     Returns a clip of the same format, size and props with floor(frames * factor) frames; durations are rescaled, and
     ``_AbsoluteTime`` is moved to each frame's own time. Raises vs.Error("deblur: ...") for anything wrong that can be
@@ -107,6 +110,7 @@ def deblur(
             out_shutter=out_shutter,
             readout=readout,
             mode=mode,
+            duplicates=duplicates,
         )
         length = output_count(clip.num_frames, options.factor)
         if length > _LONGEST:
@@ -169,10 +173,11 @@ def _parcels(clip: vs.VideoNode, solver: ChunkSolver, options: Options) -> vs.Vi
     # Blank frames stand in for those before the start and after the end. Without a copy of the ends no source is asked
     # for a frame twice, and a player's endless clip is never asked for its end.
     blank = clip.std.BlankClip(length=1, keep=True)
-    after = chunks * length + solver.halo - clip.num_frames + 1  # one at least: the cache set below is not the source's
+    # One at least: the cache set below is not the source's.
+    after = chunks * length + solver.reach - clip.num_frames + 1
     padded = clip + blank.std.Loop(after)
-    if solver.halo:
-        padded = blank.std.Loop(solver.halo) + padded
+    if solver.reach:
+        padded = blank.std.Loop(solver.reach) + padded
     # Neighbouring windows share their halo.
     padded.std.SetVideoCache(mode=1, fixedsize=1, maxsize=solver.window_length)
     window = [padded.std.Trim(first=k) for k in range(solver.window_length)]

@@ -64,11 +64,12 @@ def estimate_shutter(
 ) -> tuple[float, float]:
     """How long the shutter was open, and how sure that is: (fraction of the period in (0, 1], confidence in [0, 1]).
 
-    clip: a VapourSynth clip, or frames (N, C, H, W) as :func:`vsdeblur.restore` takes them. transfer: how values are
-    stored; None means by the clip's props, and for tensors as they are ("linear"). The evidence of up to six places,
-    spread over the clip, is pooled: the extent of the blur along the motion against the motion between frames
-    (``vsdeblur/shutter/evidence.py``). It takes motion of at least 3 pixels per period; a clip without gives
-    (0.5, 0.0), and what is below a confidence of 0.1 the filters take as 0.5.
+    clip: a VapourSynth clip, or frames (N, C, H, W) as :func:`vsdeblur.restore` takes them. transfer: how values
+    are stored; None means by the clip's props, and for tensors as they are ("linear"). The evidence of up to six
+    places, spread over the clip, is pooled (frames that repeat the one before do not count): the extent of the blur
+    along the motion against the motion between frames (``vsdeblur/shutter/evidence.py``). It takes motion of at
+    least 3 pixels per period; a clip without gives (0.5, 0.0), and what is below a confidence of 0.1 the filters
+    take as 0.5.
 
     Raises ArgumentError for anything else than a clip or a tensor of frames.
     """
@@ -80,7 +81,10 @@ def estimate_shutter(
 
         return node_shutter(clip, transfer).estimate
     from vsdeblur.colour.transfer import to_linear
+    from vsdeblur.engine.repeats import distinct, thumbnails
 
     name = transfer or "linear"
-    light = to_linear(as_frames(clip, "clip").float().cpu().contiguous(), name)
+    frames = as_frames(clip, "clip")
+    frames = frames[distinct(thumbnails(frames))]
+    light = to_linear(frames.float().cpu().contiguous(), name)
     return clip_shutter(light, linear=name != "linear")
