@@ -180,12 +180,13 @@ def test_transcode_hands_every_option_on(clip: Path, tmp_path: Path, monkeypatch
         "--resume",
         "--strict",
         "--overwrite",
+        "--no-duplicates",
     ]
     result = call("transcode", clip, tmp_path / "o.mkv", *words, *more, "--quiet", "--report", tmp_path / "r.json")
     assert result.exit_code == 0, result.stderr
     assert result.stderr == ""
     extra = {"crf": 20.0, "encoder_options": {"preset": "slow"}, "scene_cuts": [5, 9], "progress": None}
-    flags = {"resume": True, "strict": True, "overwrite": True}
+    flags = {"resume": True, "strict": True, "overwrite": True, "duplicates": False}
     assert seen == options | extra | flags | {"src": str(clip), "dst": str(tmp_path / "o.mkv")}
     assert json.loads((tmp_path / "r.json").read_text())["partial"] is False
 

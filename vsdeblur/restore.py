@@ -110,7 +110,7 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     if true_motion is not None:
         sharp = _by_true_motion(light, true_motion, options, record)
     else:
-        sharp = _by_windows(light, seen, options, record)
+        sharp = _by_windows(light, options, record, seen)
     if solver == "asap":
         sharp = _jointly(light, sharp, true_motion, options, record)
     stored = from_linear(sharp, transfer, inplace=True).to(given.device, given.dtype)
@@ -130,7 +130,7 @@ def _estimated(light: Tensor, seen: Sequence[Thumbnail], options: Options, reado
 
 
 def _by_windows(
-    light: Tensor, seen: Sequence[Thumbnail], options: Options, record: Callable[[float], None] | None
+    light: Tensor, options: Options, record: Callable[[float], None] | None, seen: Sequence[Thumbnail] = ()
 ) -> Tensor:
     """seen: the frames as they are stored, small, where repeats are to be looked for."""
     frames, channels, height, width = light.shape
