@@ -109,6 +109,8 @@ def shown(times: Sequence[float], begin: int, end: int, cuts: frozenset[int] = f
 def test_a_cadence_is_made_even_and_chunks_agree(chunk: int) -> None:
     camera = list(chain.from_iterable(shown(CADENCE, n, n + chunk) for n in range(8, 16, chunk)))
     np.testing.assert_allclose(camera, [0.8 * (8 + (k + 0.5) / 4) for k in range(32)], atol=1e-6)
+    end = shown(CADENCE[:38], 30, 38)[:-7]  # in the middle of the cadence; without the last picture
+    np.testing.assert_allclose(end, [0.8 * (30 + (k + 0.5) / 4) for k in range(25)], atol=1e-6)
     look, known = timed(CADENCE, 16, 16 + chunk)
     assert len(look.kept) <= chunk + 4
     assert known.usual == pytest.approx(1.25)

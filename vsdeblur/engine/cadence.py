@@ -202,18 +202,21 @@ def clip_numbers(kept: Sequence[int], cuts: frozenset[int]) -> frozenset[int]:
 
 
 def _make_good(opens: list[float], periods: list[float], longer: Sequence[int], scenes: frozenset[int]) -> None:
-    """Spread the time that a repeat won over the pictures after it: up to the next repeat, the scene's end, or _SPAN.
+    """Spread the time that a repeat won over the pictures after it, up to the next repeat.
 
-    opens: of each picture and the end of the last one. periods: what is between pictures, where that is now known.
+    Where that is not in sight: at the pace before, or else evenly up to the scene's end, or _SPAN pictures. opens: of
+    each picture and the end of the last one. periods: what is between pictures, where that is now known.
     """
     ends = sorted({*scenes, len(opens) - 1})
+    pace: float | None = None
     for k, following in zip(longer, [*longer[1:], len(opens)], strict=True):
         stop = min(following, k + _SPAN, next(end for end in ends if end > k))
-        begin, period = opens[k], (opens[stop] - opens[k]) / (stop - k)
-        for n in range(k + 1, stop):
-            opens[n] = begin + (n - k) * period
+        period = (opens[stop] - opens[k]) / (stop - k)
         if stop == following:
+            pace = period
             periods[k:stop] = [period] * (stop - k)
+        for n in range(k + 1, stop):
+            opens[n] = min(opens[n], opens[k] + (n - k) * (pace or period))
 
 
 @cache
