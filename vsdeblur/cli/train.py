@@ -131,6 +131,21 @@ def restoration(photos: Path, workers: int, device: str, steps: int | None, **co
     _train(recipe, lambda chosen, _: ShakenPhotos(chosen), 6000, photos, workers, device, steps=recipe.steps, **course)
 
 
+@train.command(short_help='The network of shutter="auto".')
+@_course
+def shutter(photos: Path, workers: int, device: str, steps: int | None, **course: Any) -> None:
+    """Learn how long a shutter was open from how blur repeats along the motion.
+
+    Scenes with a known shutter are made from the photographs. The rate of learning falls along --steps (3000 unless
+    given): choose what fits into --minutes. OUT/shutter.safetensors has the weights so far.
+    """
+    from vsdeblur.training.exposed import ExposedScenes
+    from vsdeblur.training.recipes.shutter import STEPS, ShutterRecipe
+
+    recipe = ShutterRecipe(steps or STEPS)
+    _train(recipe, lambda chosen, _: ExposedScenes(chosen), 4000, photos, workers, device, steps=recipe.steps, **course)
+
+
 def _train(
     recipe: Recipe,
     scenes: Callable[[Sequence[Path], str], Maker],

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SPOTS = 6  # windows that a clip is looked at in
-_SURE = 0.6  # confidence of a place that is heard against the others
+_SURE = 0.8  # confidence of a place that is heard against the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,12 @@ def estimate_shutter(
 ) -> tuple[float, float]:
     """How long the shutter was open, and how sure that is: (fraction of the period in (0, 1], confidence in [0, 1]).
 
-    clip: a VapourSynth clip, or frames (N, C, H, W) as :func:`vsdeblur.restore` takes them. transfer: how values
-    are stored; None means by the clip's props, and for tensors as they are ("linear"). The evidence of up to six
-    places, spread over the clip, is pooled (frames that repeat the one before do not count): the extent of the blur
-    along the motion against the motion between frames (``vsdeblur/shutter/evidence.py``). It takes motion of at
-    least 3 pixels per period; a clip without gives (0.5, 0.0), and what is below a confidence of 0.1 the filters
-    take as 0.5.
+    clip: a VapourSynth clip, or frames (N, C, H, W) as :func:`vsdeblur.restore` takes them. transfer: how values are
+    stored; None means by the clip's props, and for tensors as they are ("linear"). The evidence of up to six places,
+    spread over the clip, is pooled (frames that repeat the one before do not count): the extent of the blur along the
+    motion against the motion between frames (``vsdeblur/shutter/evidence.py``), read by a small network. The confidence
+    is how probable it is that the shutter lies within 0.1 of the estimate. It takes motion of at least 3 pixels per
+    period; a clip without gives (0.5, 0.0), and what is below a confidence of 0.3 the filters take as 0.5.
 
     Raises ArgumentError for anything else than a clip or a tensor of frames.
     """

@@ -1,4 +1,4 @@
-"""What one frame says about its exposure: how its blur repeats along its motion.
+"""What one frame says about its exposure: how its blur repeats along its motion, tile by tile.
 
 Let K be a sharp frame that moves by V in a period and v the mean of K over the exposure, a box of length s |V|. A
 second derivative of v along the motion is a difference of first derivatives of K at the ends of the box,
@@ -10,7 +10,9 @@ so that its autocorrelation at the lag a V is, with R that of K's first derivati
     C(a) = E[|V|^2 v_ee(x) v_ee(x + a V)] = (2 R(a) - R(a - s) - R(a + s)) / s^2
 
 with a trough at a = s, the classic sign of motion blur (Yitzhaky and Kopeika 1997). R is read across the motion, where
-nothing is blurred. Every lag is measured in the point's own motion, so points of all speeds speak of the same s.
+nothing is blurred. Every lag is measured in the point's own motion, so points of all speeds speak of the same s. The
+same correlation with the neighbouring frames has its peak at a = 1 where the motion is right, and troughs at 1 - s and
+1 + s. How these curves look where the motion is wrong, or the ground is still, a network has learned (reader.py).
 """
 
 from __future__ import annotations
@@ -28,13 +30,18 @@ from torch import Tensor
 from vsdeblur.flow.motion import Motion, displacement
 from vsdeblur.flow.warp import sample, warp
 
-Lags = NDArray[np.floating[Any]]
+Kernel = NDArray[np.floating[Any]]
 
-STEP = 0.05
-ALONG = np.arange(29) * STEP  # lags in periods of motion: past the longest shutter's trough
-ACROSS = np.arange(49) * STEP  # as far as the fit looks beyond them
+ALONG = torch.arange(29) * 0.05  # lags in periods of motion: past the longest shutter's trough
+ACROSS = torch.arange(25) * 0.1
+ONWARD = torch.arange(21) * 0.1  # to the neighbouring frames
+SCALARS = 9
+FEATURES = len(ALONG) + len(ACROSS) + len(ONWARD) + SCALARS
 SLOWEST, FASTEST = 3.0, 48.0  # pixels per period of the points that are asked
-_MOST = 6000  # points of a frame
+_TILE = 32  # pixels per side of what is judged by itself, or this part of the picture's longer side:
+_TILES = 16
+_FEWEST = 12  # points of a tile
+_MOST = 8000  # points of a frame
 _SIGMA = 0.8  # pixels, of the Gaussian under the derivatives
 _RADIUS = 4
 _FLOOR = (2 / 255) ** 2  # of the local gradient's square, so that flat ground does not count
@@ -42,84 +49,127 @@ _FLOOR = (2 / 255) ** 2  # of the local gradient's square, so that flat ground d
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """Of frames, to be added up.
+    """Of a frame, or of several.
 
-    along, across: (2, lags), sums over the moving points of the products that make C and R, and of their weights.
-    points: how many moving points there are, of ``seen`` ones. travel: the sum of their speeds, pixels per period.
+    tiles: (tiles, FEATURES), what the network reads. points: how many moving points there are. travel: the sum of their
+    speeds, pixels per period.
     """
 
-    along: Lags
-    across: Lags
+    tiles: Tensor
     points: float
     travel: float
-    seen: float
-
-    def __add__(self, other: Evidence) -> Evidence:
-        return Evidence(
-            self.along + other.along,
-            self.across + other.across,
-            self.points + other.points,
-            self.travel + other.travel,
-            self.seen + other.seen,
-        )
-
-    def __sub__(self, other: Evidence) -> Evidence:
-        return self + Evidence(-other.along, -other.across, -other.points, -other.travel, -other.seen)
 
 
 def frame_evidence(v: Tensor, motion: Motion, n: int) -> Evidence:
     """What frame n of v (N, 1, h, w), any scale of values about [0, 1], says; motion: at the resolution of v."""
+    height, width = v.shape[-2:]
     velocity = motion.path[n, :2]
     speed = velocity.square().sum(0).sqrt()
-    along, across, gradient = _derivatives(v[n : n + 1], velocity / speed.clamp(min=1e-3))
-    belief = _belief(v, motion, n)
-    # Contrast is normalised: a few strong edges, often those of occlusions, must not speak for all.
-    root = (belief / (gradient + _FLOOR)).sqrt()
+    ahead = velocity / speed.clamp(min=1e-3)
+    along, across, level, gradient = _derivatives(v[n : n + 1], ahead)
+    look = _look(v, motion, n)
+    belief = look.steady * (speed > SLOWEST) * (speed < FASTEST)
     asked = (belief > 0.05).flatten().nonzero()[:, 0]
     share = max(1, -(-len(asked) // _MOST))
     asked = asked[::share]
-    step, fast, count = velocity.flatten(1)[:, asked], speed.flatten()[asked], belief.flatten()[asked]
+    edge = max(_TILE, -(-max(height, width) // _TILES))
+    columns = -(-width // edge)
+    count = columns * -(-height // edge)
+    tile = asked // width // edge * columns + asked % width // edge
+    # Contrast is normalised: a few strong edges, often those of occlusions, must not speak for all.
+    root = (belief / (gradient + _FLOOR)).sqrt()
+    step, fast, weight = velocity.flatten(1)[:, asked], speed.flatten()[asked], belief.flatten()[asked]
+
+    def total(x: Tensor) -> Tensor:
+        """(..., P) -> (..., tiles)."""
+        return x.new_zeros(*x.shape[:-1], count).index_add_(-1, tile, x)
+
+    def correlation(here: Tensor, there: Tensor, step: Tensor, lags: Tensor) -> Tensor:
+        """(lags, tiles): the weighted mean of here(x) there(x + lag step)."""
+        moved = _moved(torch.stack((there * root, root)), asked, step, lags)
+        own = root.flatten()[asked]
+        top = total(moved[0] * (here * root).flatten()[asked])
+        return top / (total(moved[1] * own) + 1e-4)
+
     turned = torch.stack((-step[1], step[0]))
-    return Evidence(
-        _products(along, root, asked, fast.square(), step, ALONG),
-        _products(across, root, asked, torch.ones_like(fast), turned, ACROSS),
-        float(count.sum()) * share,
-        float((count * fast).sum()) * share,
-        float(belief.numel()),
+    c = correlation(along, along, step, ALONG)
+    r = correlation(across, across, turned, ACROSS)
+    onward = torch.zeros(len(ONWARD), count)
+    sides = [(other, tau) for other, tau in ((n + 1, 1.0), (n - 1, -1.0)) if _joined(motion, v, n, other)]
+    for other, tau in sides:
+        there = _derivatives(v[other : other + 1], ahead)[0]
+        onward += correlation(along, there, tau * step, ONWARD) / len(sides)
+    points = total(weight)
+    mean = 1 / points.clamp(min=1e-6)
+    level_ = correlation(level, level, torch.zeros_like(step), torch.zeros(1))[0]
+
+    def of(x: Tensor) -> Tensor:
+        return total(x.flatten()[asked] * weight) * mean
+
+    area = total(torch.ones_like(fast))
+    bend = motion.path[n, 2:4].square().sum(0).sqrt()
+    direction = total(ahead.flatten(1)[:, asked] * weight) * mean
+    scalars = torch.stack(
+        (
+            (total(fast * weight) * mean).clamp(min=1).log() - 2,
+            (area * share / edge**2).clamp(max=1.0),
+            of(look.moved / (look.unmoved + 1e-7)).clamp(max=2),
+            of((look.moved / (gradient + _FLOOR)).clamp(max=4)),
+            of((bend / (speed + 0.3)).clamp(max=2)),
+            direction.square().sum(0).sqrt(),
+            (r[0].clamp(min=1e-5) / level_.clamp(min=1e-5)).log() / 2,
+            (c[0].clamp(min=1e-5) / r[0].clamp(min=1e-5)).log() / 2,
+            torch.full_like(points, float(len(sides) - 1)),
+        )
     )
+    asks = (area >= _FEWEST) & (c[0] > 0) & (r[0] > 0) & (len(sides) > 0)
+    first = c[:1].clamp(min=1e-6)
+    features = torch.cat((c / first, r / r[:1].clamp(min=1e-6), onward / first, scalars)).T
+    return Evidence(features[asks].contiguous(), float(points.sum()) * share, float((weight * fast).sum()) * share)
 
 
-def _products(image: Tensor, root: Tensor, asked: Tensor, factor: Tensor, step: Tensor, lags: Lags) -> Lags:
-    """Sums over the asked points of  factor * here * there  and of the weights, there: lag * step away, (2, lags)."""
-    height, width = image.shape
+def _joined(motion: Motion, v: Tensor, n: int, other: int) -> bool:
+    return 0 <= other < len(v) and bool(motion.occlusion[n, 0 if other > n else 1].any())
+
+
+def _moved(image: Tensor, asked: Tensor, step: Tensor, lags: Tensor) -> Tensor:
+    """image (C, h, w) lag * step away from the asked points: (C, lags, P); 0 outside."""
+    height, width = image.shape[-2:]
     x, y = asked % width, asked // width
-    t = torch.as_tensor(lags, dtype=image.dtype, device=image.device)[:, None]
-    px, py = x + t * step[0], y + t * step[1]
+    px, py = x + lags[:, None] * step[0], y + lags[:, None] * step[1]
     within = (px >= _RADIUS) & (px <= width - 1 - _RADIUS) & (py >= _RADIUS) & (py <= height - 1 - _RADIUS)
     grid = torch.stack((px * (2 / (width - 1)) - 1, py * (2 / (height - 1)) - 1), -1)[None]
-    there = sample(torch.stack((image * root, root))[None], grid, "bilinear")[0] * within
-    here, weight = (image * root).flatten()[asked] * factor, root.flatten()[asked]
-    sums: Lags = torch.stack(((there[0] * here).sum(1), (there[1] * weight).sum(1))).double().cpu().numpy()
-    return sums
+    return sample(image[None], grid, "bilinear")[0] * within
 
 
-def _belief(v: Tensor, motion: Motion, n: int) -> Tensor:
-    """How far each point is moving, steadily, and as the path says, (h, w) in [0, 1]."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    """How a frame's path fits, each (h, w). moved, unmoved: mean square that is left of the neighbours when they are
+    moved along the path, and when they are not. steady: in [0, 1], not at the frame's edge, and hardly bent."""
+
+    moved: Tensor
+    unmoved: Tensor
+    steady: Tensor
+
+
+def _look(v: Tensor, motion: Motion, n: int) -> _Look:
     path = motion.path[n : n + 1]
     moved, unmoved = torch.zeros_like(v[n : n + 1]), torch.zeros_like(v[n : n + 1])
-    for side, other, tau in ((0, n + 1, 1.0), (1, n - 1, -1.0)):
-        if 0 <= other < len(v) and bool(motion.occlusion[n, side].any()):
+    sides = 0
+    for other, tau in ((n + 1, 1.0), (n - 1, -1.0)):
+        if _joined(motion, v, n, other):
             there = warp(v[other : other + 1], displacement(path, tau), "bilinear")
             moved += _box((there - v[n : n + 1]).square(), 9)
             unmoved += _box((v[other : other + 1] - v[n : n + 1]).square(), 9)
+            sides += 1
     # Ground that stands still, but was given the motion of what passes before it, is better explained by none.
     real = (unmoved > 0) / (1 + (moved / (unmoved + 1e-7) / 0.15).square())
     speed = path[:, :2].square().sum(1, keepdim=True).sqrt()
     bend = path[:, 2:4].square().sum(1, keepdim=True).sqrt()
     steady = 1 / (1 + (bend / (0.25 * speed + 0.3)).square())
     inner = F.pad(torch.ones_like(speed)[..., _RADIUS:-_RADIUS, _RADIUS:-_RADIUS], (_RADIUS,) * 4)
-    believed: Tensor = (real * steady * inner * (speed > SLOWEST) * (speed < FASTEST))[0, 0]
-    return believed
+    sides = max(sides, 1)
+    return _Look(moved[0, 0] / sides, unmoved[0, 0] / sides, (real * steady * inner)[0, 0])
 
 
 def _box(x: Tensor, size: int) -> Tensor:
@@ -128,8 +178,9 @@ def _box(x: Tensor, size: int) -> Tensor:
     return torch.from_numpy(mean)[None, None]
 
 
-def _derivatives(v: Tensor, e: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Of v (1, 1, h, w): the second derivative along e (2, h, w), the first across, and the local gradient's square."""
+def _derivatives(v: Tensor, e: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Of v (1, 1, h, w), along e (2, h, w): the second derivative along, the first across, the first along, and the
+    local gradient's square."""
     r = np.arange(-_RADIUS, _RADIUS + 1, dtype=np.float64)
     smooth = np.exp(-(r**2) / (2 * _SIGMA**2))
     smooth /= smooth.sum()
@@ -140,10 +191,11 @@ def _derivatives(v: Tensor, e: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     second *= 2 / (second * r**2).sum()
     image = v[0, 0].contiguous().numpy()
 
-    def filtered(down: Lags, over: Lags) -> Tensor:
+    def filtered(down: Kernel, over: Kernel) -> Tensor:
         return torch.from_numpy(cv2.sepFilter2D(image, cv2.CV_32F, over, down, borderType=cv2.BORDER_REPLICATE))
 
     x, y = filtered(smooth, first), filtered(first, smooth)
     twice = e[0] * e[0] * filtered(smooth, second) + e[1] * e[1] * filtered(second, smooth)
     twice += 2 * e[0] * e[1] * filtered(first, first)
-    return twice, e[0] * y - e[1] * x, _box((x.square() + y.square())[None, None], 15)[0, 0]
+    gradient = _box((x.square() + y.square())[None, None], 15)[0, 0]
+    return twice, e[0] * y - e[1] * x, e[0] * x + e[1] * y, gradient

@@ -39,9 +39,15 @@ def shutter_of(window: Window, options: Options) -> float:
 @torch.inference_mode()
 def window_evidence(window: Window, *, linear: bool = True) -> list[Evidence]:
     """What the frames in the middle of a window's longest scene say. linear: its values are linear light."""
+    seen = looked_at(window, linear=linear)
+    return [] if seen is None else [frame_evidence(*seen, n) for n in range(len(seen[0]))]
+
+
+def looked_at(window: Window, *, linear: bool) -> tuple[Tensor, Motion] | None:
+    """Grey frames (n, 1, h, w) from the middle of a window's longest scene and their motion, None where it has few."""
     scene = _longest_scene(window)
     if scene.stop - scene.start < 3 or min(window.frames.shape[-2:]) < _SMALLEST:
-        return []
+        return None
     frames = window.frames[scene, : window.colour]
     scale = -(-max(frames.shape[-2:]) // LONGEST)
     grey = torch.cat([averaged(_grey(frame[None].float().cpu()), scale) for frame in frames])
@@ -53,7 +59,7 @@ def window_evidence(window: Window, *, linear: bool = True) -> list[Evidence]:
         motion = _enlarged(motion, step, (grey.shape[-2], grey.shape[-1]))
     else:
         grey = small.frames
-    return [frame_evidence(grey, motion, n) for n in range(len(grey))]
+    return grey, motion
 
 
 def _longest_scene(window: Window) -> slice:
