@@ -131,7 +131,13 @@ def main() -> None:
             trials.setdefault(trial.clip.split("@")[0], []).append(trial)
         trials["all clips"] = [t for name, group in trials.items() if name != "generated scenes" for t in group]
         loss = losses(listed) if given.loss else []
-    head = ["clips", f"within {NEAR}", f"confidence {SURE} or more, and within {NEAR}", "median error", "CPU s per 5 frames"]
+    head = [
+        "clips",
+        f"within {NEAR}",
+        f"confidence {SURE} or more, and within {NEAR}",
+        "median error",
+        "CPU s per 5 frames",
+    ]
     text = table(head, [summary(name, group) for name, group in trials.items()])
     if loss:
         text += "\n" + table(["auto against the true shutter, dB", "8/8", "5/8"], loss)

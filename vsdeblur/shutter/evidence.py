@@ -66,7 +66,7 @@ def frame_evidence(v: Tensor, motion: Motion, n: int) -> Evidence:
     velocity = motion.path[n, :2]
     speed = velocity.square().sum(0).sqrt()
     ahead = velocity / speed.clamp(min=1e-3)
-    along, across, level, gradient = _derivatives(v[n : n + 1], ahead)
+    along, across, once, gradient = _derivatives(v[n : n + 1], ahead)
     look = _look(v, motion, n)
     belief = look.steady * (speed > SLOWEST) * (speed < FASTEST)
     asked = (belief > 0.05).flatten().nonzero()[:, 0]
@@ -101,7 +101,7 @@ def frame_evidence(v: Tensor, motion: Motion, n: int) -> Evidence:
         onward += correlation(along, there, tau * step, ONWARD) / len(sides)
     points = total(weight)
     mean = 1 / points.clamp(min=1e-6)
-    level_ = correlation(level, level, torch.zeros_like(step), torch.zeros(1))[0]
+    energy = correlation(once, once, torch.zeros_like(step), torch.zeros(1))[0]
 
     def of(x: Tensor) -> Tensor:
         return total(x.flatten()[asked] * weight) * mean
@@ -109,15 +109,15 @@ def frame_evidence(v: Tensor, motion: Motion, n: int) -> Evidence:
     area = total(torch.ones_like(fast))
     bend = motion.path[n, 2:4].square().sum(0).sqrt()
     direction = total(ahead.flatten(1)[:, asked] * weight) * mean
-    scalars = torch.stack(
+    scalars = torch.stack(  # speed, moving part, how the path fits, how it bends and spreads, contrasts, neighbours
         (
-            (total(fast * weight) * mean).clamp(min=1).log() - 2,
+            of(speed).clamp(min=1).log() - 2,
             (area * share / edge**2).clamp(max=1.0),
             of(look.moved / (look.unmoved + 1e-7)).clamp(max=2),
             of((look.moved / (gradient + _FLOOR)).clamp(max=4)),
             of((bend / (speed + 0.3)).clamp(max=2)),
             direction.square().sum(0).sqrt(),
-            (r[0].clamp(min=1e-5) / level_.clamp(min=1e-5)).log() / 2,
+            (r[0].clamp(min=1e-5) / energy.clamp(min=1e-5)).log() / 2,
             (c[0].clamp(min=1e-5) / r[0].clamp(min=1e-5)).log() / 2,
             torch.full_like(points, float(len(sides) - 1)),
         )
@@ -129,6 +129,7 @@ def frame_evidence(v: Tensor, motion: Motion, n: int) -> Evidence:
 
 
 def _joined(motion: Motion, v: Tensor, n: int, other: int) -> bool:
+    """Whether frame n's neighbour ``other`` is there, and not beyond a cut."""
     return 0 <= other < len(v) and bool(motion.occlusion[n, 0 if other > n else 1].any())
 
 
