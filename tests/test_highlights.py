@@ -11,6 +11,7 @@ from torch import Tensor
 from vsdeblur import restore
 from vsdeblur.bench.lights import Light, clipped, night
 from vsdeblur.camera.highlights import find_lights, white_level
+from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.engine import engine
 from vsdeblur.flow.motion import Motion
 from vsdeblur.solver.keyframes import KeyFrameProblem
@@ -92,6 +93,33 @@ def test_where_frames_clip() -> None:
     found = white_level(rough)
     assert found is not None
     assert abs(found - 1) < 0.02
+
+
+@pytest.mark.parametrize(("transfer", "top"), [("pq", 3.0), ("hlg", 2.5)])
+def test_hdr_clips_above_white_and_keeps_what_is_there(
+    transfer: str, top: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sensor that clips at ``top``: below it values above 1 survive, and its lights are found beyond it."""
+    light = filmed()[0]
+    exposed = light.unflatten(0, (-1, FINE))[:, : round(SHUTTER * FINE)].mean(1).clamp(max=top)
+    stored = (from_linear(exposed, transfer) * 1023).round() / 1023
+
+    def found() -> Tensor:
+        return to_linear(restore(stored, FACTOR, SHUTTER, transfer, "fast", "dis"), transfer)[FACTOR:-FACTOR]
+
+    assert white_level(to_linear(stored, transfer)) == pytest.approx(top, rel=0.02)
+    u = found()
+    assert bool(((u > 1.2) & (u < top)).any())
+    assert float(u.max()) > 1.2 * top
+    truth = light.unflatten(0, (-1, FINE // FACTOR))[:, 1:3].mean(1)[FACTOR:-FACTOR]
+    monkeypatch.setattr(engine, "white_level", lambda frames: None)
+
+    def error(x: Tensor) -> float:
+        return float(
+            (from_linear(x.clamp(max=top), transfer) - from_linear(truth.clamp(max=top), transfer)).square().mean()
+        )
+
+    assert error(u) < 0.7 * error(found())
 
 
 def test_alpha_is_no_light() -> None:
