@@ -137,6 +137,7 @@ def _lines(seen: Probe) -> list[tuple[str, str]]:
         ("shutter", f"{options.shutter:g} of the period, {360 * options.shutter:g} degrees ({seen.shutter_from})")
     )
     lines.append(("readout", f"{options.readout:.3g} of the period ({seen.readout_from})"))
+    lines.append(("gyroscope", seen.gyro))
     lines.append(("memory", f"{size(work.peak_bytes)}: chunks of {work.chunk} frames, {work.halo} more on either side"))
     if work.seconds_per_frame is not None:
         lines.append(("speed", f"{work.seconds_per_frame:.3g} s per output frame, preset {options.preset}"))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from vsdeblur.flow.camera import CameraPath
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,6 +25,8 @@ class Window:
     shutters: the open fraction of each frame's own period, None when the options' holds for all.
     usual: the period that a readout is a part of, None for the median; shown: the one that has ``factor`` outputs, None
     for each frame's own. Both in the unit of durations.
+    camera: a path that the camera may have gone, by its gyroscope; pixels of the frames, mean periods from the opening
+    of frames[0].
     """
 
     frames: Tensor
@@ -33,6 +39,7 @@ class Window:
     shutters: tuple[float, ...] | None = None
     usual: float | None = None
     shown: float | None = None
+    camera: CameraPath | None = None
 
     @property
     def spans(self) -> tuple[float, ...]:

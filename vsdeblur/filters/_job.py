@@ -21,6 +21,7 @@ from vsdeblur.errors import ArgumentError, InputError
 from vsdeblur.filters import _encoder, _target, _y4m
 from vsdeblur.filters._av_format import closest
 from vsdeblur.filters._coder import Coder
+from vsdeblur.filters._gyro import about, find_alignment
 from vsdeblur.filters._readout import find_readout
 from vsdeblur.filters._report import Progress, Report
 from vsdeblur.filters._segments import Parts
@@ -29,6 +30,7 @@ from vsdeblur.filters._source import Source
 from vsdeblur.filters._streams import Copier
 from vsdeblur.filters._timeline import ByFactor, ByRate, Schedule, common_tick, exact, is_standard, timed
 from vsdeblur.filters._windows import Restored, Settings, restore_frames
+from vsdeblur.flow.camera import CameraPath
 from vsdeblur.options import MAX_FACTOR, TELEMETRY, Options, parse_options
 
 ROUGHLY = Fraction(19, 20)  # of the average rate: a variable-rate clip may be put on its nominal rate's grid
@@ -76,6 +78,8 @@ class Job:
         self.options = found.resolve(options)
         report.shutter, report.shutter_from = None if found.per_chunk else found.shutter, found.source
         report.readout, report.readout_from = options.readout, rolling.source
+        self.alignment = None if options.by_frame else find_alignment(task.source, options.transfer)
+        report.gyro = "" if self.alignment is None else about(self.alignment)
         self.output_rate = (self.rate or Fraction(25)) * ratio / task.slow
         report.source_rate, report.output_rate = self.rate, self.output_rate
         self.zero = round(source.begin / source.tick) * source.tick if source.tick else source.begin
@@ -204,7 +208,11 @@ class Job:
             middle = Fraction(self.options.shutter + self.options.readout) / 2 / self.rate
             schedule = ByRate(self.task.fps, origin, middle if same else half)
         exposure = self._exposure if self.exposures else None
-        return Settings(self.options, schedule, target, exposure=exposure, warn=self.report.warn, count=self._repeated)
+        camera = self._camera if self.alignment and self.alignment.agrees else None
+        warn = self.report.warn
+        return Settings(
+            self.options, schedule, target, exposure=exposure, camera=camera, warn=warn, count=self._repeated
+        )
 
     def _repeated(self, frames: int) -> None:
         self.report.repeats += frames
@@ -213,6 +221,10 @@ class Job:
         """Seconds, by telemetry, of the frame at a time of the source."""
         assert self.exposures is not None
         return self.exposures.at(float(time - self.source.origin))
+
+    def _camera(self, time: float, period: float, count: int, size: tuple[int, int]) -> CameraPath:
+        assert self.alignment is not None
+        return self.alignment.path(time - float(self.source.origin), period, count, size)
 
     def _restored(self, frames: Iterator[av.VideoFrame], settings: Settings, constant: bool) -> Iterator[Restored]:
         usual = 1 / (self.output_rate * self.task.slow)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from vsdeblur.engine.repeats import find_repeats
 from vsdeblur.errors import InputError
 from vsdeblur.filters._av_colour import Converter, kind
+from vsdeblur.filters._gyro import about, find_alignment
 from vsdeblur.filters._job import ROUGHLY
 from vsdeblur.filters._readout import FoundReadout, find_readout
 from vsdeblur.filters._shutter import Found, find_shutter
@@ -105,6 +106,7 @@ class Probe:
     options: Options
     shutter_from: str
     readout_from: str
+    gyro: str
     container: str
     streams: tuple[Stream, ...]
     timing: Timing
@@ -126,6 +128,7 @@ class Probe:
             "shutter_from": self.shutter_from,
             "readout": chosen.readout,
             "readout_from": self.readout_from,
+            "gyro": self.gyro,
             "preset": chosen.preset,
         }
 
@@ -150,7 +153,7 @@ def probe(
         container = str(source.container.format.name)
     converter = Converter(kept[0], chosen.transfer)
     work = _work(kept, converter, timing, chosen, measure)
-    found_by = (found.source, rolling.source)
+    found_by = (found.source, rolling.source, about(find_alignment(path, chosen.transfer)))
     return Probe(path, chosen, *found_by, container, streams, timing, _picture(kept[0], converter), content, work)
 
 

@@ -9,7 +9,10 @@ from fractions import Fraction
 from importlib import import_module
 from importlib.util import find_spec
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vsdeblur.flow.gyro import Turning
 
 PACKAGE = "telemetry_parser"
 _READOUT = "0x53524f54"  # GoPro's "SROT", sensor readout time in milliseconds
@@ -67,6 +70,29 @@ def stabilised(samples: Sequence[Mapping[str, Any]]) -> bool:
     """Whether the camera moved the picture against its own motion, by blocks of telemetry."""
     said = [group.get(_STABILISED) for sample in samples for group in sample.values() if isinstance(group, Mapping)]
     return any(mode not in (None, "", "N") for mode in said)
+
+
+def read_turning(path: str) -> Turning | None:
+    """What the gyroscope measured, seconds from the file's start; None where there is none."""
+    samples = [one for one in _read_gyro(path) if one.get("gyro")] if installed() else []
+    if len(samples) < 2:
+        return None
+    import numpy as np
+
+    from vsdeblur.flow.gyro import Turning
+
+    times = np.array([one["timestamp_ms"] for one in samples]) / 1000
+    rates = np.radians(np.array([one["gyro"] for one in samples], np.float64))
+    return Turning.of(times, rates)
+
+
+def _read_gyro(path: str) -> Sequence[Mapping[str, Any]]:
+    """Samples of degrees per second at times in ms; none for files that the package does not know."""
+    try:
+        samples: Sequence[Mapping[str, Any]] = import_module(PACKAGE).Parser(path).normalized_imu()
+        return samples
+    except OSError:
+        return ()
 
 
 def _read(path: str) -> tuple[str, Sequence[Mapping[str, Any]]]:

@@ -21,10 +21,14 @@ from vsdeblur.errors import InputError
 from vsdeblur.filters._av_colour import Converter, describe, kind
 from vsdeblur.filters._av_format import Layout
 from vsdeblur.filters._timeline import Chunk, Moment, Schedule, Timed
+from vsdeblur.flow.camera import CameraPath
 from vsdeblur.options import Options
 from vsdeblur.shutter.window import shutter_of
 
 log = logging.getLogger("vsdeblur")
+
+# (opening of the first frame, period, both in seconds, number of frames, (height, width)) -> their path
+Camera = Callable[[float, float, int, tuple[int, int]], CameraPath]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +37,9 @@ class Settings:
 
     schedule: which outputs there are. target: the pixel format of all outputs, None for the source's own.
     skip: chunks that are done already (nothing is solved for them). exposure: for how many seconds the shutter was
-    open at a time of the source, where that is known. warn: where remarks about the input go. count: is told how many
-    frames of a chunk repeat the one before.
+    open at a time of the source, where that is known. camera: the path of frames that open at a time of the source,
+    where a gyroscope tells it. warn: where remarks about the input go. count: is told how many frames of a chunk repeat
+    the one before.
     """
 
     options: Options
@@ -42,6 +47,7 @@ class Settings:
     target: Layout | None = None
     skip: int = 0
     exposure: Callable[[Fraction], float] | None = None
+    camera: Camera | None = None
     warn: Callable[[str], None] = log.warning
     count: Callable[[int], None] = lambda _: None
 
@@ -196,7 +202,8 @@ class _Run:
             shutters = tuple(min(s / float(item.duration), 1.0) for s, item in zip(exposures, items, strict=True))
         if shutters is None and shutter != options.shutter:
             shutters = (shutter,) * len(items)
-        window = dataclasses.replace(window, durations=durations, shutters=shutters)
+        path = self._path(items, shutter)
+        window = dataclasses.replace(window, durations=durations, shutters=shutters, camera=path)
         parts = shutters or (shutter,) * len(items)
         moments = list(self.settings.schedule.moments(chunk, lambda n: parts[n - window.start]))
         return window, moments, [moment.instant for moment in moments]
@@ -232,6 +239,15 @@ class _Run:
         elif isinstance(given, frozenset):
             cuts = frozenset(window.start + k for k, n in enumerate(kept) if n + self.offset in given)
         return frozenset(n for n in cuts if window.start < n < window.start + len(kept))
+
+    def _path(self, items: Sequence[Timed], shutter: float) -> CameraPath | None:
+        """The camera's, where a gyroscope tells it."""
+        if self.settings.camera is None:
+            return None
+        period = float(sum(item.duration for item in items) / len(items))
+        opening = float(items[0].time) - shutter * period / 2  # it was aligned with frames as a whole
+        frame = items[0].frame
+        return self.settings.camera(opening, period, len(items), (frame.height, frame.width))
 
 
 def _variable(items: Sequence[Timed], shutter: float) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:

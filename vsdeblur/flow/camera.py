@@ -25,7 +25,9 @@ from torch import Tensor
 
 from vsdeblur.flow.trust import box
 
-ERRATIC = 0.015  # of the width: how much a pair's shift differs from the last pair's, from where on the camera is sought
+ERRATIC = (
+    0.015  # of the width: how much a pair's shift differs from the last pair's, from where on the camera is sought
+)
 EXPLAINED = 0.15  # of a pair's power: what a camera's path may leave
 SMALLEST = 48  # rows and columns below which nothing is sought
 
@@ -61,6 +63,11 @@ class CameraPath:
         shift, turn, zoom = _parts(splines(times, len(self.knots), self.origin, self.spacing) @ self.knots)
         c, s = zoom.exp() * turn.cos(), zoom.exp() * turn.sin()
         return self.centre + shift, torch.stack((torch.cat((c, -s), 1), torch.cat((s, c), 1)), 1)
+
+    def scaled(self, factor: float) -> CameraPath:
+        """The path in a picture of ``factor`` times the size."""
+        knots = self.knots * self.knots.new_tensor([factor, factor, 1, 1])
+        return replace(self, knots=knots, centre=(self.centre + 0.5) * factor - 0.5)
 
     def at(self, times: Tensor, world: Tensor) -> Tensor:
         """Where world points (p, 2) are seen: (t, p, 2)."""

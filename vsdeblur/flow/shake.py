@@ -9,15 +9,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.engine.window import Window
-from vsdeblur.flow.camera import CameraPath, find_camera_path, shakes
+from vsdeblur.flow.camera import ERRATIC, EXPLAINED, CameraPath, find_camera_path, shakes
 from vsdeblur.flow.motion import displacement
+from vsdeblur.flow.trust import box
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.flow.warp import sample, sampling_grid, warp
+from vsdeblur.solver.coupling import inside
 
 log = logging.getLogger("vsdeblur")
 
 _LONGEST = 320  # pixels of the picture that the camera is sought in
 _TAPS = 12
+_COARSE = 31  # pixels: detail is finer
+_TWICE = 2.0  # what a path by a gyroscope may leave, of what the frames' own path does
 _MEETS = 30.0  # weight of a neighbour against that of one instant of the exposure
 
 
@@ -31,12 +35,16 @@ def camera_paths(light: Tensor, window: Window, shutter: float) -> Tensor | None
     grey = (F.avg_pool2d(grey, scale, ceil_mode=True, count_include_pad=False) if scale > 1 else grey)[:, 0].cpu()
     times, lengths = _exposures(window, shutter)
     found = None
+    handed = None if window.camera is None else window.camera.scaled(grey.shape[-1] / window.frames.shape[-1])
     opening = [n for n in range(1, len(light)) if window.start + n in window.cuts]
     for first, last in zip([0, *opening], [*opening, len(light)], strict=True):
         scene = slice(first, last)
-        if not shakes(grey[scene]):
+        shaken = shakes(grey[scene])
+        camera = find_camera_path(grey[scene], times[scene], lengths[scene]) if shaken else None
+        if handed is not None and (shaken or _uneven(handed, times[scene]) > ERRATIC * grey.shape[-1]):
+            camera = _chosen(camera, handed, grey[scene], times[scene], lengths[scene])
+        if camera is None and not shaken:
             continue
-        camera = find_camera_path(grey[scene], times[scene], lengths[scene])
         if camera is None:
             log.debug(
                 "frames %d to %d shake, but no camera's path explains them",
@@ -50,6 +58,42 @@ def camera_paths(light: Tensor, window: Window, shutter: float) -> Tensor | None
             whole = (light.shape[-2], light.shape[-1])
             found[n] = scale * upsampled(path[None].to(light), scale, whole, slice(0, whole[0]))[0]
     return found
+
+
+def _uneven(camera: CameraPath, times: Tensor) -> float:
+    """The most that the picture's shift from frame to frame differs from the one before."""
+    return float(camera.pose(times)[0].diff(n=2, dim=0).norm(dim=1).max()) if len(times) > 2 else 0.0
+
+
+def _chosen(
+    found: CameraPath | None, handed: CameraPath, grey: Tensor, times: Tensor, lengths: Tensor
+) -> CameraPath | None:
+    """The gyroscope's path where the frames (n, h, w) do not speak against it, else what was found in them.
+
+    A path that is fitted to the frames always explains them better; the gyroscope knows what they do not show, the way
+    within an exposure. One that lies wrongly leaves many times as much.
+    """
+    left = _left_by(handed, grey, times, lengths)
+    most = EXPLAINED if found is None else _TWICE * _left_by(found, grey, times, lengths)
+    return handed if left <= most else found
+
+
+def _left_by(camera: CameraPath, grey: Tensor, times: Tensor, lengths: Tensor) -> float:
+    """The mean over pairs of what the path leaves of the detail's power, where both frames show the place."""
+    height, width = grey.shape[-2:]
+    paths = [_coefficients(camera, times, lengths, n, height, width).float() for n in range(len(grey))]
+    total = 0.0
+    for n in range(len(grey) - 1):
+        period = float(times[n + 1] - times[n])
+        ahead, behind = displacement(paths[n][None], 1.0)[0], displacement(paths[n + 1][None], -1.0)[0]
+        a = blurred_like(grey[n, None], paths[n + 1], ahead, float(lengths[n + 1]) / period)
+        b = blurred_like(grey[n + 1, None], paths[n], behind, float(lengths[n]) / period)
+        grid = sampling_grid(ahead[None])
+        both = inside(grid)[0]
+        there = sample(b[None], grid, "bilinear")[0]
+        detail = a - box(a[None], _COARSE)[0]
+        total += float(((there - a).square() * both).sum() / (detail.square() * both).sum().clamp(min=1e-9))
+    return total / (len(grey) - 1)
 
 
 def blurred_like(x: Tensor, path: Tensor, there: Tensor, shutter: float) -> Tensor:

@@ -23,6 +23,10 @@ _DETAIL = 9  # pixels around a point that say whether it has texture in both dir
 _NOISE = 1.5 / 255  # of a gradient that says little
 _FEWEST = 16  # points of a cell
 _DISPLAY_GAMMA = 1 / 2.2
+_ROUNDS = 10  # of reweighting
+_GOOD = 0.35  # of the cells at least go with the camera
+_MANY = 5  # pairs, from which on a cell has a usual remainder
+_LEAST = 0.1  # pixels: residuals below are as good as none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,13 +35,14 @@ class Drift:
 
     flow: (pairs, cells, 2), pixels (x, y) from each frame to the next. weight: (pairs, cells) in [0, 1], by the detail
     that a cell had to go by. at: (cells, 2), where the cells' middles lie, pixels from the middle of the picture, which
-    is ``height`` pixels high.
+    is ``height`` pixels high and ``width`` wide.
     """
 
     flow: Array
     weight: Array
     at: Array
     height: int
+    width: int
 
 
 def find_drift(grey: Tensor, *, linear: bool = True) -> Drift:
@@ -52,7 +57,39 @@ def find_drift(grey: Tensor, *, linear: bool = True) -> Drift:
         (np.arange(n) + 0.5) * size - 0.5 + edge for n, size, edge in zip((ROWS, COLUMNS), cell, corner, strict=True)
     )
     at = np.stack(np.meshgrid(x - (width - 1) / 2, y - (height - 1) / 2), -1).reshape(-1, 2)
-    return Drift(np.stack([one for one, _ in found]), np.stack([one for _, one in found]), at, height)
+    return Drift(np.stack([one for one, _ in found]), np.stack([one for _, one in found]), at, height, width)
+
+
+def believed(drift: Drift) -> Array:
+    """(pairs, cells): the weights, less where a cell goes its own way, and where a pair's flow is rough.
+
+    Judged without a path: by a flow that varies over the picture as any camera's may, and the cell's usual remainder.
+    """
+    x, y = (drift.at / drift.height).T
+    smooth = np.stack((np.ones_like(x), x, y, y * y), 1)
+    left = drift.flow - np.median(drift.flow, 1, keepdims=True)
+    for _ in range(_ROUNDS):
+        error = np.hypot(left[..., 0], left[..., 1])
+        usual = np.maximum(2 * np.quantile(error, _GOOD, axis=1, keepdims=True), _LEAST)
+        weight = drift.weight / (1 + np.square(error / usual)) ** 2
+        for n, (flow, w) in enumerate(zip(drift.flow, weight, strict=True)):
+            root = np.sqrt(w)[:, None] + 1e-6
+            left[n] = flow - smooth @ np.linalg.lstsq(root * smooth, root * flow, rcond=None)[0]
+        if len(left) >= _MANY:
+            left -= np.median(left, 0)
+    believed: Array = weight * np.square(usual.min() / usual)
+    return believed
+
+
+def shifts_and_turns(drift: Drift) -> Array:
+    """(pairs, 3): how the picture moved as a whole, its middle along x and y in pixels, and its turn in radians."""
+    flat = np.concatenate((np.ones((len(drift.at), 1)), drift.at), 1)
+    out = []
+    for flow, w in zip(drift.flow, believed(drift), strict=True):
+        root = np.sqrt(w)[:, None] + 1e-6
+        (x, y), (_, turn), (shear, _) = np.linalg.lstsq(root * flat, root * flow, rcond=None)[0]
+        out.append((x, y, (turn - shear) / 2))
+    return np.array(out)
 
 
 def _cells(a: Tensor, flow: Tensor, cell: tuple[int, int], corner: tuple[int, int]) -> tuple[Array, Array]:

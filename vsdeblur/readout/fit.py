@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from vsdeblur.flow.camera import splines
-from vsdeblur.readout.drift import Array, Drift
+from vsdeblur.readout.drift import Array, Drift, believed
 
 CONFIDENT = 0.6  # below this an estimate is not used, and the fallback is
 _STEP = 0.05
@@ -36,10 +36,6 @@ _OFFSET, _NEARER, _OWN = 1.0, 0.3, 1.0  # a priori: pixels, a part of the motion
 _NOISE = 0.2  # pixels, a priori, against which the first two are weighed
 _SHARE = 0.5  # cells are not independent: what each counts for
 _FLOOR = 1e-4  # pixels squared: no flow is better
-_ROUNDS = 10  # of reweighting
-_GOOD = 0.35  # of the cells at least go with the camera
-_MANY = 5  # pairs, from which on a cell has a usual remainder
-_LEAST = 0.1  # pixels: residuals below are as good as none
 _ODD = 0.02  # of the places mislead: so much of each place's likelihood is spread over all candidates
 
 
@@ -81,34 +77,13 @@ def fit(places: Sequence[Drift]) -> Estimate:
 
 def likelihood(drift: Drift) -> Array:
     """Of each candidate, by the frames of one place; the sum is 1."""
-    weight = _SHARE * _believed(drift).ravel()
+    weight = _SHARE * believed(drift).ravel()
     if weight.sum() < 1:
         return np.full(len(CANDIDATES), 1 / len(CANDIDATES))
     model = _Model(drift, weight)
     told = np.stack([model.evidence(float(readout)) for readout in CANDIDATES])
     share = np.exp(told - told.max()).sum(1)
     return np.asarray(share / share.sum())
-
-
-def _believed(drift: Drift) -> Array:
-    """(pairs, cells): the weights, less where a cell goes its own way, and where a pair's flow is rough.
-
-    Judged without a path: by a flow that varies over the picture as any camera's may, and the cell's usual remainder.
-    """
-    x, y = (drift.at / drift.height).T
-    smooth = np.stack((np.ones_like(x), x, y, y * y), 1)
-    left = drift.flow - np.median(drift.flow, 1, keepdims=True)
-    for _ in range(_ROUNDS):
-        error = np.hypot(left[..., 0], left[..., 1])
-        usual = np.maximum(2 * np.quantile(error, _GOOD, axis=1, keepdims=True), _LEAST)
-        weight = drift.weight / (1 + np.square(error / usual)) ** 2
-        for n, (flow, w) in enumerate(zip(drift.flow, weight, strict=True)):
-            root = np.sqrt(w)[:, None] + 1e-6
-            left[n] = flow - smooth @ np.linalg.lstsq(root * smooth, root * flow, rcond=None)[0]
-        if len(left) >= _MANY:
-            left -= np.median(left, 0)
-    believed: Array = weight * np.square(usual.min() / usual)
-    return believed
 
 
 class _Model:
