@@ -48,7 +48,7 @@ class Recipe:
     data_weight: tuple[float, float] = (0.5, 50.0)
     rho: float = 0.5
     misfit: float = 2.0 / 255
-    prior_gain: float = 0.75
+    prior_gain: float = 0.5
 
 
 def solve_with_flow(
