@@ -22,7 +22,7 @@ class Job:
     """One run of a filter. max_memory: as the filter takes it, None for its default.
 
     host: "pyav" (``deblur_frames``) or "vapoursynth". speed: of the picture, pixels a frame. steps: of the solver
-    instead of the preset's; takes less time in the same memory.
+    instead of the preset's, and one look of the prior; takes less time in the same memory.
     """
 
     width: int
@@ -35,6 +35,7 @@ class Job:
     host: str = "pyav"
     speed: int = 6
     steps: int | None = None
+    prior: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +130,13 @@ def _run(job: Job) -> Measured:
     from vsdeblur.bench.meter import MemoryMeter
 
     if job.steps is not None:
+        from vsdeblur.engine import engine
         from vsdeblur.engine.effort import EFFORTS
 
         EFFORTS[job.preset] = replace(EFFORTS[job.preset], steps=job.steps)
+        engine.CONTINUATION = (1.0,)
     options = {"factor": job.factor, "shutter": 0.5, "preset": job.preset}
-    options |= {key: value for key in ("max_memory", "device") if (value := getattr(job, key)) is not None}
+    options |= {key: value for key in ("max_memory", "device", "prior") if (value := getattr(job, key)) is not None}
     run = {"pyav": _through_pyav, "vapoursynth": _through_vapoursynth}[job.host]
     run(Pan(64, 48, 4), options)
     source = Pan(job.width, job.height, job.frames, job.speed)

@@ -15,7 +15,20 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
 @pytest.mark.parametrize(
-    "name", ["blind", "deconvolve", "denoise", "duplicates", "forms", "growth", "memory", "quality", "shake", "speed"]
+    "name",
+    [
+        "blind",
+        "consistency",
+        "deconvolve",
+        "denoise",
+        "duplicates",
+        "forms",
+        "growth",
+        "memory",
+        "quality",
+        "shake",
+        "speed",
+    ],
 )
 def test_scripts_explain_themselves(name: str) -> None:
     done = subprocess.run([sys.executable, FOLDER / f"{name}.py", "--help"], capture_output=True, text=True)
