@@ -9,10 +9,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 
-from vsdeblur.bench.scene import Scene
 from vsdeblur.blind import restore_frame
 from vsdeblur.blind.draw import draw_kernels, grid_points, strokes
 from vsdeblur.colour.transfer import from_linear
@@ -21,6 +21,27 @@ from vsdeblur.stills.still import Still, encode_still
 
 SIZE = 192, 256  # height, width
 STEPS = 9  # pixels that the hand moved
+
+
+def painted(seed: int = 3) -> torch.Tensor:
+    """(3, H, W) linear light: discs, polygons and lines of all colours, one over the other."""
+    rng = np.random.default_rng(seed)
+    height, width = (2 * n for n in SIZE)
+    canvas = np.full((height, width, 3), 0.5, np.float32) * np.linspace(0.6, 1.2, width, dtype=np.float32)[:, None]
+    for _ in range(40):
+        colour = tuple(float(c) for c in rng.uniform(0.02, 1, 3))
+        x, y = (int(v) for v in rng.uniform(0, (width, height)))
+        radius, kind = int(rng.uniform(12, 70)), rng.integers(3)
+        if kind == 0:
+            cv2.circle(canvas, (x, y), radius, colour, -1, cv2.LINE_AA)
+        elif kind == 1:
+            corners = (rng.uniform(-1, 1, (4, 2)) * radius + (x, y)).astype(np.int32)
+            cv2.fillPoly(canvas, [corners], colour, cv2.LINE_AA)
+        else:
+            end = int(x + rng.uniform(-150, 150)), int(y + rng.uniform(-150, 150))
+            cv2.line(canvas, (x, y), end, colour, int(rng.integers(2, 7)), cv2.LINE_AA)
+    small = cv2.resize(canvas, SIZE[::-1], interpolation=cv2.INTER_AREA)
+    return torch.from_numpy(np.ascontiguousarray(small.transpose(2, 0, 1))).clamp(0, 1)
 
 
 def shaken(light: torch.Tensor) -> torch.Tensor:
@@ -38,8 +59,7 @@ def write(path: Path, picture: torch.Tensor) -> None:
 
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
-    truth = torch.from_numpy(np.ascontiguousarray(Scene(*SIZE).at(0.0).transpose(2, 0, 1))).float()
-    blurry = from_linear(shaken(truth), "srgb")
+    blurry = from_linear(shaken(painted()), "srgb")
     grain = torch.randn(blurry.shape, generator=torch.Generator().manual_seed(0))
     blurry = ((blurry + 0.005 * grain) * 255).round() / 255
 
