@@ -163,9 +163,8 @@ def _peak(
     network = _NETWORK if is_learned(options.flow, effort.flow) else 0
     smooth = (channels + 25) * window if effort.looks > 1 else 0
     finding = ((channels + 15) * window + max(network, smooth)) * field
-    # Of each frame of a tile: v, right side, x, residual, step, product; path twice, occlusion, couplings, row sums, and
-    # what its noise and its brightness weigh;
-    # and of lights the key frames, and where they are.
+    # Of each frame of a tile: v, right side, x, residual, step, product; path twice, occlusion, couplings, row sums;
+    # what its noise and its brightness weigh; and of lights the key frames, and where they are.
     each = 7 * channels + 20
     looking = 0  # of the frame that the prior or the learned step looks at
     if prior is not None:  # v, path, occlusion; keys as they are, as shown, calm, and as light again
