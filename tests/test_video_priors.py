@@ -12,7 +12,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from vsdeblur import restore
+from vsdeblur.engine.plan import make_plan
 from vsdeblur.errors import ArgumentError, DeblurError, InputError
+from vsdeblur.options import Options
 from vsdeblur.priors import TotalVariation, describe, get_prior
 from vsdeblur.priors.fastdvdnet import FastDvdNet, FastDvdPrior
 from vsdeblur.priors.video import VideoDenoiser, load_video
@@ -152,6 +155,11 @@ def test_deepinv_by_name_and_path(tmp_path: Path) -> None:
         u = clip(2, channels)
         assert torch.allclose(halver(u, 0.1), u / 2)
     assert describe(halver).name == "deepinv:Halver"
+    # It sees one frame at a time, in the solver and in the plan: it once was counted for every frame at once.
+    options = Options(prior=f"deepinv:Halver:{path}", transfer="linear", max_memory=2**30)
+    assert make_plan(options, 360, 640, 3, 0, prior=describe(halver)).peak_bytes <= 2**30
+    restored = restore(clip(2, 3), 2, prior=f"deepinv:Halver:{path}", shutter=0.5)
+    assert bool(torch.isfinite(restored).all())
     with pytest.raises(ArgumentError, match=r"a class of deepinv\.models"):
         get_prior(f"deepinv:Nothing:{path}")
 
