@@ -154,6 +154,7 @@ def test_files_are_restored_with_it_and_telemetry_tells_it(tmp_path: Path, monke
     assert _telemetry.readout_from(said[:1]) is None
     monkeypatch.setattr(_telemetry, "installed", lambda: True)
     monkeypatch.setattr(_telemetry, "_read", lambda path: ("a camera", said))
+    monkeypatch.setattr(_telemetry, "_read_gyro", lambda path: ())
     for name, readout in (("by", "telemetry"), ("given", "20ms"), ("off", 0)):
         transcode(path, tmp_path / f"{name}.y4m", readout=readout, **common)  # type: ignore[arg-type]
     written = {name: (tmp_path / f"{name}.y4m").read_bytes() for name in ("by", "given", "off")}
