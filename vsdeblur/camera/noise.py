@@ -16,10 +16,7 @@ _ROWS = 2  # of blocks, looked at together
 _MOST = 20_000  # blocks that are looked at for a sensor's noise
 _FEWEST = 8  # that tell anything
 _CLIPPED = 0.02  # of a block, with which it no longer tells its noise
-_CALM, _CALM_LOW = (
-    0.02,
-    0.86,
-)  # the share of blocks with the least noise, and how high above them is the noise; measured
+_CALM, _CALM_LOW = 0.02, 0.86  # the share of blocks with the least noise, and how high that is; measured
 _WHITE = 1.2  # times as much between pixels that lie twice as far apart; texture has more
 _FEW = 0.01  # of the blocks are white by chance
 _LINE, _LINE_LOW = 0.3, 0.93  # the share of white blocks below the sensor's line, and how high the line is; measured
@@ -96,10 +93,10 @@ def display_slope(light: Tensor) -> Tensor:
 
 
 def _blocks(v: Tensor, most: int | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Of blocks of v (N, C, H, W): median of the high-pass's magnitude; mean; whether (nearly) nothing clips.
+    """Of blocks of v (N, C, H, W): median of the high-pass's magnitude; mean; whether (nearly) nothing clips; and the
+    median of the high-pass of every other pixel.
 
-    most: how many blocks to look at, spread over v, and then also the median of the high-pass of every other pixel; all
-    blocks when None, and the first median twice.
+    most: how many blocks to look at, spread over v; all when None, and then the last median is the first again.
     """
     mask = torch.tensor([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]], dtype=v.dtype, device=v.device) / 6
     border = 1 if most is None else 2

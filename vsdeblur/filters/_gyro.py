@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,8 +14,6 @@ from vsdeblur.filters._timeline import exact
 from vsdeblur.flow.gyro import Alignment, Steps, align
 from vsdeblur.readout.clip import RUN, place_drift
 from vsdeblur.readout.drift import shifts_and_turns
-
-log = logging.getLogger("vsdeblur")
 
 
 def find_alignment(path: str, transfer: str | None = None) -> Alignment | None:

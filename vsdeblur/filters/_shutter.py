@@ -136,12 +136,11 @@ def _jumped(source: Source, times: Sequence[Fraction], run: int) -> Iterator[lis
 
 
 def _evidence(frames: list[av.VideoFrame], transfer: str | None) -> list[Evidence]:
-    """Of frames of one kind."""
+    """Of successive frames."""
     from vsdeblur.engine.cuts import find_cuts
     from vsdeblur.engine.window import Window
     from vsdeblur.shutter.window import window_evidence
 
-    frames = [frame for frame in frames if kind(frame) == kind(frames[0])]
     if len(frames) < 3:
         return []
     light, linear = luma(frames, transfer)

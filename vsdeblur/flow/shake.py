@@ -46,14 +46,10 @@ def camera_paths(light: Tensor, window: Window, shutter: float) -> Tensor | None
         camera = find_camera_path(grey[scene], times[scene], lengths[scene]) if shaken else None
         if handed is not None and (shaken or _uneven(handed, times[scene]) > _SETS_IN * grey.shape[-1]):
             camera = _chosen(camera, handed, grey[scene], times[scene], lengths[scene])
-        if camera is None and not shaken:
-            continue
         if camera is None:
-            log.debug(
-                "frames %d to %d shake, but no camera's path explains them",
-                window.start + first,
-                window.start + last - 1,
-            )
+            if shaken:
+                numbers = window.start + first, window.start + last - 1
+                log.debug("frames %d to %d shake, but no camera's path explains them", *numbers)
             continue
         found = light.new_zeros(len(light), 6, *light.shape[-2:]) if found is None else found
         for n in range(first, last):

@@ -12,7 +12,7 @@ from vsdeblur.engine.cuts import find_cuts
 from vsdeblur.flow.pairwise import averaged
 from vsdeblur.readout.drift import LONGEST, SMALLEST, Drift, find_drift
 from vsdeblur.readout.fit import Estimate, fit
-from vsdeblur.shutter.clip import spots
+from vsdeblur.shutter.clip import as_light, spots
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,8 +51,8 @@ def estimate_readout(
 
     clip: a VapourSynth clip, or frames (N, C, H, W) as :func:`vsdeblur.restore` takes them. transfer: how values are
     stored; None means by the clip's props, and for tensors as they are ("linear"). Up to six runs of frames, spread
-    over the clip, are looked at: where the motion of the picture changes, the last rows show that later than the first
-    (``vsdeblur/readout/fit.py``). Steady motion, a camera on a tripod, and stabilised footage do not tell: the
+    over the clip and without those that repeat, are looked at: where the motion of the picture changes, the last rows
+    show that later than the first (``vsdeblur/readout/fit.py``). Steady motion, a camera on a tripod, and stabilised footage do not tell: the
     confidence is then next to 0. What is below a confidence of 0.6 counts as no readout with ``readout="auto"``.
 
     Raises ArgumentError for anything else than a clip or a tensor of frames.
@@ -64,9 +64,5 @@ def estimate_readout(
         from vsdeblur.filters._vs_shutter import node_readout
 
         return node_readout(clip, transfer)
-    from vsdeblur.colour.transfer import to_linear
-    from vsdeblur.restore import as_frames
-
-    name = transfer or "linear"
-    light = to_linear(as_frames(clip, "clip").float().cpu().contiguous(), name)
-    return clip_readout(light, linear=name != "linear")
+    light, linear = as_light(clip, transfer)
+    return clip_readout(light, linear=linear)

@@ -80,11 +80,16 @@ def estimate_shutter(
         from vsdeblur.filters._vs_shutter import node_shutter
 
         return node_shutter(clip, transfer).estimate
+    light, linear = as_light(clip, transfer)
+    return clip_shutter(light, linear=linear)
+
+
+def as_light(clip: Any, transfer: str | None) -> tuple[Tensor, bool]:
+    """Frames (N, C, H, W) that a caller gave, without those that repeat the one before, and whether that is light."""
     from vsdeblur.colour.transfer import to_linear
     from vsdeblur.engine.repeats import distinct, thumbnails
 
     name = transfer or "linear"
     frames = as_frames(clip, "clip")
     frames = frames[distinct(thumbnails(frames))]
-    light = to_linear(frames.float().cpu().contiguous(), name)
-    return clip_shutter(light, linear=name != "linear")
+    return to_linear(frames.float().cpu().contiguous(), name), name != "linear"

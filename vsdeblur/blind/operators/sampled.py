@@ -35,11 +35,3 @@ def flow_through(kernels_at: Callable[[Tensor], Tensor], size: tuple[int, int], 
     down, across = torch.meshgrid(y, x, indexing="ij")
     found = kernels_at(torch.stack((across.flatten(), down.flatten()), 1))
     return FilterFlow(found.view(*counts, *found.shape[1:]), size, spacing, (origin[0], origin[1]))
-
-
-def trimmed(kernels: Tensor) -> Tensor:
-    """Kernels (P, n, n) without the border in which all of them are zero: what they cost grows with their width."""
-    m = kernels.shape[-1] // 2
-    seen = (kernels != 0).any(0).nonzero()
-    reach = int((seen - m).abs().max()) if len(seen) else 0
-    return kernels[:, m - reach : m + reach + 1, m - reach : m + reach + 1]
