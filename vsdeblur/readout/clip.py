@@ -52,8 +52,9 @@ def estimate_readout(
     clip: a VapourSynth clip, or frames (N, C, H, W) as :func:`vsdeblur.restore` takes them. transfer: how values are
     stored; None means by the clip's props, and for tensors as they are ("linear"). Up to six runs of frames, spread
     over the clip and without those that repeat, are looked at: where the motion of the picture changes, the last rows
-    show that later than the first (``vsdeblur/readout/fit.py``). Steady motion, a camera on a tripod, and stabilised footage do not tell: the
-    confidence is then next to 0. What is below a confidence of 0.6 counts as no readout with ``readout="auto"``.
+    show that later than the first (``vsdeblur/readout/fit.py``). Steady motion, a camera on a tripod, and stabilised
+    footage do not tell: the confidence is then next to 0. What is below a confidence of 0.6 counts as no readout with
+    ``readout="auto"``.
 
     Raises ArgumentError for anything else than a clip or a tensor of frames.
     """
