@@ -43,9 +43,12 @@ def camera_paths(light: Tensor, window: Window, shutter: float) -> Tensor | None
     for first, last in zip([0, *opening], [*opening, len(light)], strict=True):
         scene = slice(first, last)
         shaken = shakes(grey[scene])
-        camera = find_camera_path(grey[scene], times[scene], lengths[scene]) if shaken else None
-        if handed is not None and (shaken or _uneven(handed, times[scene]) > _SETS_IN * grey.shape[-1]):
-            camera = _chosen(camera, handed, grey[scene], times[scene], lengths[scene])
+        parts = grey[scene], times[scene], lengths[scene]
+        asked = handed is not None and (shaken or _uneven(handed, times[scene]) > _SETS_IN * grey.shape[-1])
+        camera = find_camera_path(*parts) if shaken or asked else None
+        if handed is not None and asked:
+            chosen = _chosen(camera, handed, *parts)
+            camera = chosen if shaken or chosen is handed else None
         if camera is None:
             if shaken:
                 numbers = window.start + first, window.start + last - 1
