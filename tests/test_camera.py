@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vsdeblur import restore
 from vsdeblur.engine.window import Window
-from vsdeblur.flow import camera
+from vsdeblur.flow import camera, pairwise
 from vsdeblur.flow.camera import CameraPath, find_camera_path, shakes, splines
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.motion import displacement
@@ -166,6 +166,16 @@ def test_frames_with_each_others_blur_can_be_compared() -> None:
         a = blurred_like(frames[n - 1], base[n], ahead, 1.0)
         b = blurred_like(frames[n], base[n - 1], behind, 1.0)
         assert gap(a, b, ahead) < 0.5 * gap(frames[n - 1], frames[n], ahead)
+
+
+def test_a_camera_that_explains_less_than_flow_alone_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = torch.from_numpy(picture())
+    pan = torch.stack([scene[60 : 60 + H, 20 + 3 * n : 20 + 3 * n + W] for n in range(5)])
+    window = Window(pan[:, None], 0, 0, 5, colour=1)
+    alone = PairwiseMotion(DisFlow("fast"), linear=False, camera=False)(window, 0.5)
+    never_was = torch.full((5, 6, H, W), 5.0)
+    monkeypatch.setattr(pairwise, "camera_paths", lambda light, window, shutter: never_was)
+    assert torch.equal(PairwiseMotion(DisFlow("fast"), linear=False)(window, 0.5).path, alone.path)
 
 
 @pytest.mark.parametrize("m", [8, 5])

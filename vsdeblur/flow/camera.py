@@ -25,7 +25,8 @@ from torch import Tensor
 
 from vsdeblur.flow.trust import box
 
-ERRATIC = 0.03  # of the width: how much a pair's shift differs from the last pair's where a shake is large and erratic
+# Of the width: how much a pair's shift differs from the last pair's where a camera shakes, or a pan sets in.
+ERRATIC = 0.015
 EXPLAINED = 0.15  # of a pair's power: what a camera's path may leave
 SMALLEST = 48  # rows and columns below which nothing is sought
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import torch
@@ -14,13 +15,16 @@ from vsdeblur.flow.inertia import continued
 from vsdeblur.flow.motion import Motion, PairwiseFlow, displacement
 from vsdeblur.flow.regularise import regularise
 from vsdeblur.flow.shake import blurred_like, camera_paths
-from vsdeblur.flow.trust import box, link
+from vsdeblur.flow.trust import box, left, link
 from vsdeblur.flow.warp import sample, sampling_grid, warp
 from vsdeblur.solver.coupling import inside
 
 SIGMA = 1.0  # points that the first look at a path is taken to be wrong by
 _TINY = 128  # pixels on the longer side: half of so little shows a flow nothing
+_BETTER = 0.7  # of what flow alone leaves: with the path of a camera that shakes it leaves 0.05 to 0.6
 _DISPLAY_GAMMA = 1 / 2.2
+
+log = logging.getLogger("vsdeblur")
 
 
 class PairwiseMotion:
@@ -42,6 +46,8 @@ class PairwiseMotion:
             scale = max(scale, 2)
         light = averaged(window.frames[:, : window.colour], scale)
         base = camera_paths(light, window, shutter) if self.camera else None
+        if base is not None:
+            base = self._where_better(light, base, window, shutter)
         if u is not None:
             light = averaged(u[:, : window.colour], scale)
         return self._look(light, base, window, shutter, scale, u is not None)
@@ -78,6 +84,29 @@ class PairwiseMotion:
         if base is not None:
             path += base
         return Motion(path.mul_(scale), box(trust, 5), seen)
+
+    def _where_better(self, light: Tensor, base: Tensor, window: Window, shutter: float) -> Tensor | None:
+        """The base in those scenes where flow leaves clearly less with it than without; None where in none.
+
+        Few frames of large motion can be explained by a camera that never was, in low frequencies.
+        """
+        base = base.clone()
+        opening = [n for n in range(1, len(light)) if window.start + n in window.cuts]
+        for first, last in zip([0, *opening], [*opening, len(light)], strict=True):
+            if bool(base[first:last].any()):
+                plain, with_base = (
+                    sum(self._left(self._pair(light, b, window, n, shutter, False)) for n in range(first, last - 1))
+                    for b in (None, base)
+                )
+                if with_base > _BETTER * plain:
+                    base[first:last] = 0
+                    numbers = window.start + first, window.start + last - 1
+                    log.debug("frames %d to %d: flow without the camera's path explains them as well", *numbers)
+        return base if bool(base.any()) else None
+
+    def _left(self, pair: _Pair | None) -> float:
+        """What the pair's flow leaves; 0 across a cut."""
+        return 0.0 if pair is None else float(left(pair.a, pair.b, self._beyond(pair.a, pair.b, pair.ahead)))
 
     def _pair(
         self, light: Tensor, base: Tensor | None, window: Window, n: int, shutter: float, sharp: bool

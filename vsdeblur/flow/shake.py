@@ -9,22 +9,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.engine.window import Window
-from vsdeblur.flow.camera import EXPLAINED, CameraPath, find_camera_path, shakes
+from vsdeblur.flow.camera import ERRATIC, EXPLAINED, CameraPath, find_camera_path, shakes
 from vsdeblur.flow.motion import displacement
-from vsdeblur.flow.trust import box
+from vsdeblur.flow.trust import left
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.flow.warp import sample, sampling_grid, warp
-from vsdeblur.solver.coupling import inside
 
 log = logging.getLogger("vsdeblur")
 
 _LONGEST = 320  # pixels of the picture that the camera is sought in
 _TAPS = 12
-_COARSE = 31  # pixels: detail is finer
 _TWICE = 2.0  # what a path by a gyroscope may leave, of what the frames' own path does
-# Of the width: change of shift from which a gyroscope is asked. Frames are from twice that on: in noise, what they
-# seem to say of a slower change led bikes astray by 4 dB.
-_SETS_IN = 0.015
 _MEETS = 30.0  # weight of a neighbour against that of one instant of the exposure
 
 
@@ -44,7 +39,7 @@ def camera_paths(light: Tensor, window: Window, shutter: float) -> Tensor | None
         scene = slice(first, last)
         shaken = shakes(grey[scene])
         parts = grey[scene], times[scene], lengths[scene]
-        asked = handed is not None and (shaken or _uneven(handed, times[scene]) > _SETS_IN * grey.shape[-1])
+        asked = handed is not None and (shaken or _uneven(handed, times[scene]) > ERRATIC * grey.shape[-1])
         camera = find_camera_path(*parts) if shaken or asked else None
         if handed is not None and asked:
             chosen = _chosen(camera, handed, *parts)
@@ -75,9 +70,9 @@ def _chosen(
     A path that is fitted to the frames always explains them better; the gyroscope knows what they do not show, the way
     within an exposure. One that lies wrongly leaves many times as much.
     """
-    left = _left_by(handed, grey, times, lengths)
+    by_handed = _left_by(handed, grey, times, lengths)
     most = EXPLAINED if found is None else _TWICE * _left_by(found, grey, times, lengths)
-    return handed if left <= most else found
+    return handed if by_handed <= most else found
 
 
 def _left_by(camera: CameraPath, grey: Tensor, times: Tensor, lengths: Tensor) -> float:
@@ -90,11 +85,7 @@ def _left_by(camera: CameraPath, grey: Tensor, times: Tensor, lengths: Tensor) -
         ahead, behind = displacement(paths[n][None], 1.0)[0], displacement(paths[n + 1][None], -1.0)[0]
         a = blurred_like(grey[n, None], paths[n + 1], ahead, float(lengths[n + 1]) / period)
         b = blurred_like(grey[n + 1, None], paths[n], behind, float(lengths[n]) / period)
-        grid = sampling_grid(ahead[None])
-        both = inside(grid)[0]
-        there = sample(b[None], grid, "bilinear")[0]
-        detail = a - box(a[None], _COARSE)[0]
-        total += float(((there - a).square() * both).sum() / (detail.square() * both).sum().clamp(min=1e-9))
+        total += float(left(a, b, ahead))
     return total / (len(grey) - 1)
 
 

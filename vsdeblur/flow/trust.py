@@ -6,11 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.flow.warp import warp
+from vsdeblur.flow.warp import sample, sampling_grid, warp
+from vsdeblur.solver.coupling import inside
 
 MISMATCH = 0.06  # photometric mismatch (display values, mean over a patch) at which trust has fallen to one half
 INCONSISTENCY = 4.0  # the same for forward-backward disagreement, pixels at the resolution of the flow
 _PATCH = 7
+_COARSE = 31  # pixels: detail is finer
 _SEPARATE = 7  # from this size on, rows and columns one after the other take less time than size x size points
 
 
@@ -29,6 +31,15 @@ def link(
         return 1 / (1 + (disagreement / allowed) ** 2), trust
 
     return one_way(a, b, forward, backward), one_way(b, a, backward, forward)
+
+
+def left(a: Tensor, b: Tensor, there: Tensor) -> Tensor:
+    """What b (C, h, w) moved by ``there`` (2, h, w) leaves of a where both show it, over the power of a's detail."""
+    grid = sampling_grid(there[None])
+    both = inside(grid)[0]
+    moved = sample(b[None], grid, "bilinear")[0]
+    detail = a - box(a[None], _COARSE)[0]
+    return ((moved - a).square() * both).sum() / (detail.square() * both).sum().clamp(min=1e-9)
 
 
 def box(x: Tensor, size: int) -> Tensor:
