@@ -1,13 +1,13 @@
 """Repeated frames: what leaving them out is worth.
 
-python benchmarks/duplicates.py [--clips-dir DIR] [--preset fast]
+python benchmarks/duplicates.py [--clips-dir DIR] [--preset fast] [--crf 18 23 28 33]
 
 Generated scenes, shutter 0.5, and with --clips-dir some clips of clips.toml averaged 5/8. "24 in 30": every fourth
 frame comes twice, as when a camera of 24 frames a second is recorded at 30. "missed": every fifth frame is a copy of
 the one before, as when a camera missed it. Every output is compared with what was there at its instant, the first and
 the last period of the cadence left out. "taken as they are" is duplicates=False; "no repeats" restores the camera's
 own frames (for "missed": all of them), the most that can be had. "worst": the mean over the worst tenth of the
-outputs.
+outputs. --crf: all clips, 24 in 30, through x264, and how many repeats are found after that; and how many without any.
 """
 
 from __future__ import annotations
@@ -16,23 +16,26 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from io import BytesIO
 from itertools import chain
 from pathlib import Path
 
+import av
 import numpy as np
 import torch
 from common import machine, table, write_results
 from torch import Tensor
 
 from vsdeblur import restore
-from vsdeblur.bench import run
+from vsdeblur.bench import protocol, run
 from vsdeblur.bench.scene import Scene
+from vsdeblur.engine.repeats import Thumbnail, find_repeats, thumbnail
 
 FACTOR, PERIODS = 8, 13
 HEIGHT, WIDTH = 144, 200
 FINE = 40  # instants per period that light is summed over; a multiple of FACTOR
 CLIPS = ("gopro-karma", "drive-1080p", "gopro-max-heromode")
-HERE = Path(__file__).parent
+LIST = Path(__file__).parent / "clips.toml"
 Pair = tuple[float, float]  # dB: all, worst
 
 
@@ -57,7 +60,7 @@ def generated() -> Case:
 
 
 def filmed(folder: Path) -> Iterator[Case]:
-    chosen = [replace(clip, periods=PERIODS) for clip in run.read_list(HERE / "clips.toml", folder)]
+    chosen = [replace(clip, periods=PERIODS) for clip in run.read_list(LIST, folder)]
     for name, frames in run.from_files([clip for clip in chosen if clip.path.stem in CLIPS], FACTOR):
         sharp = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
         yield Case(name, sharp, _stored(sharp.unflatten(0, (-1, FACTOR))[:, :5].mean(1)), 5 / 8, "taps")
@@ -86,10 +89,38 @@ def scores(case: Case, factor: Fraction, order: list[int], preset: str) -> dict[
     }
 
 
+def coded(folder: Path, crf: int) -> list[str]:
+    """Repeats found of those that there are, and of none."""
+    right = there = wrong = frames = 0
+    for _, sharp in run.from_files([replace(clip, periods=4) for clip in run.read_list(LIST, folder)], FACTOR):
+        slow = [n * 4 // 5 for n in range(len(sharp) * 5 // 4)]
+        seen = find_repeats(_after_x264(sharp[slow], crf))
+        repeats = [n > 0 and slow[n] == slow[n - 1] for n in range(len(slow))]
+        plain = find_repeats(_after_x264(sharp, crf))
+        right += sum(a and b for a, b in zip(seen, repeats, strict=True))
+        wrong += sum(a and not b for a, b in zip(seen, repeats, strict=True)) + sum(plain)
+        there, frames = there + sum(repeats), frames + len(slow) - sum(repeats) + len(sharp)
+    return [f"x264, CRF {crf}", f"{right} of {there}", f"{wrong} of {frames}"]
+
+
+def _after_x264(frames: protocol.Frames, crf: int) -> list[Thumbnail]:
+    file = BytesIO()
+    with av.open(file, "w", format="matroska") as container:
+        stream = container.add_stream("libx264", rate=30, options={"crf": str(crf)})
+        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    file.seek(0)
+    with av.open(file) as container:
+        return [thumbnail([frame.to_ndarray(format="gray")], 255) for frame in container.decode(video=0)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips-dir", type=Path)
     parser.add_argument("--preset", default="fast")
+    parser.add_argument("--crf", type=int, nargs="*", default=[18, 23, 28, 33])
     parser.add_argument("--name", default="duplicates")
     given = parser.parse_args()
     slow = [n * 4 // 5 for n in range(PERIODS * 5 // 4)]
@@ -111,7 +142,11 @@ def main() -> None:
         ):
             raise SystemExit(f"{case.name} has no repeats, and yet a difference was made")
     head = ["PSNR, dB: all / worst tenth", "taken as they are", "left out", "no repeats", "gain"]
-    write_results(given.name, {"machine": machine(), "preset": given.preset, "psnr": values}, table(head, rows))
+    text = table(head, rows)
+    after = [coded(given.clips_dir, crf) for crf in given.crf] if given.clips_dir else []
+    if after:
+        text += "\n" + table(["24 in 30, through a coder", "repeats found", "found where there is none"], after)
+    write_results(given.name, {"machine": machine(), "preset": given.preset, "psnr": values, "coded": after}, text)
 
 
 if __name__ == "__main__":

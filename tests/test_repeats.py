@@ -17,7 +17,7 @@ from vs_helpers import clip_of, planes, record_engine
 
 from vsdeblur import deblur, estimate_shutter, restore
 from vsdeblur.engine.cadence import REACH, Look, Timed
-from vsdeblur.engine.repeats import find_repeats, thumbnail
+from vsdeblur.engine.repeats import _difference, find_repeats, thumbnail
 from vsdeblur.errors import ArgumentError
 from vsdeblur.filters._timeline import ByFactor, Chunk
 from vsdeblur.filters._timeline import Timed as TimedFrame
@@ -64,6 +64,25 @@ def found(thumbnails: list[np.ndarray]) -> list[int]:
 )
 def test_repeats_are_found_with_noise_and_coding(times: list[int], noise: float, coded: float) -> None:
     assert found(small(times, noise, coded)) == repeated(times)
+
+
+def test_repeats_that_a_coder_spoiled_are_found_and_slow_motion_is_none() -> None:
+    """A strong coder changes a few blocks of a repeat by much, in a way that no shift of the picture does."""
+
+    def anew(x: np.ndarray) -> np.ndarray:
+        out = x.copy()
+        for y, left in _RNG.integers(0, (H - 8, W - 8), (2, 2)):
+            out[y : y + 8, left : left + 8] += 0.03 * np.cos(np.pi * np.add.outer(np.arange(8), np.arange(8)) / 2)
+        return out
+
+    pictures = small(CADENCE)
+    spoiled = [anew(x) if n and CADENCE[n] == CADENCE[n - 1] else x for n, x in enumerate(pictures)]
+    assert max(_difference(*spoiled[n - 1 : n + 1]) for n in repeated(CADENCE)) > 4 / 255
+    assert found(spoiled) == repeated(CADENCE)
+    halting = np.cumsum([0.25 if n % 5 == 4 else 2.0 for n in range(20)])
+    thing = [np.where(np.abs(np.arange(W) - 28) < 8, picture(t, 1.0), 0.5) for t in halting]  # before a still ground
+    thing = [np.where(np.abs(np.arange(H) - 20)[:, None] < 8, x, 0.5).astype(np.float32) for x in thing]
+    assert found(thing) == []
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 A repeat shares its noise with the frame that it repeats, and the frames around it have moved on. So a run of frames
 counts as repeats where what they differ by is far below both their own noise and what the pictures on either side
 differ by, and where it is short. What rests for longer does rest, and a still shot, noisy or not, has no repeats: its
-frames differ as much as their neighbours do.
+frames differ as much as their neighbours do. Strong compression changes a repeat by more than noise, but only in the
+few blocks that it codes anew, and not as slow motion would: no shift explains it (Lucas and Kanade 1981).
 """
 
 from __future__ import annotations
@@ -25,10 +26,15 @@ EDGE = 320  # pixels on the longer side of a thumbnail
 LONGEST = 3  # repeats of one picture; what stands for longer is a pause
 _BLOCK = 8  # pixels: the place that differs most speaks for the frame, since often only something small moves
 _CODED = 4 / 255  # what coding a repeat anew may change in the block that differs most: H.264 at good quality 1 to 3
+_WORN = 16 / 255  # the same at CRF 28 to 33
+_SPARSE = 4.0  # times what the block in the middle differs by: 7 and more where coded anew, below 2 for noise
+_SHIFTED = 0.5  # of the difference; of small motion a shift explains more
+_WINDOW = 16  # pixels that shift together
+_TOLD = 50  # one window in so many, those that differ most, is asked
 _COPIED = 0.5  # of what two frames with noise of their own differ by
 _MOVED = 2.0  # of the same: what frames have to differ by for something to have moved
 _LEAST = 2 / 255
-_FAR = 5.0  # times what a repeat differs by
+_FAR = 4.0  # times what a repeat differs by; between frames of real footage, clips with limbs and cuts, it is below 2
 
 
 def thumbnail(planes: Sequence[Plane], peak: float = 1.0) -> Thumbnail:
@@ -59,6 +65,8 @@ def find_repeats(thumbnails: Sequence[Thumbnail]) -> tuple[bool, ...]:
         noise = max(_noise(thumbnails[n]) for n in (first, last))
         calm, moving = max(steps[first:last]), min(*before, *after, np.inf)
         alike = calm <= max(_CODED, _COPIED * noise)
+        if not alike and calm <= _WORN:
+            alike = all(_coded_anew(*thumbnails[n : n + 2]) for n in range(first, last))
         if alike and moving >= max(_FAR * calm, _MOVED * noise, _LEAST):
             repeats[first + 1 : last + 1] = [True] * (last - first)
     return tuple(repeats)
@@ -84,12 +92,43 @@ def _calm(steps: Sequence[float]) -> list[tuple[int, int]]:
 
 
 def _difference(a: Thumbnail, b: Thumbnail) -> float:
-    """Root mean square difference in the block that differs most."""
+    """In the block that differs most."""
+    return float(_blocks(a, b).max())
+
+
+def _blocks(a: Thumbnail, b: Thumbnail) -> Thumbnail:
+    """Root mean square differences of blocks."""
     square = np.square(a - b)
     rows, columns = (range(0, size, _BLOCK) for size in square.shape)
     sums = np.add.reduceat(np.add.reduceat(square, rows, axis=0), columns, axis=1)
     counts = np.outer(_lengths(square.shape[0]), _lengths(square.shape[1]))
-    return float(np.sqrt((sums / counts).max()))
+    return np.asarray(np.sqrt(sums / counts), np.float32)
+
+
+def _coded_anew(a: Thumbnail, b: Thumbnail) -> bool:
+    """Whether what differs is what a coder did to the same picture, and not noise or motion."""
+    blocks = _blocks(a, b)
+    return float(blocks.max()) > _SPARSE * float(np.median(blocks)) and _shifted(a, b) < _SHIFTED
+
+
+def _shifted(a: Thumbnail, b: Thumbnail) -> float:
+    """The share of b - a, where it is largest, that shifts of windows explain:  b - a = -d . grad  by least squares."""
+    import cv2
+
+    mean, change = (a + b) / 2, b - a
+    x, y = (cv2.Sobel(mean, cv2.CV_32F, *axis, ksize=3, scale=1 / 8) for axis in ((1, 0), (0, 1)))
+
+    def total(product: Thumbnail) -> Thumbnail:
+        sums = cv2.boxFilter(product, cv2.CV_32F, (_WINDOW, _WINDOW), normalize=False)
+        return np.asarray(sums[:: _WINDOW // 2, :: _WINDOW // 2], np.float32)
+
+    xx, xy, yy = total(x * x), total(x * y), total(y * y)
+    cx, cy, whole = total(change * x), total(change * y), total(change * change)
+    ridge = 1e-4 * (xx + yy) + 1e-7
+    xx, yy = xx + ridge, yy + ridge
+    explained = (yy * cx * cx - 2 * xy * cx * cy + xx * cy * cy) / (xx * yy - xy * xy)
+    most = np.argsort(whole, axis=None)[-max(whole.size // _TOLD, 4) :]
+    return float(explained.flat[most].sum() / max(whole.flat[most].sum(), 1e-12))
 
 
 def _lengths(size: int) -> NDArray[np.intp]:
