@@ -22,6 +22,7 @@ from vsdeblur import restore
 from vsdeblur.bench import protocol
 from vsdeblur.engine.window import Window
 from vsdeblur.filters._gyro import about, find_alignment
+from vsdeblur.filters._places import Survey
 from vsdeblur.filters._source import Source
 from vsdeblur.flow import pairwise
 from vsdeblur.flow.camera import CameraPath
@@ -49,7 +50,7 @@ def main() -> None:
     parser.add_argument("--windows", nargs="+", default=[])
     parser.add_argument("--presets", nargs="+", default=["fast"])
     given = parser.parse_args()
-    alignment = find_alignment(str(given.clip))
+    alignment = find_alignment(Survey(str(given.clip)))
     print(about(alignment))
     if alignment is None:
         return

@@ -24,7 +24,7 @@ from common import machine, table, write_results
 from vsdeblur import estimate_readout, restore
 from vsdeblur.bench import protocol, run
 from vsdeblur.bench.handheld import MARGIN, Array, Hand, film, picture, view
-from vsdeblur.readout.clip import RUN
+from vsdeblur.places import RUN
 from vsdeblur.readout.fit import CONFIDENT, Estimate
 
 HERE = Path(__file__).parent

@@ -13,6 +13,7 @@ from tests.av_helpers import write_clip
 from tests.test_camera import blur, shaken
 from vsdeblur.engine.window import Window
 from vsdeblur.filters import _gyro, _telemetry
+from vsdeblur.filters._places import Survey
 from vsdeblur.flow.camera import CameraPath, find_camera_path
 from vsdeblur.flow.gyro import Alignment, Steps, Turning, align
 from vsdeblur.flow.shake import camera_paths
@@ -96,13 +97,13 @@ def test_the_frames_have_the_last_word() -> None:
 
 def test_files_without_a_gyroscope_have_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = str(write_clip(tmp_path / "in.mkv", 4))
-    assert _gyro.find_alignment(path) is None
-    assert _gyro.find_alignment("-") is None
+    assert _gyro.find_alignment(Survey(path)) is None
+    assert _gyro.find_alignment(Survey("-")) is None
     samples = [{"timestamp_ms": 5.0 * n, "gyro": (0.0, 90.0, 0.0)} for n in range(201)]
     monkeypatch.setattr(_telemetry, "installed", lambda: True)
     monkeypatch.setattr(_telemetry, "_read_gyro", lambda path: samples)
     turning = _telemetry.read_turning(path)
     assert turning is not None
     assert turning.at(np.array([1.0]))[0] == pytest.approx([0, np.pi / 2, 0])
-    assert _gyro.find_alignment(path) is None  # four frames that hardly move
+    assert _gyro.find_alignment(Survey(path)) is None  # four frames that hardly move
     assert isinstance(Alignment(turning, np.eye(3), 0.0, 1.0, 0.0).path(0.2, 0.1, 3, (64, 64)), CameraPath)

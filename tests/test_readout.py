@@ -16,9 +16,12 @@ from vsdeblur import estimate_readout, restore
 from vsdeblur.bench.handheld import Hand, film, picture
 from vsdeblur.errors import ArgumentError
 from vsdeblur.filters import _readout
-from vsdeblur.filters._readout import find_readout
+from vsdeblur.filters._places import Survey
+from vsdeblur.filters._readout import FoundReadout, find_readout
 from vsdeblur.options import parse_readout
-from vsdeblur.readout.clip import RUN, place_drift
+from vsdeblur.places import RUN, Place
+from vsdeblur.readout.clip import place_drift
+from vsdeblur.readout.drift import Drift
 from vsdeblur.readout.fit import CONFIDENT, NOTHING, Estimate, fit, likelihood
 
 SIZE = (96, 160)
@@ -34,6 +37,12 @@ def filmed(kind: str = "held", readout: float = 0.6, frames: int = 8, shutter: f
     """(frames, 3, 96, 160), linear light."""
     shots = film(seen(), Hand.of(kind, 3), frames, shutter, readout, SIZE, taps=4)
     return torch.from_numpy(np.rint(shots.clip(0, 1) * 255) / 255).permute(0, 3, 1, 2).float()
+
+
+def drift_of(frames: Tensor) -> Drift:
+    drift = place_drift(Place.of(frames))
+    assert drift is not None
+    return drift
 
 
 @pytest.mark.parametrize("kind", ["held", "walking", "tremor"])
@@ -53,7 +62,7 @@ def test_a_global_shutter_is_known_as_one() -> None:
 @pytest.mark.parametrize("kind", ["pan", "still"])
 def test_motion_that_does_not_change_tells_nothing(kind: str) -> None:
     assert estimate_readout(filmed(kind))[1] < 0.2
-    assert fit(place_drift(filmed(kind))).usable == 0
+    assert fit([drift_of(filmed(kind))]).usable == 0
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 64, 64), (2, 1, 64, 64), (5, 1, 16, 300), (5, 3, 33, 40), (5, 1, 300, 17)])
@@ -75,7 +84,7 @@ def test_a_cut_and_what_moves_by_itself_do_not_mislead() -> None:
 
 
 def test_places_are_added_up_and_one_may_be_wrong() -> None:
-    (right,), (wrong,) = place_drift(filmed()), place_drift(filmed("walking", 0.0))
+    right, wrong = drift_of(filmed()), drift_of(filmed("walking", 0.0))
     assert likelihood(right).sum() == pytest.approx(1)
     assert fit([right, right, wrong]).readout == pytest.approx(0.6, rel=0.15)
     assert fit([right, right]).confidence > fit([right]).confidence > fit([right, wrong]).confidence
@@ -105,39 +114,41 @@ def test_files_are_looked_at_as_a_whole(tmp_path: Path, monkeypatch: pytest.Monk
     from vsdeblur.filters.pyav import transcode
 
     path = str(write_clip(tmp_path / "in.mkv", 4))
-    rate = Fraction(30)
-    assert find_readout(path, "20ms", rate) == _readout.FoundReadout("20ms", "given")
-    assert find_readout(path, "auto", rate).readout == 0
-    assert "does not tell" in find_readout(path, "auto", rate).source
+    survey, rate = Survey(path), Fraction(30)
+    assert find_readout(survey, "20ms", rate) == FoundReadout("20ms", "given")
+    assert find_readout(survey, "auto", rate).readout == 0
+    assert "does not tell" in find_readout(survey, "auto", rate).source
     with pytest.raises(ArgumentError, match="readout"):
-        find_readout("-", "auto", rate)
-    monkeypatch.setattr(_readout, "_estimated", lambda *known: Estimate(0.4, 0.9))
+        find_readout(Survey("-"), "auto", rate)
+    monkeypatch.setattr(Survey, "readout", Estimate(0.4, 0.9))
     common = {"shutter": 0.5, "preset": "fast", "flow": "dis"}
     for name, readout in (("auto", "auto"), ("given", 0.4)):
         done = transcode(path, tmp_path / f"{name}.y4m", readout=readout, **common)  # type: ignore[arg-type]
         assert done.readout == 0.4
     assert (tmp_path / "auto.y4m").read_bytes() == (tmp_path / "given.y4m").read_bytes()
     assert done.readout_from == "given"
-    assert find_readout(path, "auto", rate).source == "estimated, confidence 0.90"
-    monkeypatch.setattr(_readout, "_estimated", lambda *known: Estimate(0.0, 0.9))
-    assert "rows move alike" in find_readout(path, "auto", rate).source
+    assert find_readout(survey, "auto", rate).source == "estimated, confidence 0.90"
+    monkeypatch.setattr(Survey, "readout", Estimate(0.0, 0.9))
+    assert "rows move alike" in find_readout(survey, "auto", rate).source
+    monkeypatch.setattr(Survey, "readout", Estimate(0.0, 0.1))
+    assert "does not tell" in find_readout(survey, "auto", rate).source
 
 
 def test_telemetry_comes_first_and_a_stabilised_picture_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     said = (["a camera", 0.02, False], ["a camera", 0.02, True], ["", None, False])
     monkeypatch.setattr(_readout, "camera_readout", lambda path: said[0])
     for asked in ("auto", "telemetry"):
-        found = find_readout("some.mp4", asked, Fraction(25))
+        found = find_readout(Survey("some.mp4"), asked, Fraction(25))
         assert parse_readout(found.readout, Fraction(25)) == pytest.approx(0.5)
         assert found.source == "by telemetry of a camera: 20 ms"
     monkeypatch.setattr(_readout, "camera_readout", lambda path: said[1])
     for asked in ("auto", "telemetry"):
-        found = find_readout("some.mp4", asked, Fraction(25))
+        found = find_readout(Survey("some.mp4"), asked, Fraction(25))
         assert found.readout == 0
         assert "a camera has stabilised the picture" in found.source
     monkeypatch.setattr(_readout, "camera_readout", lambda path: said[2])
     with pytest.raises(ArgumentError, match="readout"):
-        find_readout("some.mp4", "telemetry", Fraction(25))
+        find_readout(Survey("some.mp4"), "telemetry", Fraction(25))
 
 
 def test_hosts_that_cannot_look_ahead_say_who_can() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +16,8 @@ from vsdeblur.bench.scene import Scene, film
 from vsdeblur.engine.window import Window
 from vsdeblur.errors import ArgumentError, DeblurError
 from vsdeblur.options import DEFAULT_SHUTTER, Options, parse_options
-from vsdeblur.shutter.clip import spots
 from vsdeblur.shutter.fit import NOTHING, fit
-from vsdeblur.shutter.window import FRAMES, shutter_of, window_evidence
+from vsdeblur.shutter.window import shutter_of, window_evidence
 
 
 @cache
@@ -79,15 +77,6 @@ def test_a_cut_is_not_motion() -> None:
     window = Window(v, 10, 0, 5, cuts=frozenset({13}))
     alone = Window(v[:3], 0, 0, 3)
     assert fit(window_evidence(window)) == fit(window_evidence(alone))
-
-
-def test_places_are_spread_over_the_clip_and_lie_inside_it() -> None:
-    for total in (1, 5, 6, 7, 48, 49, 1000):
-        places = spots(total)
-        assert places[0].start == 0
-        assert places[-1].stop == total
-        assert all(0 < len(place) <= FRAMES for place in places)
-        assert all(a.stop <= b.start for a, b in pairwise(places))
 
 
 def test_a_window_tells_what_a_host_can_see_and_no_more() -> None:

@@ -22,6 +22,7 @@ from vsdeblur.engine.window import Window, window_bounds
 from vsdeblur.errors import ArgumentError
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.options import AUTO, Options, parse_options
+from vsdeblur.places import places_of
 from vsdeblur.priors import get_prior
 from vsdeblur.readout.clip import clip_readout
 from vsdeblur.shutter.clip import clip_shutter
@@ -121,11 +122,11 @@ def _estimated(light: Tensor, seen: Sequence[Thumbnail], options: Options, reado
     """The options with the shutter, where that is to be found, and the readout, of the frames that repeat none."""
     new = distinct(seen)
     pictures = light[new] if len(new) < len(seen) else light
-    linear = options.transfer != "linear"
+    places = places_of(pictures, linear=options.transfer != "linear")
     if options.auto_shutter:
-        options = replace(options, shutter=clip_shutter(pictures, linear=linear).usable, auto_shutter=False)
+        options = replace(options, shutter=clip_shutter(places).estimate.usable, auto_shutter=False)
     if readout:
-        options = replace(options, readout=clip_readout(pictures, linear=linear).usable)
+        options = replace(options, readout=clip_readout(places).usable)
     return options
 
 

@@ -236,7 +236,6 @@ class Engine:
         frames = window.frames
         size = (frames.shape[-2], frames.shape[-1])
         scale = motion.scale(*size)
-        overlap = min(max(16 * math.ceil((_reach(motion) + 16) / 16), MIN_OVERLAP), MAX_OVERLAP)
         keys = torch.zeros_like(frames)
         lit: Tensor | None = None
         white = white_level(frames[:, : window.colour])
@@ -247,8 +246,7 @@ class Engine:
         learned = min(max((noisy - sigma) / (noisy - clean), 0.0), 1.0)
         # With a prior the noise is the prior's: key frames that were weighed before came out worse.
         weighed = evidence.noisy and self.z_step is None
-        # What slow motion needs no overlap for is solved as part of the tile: fewer tiles in the same memory.
-        for tile in tiles(*size, self.plan.tile + 2 * (MAX_OVERLAP - overlap), overlap):
+        for tile in tiles(*size, *tiling(self.plan, motion)):
             rows, columns = tile.rows, tile.columns
             v = frames[..., rows, columns].contiguous()
             problem = KeyFrameProblem(
@@ -306,6 +304,13 @@ class Engine:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         return solve(1)
+
+
+def tiling(plan: Plan, motion: Motion) -> tuple[int, int]:
+    """Size and overlap of the tiles that a window with this motion is solved in."""
+    overlap = min(max(16 * math.ceil((_reach(motion) + 16) / 16), MIN_OVERLAP), MAX_OVERLAP)
+    # What slow motion needs no overlap for is solved as part of the tile: fewer tiles in the same memory.
+    return plan.tile + 2 * (MAX_OVERLAP - overlap), overlap
 
 
 def _reach(motion: Motion) -> float:

@@ -13,35 +13,83 @@ from vsdeblur.timing import instant
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from vsdeblur.engine.plan import Plan
+
 PIECE = (144, 256)  # height and width of a piece that is large enough to tell
+_CHUNK = 2  # frames of which the piece is restored: the second one costs what every further one does
+FRAMES = _CHUNK + 6  # that a window of these has at most
 
 
-def seconds_per_megapixel(frames: Tensor, options: Options) -> float:
-    """Seconds of the engine per output megapixel, timed on one chunk of a few frames.
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Spent:
+    """Seconds. motion: per point of each of the window's frames; solving: per pixel of each key frame; showing: per
+    pixel of each output. share: pixels of tiles that are solved for every one of the picture. scale: of motion."""
 
-    frames: (n, C, H, W) float32, linear light, C 1 or 3, of about PIECE's size; n of 1 or more, used forwards and
-    backwards where a window needs more. A first, tiny solve warms up what is loaded once.
+    motion: float
+    solving: float
+    showing: float
+    share: float
+    scale: int
+
+
+def seconds_per_output(frames: Tensor, options: Options, plan: Plan, height: int, width: int) -> float:
+    """Seconds of the engine per output of height x width, timed on a short chunk of a piece of the picture.
+
+    frames: (n, C, h, w) float32, linear light, C 1 or 3, successive frames of about PIECE's size; n of 1 or more, used
+    forwards and backwards where a window needs more than there are. plan: of the whole picture. What the stages take is
+    timed one by one, since they grow differently: motion is found in a smaller picture, tiles overlap, and a chunk's
+    neighbours are solved with it. A first, tiny solve warms up what is loaded once.
     """
-    _timed(frames[:2, :, :32, :32], dataclasses.replace(options, factor=Fraction(2)))
-    seconds, megapixels = _timed(frames, options)
-    return seconds / megapixels
+    from vsdeblur.flow.pairwise import motion_scale
+
+    _spent(frames[:, :, :32, :32], dataclasses.replace(options, factor=Fraction(1)), plan, height, width)
+    spent = _spent(frames, options, plan, height, width)
+    scale = max(motion_scale(height, width), spent.scale)
+    points = -(-height // scale) * -(-width // scale)
+    window, keys = plan.chunk + 2 * plan.halo, plan.chunk + _neighbours(options)
+    once = spent.motion * points * window + spent.solving * spent.share * height * width * keys
+    return once / float(plan.chunk * options.factor) + spent.showing * height * width
 
 
-def _timed(frames: Tensor, options: Options) -> tuple[float, float]:
+def _neighbours(options: Options) -> int:
+    """Key frames beside a chunk's own."""
+    return 0 if options.by_frame else 2 + bool(options.readout)
+
+
+def _spent(frames: Tensor, options: Options, plan: Plan, height: int, width: int) -> _Spent:
     import torch
 
-    from vsdeblur.engine.engine import Engine
+    from vsdeblur.engine.engine import Engine, tiling
+    from vsdeblur.engine.tiles import solved_share
     from vsdeblur.engine.window import Window
 
-    channels, height, width = frames.shape[1:]
-    engine = Engine(options, height, width, channels)
-    chunk, halo = engine.plan.chunk, engine.plan.halo
+    channels, pixels = frames.shape[1], frames.shape[2] * frames.shape[3]
+    engine = Engine(options, frames.shape[2], frames.shape[3], channels)
+    halo = engine.plan.halo
     there_and_back = list(range(len(frames))) + list(range(len(frames) - 2, 0, -1))
-    order = [there_and_back[n % len(there_and_back)] for n in range(chunk + 2 * halo)]
-    window = Window(frames[torch.tensor(order)].contiguous(), 0, halo, chunk, colour=channels)
-    count = int((halo + chunk) * options.factor)
+    order = [there_and_back[n % len(there_and_back)] for n in range(_CHUNK + 2 * halo)]
+    some = frames[torch.tensor(order)].contiguous().to(engine.device)
+    window = Window(some, 0, halo, _CHUNK, colour=channels)
+    count = int((halo + _CHUNK) * options.factor)
     shown = (instant(j, options.factor, options.shutter, options.readout) for j in range(count))
-    instants = [t for t in shown if halo <= t < halo + chunk]
-    begin = time.perf_counter()
-    made = sum(1 for _ in engine.restore(window, instants))
-    return time.perf_counter() - begin, max(made, 1) * height * width / 1e6
+    instants = [t for t in shown if halo <= t < halo + _CHUNK]
+
+    clock = [time.perf_counter()]
+    motion, points, scale, share = None, 1, 1, 1.0
+    if not options.by_frame:
+        with torch.inference_mode():
+            motion = engine.find_motion(window, options.shutter)
+        points, scale = motion.path[0, 0].numel(), motion.scale(*frames.shape[2:])
+        share = solved_share(height, width, *tiling(plan, motion))
+    clock.append(time.perf_counter())
+    for _ in engine.restore(window, instants, motion=motion):
+        clock.append(time.perf_counter())
+    begin, found, first, *later = clock
+    showing = (later[-1] - first) / len(later) if later else 0.0
+    return _Spent(
+        (found - begin) / (len(order) * points),
+        max(first - found - showing, 0.0) / ((_CHUNK + _neighbours(options)) * pixels),
+        showing / pixels,
+        share,
+        scale,
+    )

@@ -13,8 +13,9 @@ from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.flow import is_learned
 from vsdeblur.flow.pairwise import motion_scale
 from vsdeblur.options import Options
+from vsdeblur.places import LONGEST
 from vsdeblur.priors.protocol import PriorInfo
-from vsdeblur.shutter.window import FRAMES, LONGEST
+from vsdeblur.shutter.window import FRAMES
 from vsdeblur.solver.keyframes import BATCH
 from vsdeblur.solver.unrolled import is_unrolled
 

@@ -36,6 +36,15 @@ def longest(length: int, size: int, overlap: int) -> int:
     return max(min(end + overlap, length) - max(begin - overlap, 0) for begin, end in _inner(length, size))
 
 
+def solved_share(height: int, width: int, size: int, overlap: int) -> float:
+    """How many pixels of tiles are solved for each of the picture's."""
+    rows, columns = (
+        sum(min(end + overlap, length) - max(begin - overlap, 0) for begin, end in _inner(length, size))
+        for length in (height, width)
+    )
+    return rows * columns / (height * width)
+
+
 def _inner(length: int, size: int) -> list[tuple[int, int]]:
     # A remainder smaller than the overlap would be solved mostly twice: the inner parts share it evenly instead.
     count = max(1, round(length / size))

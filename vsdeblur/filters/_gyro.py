@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from pathlib import Path
-
 import numpy as np
 
-from vsdeblur.filters._shutter import luma, places
-from vsdeblur.filters._source import Source
+from vsdeblur.filters._places import Survey
 from vsdeblur.filters._telemetry import read_turning
-from vsdeblur.filters._timeline import exact
 from vsdeblur.flow.gyro import Alignment, Steps, align
-from vsdeblur.readout.clip import RUN, place_drift
 from vsdeblur.readout.drift import shifts_and_turns
 
 
-def find_alignment(path: str, transfer: str | None = None) -> Alignment | None:
+def find_alignment(survey: Survey) -> Alignment | None:
     """How the gyroscope of a file lies to its picture; None where there is none, or too little motion to tell.
 
-    The whole file is looked at, however little of it is restored.
+    survey: of the whole file, however little of it is restored.
     """
-    turning = None if path == "-" else read_turning(path)
-    if turning is None:
-        return None
-    status = Path(path).stat()
-    steps = _measured(path, status.st_mtime_ns, status.st_size, transfer)
-    return None if steps is None else align(turning, steps)
+    turning = None if survey.path == "-" else read_turning(survey.path)
+    steps = None if turning is None else _steps(survey)
+    return None if turning is None or steps is None else align(turning, steps)
 
 
 def about(alignment: Alignment | None) -> str:
@@ -38,19 +29,11 @@ def about(alignment: Alignment | None) -> str:
     return f"{shares}, {1000 * alignment.offset:+.0f} ms off: {verdict}"
 
 
-@lru_cache(maxsize=4)
-def _measured(path: str, modified: int, size: int, transfer: str | None) -> Steps | None:
-    """Kept: what is said before a job is what the job uses."""
-    begin, end, moved = [], [], []
-    with Source(path) as source:
-        for frames in places(source, RUN):
-            times = [
-                float(frame.pts * exact(frame.time_base) - source.origin) for frame in frames if frame.pts is not None
-            ]
-            light, linear = luma(frames, transfer)
-            for drift in place_drift(light, linear=linear):
-                if len(drift.flow) + 1 == len(times):  # without a cut
-                    begin += times[:-1]
-                    end += times[1:]
-                    moved.append(shifts_and_turns(drift) / [drift.width, drift.width, 1])
-    return Steps(np.array(begin), np.array(end), np.concatenate(moved)) if moved else None
+def _steps(survey: Survey) -> Steps | None:
+    """How the picture moved from frame to frame, in places without a cut."""
+    whole = [(drift, times) for drift, times in survey.drifts if len(drift.flow) + 1 == len(times)]
+    if not whole:
+        return None
+    begin, end = (np.concatenate([np.array(times[part]) for _, times in whole]) for part in (slice(-1), slice(1, None)))
+    moved = [shifts_and_turns(drift) / [drift.width, drift.width, 1] for drift, _ in whole]
+    return Steps(begin, end, np.concatenate(moved))

@@ -22,6 +22,7 @@ from vsdeblur.filters import _encoder, _target, _y4m
 from vsdeblur.filters._av_format import closest
 from vsdeblur.filters._coder import Coder
 from vsdeblur.filters._gyro import about, find_alignment
+from vsdeblur.filters._places import Survey
 from vsdeblur.filters._readout import find_readout
 from vsdeblur.filters._report import Progress, Report
 from vsdeblur.filters._segments import Parts
@@ -70,15 +71,17 @@ class Job:
         self.began = time.monotonic()
         self.rate = source.rate
         arguments = task.options
-        rolling = find_readout(task.source, arguments["readout"], self.rate, arguments["transfer"], *task.part)
+        survey = Survey(task.source, arguments["transfer"], *task.part)
+        rolling = find_readout(survey, arguments["readout"], self.rate)
         options, ratio = _options(task, self.rate, rolling.readout)
         only = task.options["shutter"] == TELEMETRY
-        found = find_shutter(task.source, options, self.rate, *task.part, only_telemetry=only)
+        found = find_shutter(survey, options, self.rate, only_telemetry=only)
         self.exposures = found.exposures
         self.options = found.resolve(options)
         report.shutter, report.shutter_from = None if found.per_chunk else found.shutter, found.source
         report.readout, report.readout_from = options.readout, rolling.source
-        self.alignment = None if options.by_frame else find_alignment(task.source, options.transfer)
+        whole = survey if task.part == (None, None) else Survey(task.source, options.transfer)
+        self.alignment = None if options.by_frame else find_alignment(whole)
         report.gyro = "" if self.alignment is None else about(self.alignment)
         self.output_rate = (self.rate or Fraction(25)) * ratio / task.slow
         report.source_rate, report.output_rate = self.rate, self.output_rate

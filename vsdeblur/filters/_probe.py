@@ -15,11 +15,13 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from vsdeblur.engine.estimate import FRAMES as WINDOW
 from vsdeblur.engine.repeats import find_repeats
 from vsdeblur.errors import InputError
 from vsdeblur.filters._av_colour import Converter, kind
 from vsdeblur.filters._gyro import about, find_alignment
 from vsdeblur.filters._job import ROUGHLY
+from vsdeblur.filters._places import Survey
 from vsdeblur.filters._readout import FoundReadout, find_readout
 from vsdeblur.filters._shutter import Found, find_shutter
 from vsdeblur.filters._source import Source, seconds
@@ -29,10 +31,12 @@ from vsdeblur.timing import output_count
 if TYPE_CHECKING:
     from torch import Tensor
 
-_SMALL = 320  # width at which cuts, repeats and motion are looked for
+    from vsdeblur.engine.plan import Plan
+
+_SMALL = 320  # pixels of the longer side at which cuts, repeats and motion are looked for
 _PACKETS = 5000  # that timing is judged by
-_KEPT = 12  # full-size frames that the time estimate is made from
 _PAIRS = 24  # that motion is measured on
+_GREY, _SHADOWS = 0.18, 0.01  # light that noise is told at
 _SAME = 0.1  # mean difference in code values up to which nothing moves
 
 
@@ -89,6 +93,18 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Grain:
+    """The sensor's noise: deviations of a display's values of 255, in mid grey and in shadows.
+
+    weighed: whether it is so much that it decides how far an exposure is believed.
+    """
+
+    grey: float
+    shadows: float
+    weighed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """The memory plan, and the time on this machine without the encoder's: per output frame, and for the whole file."""
 
@@ -112,11 +128,12 @@ class Probe:
     timing: Timing
     picture: Picture
     content: Content
+    noise: Grain
     work: Work
 
     def as_dict(self) -> dict[str, Any]:
         """Fit for JSON: the rate and the factor as strings such as "30000/1001"."""
-        parts = ("timing", "picture", "content", "work")
+        parts = ("timing", "picture", "content", "noise", "work")
         out: dict[str, Any] = {"path": self.path, "container": self.container}
         out["streams"] = [asdict(stream) for stream in self.streams]
         out |= {name: asdict(getattr(self, name)) for name in parts}
@@ -142,19 +159,23 @@ def probe(
     file without usable video, ArgumentError for arguments that do not fit it.
     """
     timing = _timing(path)
-    rolling = find_readout(path, options.get("readout", AUTO), timing.rate, options.get("transfer"))
+    survey = Survey(path, options.get("transfer"))
+    rolling = find_readout(survey, options.get("readout", AUTO), timing.rate)
     chosen = _options(timing.rate, factor, fps, {**options, "readout": rolling.readout})
-    found = find_shutter(path, chosen, timing.rate, only_telemetry=options.get("shutter") == TELEMETRY)
+    found = find_shutter(survey, chosen, timing.rate, only_telemetry=options.get("shutter") == TELEMETRY)
     chosen = found.resolve(chosen)
+    found_by = (found.source, rolling.source, about(find_alignment(survey)))
     kept: list[av.VideoFrame] = []
+    middle = max(min(frames, timing.frames or 0) - WINDOW, 0) // 2
     with Source(path) as source:
-        content = _content(_kept(islice(source.frames(), frames), kept), chosen, kept, timing.rate)
+        content = _content(_kept(islice(source.frames(), frames), kept, middle), chosen, kept, timing.rate)
         streams = tuple(_stream(stream) for stream in source.container.streams)
         container = str(source.container.format.name)
     converter = Converter(kept[0], chosen.transfer)
+    noise = _noise(kept[0], converter)
     work = _work(kept, converter, timing, chosen, measure)
-    found_by = (found.source, rolling.source, about(find_alignment(path, chosen.transfer)))
-    return Probe(path, chosen, *found_by, container, streams, timing, _picture(kept[0], converter), content, work)
+    picture = _picture(kept[0], converter)
+    return Probe(path, chosen, *found_by, container, streams, timing, picture, content, noise, work)
 
 
 def estimate(
@@ -173,16 +194,18 @@ def estimate(
     """
     begin, length = seconds("start", start, positive=False), seconds("duration", duration, positive=True)
     with Source(path, start=begin, duration=length) as source:
-        rolling = find_readout(path, options.get("readout", 0), source.rate, options.get("transfer"), begin, length)
+        survey = Survey(path, options.get("transfer"), begin, length)
+        rolling = find_readout(survey, options.get("readout", 0), source.rate)
         options["readout"] = rolling.readout
         chosen = _options(source.rate, factor if slow is None else slow, fps, options)
         only = options.get("shutter") == TELEMETRY
-        found = find_shutter(path, chosen, source.rate, begin, length, only_telemetry=only)
+        found = find_shutter(survey, chosen, source.rate, only_telemetry=only)
         chosen = found.resolve(chosen)
         kept: list[av.VideoFrame] = []
-        deque(_kept(islice(source.frames(), _KEPT), kept), maxlen=0)
+        deque(_kept(islice(source.frames(), WINDOW), kept), maxlen=0)
         total = source.total
-    each = _measure(kept, Converter(kept[0], chosen.transfer), chosen)
+    converter = Converter(kept[0], chosen.transfer)
+    each = _measure(kept, converter, chosen, _plan(kept[0], converter, chosen))
     return None if total is None else output_count(total, chosen.factor), each, found, rolling
 
 
@@ -197,11 +220,17 @@ def _options(rate: Fraction | None, factor: Any, fps: Any, options: Mapping[str,
     return parse_options(rate=rate, fps_num=grid.numerator, fps_den=grid.denominator, **options)
 
 
-def _kept(frames: Iterator[av.VideoFrame], kept: list[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-    """The frames; ``kept`` receives the first few of them. Raises InputError where there are none."""
-    for frame in frames:
-        if len(kept) < _KEPT and (not kept or kind(frame) == kind(kept[0])):
-            kept.append(frame)
+def _kept(frames: Iterator[av.VideoFrame], kept: list[av.VideoFrame], middle: int = 0) -> Iterator[av.VideoFrame]:
+    """The frames; ``kept`` receives a few of the first one's kind, from ``middle`` on where there are so many.
+
+    Raises InputError where there are none.
+    """
+    for n, frame in enumerate(frames):
+        if not kept or kind(frame) == kind(kept[0]):
+            if n == middle:
+                kept.clear()
+            if len(kept) < WINDOW:
+                kept.append(frame)
         yield frame
     if not kept:
         raise InputError("no frame could be decoded")
@@ -247,8 +276,8 @@ def _content(
 
 
 def _reduced(frame: av.VideoFrame, first: av.VideoFrame) -> npt.NDArray[np.uint8]:
-    width = min(_SMALL, first.width)
-    height = max(16, round(first.height * width / first.width))
+    scale = min(1.0, _SMALL / max(first.width, first.height))
+    width, height = (max(16, round(scale * length)) for length in (first.width, first.height))
     small = frame.reformat(width=width, height=height, format="rgb24", interpolation="AREA")
     return np.asarray(small.to_ndarray(), np.uint8)
 
@@ -258,15 +287,13 @@ def _cuts(small: npt.NDArray[np.uint8], options: Options, window: int = 32) -> f
     import torch
 
     from vsdeblur.colour.transfer import to_linear
-    from vsdeblur.engine.engine import Engine
-    from vsdeblur.engine.window import Window
+    from vsdeblur.engine.cuts import find_cuts
 
-    engine = Engine(options, *small.shape[1:3])
     found: frozenset[int] = frozenset()
     for start in range(0, max(len(small) - 1, 1), window):
         part = torch.from_numpy(small[start : start + window + 1]).permute(0, 3, 1, 2).float() / 255
         frames = to_linear(part, options.transfer or "bt709").contiguous()
-        found |= engine.find_cuts(Window(frames, start, 0, len(frames)))
+        found |= find_cuts(frames, start)
     return found
 
 
@@ -281,21 +308,37 @@ def _motion(gray: npt.NDArray[np.uint8], pairs: Sequence[int]) -> npt.NDArray[An
 
 
 def _work(kept: Sequence[av.VideoFrame], converter: Converter, timing: Timing, options: Options, measure: bool) -> Work:
-    from vsdeblur.engine.engine import Engine
-
-    height, width = kept[0].height, kept[0].width
-    plan = Engine(options, height, width, converter.channels, host_bytes=converter.host_bytes).plan
-    each = _measure(kept, converter, options) if measure else None
+    plan = _plan(kept[0], converter, options)
+    each = _measure(kept, converter, options, plan) if measure else None
     outputs = None if timing.frames is None else output_count(timing.frames, options.factor)
     total = None if each is None or outputs is None else each * outputs
     return Work(plan.chunk, plan.halo, plan.peak_bytes, each, outputs, total)
 
 
-def _measure(kept: Sequence[av.VideoFrame], converter: Converter, options: Options) -> float:
+def _plan(frame: av.VideoFrame, converter: Converter, options: Options) -> Plan:
+    from vsdeblur.engine.engine import Engine
+
+    return Engine(options, frame.height, frame.width, converter.channels, host_bytes=converter.host_bytes).plan
+
+
+def _noise(frame: av.VideoFrame, converter: Converter) -> Grain:
+    import torch
+
+    from vsdeblur.camera.noise import sensor_noise
+    from vsdeblur.solver.evidence import Evidence
+
+    light = torch.empty(converter.channels, frame.height, frame.width)
+    converter.decode(frame, light)
+    told = Evidence(sensor_noise(light[None, : converter.colours]), converter.colour.transfer != "linear")
+    grey, shadows = (255 * told.level(torch.tensor([value])) for value in (_GREY, _SHADOWS))
+    return Grain(grey, shadows, told.noisy)
+
+
+def _measure(kept: Sequence[av.VideoFrame], converter: Converter, options: Options, plan: Plan) -> float:
     """Seconds per output frame: the engine's, judged by a piece from the middle, and the conversions'."""
     import torch
 
-    from vsdeblur.engine.estimate import PIECE, seconds_per_megapixel
+    from vsdeblur.engine.estimate import PIECE, seconds_per_output
 
     height, width = kept[0].height, kept[0].width
     top, left = max(height - PIECE[0], 0) // 2, max(width - PIECE[1], 0) // 2
@@ -309,7 +352,7 @@ def _measure(kept: Sequence[av.VideoFrame], converter: Converter, options: Optio
     begin = time.perf_counter()
     converter.encode(whole, kept[-1])
     encoding = time.perf_counter() - begin
-    engine = seconds_per_megapixel(torch.stack(pieces), options) * height * width / 1e6
+    engine = seconds_per_output(torch.stack(pieces), options, plan, height, width)
     return engine + encoding + decoding / float(options.factor)
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -84,6 +85,12 @@ class Source:
     @property
     def tick(self) -> Fraction:
         return exact(self.video.time_base)
+
+    @cached_property
+    def listed(self) -> tuple[list[int], int]:
+        """Ticks at which key frames are decoded by the container's list, ascending, and how far that list goes."""
+        entries = [(one.timestamp, one.is_keyframe) for one in self.video.index_entries]
+        return sorted(tick for tick, key in entries if key), max((tick for tick, _ in entries), default=-1)
 
     @property
     def total(self) -> int | None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -14,7 +12,6 @@ from torch import Tensor
 
 _SMALLEST = 48  # DIS crashes the process on smaller pictures; they are padded
 _ERRATIC = 0.06  # a global shift beyond this share of the picture's width is more than DIS finds by itself
-_thread_count = threading.Lock()
 
 
 class DisFlow:
@@ -27,7 +24,7 @@ class DisFlow:
         """a, b: (1 or 3, H, W) display values in [0, 1]; returns (2, H, W) pixels, a(x) = b(x + flow(x))."""
         first, second = _gray8(a), _gray8(b)
         height, width = first.shape
-        with _single_thread():
+        with _single_thread:
             flow = self._between(first, second)
         flow = np.ascontiguousarray(flow[:height, :width].transpose(2, 0, 1))
         return torch.from_numpy(flow).to(a.device)
@@ -80,13 +77,27 @@ def _padded(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.pad(image, ((0, down), (0, right)), mode="edge") if down or right else image
 
 
-@contextmanager
-def _single_thread() -> Iterator[None]:
-    """DIS propagates within stripes, one per thread: one thread, or the result would depend on the machine."""
-    with _thread_count:
-        before = cv2.getNumThreads()
-        cv2.setNumThreads(1)
-        try:
-            yield
-        finally:
-            cv2.setNumThreads(before)
+class _SingleThread:
+    """DIS propagates within stripes, one per thread: one thread, or the result would depend on the machine.
+
+    OpenCV has one number of threads for the whole process: 1 from the first caller's entry to the last one's exit.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._before = threading.Lock(), 0, 1
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = cv2.getNumThreads()
+                cv2.setNumThreads(1)
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                cv2.setNumThreads(self._before)
+
+
+_single_thread = _SingleThread()

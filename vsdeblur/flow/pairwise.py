@@ -32,13 +32,22 @@ class PairwiseMotion:
 
     linear: the window's values are linear light and are shown to the flow as a display would show them; otherwise the
     flow sees them as they are. halve: look for motion at half resolution at most, however small the picture is. camera:
-    where the picture jumps as a whole, find the camera's path first, and let the flow find only what is left.
+    where the picture jumps as a whole, find the camera's path first, and let the flow find only what is left. inertia:
+    where the flow of a pair fails, try that of the pair beside it.
     """
 
     is_motion_engine = True
 
-    def __init__(self, flow: PairwiseFlow, *, linear: bool = True, halve: bool = False, camera: bool = True) -> None:
-        self.flow, self.linear, self.halve, self.camera = flow, linear, halve, camera
+    def __init__(
+        self,
+        flow: PairwiseFlow,
+        *,
+        linear: bool = True,
+        halve: bool = False,
+        camera: bool = True,
+        inertia: bool = True,
+    ) -> None:
+        self.flow, self.linear, self.halve, self.camera, self.inertia = flow, linear, halve, camera, inertia
 
     def __call__(self, window: Window, shutter: float, u: Tensor | None = None) -> Motion:
         scale = motion_scale(*window.frames.shape[-2:])
@@ -65,7 +74,8 @@ class PairwiseMotion:
         """The flow of all pairs beyond the base, (n, 4 or 6, h, w) in points, and what it means for paths and trust."""
         pairs = [self._pair(light, base, window, n, shutter, sharp) for n in range(len(light) - 1)]
         found = [None if pair is None else self._flows(pair) for pair in pairs]
-        found = self._continued(pairs, found, window.spans)
+        if self.inertia:
+            found = self._continued(pairs, found, window.spans)
 
         path = light.new_zeros(len(light), 4 if base is None else base.shape[1], *light.shape[-2:])
         seen = light.new_zeros(len(light), 2, *light.shape[-2:])

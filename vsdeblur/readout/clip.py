@@ -1,47 +1,39 @@
-"""The readout of a whole clip: of runs of frames spread over it, taken together."""
+"""The readout of a whole clip: the drift of the places that it is looked at in, taken together."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
 
-from vsdeblur.engine.cuts import find_cuts
 from vsdeblur.flow.pairwise import averaged
+from vsdeblur.places import Place, each, look_at
 from vsdeblur.readout.drift import LONGEST, SMALLEST, Drift, find_drift
 from vsdeblur.readout.fit import Estimate, fit
-from vsdeblur.shutter.clip import as_light, spots
 
 if TYPE_CHECKING:
     import numpy as np
     import vapoursynth as vs
     from numpy.typing import NDArray
+    from torch import Tensor
 
-RUN = 12  # frames: several changes of direction of a hand
 _FEWEST = 3  # frames, for motion to change
 
 
 @torch.inference_mode()
-def place_drift(light: Tensor, *, linear: bool = True) -> list[Drift]:
-    """What a run of frames (n, C, h, w) tells, by its longest scene: one Drift, or none where that is too little."""
-    if len(light) < _FEWEST or min(light.shape[-2:]) < SMALLEST:
-        return []
-    ends = [0, *sorted(find_cuts(light)), len(light)]
-    first, last = max(pairwise(ends), key=lambda scene: scene[1] - scene[0])
-    scale = -(-max(light.shape[-2:]) // LONGEST)
-    if last - first < _FEWEST or min(light.shape[-2:]) // scale < SMALLEST:
-        return []
-    grey = averaged(light[first:last].float().cpu().mean(1, keepdim=True), scale)[:, 0]
-    return [find_drift(grey, linear=linear)]
+def place_drift(place: Place) -> Drift | None:
+    """What a place tells, by its longest scene; None where that is too little."""
+    scene = place.scene[:, 0]
+    scale = -(-max(scene.shape[-2:]) // LONGEST)
+    if len(scene) < _FEWEST or min(scene.shape[-2:]) // scale < SMALLEST:
+        return None
+    return find_drift(averaged(scene, scale), linear=place.linear)
 
 
-def clip_readout(light: Tensor, *, linear: bool = True) -> Estimate:
-    """Of frames (N, C, H, W). linear: they are linear light, and not stored values taken as they are."""
-    return fit(
-        [drift for run in spots(len(light), RUN) for drift in place_drift(light[run.start : run.stop], linear=linear)]
-    )
+def clip_readout(places: Sequence[Place]) -> Estimate:
+    """One estimate from several places."""
+    return fit([drift for drift in each(place_drift, places) if drift])
 
 
 def estimate_readout(
@@ -58,12 +50,4 @@ def estimate_readout(
 
     Raises ArgumentError for anything else than a clip or a tensor of frames.
     """
-    import sys
-
-    vapoursynth = sys.modules.get("vapoursynth")
-    if vapoursynth is not None and isinstance(clip, vapoursynth.VideoNode):
-        from vsdeblur.filters._vs_shutter import node_readout
-
-        return node_readout(clip, transfer)
-    light, linear = as_light(clip, transfer)
-    return clip_readout(light, linear=linear)
+    return clip_readout(look_at(clip, transfer))

@@ -1,25 +1,23 @@
-"""The shutter of a whole clip: the evidence of windows spread over it, added up."""
+"""The shutter of a whole clip: the evidence of the places that it is looked at in, added up."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
-from vsdeblur.engine.cuts import find_cuts
 from vsdeblur.engine.window import Window
+from vsdeblur.places import SPOTS, Place, each, look_at
 from vsdeblur.shutter.evidence import Evidence
 from vsdeblur.shutter.fit import Estimate, fit
 from vsdeblur.shutter.window import FRAMES, window_evidence
-from vsdeblur.tensors import as_frames
 
 if TYPE_CHECKING:
     import numpy as np
     import vapoursynth as vs
     from numpy.typing import NDArray
+    from torch import Tensor
 
-SPOTS = 6  # windows that a clip is looked at in
 _SURE = 0.8  # confidence of a place that is heard against the others
 
 
@@ -37,26 +35,20 @@ class Pooled:
         return (min(sure), max(sure)) if sure else None
 
 
-def pool(places: list[list[Evidence]]) -> Pooled:
+def clip_shutter(places: Sequence[Place]) -> Pooled:
     """One estimate from the evidence of several places."""
-    return Pooled(fit([one for place in places for one in place]), tuple(fit(place) for place in places))
+    most = max(1, SPOTS // max(len(places), 1))  # of a short clip all is looked at
+    told = each(lambda place: _evidence(place, most), places)
+    return Pooled(fit([one for place in told for one in place]), tuple(fit(place) for place in told))
 
 
-def spots(total: int, run: int = FRAMES) -> list[range]:
-    """The frames to look at of ``total``: SPOTS runs of ``run`` frames, or all of them where there are no more."""
-    if total <= SPOTS * run:
-        return [range(start, min(start + run, total)) for start in range(0, total, run)]
-    return [range(start, start + run) for start in (n * (total - run) // (SPOTS - 1) for n in range(SPOTS))]
-
-
-def clip_shutter(light: Tensor, *, linear: bool = True) -> Estimate:
-    """Of frames (N, C, H, W). linear: they are linear light, and not stored values taken as they are."""
-    places = []
-    for frames in spots(len(light)):
-        part = light[frames.start : frames.stop]
-        window = Window(part, 0, 0, len(part), light.shape[1], cuts=find_cuts(part))
-        places.append(window_evidence(window, linear=linear))
-    return pool(places).estimate
+def _evidence(place: Place, most: int) -> list[Evidence]:
+    """Of up to ``most`` windows of FRAMES frames, side by side in the middle of the place's longest scene."""
+    scene = place.scene
+    windows = min(-(-len(scene) // FRAMES), most)
+    scene = scene[max(len(scene) - windows * FRAMES, 0) // 2 :]
+    parts = (scene[n * FRAMES : (n + 1) * FRAMES] for n in range(windows))
+    return [one for part in parts for one in window_evidence(Window(part, 0, 0, len(part), 1), linear=place.linear)]
 
 
 def estimate_shutter(
@@ -73,23 +65,4 @@ def estimate_shutter(
 
     Raises ArgumentError for anything else than a clip or a tensor of frames.
     """
-    import sys
-
-    vapoursynth = sys.modules.get("vapoursynth")
-    if vapoursynth is not None and isinstance(clip, vapoursynth.VideoNode):
-        from vsdeblur.filters._vs_shutter import node_shutter
-
-        return node_shutter(clip, transfer).estimate
-    light, linear = as_light(clip, transfer)
-    return clip_shutter(light, linear=linear)
-
-
-def as_light(clip: Any, transfer: str | None) -> tuple[Tensor, bool]:
-    """Frames (N, C, H, W) that a caller gave, without those that repeat the one before, and whether that is light."""
-    from vsdeblur.colour.transfer import to_linear
-    from vsdeblur.engine.repeats import distinct, thumbnails
-
-    name = transfer or "linear"
-    frames = as_frames(clip, "clip")
-    frames = frames[distinct(thumbnails(frames))]
-    return to_linear(frames.float().cpu().contiguous(), name), name != "linear"
+    return clip_shutter(look_at(clip, transfer)).estimate

@@ -14,17 +14,16 @@ from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.pairwise import PairwiseMotion, averaged
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.options import DEFAULT_SHUTTER, Options
+from vsdeblur.places import shrunk
 from vsdeblur.shutter.evidence import Evidence, frame_evidence
 from vsdeblur.shutter.fit import fit
 
 log = logging.getLogger("vsdeblur")
 
 FRAMES = 6
-LONGEST = 1280  # pixels of the picture that blur is looked for in
 _MOTION = 640  # pixels of the picture that motion is looked for in
 _SMALLEST = 32  # pixels of a side: smaller pictures have no room for a blur and its motion
 _SLOW = 8.0  # pixels per period of the faster tenth: slower motion is measured where it has more pixels
-_GREY = (0.299, 0.587, 0.114)
 
 
 def shutter_of(window: Window, options: Options) -> float:
@@ -49,11 +48,12 @@ def looked_at(window: Window, *, linear: bool) -> tuple[Tensor, Motion] | None:
     if scene.stop - scene.start < 3 or min(window.frames.shape[-2:]) < _SMALLEST:
         return None
     frames = window.frames[scene, : window.colour]
-    scale = -(-max(frames.shape[-2:]) // LONGEST)
-    grey = torch.cat([averaged(_grey(frame[None].float().cpu()), scale) for frame in frames])
+    grey = torch.cat([shrunk(frame[None]) for frame in frames])
     step = -(-max(grey.shape[-2:]) // _MOTION)
     small = Window(averaged(grey, step), 0, 0, len(grey), 1)
-    motion = PairwiseMotion(DisFlow("fast"), linear=linear, camera=False)(small, DEFAULT_SHUTTER)
+    # What jumps or is small does not tell: neither the camera nor inertia is asked.
+    find = PairwiseMotion(DisFlow("fast"), linear=linear, camera=False, inertia=False)
+    motion = find(small, DEFAULT_SHUTTER)
     speed = motion.path[:, :2].square().sum(1).sqrt().flatten()
     if step > 1 and float(speed.kthvalue(max(1, int(0.9 * speed.numel()))).values) < _SLOW:
         motion = _enlarged(motion, step, (grey.shape[-2], grey.shape[-1]))
@@ -76,8 +76,3 @@ def _enlarged(motion: Motion, step: int, size: tuple[int, int]) -> Motion:
         upsampled(part, step, size, slice(0, size[0])) for part in (motion.path, motion.reliability, motion.occlusion)
     )
     return Motion(path * step, reliability, occlusion)
-
-
-def _grey(light: Tensor) -> Tensor:
-    """(N, 1, h, w)."""
-    return (light * light.new_tensor(_GREY)[:, None, None]).sum(1, keepdim=True) if light.shape[1] == 3 else light
