@@ -25,12 +25,10 @@ from common import machine, table, write_results
 from vsdeblur import restore
 from vsdeblur.bench import protocol, run
 from vsdeblur.bench.scene import Scene, film
-from vsdeblur.engine.cuts import find_cuts
-from vsdeblur.engine.window import Window
 from vsdeblur.filters._read import count_frames
-from vsdeblur.shutter.clip import spots
+from vsdeblur.places import places_of
+from vsdeblur.shutter.clip import clip_evidence
 from vsdeblur.shutter.fit import Estimate, fit
-from vsdeblur.shutter.window import window_evidence
 
 HERE = Path(__file__).parent
 FACTOR, OPEN = 8, (2, 4, 5, 6, 8)
@@ -69,12 +67,7 @@ def tried(name: str, blurry: protocol.Frames, shutter: float) -> Trial:
     """By all places of the frames; five of them are one."""
     v = tensor(blurry)
     begin = time.process_time()
-    places = [v[place.start : place.stop] for place in spots(len(v))]
-    evidence = [
-        one
-        for part in places
-        for one in window_evidence(Window(part, 0, 0, len(part), cuts=find_cuts(part)), linear=False)
-    ]
+    evidence = [one for place in clip_evidence(places_of(v, linear=False)) for one in place]
     found = fit(evidence)
     taken = time.process_time() - begin
     points = sum(one.points for one in evidence)

@@ -37,9 +37,14 @@ class Pooled:
 
 def clip_shutter(places: Sequence[Place]) -> Pooled:
     """One estimate from the evidence of several places."""
-    most = max(1, SPOTS // max(len(places), 1))  # of a short clip all is looked at
-    told = each(lambda place: _evidence(place, most), places)
+    told = clip_evidence(places)
     return Pooled(fit([one for place in told for one in place]), tuple(fit(place) for place in told))
+
+
+def clip_evidence(places: Sequence[Place]) -> list[list[Evidence]]:
+    """What each of them says."""
+    most = max(1, SPOTS // max(len(places), 1))  # of a short clip all is looked at
+    return each(lambda place: _evidence(place, most), places)
 
 
 def _evidence(place: Place, most: int) -> list[Evidence]:
