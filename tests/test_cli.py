@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import click
 import numpy as np
 import pytest
@@ -346,6 +347,26 @@ def test_inspect_for_machines(tmp_path: Path) -> None:
     assert (seen["factor"], seen["shutter"], seen["shutter_from"]) == ("2", 0.25, "given")
     assert seen["work"]["output_frames"] == 22
     assert seen["work"]["seconds"] > 0
+
+
+@pytest.mark.parametrize(("deviation", "weighed"), [(0, False), (6, True)])
+def test_inspect_tells_the_noise(tmp_path: Path, deviation: float, weighed: bool) -> None:
+    ramp = np.linspace(60, 180, 192)[None, :].repeat(128, 0)
+    generator = np.random.default_rng(0)
+    with av.open(str(tmp_path / "in.mkv"), "w") as output:
+        stream = output.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 192, 128, "gray"
+        for _ in range(2):
+            grey = np.rint(ramp + generator.normal(0, deviation, ramp.shape)).astype(np.uint8)
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(grey, "gray")))
+        output.mux(stream.encode(None))
+    given = ("inspect", tmp_path / "in.mkv", "--no-time", "--shutter", "0.5")
+    noise = json.loads(call(*given, "--json").stdout)["noise"]
+    assert noise["weighed"] == weighed
+    if weighed:
+        assert noise["grey"] == pytest.approx(deviation, rel=0.25)
+    line = next(line for line in call(*given).stdout.splitlines() if line.split()[:1] == ["noise"])
+    assert ("believed less" in line) == weighed
 
 
 def test_inspect_for_people(clip: Path) -> None:

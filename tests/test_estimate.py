@@ -25,7 +25,7 @@ class Clock:
     def __init__(self) -> None:
         self.now = 0.0
 
-    def perf_counter(self) -> float:
+    def __call__(self) -> float:
         return self.now
 
 
@@ -58,9 +58,9 @@ class Worker:
 @pytest.mark.parametrize("factor", [Fraction(1), Fraction(5, 2), Fraction(8)])
 def test_stages_grow_each_in_its_own_way(monkeypatch: pytest.MonkeyPatch, count: int, factor: Fraction) -> None:
     monkeypatch.setattr(engine, "Engine", Worker)
-    monkeypatch.setattr(estimate, "time", Worker.clock)
     plan = Plan(8, 2, 512, 128, 0)
-    found = estimate.seconds_per_output(torch.rand(count, 3, 50, 60), Options(factor=factor), plan, HEIGHT, WIDTH)
+    frames, options = torch.rand(count, 3, 50, 60), Options(factor=factor)
+    found = estimate.seconds_per_output(frames, options, plan, HEIGHT, WIDTH, Worker.clock)
     pixels, points = HEIGHT * WIDTH, HEIGHT * WIDTH / 4  # motion is sought at half of the size
     overlap = (HEIGHT + 2 * 32) * (WIDTH + 4 * 32) / pixels  # six tiles of 640
     once = MOTION * points * (8 + 2 * 2) + SOLVING * pixels * overlap * (8 + 2)
@@ -69,9 +69,9 @@ def test_stages_grow_each_in_its_own_way(monkeypatch: pytest.MonkeyPatch, count:
 
 def test_frames_that_are_restored_alone_have_no_motion(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "Engine", Worker)
-    monkeypatch.setattr(estimate, "time", Worker.clock)
     monkeypatch.setattr(Worker, "neighbours", -estimate._CHUNK)  # each output takes the same
     options = Options(mode="frame", factor=Fraction(1))
     assert options.by_frame
-    found = estimate.seconds_per_output(torch.rand(2, 3, 50, 60), options, Plan(1, 0, 512, 128, 0), HEIGHT, WIDTH)
+    frames, plan = torch.rand(2, 3, 50, 60), Plan(1, 0, 512, 128, 0)
+    found = estimate.seconds_per_output(frames, options, plan, HEIGHT, WIDTH, Worker.clock)
     assert found == pytest.approx(SHOWING * HEIGHT * WIDTH)

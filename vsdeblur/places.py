@@ -47,7 +47,7 @@ class Place:
     @classmethod
     def of(cls, frames: Tensor, *, linear: bool = True, times: tuple[float, ...] = ()) -> Place:
         """Of frames (n, C, H, W), C 1 or 3: kept in half precision, since a clip has many."""
-        small = torch.cat([shrunk(frame[None]).clamp_(-_LARGEST, _LARGEST).half() for frame in frames])
+        small = torch.cat([shrunk(frame[None]).clamp(-_LARGEST, _LARGEST).half() for frame in frames])
         return cls(small, linear, times)
 
     @property

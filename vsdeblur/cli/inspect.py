@@ -139,8 +139,9 @@ def _lines(seen: Probe) -> list[tuple[str, str]]:
     lines.append(("readout", f"{options.readout:.3g} of the period ({seen.readout_from})"))
     lines.append(("gyroscope", seen.gyro))
     noise = seen.noise
-    weighed = "weighed" if noise.weighed else "too little to weigh"
-    lines.append(("noise", f"{noise.grey:.1f} of 255 in mid grey, {noise.shadows:.1f} in shadows: {weighed}"))
+    level = f"{noise.grey:.1f} of 255 in mid grey, {noise.shadows:.1f} in shadows"
+    weighed = "frames are believed less for it" if noise.weighed else "too little to matter"
+    lines.append(("noise", f"{level}: {weighed}" if noise.grey or noise.shadows else "none to speak of"))
     lines.append(("memory", f"{size(work.peak_bytes)}: chunks of {work.chunk} frames, {work.halo} more on either side"))
     if work.seconds_per_frame is not None:
         lines.append(("speed", f"{work.seconds_per_frame:.3g} s per output frame, preset {options.preset}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -32,18 +33,25 @@ class _Spent:
     scale: int
 
 
-def seconds_per_output(frames: Tensor, options: Options, plan: Plan, height: int, width: int) -> float:
+def seconds_per_output(
+    frames: Tensor,
+    options: Options,
+    plan: Plan,
+    height: int,
+    width: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
     """Seconds of the engine per output of height x width, timed on a short chunk of a piece of the picture.
 
     frames: (n, C, h, w) float32, linear light, C 1 or 3, successive frames of about PIECE's size; n of 1 or more, used
     forwards and backwards where a window needs more than there are. plan: of the whole picture. What the stages take is
     timed one by one, since they grow differently: motion is found in a smaller picture, tiles overlap, and a chunk's
-    neighbours are solved with it. A first, tiny solve warms up what is loaded once.
+    neighbours are solved with it. clock: seconds. A first, tiny solve warms up what is loaded once.
     """
     from vsdeblur.flow.pairwise import motion_scale
 
-    _spent(frames[:, :, :32, :32], dataclasses.replace(options, factor=Fraction(1)), plan, height, width)
-    spent = _spent(frames, options, plan, height, width)
+    _spent(frames[:, :, :32, :32], dataclasses.replace(options, factor=Fraction(1)), plan, (height, width), clock)
+    spent = _spent(frames, options, plan, (height, width), clock)
     scale = max(motion_scale(height, width), spent.scale)
     points = -(-height // scale) * -(-width // scale)
     window, keys = plan.chunk + 2 * plan.halo, plan.chunk + _neighbours(options)
@@ -56,7 +64,9 @@ def _neighbours(options: Options) -> int:
     return 0 if options.by_frame else 2 + bool(options.readout)
 
 
-def _spent(frames: Tensor, options: Options, plan: Plan, height: int, width: int) -> _Spent:
+def _spent(
+    frames: Tensor, options: Options, plan: Plan, whole: tuple[int, int], clock: Callable[[], float]
+) -> _Spent:
     import torch
 
     from vsdeblur.engine.engine import Engine, tiling
@@ -74,17 +84,17 @@ def _spent(frames: Tensor, options: Options, plan: Plan, height: int, width: int
     shown = (instant(j, options.factor, options.shutter, options.readout) for j in range(count))
     instants = [t for t in shown if halo <= t < halo + _CHUNK]
 
-    clock = [time.perf_counter()]
+    times = [clock()]
     motion, points, scale, share = None, 1, 1, 1.0
     if not options.by_frame:
         with torch.inference_mode():
             motion = engine.find_motion(window, options.shutter)
         points, scale = motion.path[0, 0].numel(), motion.scale(*frames.shape[2:])
-        share = solved_share(height, width, *tiling(plan, motion))
-    clock.append(time.perf_counter())
+        share = solved_share(*whole, *tiling(plan, motion))
+    times.append(clock())
     for _ in engine.restore(window, instants, motion=motion):
-        clock.append(time.perf_counter())
-    begin, found, first, *later = clock
+        times.append(clock())
+    begin, found, first, *later = times
     showing = (later[-1] - first) / len(later) if later else 0.0
     return _Spent(
         (found - begin) / (len(order) * points),
