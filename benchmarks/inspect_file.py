@@ -4,8 +4,8 @@ python benchmarks/inspect_file.py CLIP... [--preset balanced] [--factor 2] [--ma
 
 The whole command runs in a fresh process, as a user runs it. Then one chunk from the middle of the clip is restored at
 full size, with its halo; the transcode's time is that of all its chunks. Processor time, which does not depend on what
-else runs; seconds on the clock are given beside it. ``transcode`` looks for the shutter alone unless it is asked for the
-readout too, so that the part is an upper bound.
+else runs; seconds on the clock are given beside it. The part of a transcode is an upper bound: that looks for the
+shutter alone unless it is asked for the readout too.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import time
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from common import machine, table, write_results
@@ -32,7 +33,7 @@ from vsdeblur.options import PRESETS, parse_options
 from vsdeblur.timing import instant
 
 
-def inspected(clip: Path, *more: str) -> tuple[dict[str, object], float, float]:
+def inspected(clip: Path, *more: str) -> tuple[dict[str, Any], float, float]:
     """What the command says, and its seconds on the clock and of the processor."""
     before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     command = [sys.executable, "-m", "vsdeblur", "inspect", str(clip), "--json", *more]
@@ -77,7 +78,7 @@ def main() -> None:
     rows, values = [], []
     for clip in given.clips:
         told, elapsed, spent = inspected(clip, "--preset", given.preset, "--factor", given.factor)
-        picture, timing, work = told["picture"], told["timing"], told["work"]
+        picture, timing = told["picture"], told["timing"]
         row = [clip.stem, f"{picture['width']}x{picture['height']}", f"{timing['seconds']:.1f}"]
         row += [f"{spent:.1f}", f"{elapsed:.1f}"]
         value = {"clip": clip.name, "told": told, "elapsed": elapsed, "spent": spent}
@@ -93,7 +94,8 @@ def main() -> None:
     more = ["an output, CPU s", "told / taken", "inspect of transcode"]
     text = f"preset {given.preset}, factor {given.factor}, {torch.get_num_threads()} threads\n\n"
     text += table(head + ([] if given.no_chunk else more), rows)
-    write_results("inspect", {"machine": machine(), "preset": given.preset, "factor": given.factor, "clips": values}, text)
+    common = {"machine": machine(), "preset": given.preset, "factor": given.factor}
+    write_results("inspect", common | {"clips": values}, text)
 
 
 if __name__ == "__main__":

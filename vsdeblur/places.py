@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 SPOTS = 6  # places that a clip is looked at in
 RUN = 12  # successive frames of a place: several changes of direction of a hand
 LONGEST = 1280  # pixels of the pictures
-_GREY = (0.299, 0.587, 0.114)
 _LARGEST = 65504.0  # of half precision
 
 
@@ -63,12 +62,8 @@ class Place:
 
 def shrunk(frames: Tensor) -> Tensor:
     """Frames (n, C, H, W) of any device and type as they are looked at: (n, 1, h, w), float32, LONGEST at most."""
-    return averaged(grey(frames.float().cpu()), -(-max(frames.shape[-2:]) // LONGEST))
-
-
-def grey(light: Tensor) -> Tensor:
-    """(n, 1, H, W) of (n, C, H, W), C 1 or 3."""
-    return (light * light.new_tensor(_GREY)[:, None, None]).sum(1, keepdim=True) if light.shape[1] == 3 else light
+    grey = frames.float().cpu().mean(1, keepdim=True)
+    return averaged(grey, -(-max(frames.shape[-2:]) // LONGEST))
 
 
 def spots(total: int) -> list[range]:

@@ -64,9 +64,7 @@ def _neighbours(options: Options) -> int:
     return 0 if options.by_frame else 2 + bool(options.readout)
 
 
-def _spent(
-    frames: Tensor, options: Options, plan: Plan, whole: tuple[int, int], clock: Callable[[], float]
-) -> _Spent:
+def _spent(frames: Tensor, options: Options, plan: Plan, whole: tuple[int, int], clock: Callable[[], float]) -> _Spent:
     import torch
 
     from vsdeblur.engine.engine import Engine, tiling
