@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -42,8 +43,11 @@ class Alone:
         self.linear = options.transfer != "linear"
         self.prior, self.device, self.tiles = options.prior, str(device), tiles
 
-    def __call__(self, frame: Tensor, colour: int) -> Tensor:
-        """frame: (C, H, W), of whose channels the first ``colour`` are colour; the others follow the same blur."""
+    def __call__(self, frame: Tensor, colour: int, blur: Blur | None = None) -> Tensor:
+        """frame: (C, H, W), of whose channels the first ``colour`` are colour; the others follow the same blur.
+
+        blur: None to find it.
+        """
         from vsdeblur.blind.frame import restore_frame
 
         if min(frame.shape[-2:]) < SMALLEST:
@@ -51,11 +55,22 @@ class Alone:
         room = self.tiles + beside_tiles(frame[0].numel())
         curve = _SHOWN if self.linear else "linear"
         shown = from_linear(frame[:colour], curve)
-        sharp, blur = restore_frame(shown, transfer=curve, prior=self.prior, device=self.device, max_memory=room)
+        sharp, blur = restore_frame(
+            shown,
+            transfer=curve,
+            prior=self.prior,
+            device=self.device,
+            max_memory=room,
+            estimator=None if blur is None else lambda _: blur,
+        )
         parts = [to_linear(sharp.contiguous(), curve)]
         for plane in frame[colour:]:
             parts.append(self._following(plane[None], blur, room))
         return torch.cat(parts)
+
+    def shown(self, light: Tensor) -> Tensor:
+        """Display values of ``light``, any shape."""
+        return from_linear(light, _SHOWN) if self.linear else light
 
     def _following(self, plane: Tensor, blur: Blur, room: int) -> Tensor:
         from vsdeblur.blind.frame import restore_frame
@@ -71,21 +86,27 @@ def each_alone(alone: Alone, frames: Tensor, colour: int) -> Tensor:
     return torch.stack([alone(frame, colour) for frame in frames])
 
 
-def put_in(alone: Alone, keys: Tensor, frames: Tensor, motion: Motion, colour: int) -> tuple[Tensor, Tensor | None]:
+def put_in(
+    alone: Alone, keys: Tensor, frames: Tensor, motion: Motion, colour: int, freed: Sequence[int] = ()
+) -> tuple[Tensor, Tensor | None]:
     """Put each frame by itself in where its motion is not to be trusted; costs nothing where it is trusted everywhere.
 
-    keys: (n, C, H, W), overwritten. frames: left as they are. Returns the frames with the same put in, and how far each
-    point is still that of the joint solution, (n, 1, h, w); None for wholly.
+    keys: (n, C, H, W), overwritten. frames: left as they are. freed: numbers of those that were restored by themselves
+    already, and solved as such. Returns the frames with the same put in, and how far each point still owes its exposure
+    anything, (n, 1, h, w); None for wholly.
     """
     size = (frames.shape[-2], frames.shape[-1])
     share = loneliness(motion.reliability)
+    share[list(freed)] = 0
     left = [n for n in range(len(frames)) if bool(share[n].any())]
-    if not left:
+    if not left and not freed:
         return frames, None
-    frames = frames.clone()
+    frames = frames.clone() if left else frames
     for n in left:
         own = alone(frames[n], colour)
         weight = upsampled(share[n : n + 1], motion.scale(*size), size, slice(0, size[0]))[0]
         for picture in (keys[n], frames[n]):
             picture.lerp_(own, weight)
+    # What neighbours mend of a picture that was restored by itself is not to be undone.
+    share[list(freed)] = 1
     return frames, 1 - share

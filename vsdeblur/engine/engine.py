@@ -24,6 +24,7 @@ from vsdeblur.engine.cuts import find_cuts
 from vsdeblur.engine.effort import EFFORTS
 from vsdeblur.engine.heap import release_unused
 from vsdeblur.engine.plan import MAX_OVERLAP, MAX_TAPS, MIN_OVERLAP, Plan, make_plan
+from vsdeblur.engine.shaken import STILLED, freed
 from vsdeblur.engine.tiles import tiles
 from vsdeblur.engine.window import Window
 from vsdeblur.errors import MemoryBudgetError
@@ -149,6 +150,15 @@ class Engine:
         before = 2 if self.options.readout else 1  # the last rows of an instant lie up to a period back
         near = slice(max(window.first - before, 0), window.first + window.count + 1)
         taus = self._taus(found, shutters, window.shown_periods)
+        stilled: list[int] = []
+        if self.alone and self.options.mode == "auto":
+            own, stilled = freed(self.alone, window, found, taus, range(*near.indices(len(taus))))
+            if stilled:  # from here on they are sharp frames that were exposed for an instant
+                window = replace(window, frames=own)
+                release_unused()
+                found = motion or self.find_motion(window, self.options.shutter)
+                taus = tuple((0.0,) if n in stilled else at for n, at in enumerate(taus))
+        stilled = [n - near.start for n in stilled]
         found = Motion(found.path[near], found.reliability[near], found.occlusion[near])
         delays = self._delays(window)
         window = replace(window, frames=window.frames[near], start=window.start + near.start)
@@ -158,11 +168,12 @@ class Engine:
             keys = frames = each_alone(self.alone, frames, window.colour)
             joint = torch.zeros_like(found.reliability)
         else:
-            rest = (taus[near], shutters[near], spans[near], evidence, batch, record)
+            exposed = tuple(0.0 if n in stilled else s for n, s in enumerate(shutters[near]))
+            rest = (taus[near], exposed, spans[near], evidence, batch, record)
             keys, white, lit = self._solve(window, found, *rest)
             release_unused()
             if self.alone:
-                frames, joint = put_in(self.alone, keys, frames, found, window.colour)
+                frames, joint = put_in(self.alone, keys, frames, found, window.colour, stilled)
             if lit is not None:
                 joint = 1 - lit if joint is None else joint * (1 - lit)
         release_unused()
@@ -232,7 +243,10 @@ class Engine:
         batch: int,
         record: Callable[[float], None] | None,
     ) -> Solved:
-        """All key frames: solved by tiles, and only as far from v as the motion is trusted."""
+        """All key frames: solved by tiles, and only as far from v as the motion is trusted.
+
+        shutters: 0 for frames that were restored by themselves; they are believed less.
+        """
         frames = window.frames
         size = (frames.shape[-2], frames.shape[-1])
         scale = motion.scale(*size)
@@ -246,9 +260,13 @@ class Engine:
         learned = min(max((noisy - sigma) / (noisy - clean), 0.0), 1.0)
         # With a prior the noise is the prior's: key frames that were weighed before came out worse.
         weighed = evidence.noisy and self.z_step is None
+        exposed = torch.tensor([s > 0 for s in shutters], device=frames.device)[:, None, None, None]
         for tile in tiles(*size, *tiling(self.plan, motion)):
             rows, columns = tile.rows, tile.columns
             v = frames[..., rows, columns].contiguous()
+            believed = evidence.weight(v[:, : window.colour]) if weighed else None
+            if not bool(exposed.all()):
+                believed = torch.where(exposed, 1.0, STILLED) * (1 if believed is None else believed)
             problem = KeyFrameProblem(
                 v,
                 upsampled(motion.path, scale, size, rows, columns),
@@ -256,7 +274,7 @@ class Engine:
                 taus,
                 spans,
                 batch=batch,
-                believed=evidence.weight(v[:, : window.colour]) if weighed else None,
+                believed=believed,
                 metric=evidence.metric(v[:, : window.colour]),
             )
             lights = None if white is None else find_lights(problem, white, window.colour)
@@ -267,7 +285,7 @@ class Engine:
             solved = torch.lerp(v, solved, trust)
             if self.proximal and learned > 0:
                 better = self.proximal(solved, problem, trust, shutters, window.colour)
-                solved = torch.lerp(solved, better, learned)
+                solved = torch.lerp(solved, better, learned * exposed)
             if lights:
                 solved += lights.above.mul_(trust)
                 lit = torch.zeros_like(motion.reliability) if lit is None else lit

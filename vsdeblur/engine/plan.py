@@ -128,7 +128,8 @@ def _always(chunk: int, options: Options, height: int, width: int, channels: int
     # Counted whether or not repeats are looked for: where there are none it is to make no difference.
     reached = 0 if options.by_frame else 2 * REACH
     host = PARCELS * int(chunk * options.factor + 1) * host_bytes + (window + reached) * host_bytes
-    return host + window * (frame + 11 * field) + _LIBRARIES
+    pictures = 2 if options.mode == "auto" else 1  # with those of shaken frames, restored by themselves
+    return host + window * (pictures * frame + 11 * field) + _LIBRARIES
 
 
 def _beside_alone(chunk: int, options: Options, height: int, width: int, channels: int, host_bytes: int) -> int:

@@ -1,0 +1,128 @@
+"""Frames that are blurred by more than their motion: shaken each in its own way, as in a burst, or by a knock.
+
+Flow between two such frames looks reliable, since what one shows the other shows too; its paths are merely no account
+of the blur. Two looks: one of milliseconds at every frame, whether its fine detail lacks what its motion did not take;
+and only then the search for the camera's path in the frame itself, which has its own gate. What was found is undone
+before the window is solved, so that neighbours do not suffer, and then mend what deconvolution left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vsdeblur.engine.alone import SMALLEST, loneliness
+from vsdeblur.flow.motion import displacement
+from vsdeblur.flow.pairwise import averaged
+from vsdeblur.flow.upsample import upsampled
+
+if TYPE_CHECKING:
+    from vsdeblur.blind.operators.protocol import Blur
+    from vsdeblur.engine.alone import Alone
+    from vsdeblur.engine.window import Window
+    from vsdeblur.flow.motion import Motion
+
+Taps = tuple[float, ...]
+
+# Of the least contrast that sharp frames have left in some direction: six clips, at 8/8 and 5/8, have 0.23 and more
+# (bikes, whose camera really shakes, 0.02 to 0.15), 15 photographs 0.25; of 33 photographs shaken by 6 to 20 px three
+# quarters have less.
+SOFT = 0.15
+_PLACES = 32  # pixels of the motion between two places
+_GRID = 12  # places along a side where the two blurs are compared, at most
+# Spread of light that the motion is no account of: pixels, and as a part of what was found. A motion of half the length
+# leaves 0.87, of 0.8 times the length 0.6; one across leaves all.
+_LITTLE, _MUCH = 1.0, 2.0
+_NEARLY, _NOT = 0.5, 0.8
+_MOST = 0.5  # of the picture
+# lambda of a frame that was restored by itself, of a blurry one's: what deconvolution leaves is no noise of the camera,
+# and neighbours know better. Of 1, 0.3 and 0.1 the last was best: 0.9 to 4 dB better than 1 on two short clips.
+STILLED = 0.1
+
+
+def freed(
+    alone: Alone, window: Window, motion: Motion, taus: Sequence[Taps], near: Sequence[int]
+) -> tuple[Tensor, list[int]]:
+    """The window's frames (n, C, H, W) with those that were shaken restored by themselves, and the numbers of these.
+
+    motion: of the window. taus: the instants of each exposure. near: numbers of the frames that may be. In those that
+    are, what moves by as much as it is blurred stays as it is.
+    """
+    frames, colour = window.frames, window.colour
+    size = (frames.shape[-2], frames.shape[-1])
+    scale = motion.scale(*size)
+    found: list[int] = []
+    for n in near:
+        light, path = window.frames[n : n + 1, :colour], motion.path[n : n + 1]
+        if min(size) < SMALLEST or float(loneliness(motion.reliability[n]).mean()) > _MOST:
+            continue  # restored by itself later, if at all
+        if not looks_shaken(alone.shown(averaged(light, scale)), path / scale, taus[n]):
+            continue
+        blur = blur_of(alone.shown(light))
+        share = beyond(blur, path, taus[n])
+        if float(share.mean()) > _MOST:
+            frames = frames if found else frames.clone()
+            weight = upsampled(share, scale, size, slice(0, size[0]))[0]
+            frames[n].lerp_(alone(frames[n], colour, blur), weight)
+            found.append(n)
+    return frames, found
+
+
+def looks_shaken(shown: Tensor, path: Tensor, taus: Taps) -> bool:
+    """Whether a frame (1, C, h, w), display values, is softer than its path (1, 4 or 6, h, w) explains."""
+    from vsdeblur.blind.estimate.softness import softness
+    from vsdeblur.camera.noise import noise_level
+
+    grey = shown.mean(1, keepdim=True).cpu()
+    first = min(_PLACES, *path.shape[-2:]) // 2
+    moved = _moved(path[..., first::_PLACES, first::_PLACES], taus).flatten(2).cpu()
+    return softness(grey[0, 0], noise_level(grey), moved) < SOFT
+
+
+def blur_of(shown: Tensor) -> Blur:
+    """That of a frame (1, C, H, W) by itself, as far as it is to be believed."""
+    from vsdeblur.blind.estimate.confidence import Careful
+
+    return Careful()(shown)
+
+
+def beyond(blur: Blur, path: Tensor, taus: Taps) -> Tensor:
+    """How far a frame's blur goes beyond its path (1, 4 or 6, h, w), in pixels of the frame: (1, 1, h, w) in [0, 1]."""
+    h, w = path.shape[-2:]
+    (height, width), rows, columns = blur.size, min(h, _GRID), min(w, _GRID)
+    y, x = (torch.linspace(0, n - 1, k).round().long() for n, k in ((height, rows), (width, columns)))
+    # Row by row: the kernels of a large picture are large.
+    found = torch.stack([_spread_of(blur.kernels(torch.stack((x, at.expand(len(x))), 1))) for at in y])
+    down, across = (torch.linspace(0, n - 1, k).round().long() for n, k in ((h, rows), (w, columns)))
+    moved = _moved(path[..., down[:, None], across[None]], taus)
+    moved = moved - moved.mean(0)
+    told = torch.einsum("qiyx,qjyx->yxij", moved, moved) / len(moved)
+    whole = torch.linalg.eigvalsh(found)[..., -1].clamp(min=0).sqrt()
+    rest = torch.linalg.eigvalsh(found - told.to(found))[..., -1].clamp(min=0).sqrt()
+    share = _smooth(rest, _LITTLE, _MUCH) * _smooth(rest / whole.clamp(min=1e-6), _NEARLY, _NOT)
+    grid = share[None, None].to(path)
+    return F.interpolate(grid, (h, w), mode="bilinear", align_corners=True)
+
+
+def _moved(path: Tensor, taus: Taps) -> Tensor:
+    """(Q, 2, ...): where the points of path (1, 4 or 6, ...) are at the instants."""
+    return torch.cat([displacement(path, tau) for tau in taus])
+
+
+def _spread_of(kernels: Tensor) -> Tensor:
+    """(P, 2, 2): the covariance, x then y, of where kernels (P, n, n) take light from."""
+    line = torch.arange(kernels.shape[-1]).to(kernels) - kernels.shape[-1] // 2
+    across, down = kernels.sum(1), kernels.sum(2)
+    x, y = (across * line).sum(1), (down * line).sum(1)
+    xx, yy = (across * line.square()).sum(1) - x.square(), (down * line.square()).sum(1) - y.square()
+    xy = torch.einsum("pyx,y,x->p", kernels, line, line) - x * y
+    return torch.stack((xx, xy, xy, yy), -1).view(-1, 2, 2)
+
+
+def _smooth(x: Tensor, low: float, high: float) -> Tensor:
+    x = ((x - low) / (high - low)).clamp(0, 1)
+    return x * x * (3 - 2 * x)
