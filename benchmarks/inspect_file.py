@@ -28,6 +28,7 @@ from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.estimate import FRAMES, PIECE, seconds_per_output
 from vsdeblur.engine.window import Window
 from vsdeblur.filters._av_colour import Converter
+from vsdeblur.filters._content import reach
 from vsdeblur.filters._source import Source
 from vsdeblur.options import PRESETS, parse_options
 from vsdeblur.timing import instant
@@ -53,12 +54,13 @@ def restored(clip: Path, preset: str, factor: str, max_memory: str) -> tuple[flo
         chunk, halo = engine.plan.chunk, engine.plan.halo
         start = max((source.total or 0) // 2 - halo, 0)
         light = torch.empty(max(chunk + 2 * halo, FRAMES), converter.channels, first.height, first.width)
-        for out, frame in zip(light, islice(source.frames(), start, None), strict=False):
-            converter.decode(frame, out)
+        frames = list(islice(source.frames(), start, start + len(light)))
+    for out, frame in zip(light, frames, strict=True):
+        converter.decode(frame, out)
     top, left = ((length - part) // 2 for length, part in zip(light.shape[-2:], PIECE, strict=True))
     piece = light[:FRAMES, :3, top : top + PIECE[0], left : left + PIECE[1]].clone()
     size = (first.height, first.width)
-    told = seconds_per_output(piece, options, engine.plan, *size, time.process_time)
+    told = seconds_per_output(piece, options, engine.plan, *size, reach(frames[:FRAMES]), time.process_time)
     window = Window(light[: chunk + 2 * halo], 0, halo, chunk)
     shown = (instant(j, options.factor, options.shutter) for j in range(int((halo + chunk) * options.factor)))
     instants = [t for t in shown if t >= halo]

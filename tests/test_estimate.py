@@ -17,6 +17,7 @@ from vsdeblur.options import Options
 
 MOTION, SOLVING, SHOWING = 7e-6, 5e-5, 1e-5  # seconds for a point, for a pixel of a key frame, of an output
 HEIGHT, WIDTH = 1080, 1920
+REACH = 40.0  # pixels a period
 
 
 class Clock:
@@ -46,6 +47,7 @@ class Worker:
 
     def restore(self, window: Window, instants: Sequence[float], motion: Motion | None) -> Iterator[Tensor]:
         assert (motion is None) == self.options.by_frame
+        assert motion is None or motion.path[:, :2].norm(dim=1).max() == REACH
         assert all(window.first <= t < window.first + window.count for t in instants)
         pixels = self.size[0] * self.size[1]
         self.clock.now += SOLVING * pixels * (window.count + self.neighbours)
@@ -60,9 +62,9 @@ def test_stages_grow_each_in_its_own_way(monkeypatch: pytest.MonkeyPatch, count:
     monkeypatch.setattr(engine, "Engine", Worker)
     plan = Plan(8, 2, 512, 128, 0)
     frames, options = torch.rand(count, 3, 50, 60), Options(factor=factor)
-    found = estimate.seconds_per_output(frames, options, plan, HEIGHT, WIDTH, Worker.clock)
+    found = estimate.seconds_per_output(frames, options, plan, HEIGHT, WIDTH, REACH, Worker.clock)
     pixels, points = HEIGHT * WIDTH, HEIGHT * WIDTH / 4  # motion is sought at half of the size
-    overlap = (HEIGHT + 2 * 32) * (WIDTH + 4 * 32) / pixels  # six tiles of 640
+    overlap = (HEIGHT + 2 * 64) * (WIDTH + 4 * 64) / pixels  # six tiles of 576
     once = MOTION * points * (8 + 2 * 2) + SOLVING * pixels * overlap * (8 + 2)
     assert found == pytest.approx(once / float(8 * factor) + SHOWING * pixels)
 
@@ -73,5 +75,5 @@ def test_frames_that_are_restored_alone_have_no_motion(monkeypatch: pytest.Monke
     options = Options(mode="frame", factor=Fraction(1))
     assert options.by_frame
     frames, plan = torch.rand(2, 3, 50, 60), Plan(1, 0, 512, 128, 0)
-    found = estimate.seconds_per_output(frames, options, plan, HEIGHT, WIDTH, Worker.clock)
+    found = estimate.seconds_per_output(frames, options, plan, HEIGHT, WIDTH, REACH, Worker.clock)
     assert found == pytest.approx(SHOWING * HEIGHT * WIDTH)

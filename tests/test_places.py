@@ -56,8 +56,11 @@ def test_all_of_a_short_clip_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> No
 def test_every_place_is_heard_in_order_and_its_errors_too() -> None:
     places = places_of(torch.arange(60.0).view(60, 1, 1, 1).expand(-1, -1, 32, 32) / 60)
     assert each(lambda place: round(60 * float(place.frames[0].mean())), places) == [0, 12, 24, 36, 48]
+    threads = torch.get_num_threads()
+    assert each(lambda place: torch.get_num_threads(), places) == [1] * 5
     with pytest.raises(ZeroDivisionError):
         each(lambda place: 1 / 0, places)
+    assert torch.get_num_threads() == threads
 
 
 # Files

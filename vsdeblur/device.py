@@ -1,6 +1,9 @@
-"""The device that the work is done on."""
+"""The device that the work is done on, and how much of it."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -31,3 +34,17 @@ def total_memory(device: torch.device) -> int:
     import psutil
 
     return int(psutil.virtual_memory().total)
+
+
+@contextmanager
+def single_thread() -> Iterator[int]:
+    """Torch on one thread, and on one in every thread that begins within; yields how many it has otherwise.
+
+    For operations so small that sharing them takes longer, the longer the busier the machine is.
+    """
+    count = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield count
+    finally:
+        torch.set_num_threads(count)

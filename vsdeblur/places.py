@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from vsdeblur.device import single_thread
 from vsdeblur.engine.cuts import find_cuts
 from vsdeblur.engine.repeats import distinct, thumbnails
 from vsdeblur.flow.pairwise import averaged
@@ -100,6 +101,9 @@ def look_at(clip: vs.VideoNode | Tensor | NDArray[np.floating[Any]], transfer: s
 
 
 def each[T](look: Callable[[Place], T], places: Sequence[Place]) -> list[T]:
-    """What every place says, on as many threads as torch has."""
-    with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+    """What every place says, on as many threads as torch has.
+
+    Each place on one: that is faster than all threads on each place, and no sum depends on their number.
+    """
+    with single_thread() as count, ThreadPoolExecutor(count) as threads:
         return list(threads.map(look, places))

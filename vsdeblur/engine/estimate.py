@@ -39,6 +39,7 @@ def seconds_per_output(
     plan: Plan,
     height: int,
     width: int,
+    reach: float,
     clock: Callable[[], float] = time.perf_counter,
 ) -> float:
     """Seconds of the engine per output of height x width, timed on a short chunk of a piece of the picture.
@@ -46,12 +47,15 @@ def seconds_per_output(
     frames: (n, C, h, w) float32, linear light, C 1 or 3, successive frames of about PIECE's size; n of 1 or more, used
     forwards and backwards where a window needs more than there are. plan: of the whole picture. What the stages take is
     timed one by one, since they grow differently: motion is found in a smaller picture, tiles overlap, and a chunk's
-    neighbours are solved with it. clock: seconds. A first, tiny solve warms up what is loaded once.
+    neighbours are solved with it. reach: how far nearly everything in the whole picture moves in a period, pixels: by
+    how many instants an exposure is represented. clock: seconds. A first, tiny solve warms up what is loaded once.
     """
     from vsdeblur.flow.pairwise import motion_scale
 
-    _spent(frames[:, :, :32, :32], dataclasses.replace(options, factor=Fraction(1)), plan, (height, width), clock)
-    spent = _spent(frames, options, plan, (height, width), clock)
+    _spent(
+        frames[:, :, :32, :32], dataclasses.replace(options, factor=Fraction(1)), plan, (height, width), reach, clock
+    )
+    spent = _spent(frames, options, plan, (height, width), reach, clock)
     scale = max(motion_scale(height, width), spent.scale)
     points = -(-height // scale) * -(-width // scale)
     window, keys = plan.chunk + 2 * plan.halo, plan.chunk + _neighbours(options)
@@ -64,7 +68,9 @@ def _neighbours(options: Options) -> int:
     return 0 if options.by_frame else 2 + bool(options.readout)
 
 
-def _spent(frames: Tensor, options: Options, plan: Plan, whole: tuple[int, int], clock: Callable[[], float]) -> _Spent:
+def _spent(
+    frames: Tensor, options: Options, plan: Plan, whole: tuple[int, int], reach: float, clock: Callable[[], float]
+) -> _Spent:
     import torch
 
     from vsdeblur.engine.engine import Engine, tiling
@@ -87,6 +93,7 @@ def _spent(frames: Tensor, options: Options, plan: Plan, whole: tuple[int, int],
     if not options.by_frame:
         with torch.inference_mode():
             motion = engine.find_motion(window, options.shutter)
+            motion.path.zero_()[:, 0] = reach
         points, scale = motion.path[0, 0].numel(), motion.scale(*frames.shape[2:])
         share = solved_share(*whole, *tiling(plan, motion))
     times.append(clock())

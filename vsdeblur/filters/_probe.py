@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from itertools import islice, pairwise
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import av
-import numpy as np
-import numpy.typing as npt
 
 from vsdeblur.engine.estimate import FRAMES as WINDOW
-from vsdeblur.engine.repeats import find_repeats
 from vsdeblur.errors import InputError
 from vsdeblur.filters._av_colour import Converter, kind
+from vsdeblur.filters._content import Content, look_over
 from vsdeblur.filters._gyro import about, find_alignment
 from vsdeblur.filters._job import ROUGHLY
 from vsdeblur.filters._places import Survey
 from vsdeblur.filters._readout import FoundReadout, find_readout
 from vsdeblur.filters._shutter import Found, find_shutter
 from vsdeblur.filters._source import Source, seconds
+from vsdeblur.filters._work import Grain, Work, noise_in, plan_for, plan_work, seconds_each
 from vsdeblur.options import AUTO, TELEMETRY, Options, parse_fps, parse_options
 from vsdeblur.timing import output_count
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from vsdeblur.engine.plan import Plan
-
-_SMALL = 320  # pixels of the longer side at which cuts, repeats and motion are looked for
 _PACKETS = 5000  # that timing is judged by
-_PAIRS = 24  # that motion is measured on
-_GREY, _SHADOWS = 0.18, 0.01  # light that noise is told at
-_SAME = 0.1  # mean difference in code values up to which nothing moves
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,45 +64,6 @@ class Picture:
     assumed: tuple[str, ...]
     interlaced: bool
     rotation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """Seen in the first ``frames`` frames. Motion is in pixels of the full size per frame period.
-
-    repeats: frames that repeat the one before. pictures_per_second: of the others, None where none repeat.
-    """
-
-    frames: int
-    repeats: int
-    pictures_per_second: float | None
-    cuts: tuple[int, ...]
-    motion_median: float
-    motion_95: float
-
-
-@dataclass(frozen=True, slots=True)
-class Grain:
-    """The sensor's noise: deviations of a display's values of 255, in mid grey and in shadows.
-
-    weighed: whether it is so much that it decides how far an exposure is believed.
-    """
-
-    grey: float
-    shadows: float
-    weighed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """The memory plan, and the time on this machine without the encoder's: per output frame, and for the whole file."""
-
-    chunk: int
-    halo: int
-    peak_bytes: int
-    seconds_per_frame: float | None
-    output_frames: int | None
-    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +118,12 @@ def probe(
     kept: list[av.VideoFrame] = []
     middle = max(min(frames, timing.frames or 0) - WINDOW, 0) // 2
     with Source(path) as source:
-        content = _content(_kept(islice(source.frames(), frames), kept, middle), chosen, kept, timing.rate)
+        content = look_over(_kept(islice(source.frames(), frames), kept, middle), chosen, kept, timing.rate)
         streams = tuple(_stream(stream) for stream in source.container.streams)
         container = str(source.container.format.name)
     converter = Converter(kept[0], chosen.transfer)
-    noise = _noise(kept[0], converter)
-    work = _work(kept, converter, timing, chosen, measure)
+    noise = noise_in(kept[0], converter)
+    work = plan_work(kept, converter, timing.frames, chosen, measure)
     picture = _picture(kept[0], converter)
     return Probe(path, chosen, *found_by, container, streams, timing, picture, content, noise, work)
 
@@ -205,7 +155,7 @@ def estimate(
         deque(_kept(islice(source.frames(), WINDOW), kept), maxlen=0)
         total = source.total
     converter = Converter(kept[0], chosen.transfer)
-    each = _measure(kept, converter, chosen, _plan(kept[0], converter, chosen))
+    each = seconds_each(kept, converter, chosen, plan_for(kept[0], converter, chosen))
     return None if total is None else output_count(total, chosen.factor), each, found, rolling
 
 
@@ -257,103 +207,6 @@ def _timing(path: str) -> Timing:
         seconds=float(frames / rate) if frames and rate else length / av.time_base if length else None,
         frames=frames,
     )
-
-
-def _content(
-    frames: Iterator[av.VideoFrame], options: Options, kept: list[av.VideoFrame], rate: Fraction | None
-) -> Content:
-    small = np.stack([_reduced(frame, kept[0]) for frame in frames])
-    gray = small.mean(axis=3)
-    repeats = find_repeats([(one / 255).astype(np.float32) for one in gray])
-    same = [repeats[n] or float(np.abs(b - a).mean()) <= _SAME for n, (a, b) in enumerate(pairwise(gray), 1)]
-    cuts = _cuts(small, options)
-    motion = _motion(
-        gray.astype(np.uint8), [n for n, repeated in enumerate(same) if not repeated and n + 1 not in cuts]
-    )
-    middle, most = (np.percentile(motion, (50, 95)) * kept[0].width / small.shape[2]) if motion.size else (0.0, 0.0)
-    fresh = float(rate) * (1 - sum(repeats) / len(small)) if rate and any(repeats) else None
-    return Content(len(small), sum(repeats), fresh, tuple(sorted(cuts)), float(middle), float(most))
-
-
-def _reduced(frame: av.VideoFrame, first: av.VideoFrame) -> npt.NDArray[np.uint8]:
-    scale = min(1.0, _SMALL / max(first.width, first.height))
-    width, height = (max(16, round(scale * length)) for length in (first.width, first.height))
-    small = frame.reformat(width=width, height=height, format="rgb24", interpolation="AREA")
-    return np.asarray(small.to_ndarray(), np.uint8)
-
-
-def _cuts(small: npt.NDArray[np.uint8], options: Options, window: int = 32) -> frozenset[int]:
-    """The engine's own detector over windows that share one frame, since a cut is a property of two."""
-    import torch
-
-    from vsdeblur.colour.transfer import to_linear
-    from vsdeblur.engine.cuts import find_cuts
-
-    found: frozenset[int] = frozenset()
-    for start in range(0, max(len(small) - 1, 1), window):
-        part = torch.from_numpy(small[start : start + window + 1]).permute(0, 3, 1, 2).float() / 255
-        frames = to_linear(part, options.transfer or "bt709").contiguous()
-        found |= find_cuts(frames, start)
-    return found
-
-
-def _motion(gray: npt.NDArray[np.uint8], pairs: Sequence[int]) -> npt.NDArray[Any]:
-    """Lengths of the flow between frames n and n + 1, for pairs spread over those given."""
-    import cv2
-
-    dis: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    step = max(1, len(pairs) // _PAIRS)
-    flows = [dis.calc(gray[n], gray[n + 1], None)[::4, ::4] for n in pairs[::step]]
-    return np.linalg.norm(np.stack(flows), axis=-1) if flows else np.empty(0)
-
-
-def _work(kept: Sequence[av.VideoFrame], converter: Converter, timing: Timing, options: Options, measure: bool) -> Work:
-    plan = _plan(kept[0], converter, options)
-    each = _measure(kept, converter, options, plan) if measure else None
-    outputs = None if timing.frames is None else output_count(timing.frames, options.factor)
-    total = None if each is None or outputs is None else each * outputs
-    return Work(plan.chunk, plan.halo, plan.peak_bytes, each, outputs, total)
-
-
-def _plan(frame: av.VideoFrame, converter: Converter, options: Options) -> Plan:
-    from vsdeblur.engine.engine import Engine
-
-    return Engine(options, frame.height, frame.width, converter.channels, host_bytes=converter.host_bytes).plan
-
-
-def _noise(frame: av.VideoFrame, converter: Converter) -> Grain:
-    import torch
-
-    from vsdeblur.camera.noise import sensor_noise
-    from vsdeblur.solver.evidence import Evidence
-
-    light = torch.empty(converter.channels, frame.height, frame.width)
-    converter.decode(frame, light)
-    told = Evidence(sensor_noise(light[None, : converter.colours]), converter.colour.transfer != "linear")
-    grey, shadows = (255 * told.level(torch.tensor([value])) for value in (_GREY, _SHADOWS))
-    return Grain(grey, shadows, told.noisy)
-
-
-def _measure(kept: Sequence[av.VideoFrame], converter: Converter, options: Options, plan: Plan) -> float:
-    """Seconds per output frame: the engine's, judged by a piece from the middle, and the conversions'."""
-    import torch
-
-    from vsdeblur.engine.estimate import PIECE, seconds_per_output
-
-    height, width = kept[0].height, kept[0].width
-    top, left = max(height - PIECE[0], 0) // 2, max(width - PIECE[1], 0) // 2
-    whole: Tensor = torch.empty(converter.channels, height, width)
-    pieces, decoding = [], 0.0
-    for frame in kept:
-        begin = time.perf_counter()
-        converter.decode(frame, whole)
-        decoding = time.perf_counter() - begin
-        pieces.append(whole[: converter.colours, top : top + PIECE[0], left : left + PIECE[1]].clone())
-    begin = time.perf_counter()
-    converter.encode(whole, kept[-1])
-    encoding = time.perf_counter() - begin
-    engine = seconds_per_output(torch.stack(pieces), options, plan, height, width)
-    return engine + encoding + decoding / float(options.factor)
 
 
 def _picture(frame: av.VideoFrame, converter: Converter) -> Picture:
