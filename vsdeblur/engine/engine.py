@@ -17,19 +17,19 @@ from torch import Tensor
 
 from vsdeblur.camera.highlights import find_lights, white_level
 from vsdeblur.camera.noise import sensor_noise
-from vsdeblur.camera.rolling import row_delays
 from vsdeblur.device import choose_device, total_memory
+from vsdeblur.engine import quadrature
 from vsdeblur.engine.alone import Alone, each_alone, put_in
 from vsdeblur.engine.cuts import find_cuts
 from vsdeblur.engine.effort import EFFORTS
 from vsdeblur.engine.heap import release_unused
-from vsdeblur.engine.plan import MAX_OVERLAP, MAX_TAPS, MIN_OVERLAP, Plan, make_plan
+from vsdeblur.engine.plan import MAX_OVERLAP, MIN_OVERLAP, Plan, make_plan
 from vsdeblur.engine.shaken import STILLED, freed
 from vsdeblur.engine.tiles import tiles
 from vsdeblur.engine.window import Window
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.flow import find_motion_engine
-from vsdeblur.flow.motion import Motion, extent
+from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.pairwise import averaged
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.options import Options
@@ -42,9 +42,6 @@ from vsdeblur.solver.unrolled import is_unrolled, load_step
 from vsdeblur.solver.zstep import ZStep
 
 log = logging.getLogger("vsdeblur")
-
-Taus = tuple[tuple[float, ...], ...]
-
 
 CONTINUATION = (2.0, 1.5, 1.0)  # u-step and z-step in alternation: the noise that the prior is told, of v's
 PRIOR_RIDGE = 0.1
@@ -120,7 +117,7 @@ class Engine:
         scene = self._with_less_memory(lambda batch: self._scene(window, motion, batch, record))
         # Of the exposures before and after an instant; with a rolling shutter its first rows may lie past another.
         residual = lru_cache(maxsize=2 if scene.delays is None else 3)(scene.residual)
-        offsets, periods = self._out_taus(scene.motion), window.shown_periods
+        offsets, periods = quadrature.output(self.options, scene.motion), window.shown_periods
         for t in instants:
             period = periods[min(math.floor(t) - window.start, len(periods) - 1)]
             shown = scene.instant(t + offsets[0] / period, residual)
@@ -134,7 +131,8 @@ class Engine:
         window = replace(window, frames=window.frames.to(self.device, torch.float32))
         shutters = tuple(window.shutters or (self.options.shutter,) * len(window.frames))
         motion = self.find_motion(window, self.options.shutter)
-        taus, evidence = self._taus(motion, shutters, window.shown_periods), self._evidence(window)
+        taus = quadrature.exposures(self.options, motion, shutters, window.shown_periods)
+        evidence = self._evidence(window)
         return self._solve(window, motion, taus, shutters, window.spans, evidence, BATCH, None).keys, motion
 
     def _scene(
@@ -149,7 +147,7 @@ class Engine:
         # Frames beyond the chunk's neighbours have served: they gave those a path.
         before = 2 if self.options.readout else 1  # the last rows of an instant lie up to a period back
         near = slice(max(window.first - before, 0), window.first + window.count + 1)
-        taus = self._taus(found, shutters, window.shown_periods)
+        taus = quadrature.exposures(self.options, found, shutters, window.shown_periods)
         stilled: list[int] = []
         if self.alone and self.options.mode == "auto":
             own, stilled = freed(self.alone, window, found, taus, range(*near.indices(len(taus))))
@@ -160,7 +158,7 @@ class Engine:
                 taus = tuple((0.0,) if n in stilled else at for n, at in enumerate(taus))
         stilled = [n - near.start for n in stilled]
         found = Motion(found.path[near], found.reliability[near], found.occlusion[near])
-        delays = self._delays(window)
+        delays = quadrature.delays(self.options, window)
         window = replace(window, frames=window.frames[near], start=window.start + near.start)
         release_unused()
         frames, joint, white = window.frames, None, None
@@ -199,44 +197,11 @@ class Engine:
         linear = self.options.transfer != "linear"
         return Evidence(sensor_noise(window.frames[:, : window.colour]), linear)
 
-    def _delays(self, window: Window) -> Tensor | None:
-        """How much later each row of each frame is exposed, (n, H) of the frame's period; None for a global shutter."""
-        readout, height = self.options.readout, window.frames.shape[-2]
-        if not readout:
-            return None
-        steps = None
-        if self.options.quadrature == "taps":
-            steps = float(self.options.factor) * (window.usual / window.shown if window.usual and window.shown else 1)
-        return torch.outer(window.usual_over_own, row_delays(height, readout, steps))
-
-    def _out_taus(self, motion: Motion) -> tuple[float, ...]:
-        """The instants that an output is the mean of, in source periods from its own: those of the output shutter."""
-        span = self.options.out_shutter / float(self.options.factor)
-        if not span:
-            return (0.0,)
-        count = min(max(math.ceil(_reach(motion) * span / self.effort.stride), 2), MAX_TAPS)
-        return tuple(((k + 0.5) / count - 0.5) * span for k in range(count))
-
-    def _taus(self, motion: Motion, shutters: Sequence[float], periods: Sequence[float]) -> Taus:
-        """The quadrature of each exposure: a step for every ``stride`` px of motion, or the averaged sub-frames.
-
-        periods: for each frame how many times ``factor`` outputs its period has.
-        """
-        if self.options.quadrature == "taps":
-            factors = [float(self.options.factor) * period for period in periods]
-            return tuple(
-                tuple((q + 0.5) / factor - s / 2 for q in range(max(round(s * factor), 1)))
-                for factor, s in zip(factors, shutters, strict=True)
-            )
-        fast = _reach(motion)
-        counts = [min(max(math.ceil(fast * s / self.effort.stride), 3), MAX_TAPS) for s in shutters]
-        return tuple(tuple(((q + 0.5) / k - 0.5) * s for q in range(k)) for k, s in zip(counts, shutters, strict=True))
-
     def _solve(
         self,
         window: Window,
         motion: Motion,
-        taus: Taus,
+        taus: quadrature.Taus,
         shutters: tuple[float, ...],
         spans: tuple[float, ...],
         evidence: Evidence,
@@ -326,16 +291,9 @@ class Engine:
 
 def tiling(plan: Plan, motion: Motion) -> tuple[int, int]:
     """Size and overlap of the tiles that a window with this motion is solved in."""
-    overlap = min(max(16 * math.ceil((_reach(motion) + 16) / 16), MIN_OVERLAP), MAX_OVERLAP)
+    overlap = min(max(16 * math.ceil((quadrature.reach(motion) + 16) / 16), MIN_OVERLAP), MAX_OVERLAP)
     # What slow motion needs no overlap for is solved as part of the tile: fewer tiles in the same memory.
     return plan.tile + 2 * (MAX_OVERLAP - overlap), overlap
-
-
-def _reach(motion: Motion) -> float:
-    """How far nearly everything moves in a period, pixels."""
-    speed = extent(motion.path).flatten()
-    rank = max(1, int(0.995 * speed.numel()))
-    return float(speed.kthvalue(rank).values)
 
 
 def _key_frame_prior(prior: str | Callable[..., Any], device: torch.device) -> Prior:
