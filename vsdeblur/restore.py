@@ -72,7 +72,7 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     and u is as a global shutter would see it. "auto": estimated from the whole clip, 0 where that does not tell.
     mode: "joint" solves neighbouring frames together; "frame" finds each frame's blur in that frame alone (with factor
     1 nothing else is looked at; else the motion between the blurry frames places the others); "auto" is joint where the
-    motion is to be trusted and by frame where it is not.
+    motion is to be trusted and tells how a frame is blurred, and by frame where it does not.
     duplicates: frames that repeat the one before are found and left out, and time goes on evenly between the others;
     False takes every frame for an exposure of its own, and so do flow= a tensor and solver="asap".
 

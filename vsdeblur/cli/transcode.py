@@ -52,7 +52,7 @@ PARTIAL = 3
     type=click.Choice(MODES),
     default="joint",
     show_default=True,
-    help="Neighbouring frames together, each frame by itself, or by itself where the motion is not to be trusted.",
+    help="Neighbouring frames together, each frame by itself, or by itself where motion does not tell its blur.",
 )
 @click.option(
     "--duplicates/--no-duplicates",

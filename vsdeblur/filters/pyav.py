@@ -156,15 +156,15 @@ def transcode(
     [0, 1] or "180deg"; 0 leaves it sharp. readout: of a rolling shutter, how much later than the first row the last one
     is exposed: a fraction of the period in [0, 1), "16ms", "telemetry" for what the file says of its camera, or "auto"
     for that or else an estimate; the output is as a global shutter would see it. mode: "joint", "frame" (each frame by
-    itself) or "auto" (by itself where the motion is not to be trusted). duplicates: frames that repeat the one before
-    are found and left out, and time goes on evenly between the others; False takes every frame for an exposure of its
-    own. codec: an FFmpeg encoder; None is libx264 for 8 bits, libx265 for more, libvpx-vp9 in webm, and y4m for "-"
-    and .y4m. crf: its quality; None is 17 for libx264, 19 for libx265, 24 for libvpx-vp9. encoder_options: further
-    ones, by FFmpeg's names. start, duration: seconds or "h:mm:ss", a preview. slow: slow motion by this factor at the
-    source's rate; audio and data are dropped, subtitles and chapters stretched. overwrite: allow dst to exist. resume:
-    keep finished segments in "dst.vsdeblur-parts" and go on from them. strict: end at the first damaged frame instead
-    of noting it. progress: called after every output with (outputs done, outputs in all or None, seconds, bytes of
-    memory).
+    itself) or "auto" (by itself where the motion is not to be trusted, or does not tell how a frame is blurred).
+    duplicates: frames that repeat the one before are found and left out, and time goes on evenly between the others;
+    False takes every frame for an exposure of its own. codec: an FFmpeg encoder; None is libx264 for 8 bits, libx265
+    for more, libvpx-vp9 in webm, and y4m for "-" and .y4m. crf: its quality; None is 17 for libx264, 19 for libx265, 24
+    for libvpx-vp9. encoder_options: further ones, by FFmpeg's names. start, duration: seconds or "h:mm:ss", a preview.
+    slow: slow motion by this factor at the source's rate; audio and data are dropped, subtitles and chapters stretched.
+    overwrite: allow dst to exist. resume: keep finished segments in "dst.vsdeblur-parts" and go on from them. strict:
+    end at the first damaged frame instead of noting it. progress: called after every output with (outputs done, outputs
+    in all or None, seconds, bytes of memory).
 
     The output appears under its name only when it is whole; what exists there is not touched before.
 

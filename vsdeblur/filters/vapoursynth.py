@@ -80,7 +80,7 @@ def deblur(
         in [0, 1), "16ms" or "1/60s". The output is as a global shutter would see it; 0, the default, means one.
     mode: "joint" solves neighbouring frames together; "frame" finds each frame's blur in that frame alone (with factor
         1 nothing else is looked at; else the motion between the blurry frames places the others); "auto" is joint where
-        the motion is to be trusted and by frame where it is not.
+        the motion is to be trusted and tells how a frame is blurred, and by frame where it does not.
     duplicates: frames that repeat the one before (24 in 30 frames a second, a camera that could not keep up) are found
         and left out, and time goes on evenly between the others. False takes every frame for an exposure of its own.
 
