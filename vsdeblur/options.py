@@ -18,6 +18,7 @@ MODES = ("joint", "frame", "auto")
 MAX_FACTOR = 16
 TELEMETRY = "telemetry"  # a shutter and a readout that only files have
 AUTO = "auto"  # a readout that takes a look at the whole clip, or a shutter
+FIT = "fit"  # a transfer that takes a look at the whole clip
 DEFAULT_SHUTTER = 0.5  # where it is estimated, for clips that do not tell: nothing moves
 
 SceneCuts = bool | Literal["props"] | frozenset[int]
@@ -98,10 +99,13 @@ def parse_options(
 
     Raises ArgumentError naming the argument, the value and what would work.
     """
-    from vsdeblur.colour.transfer import TRANSFERS
+    from vsdeblur.colour.transfer import KNOWN, is_known
 
-    if transfer is not None and transfer not in TRANSFERS:
-        raise ArgumentError("transfer", transfer, "None or one of " + ", ".join(TRANSFERS))
+    if transfer == FIT:
+        wanted = f"used with a file that is transcoded or with restore; here None or one of {KNOWN}"
+        raise ArgumentError("transfer", transfer, f"{wanted} (vsdeblur.estimate_response finds that, once for a clip)")
+    if transfer is not None and not is_known(transfer):
+        raise ArgumentError("transfer", transfer, f"None or one of {KNOWN}")
     if preset not in PRESETS:
         raise ArgumentError("preset", preset, "one of " + ", ".join(PRESETS))
     if quadrature not in QUADRATURES:

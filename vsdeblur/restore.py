@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vsdeblur.camera.exposure import Exposure, Quadrature
 from vsdeblur.camera.rolling import row_delays
+from vsdeblur.colour.response import name_of
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.device import choose_device
 from vsdeblur.engine.cadence import REACH, Look, clip_numbers
@@ -21,10 +22,11 @@ from vsdeblur.engine.repeats import Thumbnail, distinct, thumbnails
 from vsdeblur.engine.window import Window, window_bounds
 from vsdeblur.errors import ArgumentError
 from vsdeblur.flow.dis import DisFlow
-from vsdeblur.options import AUTO, Options, parse_options
-from vsdeblur.places import places_of
+from vsdeblur.options import AUTO, FIT, Options, parse_options
+from vsdeblur.places import look_at, places_of
 from vsdeblur.priors import get_prior
 from vsdeblur.readout.clip import clip_readout
+from vsdeblur.response.clip import clip_response
 from vsdeblur.shutter.clip import clip_shutter
 from vsdeblur.solver.asap import solve_asap
 from vsdeblur.solver.subframes import solve_with_flow
@@ -60,7 +62,8 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
 
     v: float tensor or array (N, C, H, W), C 1 or 3, nominally in [0, 1]; larger values are allowed and kept.
     shutter: the open fraction of the period; None and "auto": estimated from the whole clip, 0.5 where nothing moves.
-    transfer: how v is stored; "linear" averages the values as they are. quadrature: "integral" for light that a
+    transfer: how v is stored; "linear" averages the values as they are; "fit": found from the whole clip, "linear"
+    where that does not tell. quadrature: "integral" for light that a
     shutter integrated, "taps" for frames that are plain means of sub-frames. flow: an engine's name, a callable
     flow(a, b), or the true motion as a tensor (T - 1, 2, H, W), pixels, u_k -> u_{k+1}. The true motion is used as it
     is, on all sub-frames of the clip at once: preset, scene_cuts and max_memory do not apply. solver: "keyframes",
@@ -80,6 +83,8 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     Raises ArgumentError for an argument that cannot be honoured, DeblurError for a clip that cannot be processed.
     """
     given = as_frames(v)
+    if transfer == FIT:
+        transfer = _fitted(given)
     true_motion = flow if isinstance(flow, Tensor) else None
     options = parse_options(
         factor=factor,
@@ -116,6 +121,11 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
         sharp = _jointly(light, sharp, true_motion, options, record)
     stored = from_linear(sharp, transfer, inplace=True).to(given.device, given.dtype)
     return stored if isinstance(v, Tensor) else stored.numpy()
+
+
+def _fitted(stored: Tensor) -> str:
+    gamma = clip_response(look_at(stored, "linear")).usable
+    return "linear" if gamma is None else name_of(gamma)
 
 
 def _estimated(light: Tensor, seen: Sequence[Thumbnail], options: Options, readout: bool) -> Options:

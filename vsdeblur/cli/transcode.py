@@ -43,7 +43,9 @@ PARTIAL = 3
 @readout_option
 @preset_option
 @click.option(
-    "--transfer", metavar="NAME", help="Transfer function (bt709, srgb, pq, hlg, ...) instead of the file's tag."
+    "--transfer",
+    metavar="NAME",
+    help="Transfer function (bt709, srgb, response1.9, pq, ...) instead of the file's tag; fit: found from the clip.",
 )
 @click.option("--flow", metavar="NAME", help="Where motion comes from: dis, blur, ...; the preset's own by default.")
 @click.option("--solver", metavar="NAME", help="unrolled (a learned step) or keyframes; the preset's own by default.")
@@ -123,13 +125,21 @@ def transcode(
 def _estimate(console: Console, source: str, target: str, arguments: dict[str, Any]) -> None:
     """Say how long it will take, by restoring a little; wrong arguments are found on the way."""
     from vsdeblur.filters._probe import estimate
+    from vsdeblur.filters._response import find_transfer
+    from vsdeblur.filters._source import seconds as parsed
     from vsdeblur.filters._target import check
+    from vsdeblur.options import FIT
 
     if target != "-":
         check(Path(target), source, arguments["overwrite"])
     names = ("factor", "fps", "slow", "shutter", "out_shutter", "readout", "transfer", "preset", "prior", "flow")
     more = ("device", "max_memory", "solver", "mode", "duplicates", "start", "duration")
     chosen = {name: arguments[name] for name in (*names, *more) if name in arguments}
+    if chosen.get("transfer") == FIT:
+        part = (parsed(name, chosen.get(name), positive=name == "duration") for name in ("start", "duration"))
+        curve = find_transfer(source, FIT, *part)
+        console.print(f"transfer {curve}")
+        chosen["transfer"] = curve.transfer
     frames, seconds, found, rolling = estimate(source, **chosen)
     if found.source != "given":
         console.print(f"shutter {found.shutter:g} of the frame period, {found.source}")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from vsdeblur.colour.transfer import TRANSFERS, from_linear, to_linear
+from vsdeblur.colour.transfer import KNOWN, from_linear, is_known, to_linear
 from vsdeblur.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ class Colour:
     chroma: str
 
     def __post_init__(self) -> None:
-        if self.transfer not in TRANSFERS:
-            raise ArgumentError("transfer", self.transfer, "one of " + ", ".join(TRANSFERS))
+        if not is_known(self.transfer):
+            raise ArgumentError("transfer", self.transfer, "one of " + KNOWN)
         if self.family == "YUV" and self.matrix not in MATRICES:
             raise ArgumentError("matrix", self.matrix, "one of " + ", ".join(MATRICES))
         if self.family == "YUV" and self.chroma not in SITINGS:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from vsdeblur.colour.response import Response, gamma_of
 from vsdeblur.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -18,8 +19,15 @@ if TYPE_CHECKING:
 
 TRANSFERS = ("linear", "bt709", "srgb", "gamma2.2", "gamma2.6", "gamma2.8", "smpte240m", "pq", "hlg")
 
+KNOWN = ", ".join(TRANSFERS) + ' or "response1.9" (any gamma from 1 to 3)'
+
 _BLOCK = 1 << 16  # elements per thread handled at once on a CPU: the temporaries of a curve stay in the cache
 _KNEE = 1.2  # HDR curves continue along a straight line from here, beyond every integer format's super-whites
+
+
+def is_known(name: str) -> bool:
+    """Whether values can be stored like that: one of TRANSFERS, or "responseX" with a gamma X."""
+    return name in TRANSFERS or (isinstance(name, str) and gamma_of(name) is not None)
 
 
 def to_linear(x: Tensor, name: str, *, inplace: bool = False) -> Tensor:
@@ -38,8 +46,8 @@ def from_linear(x: Tensor, name: str, *, inplace: bool = False) -> Tensor:
 def _apply(x: Tensor, name: str, direction: int, inplace: bool) -> Tensor:
     import torch
 
-    if name not in TRANSFERS:
-        raise ArgumentError("transfer", name, "one of " + ", ".join(TRANSFERS))
+    if not is_known(name):
+        raise ArgumentError("transfer", name, "one of " + KNOWN)
     out = x if inplace else x.clone(memory_format=torch.contiguous_format)
     if name == "linear":
         return out
@@ -158,7 +166,8 @@ class _Lazy(dict[str, tuple[_Curve, _Curve]]):
             "pq": _pq,
             "hlg": _hlg,
         }
-        self[name] = make[name]()
+        gamma = gamma_of(name)
+        self[name] = make[name]() if gamma is None else (Response(gamma).decode, Response(gamma).encode)
         return self[name]
 
 

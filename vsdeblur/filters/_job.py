@@ -25,6 +25,7 @@ from vsdeblur.filters._gyro import about, find_alignment
 from vsdeblur.filters._places import Survey
 from vsdeblur.filters._readout import find_readout
 from vsdeblur.filters._report import Progress, Report
+from vsdeblur.filters._response import find_transfer
 from vsdeblur.filters._segments import Parts
 from vsdeblur.filters._shutter import find_shutter
 from vsdeblur.filters._source import Source
@@ -70,16 +71,18 @@ class Job:
         self.task, self.source, self.report = task, source, report
         self.began = time.monotonic()
         self.rate = source.rate
-        arguments = task.options
+        curve = find_transfer(task.source, task.options["transfer"], *task.part)
+        arguments = {**task.options, "transfer": curve.transfer}
         survey = Survey(task.source, arguments["transfer"], *task.part)
         rolling = find_readout(survey, arguments["readout"], self.rate)
-        options, ratio = _options(task, self.rate, rolling.readout)
+        options, ratio = _options(task, self.rate, {**arguments, "readout": rolling.readout})
         only = task.options["shutter"] == TELEMETRY
         found = find_shutter(survey, options, self.rate, only_telemetry=only)
         self.exposures = found.exposures
         self.options = found.resolve(options)
         report.shutter, report.shutter_from = None if found.per_chunk else found.shutter, found.source
         report.readout, report.readout_from = options.readout, rolling.source
+        report.transfer, report.transfer_from = options.transfer, curve.source
         whole = survey if task.part == (None, None) else Survey(task.source, options.transfer)
         self.alignment = None if options.by_frame else find_alignment(whole)
         report.gyro = "" if self.alignment is None else about(self.alignment)
@@ -302,11 +305,10 @@ class Job:
         }
 
 
-def _options(task: Task, rate: Fraction | None, readout: float | str) -> tuple[Options, Fraction]:
+def _options(task: Task, rate: Fraction | None, arguments: dict[str, Any]) -> tuple[Options, Fraction]:
     """The engine's options, and how many outputs a source period has on average."""
-    arguments = {**task.options, "readout": readout}
     if arguments["shutter"] == TELEMETRY:
-        arguments["shutter"] = None
+        arguments = {**arguments, "shutter": None}
     if task.fps is not None:
         if not rate:
             raise ArgumentError("fps", str(task.fps), "left out for a source without a frame rate (use factor)")

@@ -21,6 +21,8 @@ from vsdeblur.filters._timeline import exact
 from vsdeblur.places import LONGEST, RUN, Place, each, spots
 from vsdeblur.readout.clip import place_drift
 from vsdeblur.readout.fit import Estimate, fit
+from vsdeblur.response.clip import clip_response
+from vsdeblur.response.fit import Estimate as Response
 from vsdeblur.shutter.clip import Pooled, clip_shutter
 
 if TYPE_CHECKING:
@@ -74,6 +76,11 @@ class Survey:
     @property
     def readout(self) -> Estimate:
         return self._told("readout", lambda: fit([drift for drift, _ in self.drifts]))
+
+    @property
+    def response(self) -> Response:
+        """Of values as they are stored: of a survey whose transfer is "linear"."""
+        return self._told("response", lambda: clip_response(self.places))
 
     def _told[T](self, question: str, find: Callable[[], T]) -> T:
         status = Path(self.path).stat()

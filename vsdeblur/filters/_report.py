@@ -24,8 +24,9 @@ class Report:
     taken for exposures; frames_out: written; resumed: of these, done by an earlier run. seconds: wall time of this
     run. Rates in frames per second, exact; None where the source has none. shutter: the open part of the period that
     was taken, None where each chunk found its own; shutter_from: where it comes from. readout, readout_from: the same
-    of the rolling shutter's readout. gyro: what a gyroscope was good for, empty where there is none. warnings: what was
-    left out or changed. errors: what of the source could not be read, with its time.
+    of the rolling shutter's readout. transfer, transfer_from: of the transfer function, None by the tags. gyro: what a
+    gyroscope was good for, empty where there is none. warnings: what was left out or changed. errors: what of the
+    source could not be read, with its time.
     """
 
     source: str
@@ -45,6 +46,8 @@ class Report:
     shutter_from: str = ""
     readout: float = 0.0
     readout_from: str = ""
+    transfer: str | None = None
+    transfer_from: str = ""
     gyro: str = ""
     warnings: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)

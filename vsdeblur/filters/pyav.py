@@ -157,6 +157,7 @@ def transcode(
     is exposed: a fraction of the period in [0, 1), "16ms", "telemetry" for what the file says of its camera, or "auto"
     for that or else an estimate; the output is as a global shutter would see it. mode: "joint", "frame" (each frame by
     itself) or "auto" (by itself where the motion is not to be trusted, or does not tell how a frame is blurred).
+    transfer: None by the file's tags, "fit" as fitted to the clip, and by the tags where that does not tell.
     duplicates: frames that repeat the one before are found and left out, and time goes on evenly between the others;
     False takes every frame for an exposure of its own. codec: an FFmpeg encoder; None is libx264 for 8 bits, libx265
     for more, libvpx-vp9 in webm, and y4m for "-" and .y4m. crf: its quality; None is 17 for libx264, 19 for libx265, 24

@@ -65,7 +65,8 @@ def deblur(
         None and "auto": estimated for each chunk of frames from the chunk and its neighbours, 0.5 where they do not
         tell (``vsdeblur.estimate_shutter`` looks at the whole clip). Where the clip's rate varies the exposure is
         constant in seconds.
-    transfer: "linear", "bt709", "srgb", "gamma2.2", "pq", "hlg" ...; None: by the props.
+    transfer: "linear", "bt709", "srgb", "gamma2.2", "pq", "hlg" ..., or "response1.9" for a gamma that
+        ``vsdeblur.estimate_response`` found; None: by the props.
     preset: "fast", "balanced" or "best". prior, flow: a name or a callable, None for the defaults.
     scene_cuts: True (own detector and the props _SceneChangePrev and _SceneChangeNext), False, "props", or a list of
         the numbers of the frames that open a scene. The output carries both props.

@@ -43,17 +43,20 @@ def clip_shutter(places: Sequence[Place]) -> Pooled:
 
 def clip_evidence(places: Sequence[Place]) -> list[list[Evidence]]:
     """What each of them says."""
-    most = max(1, SPOTS // max(len(places), 1))  # of a short clip all is looked at
-    return each(lambda place: _evidence(place, most), places)
+    return each(lambda place: _evidence(place, len(places)), places)
 
 
-def _evidence(place: Place, most: int) -> list[Evidence]:
-    """Of up to ``most`` windows of FRAMES frames, side by side in the middle of the place's longest scene."""
+def _evidence(place: Place, of: int) -> list[Evidence]:
+    return [one for window in windows(place, of) for one in window_evidence(window, linear=place.linear)]
+
+
+def windows(place: Place, of: int) -> list[Window]:
+    """FRAMES frames each, side by side in the middle of the longest scene of a place, one ``of`` so many."""
     scene = place.scene
-    windows = min(-(-len(scene) // FRAMES), most)
-    scene = scene[max(len(scene) - windows * FRAMES, 0) // 2 :]
-    parts = (scene[n * FRAMES : (n + 1) * FRAMES] for n in range(windows))
-    return [one for part in parts for one in window_evidence(Window(part, 0, 0, len(part), 1), linear=place.linear)]
+    count = min(-(-len(scene) // FRAMES), max(1, SPOTS // of))  # of a short clip all is looked at
+    scene = scene[max(len(scene) - count * FRAMES, 0) // 2 :]
+    parts = (scene[n * FRAMES : (n + 1) * FRAMES] for n in range(count))
+    return [Window(part, 0, 0, len(part), 1) for part in parts]
 
 
 def estimate_shutter(

@@ -128,6 +128,11 @@ def frame_evidence(v: Tensor, motion: Motion, n: int) -> Evidence:
     return Evidence(features[asks].contiguous(), float(points.sum()) * share, float((weight * fast).sum()) * share)
 
 
+def steadiness(v: Tensor, motion: Motion, n: int) -> Tensor:
+    """(h, w), in [0, 1]: how surely the points of frame n of v (N, 1, h, w) move along their paths, and evenly."""
+    return _look(v, motion, n).steady
+
+
 def _joined(motion: Motion, v: Tensor, n: int, other: int) -> bool:
     """Whether frame n's neighbour ``other`` is there, and not beyond a cut."""
     return 0 <= other < len(v) and bool(motion.occlusion[n, 0 if other > n else 1].any())
