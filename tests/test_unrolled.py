@@ -52,6 +52,16 @@ def test_a_new_network_changes_nothing() -> None:
     torch.testing.assert_close(out, keys)
 
 
+def test_motion_that_was_never_trained_on_is_left_to_the_solver() -> None:
+    keys, problem, trust = given()
+    step = ProximalStep(random_network(), linear=False)
+    problem.path[:, 0, :, :25] = 80.0  # 40 pixels within the exposure
+    with torch.inference_mode():
+        changed = (step(keys, problem, trust, (0.5,) * N, 3) - keys).abs().amax((0, 1, 2))
+    assert changed[:25].max() == 0
+    assert changed[25:].min() > 1e-3
+
+
 @pytest.mark.parametrize(("channels", "colour"), [(1, 1), (2, 1), (3, 3), (4, 3)])
 def test_any_size_and_number_of_channels_and_alpha_stays(channels: int, colour: int) -> None:
     keys, out = stepped(ProximalStep(random_network()), channels, colour)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from vsdeblur.colour.transfer import from_linear, to_linear
+from vsdeblur.flow.motion import extent
 from vsdeblur.priors.aligned import aligned
 from vsdeblur.priors.pictures import as_given, in_colour, padded
 from vsdeblur.solver.keyframes import KeyFrameProblem
@@ -21,6 +22,7 @@ from vsdeblur.solver.unrolled.net import ALIGNED, ProximalNet
 from vsdeblur.weights import fill
 
 SHOWN = "srgb"  # the curve by which the network is shown linear light
+_KNOWN, _FAR = 12.0, 24.0  # pixels of motion within the exposure: as it was trained on, and beyond what it knows
 
 
 class ProximalStep:
@@ -36,7 +38,8 @@ class ProximalStep:
     ) -> Tensor:
         """New key frames (n, C, H, W) of ``problem``, the first ``colour`` channels of ``keys`` refined.
 
-        trust: (n, 1, H, W), the path's reliability. shutters: per frame, as in ``Window``.
+        trust: (n, 1, H, W), the path's reliability. shutters: per frame, as in ``Window``. Where the exposure moves a
+        point by more than the network was trained on, it has no say.
         """
         shown, blurry = (from_linear(x[:, :colour], self.curve) for x in (keys, problem.v))
         hints = torch.cat((trust, problem.occlusion), 1)
@@ -45,7 +48,8 @@ class ProximalStep:
             before, here, after = aligned(shown, n, problem.path, problem.occlusion, problem.spans, 1)
             pictures = torch.stack((here, blurry[n], after, before))
             found = self._through(pictures, problem.path[n : n + 1, :4], hints[n : n + 1], shutters[n])
-            out[n : n + 1, :colour] = to_linear(found, self.curve, inplace=True)
+            known = ((_FAR - shutters[n] * extent(problem.path[n : n + 1])) / (_FAR - _KNOWN)).clamp_(0, 1)
+            out[n : n + 1, :colour].lerp_(to_linear(found, self.curve, inplace=True), known)
         return out
 
     def _through(self, pictures: Tensor, path: Tensor, hints: Tensor, shutter: float) -> Tensor:
