@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import av
 import av.error
 
+from vsdeblur.device import single_thread
 from vsdeblur.engine.repeats import distinct, thumbnail
 from vsdeblur.filters._av_colour import Converter, kind
 from vsdeblur.filters._source import Source
@@ -54,7 +55,7 @@ class Survey:
     @cached_property
     def places(self) -> list[Place]:
         transfer, begin, length = self._part
-        with Source(self.path, start=begin, duration=length) as source:
+        with single_thread(), Source(self.path, start=begin, duration=length) as source:
             return list(file_places(source, transfer))
 
     @property

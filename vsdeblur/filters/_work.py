@@ -67,11 +67,14 @@ def noise_in(frame: av.VideoFrame, converter: Converter) -> Grain:
     import torch
 
     from vsdeblur.camera.noise import sensor_noise
+    from vsdeblur.device import single_thread
     from vsdeblur.solver.evidence import Evidence
 
     light = torch.empty(converter.channels, frame.height, frame.width)
-    converter.decode(frame, light)
-    told = Evidence(sensor_noise(light[None, : converter.colours]), converter.colour.transfer != "linear")
+    with single_thread():
+        converter.decode(frame, light)
+        noise = sensor_noise(light[None, : converter.colours])
+    told = Evidence(noise, converter.colour.transfer != "linear")
     grey, shadows = (255 * told.level(torch.tensor([value])) for value in (_GREY, _SHADOWS))
     return Grain(grey, shadows, told.noisy)
 

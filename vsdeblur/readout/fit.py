@@ -21,7 +21,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from vsdeblur.device import single_thread
 from vsdeblur.flow.camera import splines
 from vsdeblur.readout.drift import Array, Drift, believed
 
@@ -80,8 +82,9 @@ def likelihood(drift: Drift) -> Array:
     weight = _SHARE * believed(drift).ravel()
     if weight.sum() < 1:
         return np.full(len(CANDIDATES), 1 / len(CANDIDATES))
-    model = _Model(drift, weight)
-    told = np.stack([model.evidence(float(readout)) for readout in CANDIDATES])
+    with single_thread():
+        model = _Model(drift, weight)
+        told = np.stack([model.evidence(float(readout)) for readout in CANDIDATES])
     share = np.exp(told - told.max()).sum(1)
     return np.asarray(share / share.sum())
 
@@ -109,34 +112,33 @@ class _Model:
         rest = np.concatenate((np.block([[one, nought], [nought, one]]), nearer, own), 1)
         offset = _OFFSET * (1 + float(np.abs(usual).max()) / 5)
         prior = np.repeat([(_NOISE / offset) ** 2, (_NOISE / _NEARER) ** 2, 1 / _OWN**2], [2 * cells, cells, 4 * pairs])
-        self.rest = rest * self.weight[:, None]
-        self.inner = np.linalg.inv(rest.T @ self.rest + np.diag(prior))
-        self.seen = np.concatenate((self.flow[:, 0], self.flow[:, 1]))
+        self.rest = torch.from_numpy(rest * self.weight[:, None])
+        self.inner = torch.linalg.inv(torch.from_numpy(rest).T @ self.rest + torch.from_numpy(np.diag(prior)))
+        self.seen = torch.from_numpy(np.concatenate((self.flow[:, 0], self.flow[:, 1])))
         self.left = self.rest.T @ self.seen
-        self.power = float(self.weight @ np.square(self.seen) - self.left @ self.inner @ self.left)
+        self.power = float(torch.from_numpy(self.weight) @ self.seen.square() - self.left @ self.inner @ self.left)
 
         third, first = (np.diff(np.eye(self.knots), n=n, axis=0) for n in (3, 1))
         loose = _STEADY * (first.T @ first) + 1e-9 * np.eye(self.knots)
         each = np.diag([1, 1, _TURN, _TURN])
-        self.priors = [np.kron(each, rough * (third.T @ third) + loose) for rough in _ROUGHNESS]
-        self.extents = [float(np.linalg.slogdet(prior)[1]) for prior in self.priors]
+        priors = np.stack([np.kron(each, rough * (third.T @ third) + loose) for rough in _ROUGHNESS])
+        self.priors = torch.from_numpy(priors)  # (roughnesses, 4 knots, 4 knots)
+        self.extents = _log_determinant(torch.linalg.cholesky(self.priors))
 
     def evidence(self, readout: float) -> Array:
         """Logarithms of the likelihood, for each roughness of the path."""
         begin = self.pair + readout * self.row / self.height
         end = self.pair + 1 + readout * (self.row + self.flow[:, 1]) / self.height
-        path = self._moved(self._basis(end) - self._basis(begin))
-        weighted = path * self.weight[:, None]
+        path = torch.from_numpy(self._moved(self._basis(end) - self._basis(begin)))
+        weighted = path * torch.from_numpy(self.weight)[:, None]
         across = path.T @ self.rest
         normal = path.T @ weighted - across @ self.inner @ across.T
         slope = weighted.T @ self.seen - across @ self.inner @ self.left
-        told = []
-        for prior, extent in zip(self.priors, self.extents, strict=True):
-            total = normal + prior
-            energy = self.power - float(slope @ np.linalg.solve(total, slope))
-            noise = max(energy, 0.0) / self.count + _FLOOR
-            told.append(-0.5 * (self.count * math.log(noise) + float(np.linalg.slogdet(total)[1]) - extent))
-        return np.array(told)
+        root = torch.linalg.cholesky(normal + self.priors)
+        half = torch.linalg.solve_triangular(root, slope[:, None], upper=False)
+        noise = (self.power - half.square().sum((1, 2))).clamp(min=0) / self.count + _FLOOR
+        told: Array = (-0.5 * (self.count * noise.log() + _log_determinant(root) - self.extents)).numpy()
+        return told
 
     def _basis(self, times: Array) -> Array:
         return splines(torch.from_numpy(times), self.knots, -_SPACING, _SPACING).numpy()
@@ -146,3 +148,8 @@ class _Model:
         x, y = self.place.T[..., None]
         nought = np.zeros_like(basis)
         return np.block([[basis, nought, -y * basis, x * basis], [nought, basis, x * basis, y * basis]])
+
+
+def _log_determinant(root: Tensor) -> Tensor:
+    """Of matrices by their Cholesky factors (n, k, k): (n,)."""
+    return 2 * root.diagonal(dim1=1, dim2=2).log().sum(1)
