@@ -194,6 +194,7 @@ def main() -> None:
     if averages:
         curves = dict.fromkeys(t.curve for t in averages)
         rows += [summary(f"all clips, {curve}", [t for t in averages if t.curve == curve]) for curve in curves]
+        rows.append(summary("all clips", averages))
     head = ["scenes", f"within {NEAR}", f"confidence {SURE} or more, and so", "and within 0.2", "median error", "CPU s"]
     trials += averages
     if trials:

@@ -48,7 +48,7 @@ def test_known_curves_belong_to_the_family() -> None:
 def test_names_of_responses() -> None:
     assert gamma_of("response1.9") == 1.9
     assert name_of(1.9) == "response1.9"
-    assert name_of(1.0) == "linear"
+    assert name_of(1.0) == "response1"
     for wrong in ("response", "response0.5", "response4", "response1.9x", "gamma1.9", "fit"):
         assert not is_known(wrong)
         with pytest.raises(ArgumentError, match="response1"):

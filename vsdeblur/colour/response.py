@@ -33,9 +33,8 @@ def gamma_of(name: str) -> float | None:
 
 
 def name_of(gamma: float) -> str:
-    """The transfer function with this gamma; 1 is "linear", which solvers take for values as they are."""
-    name = f"response{gamma:.4g}"
-    return "linear" if name == "response1" else name
+    """The transfer function with this gamma. ("linear" is another than 1: solvers take it for values as they are.)"""
+    return f"response{gamma:.4g}"
 
 
 @dataclass(frozen=True, slots=True)
