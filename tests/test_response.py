@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import Tensor
 
 from vsdeblur import estimate_response, restore
+from vsdeblur.cli import main
 from vsdeblur.colour.response import Response, gamma_of, name_of
 from vsdeblur.colour.transfer import from_linear, is_known, to_linear
 from vsdeblur.errors import ArgumentError
@@ -149,6 +151,10 @@ def test_files_and_clips_are_fitted_as_tensors_are(tmp_path: Path) -> None:
     gamma, confidence = estimate_response(v)
     assert curve.transfer == name_of(gamma)
     assert f"{confidence:.2f}" in curve.source
+    given = ["--transfer", "fit", "--shutter", SHUTTER, "--preset", "fast", "--flow", "dis"]
+    done = CliRunner().invoke(main, ["transcode", str(file), str(tmp_path / "cli.y4m"), *map(str, given)])
+    assert done.exit_code == 0, done.output
+    assert f"transfer {curve}"[:40] in done.output
     report = transcode(file, tmp_path / "out.y4m", transfer="fit", shutter=SHUTTER, preset="fast", flow="dis")
     assert report.transfer == curve.transfer
     assert report.transfer_from == curve.source
