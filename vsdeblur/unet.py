@@ -35,14 +35,15 @@ class UNet(nn.Module):
         nn.init.zeros_(self.leave.bias)
 
     def body(self, x: Tensor) -> Tensor:
-        """(B, outputs, h, w) of x (B, inputs, h, w), h and w multiples of ALIGNED / 2."""
+        """(B, outputs, h, w) of x (B, inputs, h, w), h and w multiples of ALIGNED / 2; in the weights' precision."""
+        given, x = x.dtype, x.to(self.enter.weight.dtype)
         x = self.fine(self.enter(x.contiguous(memory_format=torch.channels_last)))
         y = self.middle(self.down(x))
         z = self.coarse(self.deeper(y))
         y = self.middle_again(y + F.pixel_shuffle(self.up(z), 2))
         x = self.fine_again(x + F.pixel_shuffle(self.upper(y), 2))
         out: Tensor = self.leave(x)
-        return out
+        return out.to(given)
 
 
 class Block(nn.Module):

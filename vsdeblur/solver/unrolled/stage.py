@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from vsdeblur.colour.transfer import from_linear, to_linear
+from vsdeblur.device import network_dtype
 from vsdeblur.flow.motion import extent
 from vsdeblur.priors.aligned import aligned
 from vsdeblur.priors.pictures import as_given, in_colour, padded
@@ -68,5 +69,6 @@ def load_proximal(
     """
     network = ProximalNet()
     fill(network, "unrolled", weights)
-    network.to(device or torch.device("cpu")).to(memory_format=torch.channels_last)
+    where = device or torch.device("cpu")
+    network.to(where, network_dtype(where)).to(memory_format=torch.channels_last)
     return ProximalStep(network, linear=linear)
