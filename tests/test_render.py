@@ -55,7 +55,7 @@ def test_a_small_fast_object_is_seen_where_it_is_at_the_instant() -> None:
     assert (to_left[0, 0, 21:27, 21:25] + 10).abs().max() < 2
     assert (to_right[0, 0, 21:27, 21:25] - 10).abs().max() < 2
     assert to_left[0, :, 2:18].abs().max() == 0  # still ground stays where it is
-    shown = moving._composed(moving._views(moving._at_once(0, 0.75)), slice(0, height))[
+    shown = moving.composed(moving.views(moving.at_once(0, 0.75)), slice(0, height))[
         0, 0
     ]  # 0.25 + 0.5: half-way between the middles
     assert shown[21:27, 22:24].min() > 0.9

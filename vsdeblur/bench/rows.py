@@ -21,9 +21,10 @@ def methods(presets: Sequence[str] = PRESETS, device: str | None = None, peers: 
     """Every row that can run here, in the table's order; peers only where they are installed.
 
     "vsdeblur PRESET" takes no weights; the rows beside it have learned motion, and the unrolled solver on top of
-    that, where the weights are there.
+    that, where the weights are there; "as shipped" is a preset that takes a part of that.
     """
     from vsdeblur.bench import peers as _peers
+    from vsdeblur.engine.effort import EFFORTS
     from vsdeblur.weights import available
 
     rows: dict[str, Method] = {"repeat": repeat, "linear blend": blend, "DIS warp": warp}
@@ -34,7 +35,9 @@ def methods(presets: Sequence[str] = PRESETS, device: str | None = None, peers: 
         rows[f"vsdeblur {preset}"] = partial(row, flow="dis")
         if available("motion"):
             rows[f"vsdeblur {preset}, learned motion"] = partial(row, flow="blur")
-        if available("motion") and available("unrolled"):
+        if all(map(available, ("motion", "unrolled", "instants"))):
+            if EFFORTS[preset].learned and not EFFORTS[preset].retouched:
+                rows[f"vsdeblur {preset}, as shipped"] = partial(engine, preset=preset, device=device)
             rows[f"vsdeblur {preset}, unrolled"] = partial(row, flow="blur", solver="unrolled")
     return rows
 

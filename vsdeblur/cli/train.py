@@ -101,6 +101,22 @@ def unrolled(photos: Path, workers: int, device: str, steps: int | None, **cours
     _train(recipe, lambda chosen, _: SolvedScenes(chosen), 4000, photos, workers, device, steps=recipe.steps, **course)
 
 
+@train.command(short_help='The network at rendered instants, of solver="unrolled".')
+@_course
+def instants(photos: Path, workers: int, device: str, steps: int | None, **course: Any) -> None:
+    """Learn what instants look like, from what the solver makes of them.
+
+    Scenes are made from the photographs, solved and rendered; that takes longer than the learning does. The rate of
+    learning falls along --steps (8000 unless given): choose what fits into --minutes. OUT/instants.safetensors has the
+    weights so far; give them to a filter with solver="unrolled:OUT".
+    """
+    from vsdeblur.training.instants import InstantScenes
+    from vsdeblur.training.recipes.instants import STEPS, InstantsRecipe
+
+    recipe = InstantsRecipe(steps or STEPS)
+    _train(recipe, lambda chosen, _: InstantScenes(chosen), 4000, photos, workers, device, steps=recipe.steps, **course)
+
+
 @train.command(short_help="The network that reads blur off a picture.")
 @_course
 def kernels(photos: Path, workers: int, device: str, steps: int | None, **course: Any) -> None:

@@ -9,7 +9,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import torch
@@ -38,7 +38,8 @@ from vsdeblur.priors.tv import TotalVariation
 from vsdeblur.solver.evidence import Evidence
 from vsdeblur.solver.keyframes import BATCH, KeyFrameProblem
 from vsdeblur.solver.render import Scene
-from vsdeblur.solver.unrolled import is_unrolled, load_step
+from vsdeblur.solver.retouch import Retouched
+from vsdeblur.solver.unrolled import is_retouched, is_unrolled, load_retouch, load_step
 from vsdeblur.solver.zstep import ZStep
 
 log = logging.getLogger("vsdeblur")
@@ -87,6 +88,7 @@ class Engine:
             options.flow, self.effort.flow, linear=linear, device=self.device, looks=self.effort.looks
         )
         self.proximal = load_step(options, self.device) if is_unrolled(options) else None
+        self.retouch = load_retouch(options, self.device) if is_retouched(options) else None
         self.alone = None if options.mode == "joint" else Alone(options, self.device, self.plan.alone)
 
     def find_cuts(self, window: Window) -> frozenset[int]:
@@ -115,15 +117,27 @@ class Engine:
                 yield self.alone(frame, window.colour).cpu()
             return
         scene = self._with_less_memory(lambda batch: self._scene(window, motion, batch, record))
-        # Of the exposures before and after an instant; with a rolling shutter its first rows may lie past another.
-        residual = lru_cache(maxsize=2 if scene.delays is None else 3)(scene.residual)
+        at = self._shown(scene)
         offsets, periods = quadrature.output(self.options, scene.motion), window.shown_periods
         for t in instants:
             period = periods[min(math.floor(t) - window.start, len(periods) - 1)]
-            shown = scene.instant(t + offsets[0] / period, residual)
+            shown = at(t + offsets[0] / period)
             for offset in offsets[1:]:
-                shown += scene.instant(t + offset / period, residual)
+                shown += at(t + offset / period)
             yield shown.div_(len(offsets)).cpu()
+
+    def _shown(self, scene: Scene) -> Callable[[float], Tensor]:
+        """What gives the frame at an instant of the clip."""
+        # Of the exposures before and after an instant; with a rolling shutter its first rows may lie past another.
+        kept = lru_cache(maxsize=2 if scene.delays is None else 3)
+        residual = kept(scene.residual)
+        followed = 0.0
+        if self.retouch is not None:
+            followed = self._followed(self._noise(scene.frames[:, : scene.colour], scene.evidence))
+        if self.retouch is None or not followed:
+            return partial(scene.instant, residual=residual)
+        retouched = Retouched(scene, self.retouch, followed, residual)
+        return partial(retouched.instant, excess=kept(retouched.excess))
 
     @torch.inference_mode()
     def key_frames(self, window: Window) -> tuple[Tensor, Motion]:
@@ -134,6 +148,11 @@ class Engine:
         taus = quadrature.exposures(self.options, motion, shutters, window.shown_periods)
         evidence = self._evidence(window)
         return self._solve(window, motion, taus, shutters, window.spans, evidence, BATCH, None).keys, motion
+
+    @torch.inference_mode()
+    def scene(self, window: Window) -> Scene:
+        """What the window becomes: what its instants are rendered from."""
+        return self._scene(window, None, BATCH, None)
 
     def _scene(
         self, window: Window, motion: Motion | None, batch: int, record: Callable[[float], None] | None
@@ -219,10 +238,8 @@ class Engine:
         lit: Tensor | None = None
         white = white_level(frames[:, : window.colour])
         colours = frames[:, : window.colour]
-        sigma = self.z_step.noise(colours) if self.z_step else evidence.level(colours)
-        # The learned step looks at v again, noise and all: it leaves noisy frames alone.
-        clean, noisy = _AFTER_PRIOR if self.z_step else _WITHOUT
-        learned = min(max((noisy - sigma) / (noisy - clean), 0.0), 1.0)
+        sigma = self._noise(colours, evidence)
+        learned = self._followed(sigma)
         # With a prior the noise is the prior's: key frames that were weighed before came out worse.
         weighed = evidence.noisy and self.z_step is None
         exposed = torch.tensor([s > 0 for s in shutters], device=frames.device)[:, None, None, None]
@@ -259,6 +276,14 @@ class Engine:
                 lit[..., top : top + small.shape[-2], left : left + small.shape[-1]] += small
             keys[..., rows, columns] += solved.mul_(tile.weight.to(v))
         return Solved(keys, None if lit is None else white, lit)
+
+    def _noise(self, colours: Tensor, evidence: Evidence) -> float:
+        return self.z_step.noise(colours) if self.z_step else evidence.level(colours)
+
+    def _followed(self, sigma: float) -> float:
+        """How far learned steps are: they look at v again, noise and all, and leave frames with such noise alone."""
+        clean, noisy = _AFTER_PRIOR if self.z_step else _WITHOUT
+        return min(max((noisy - sigma) / (noisy - clean), 0.0), 1.0)
 
     def _alternate(
         self,

@@ -17,7 +17,8 @@ from vsdeblur.places import LONGEST
 from vsdeblur.priors.protocol import PriorInfo
 from vsdeblur.shutter.window import FRAMES
 from vsdeblur.solver.keyframes import BATCH
-from vsdeblur.solver.unrolled import is_unrolled
+from vsdeblur.solver.unrolled import is_retouched, is_unrolled
+from vsdeblur.solver.unrolled.instants import OVERLAP, TILE
 
 HALO = 2  # the key frames next to the chunk need their own neighbours for a path
 ROLLING_HALO = 3  # with a rolling shutter one more key frame before the chunk is seen
@@ -33,6 +34,7 @@ _FLOAT = 4
 _LIBRARIES = 24 * 2**20  # scratch of the flow and of the libraries
 _NETWORK = 160  # motion fields that the learned network holds while it looks at one frame, measured
 _PROXIMAL = 110  # copies of a tile's pixels that the learned step holds while it looks at one frame
+_INSTANT = 85  # copies of its tile's pixels that the learned step at instants holds, measured
 _ALONE = 48  # numbers per pixel of a frame that is restored by itself: the shares of its kernels, copies; measured
 _LOOKING = 128 * 2**20  # what looking for its blur takes, measured
 ALONE_TILES = 32 * 2**20, 420 * 2**20  # least and most bytes for the tiles of such a frame
@@ -179,6 +181,11 @@ def _peak(
     solver = _tile_pixels(height, width, tile) * _FLOAT * (solved * each + max(once, looking)) * _KEPT
     # The picture, the one before it, two residuals, a third in the making with its power; strips of what moves them.
     rendering = (7 + bool(options.out_shutter) + rolling) * frame + ROWS * width * _FLOAT * (8 * channels + 40)
+    if is_retouched(options):
+        # Both key frames at the instant, what it is changed by, of three exposures the mean of that; rows of several
+        # exposures side by side. And the tile that the network looks at.
+        rendering += (7 + 3 * rolling) * frame
+        rendering += longest(height, TILE, OVERLAP) * longest(width, TILE, OVERLAP) * _FLOAT * _INSTANT
     if options.auto_shutter:  # looked for before anything else is
         shrunk = -(-max(height, width) // LONGEST)
         finding = max(finding, _LOOKED_AT * -(-height // shrunk) * -(-width // shrunk) * _FLOAT)

@@ -73,8 +73,8 @@ def deblur(
     device: None (the best there is), "cpu", "cuda", "cuda:0" or "mps".
     max_memory: bytes or "4GiB", for the device and, separately, for the filter's frames; None: half of what the device
         has, but no more than 4 GiB.
-    solver: "unrolled" takes learned steps after the solver's own (balanced and best do anyway), "keyframes" does not;
-        "unrolled:PATH" with your own weights.
+    solver: "unrolled" takes learned steps after the solver's own and at every instant (best does anyway, balanced does
+        the former), "keyframes" does not; "unrolled:PATH" with your own weights, a file or a folder.
     out_shutter: the part of an output's period that it is blurred over again, in [0, 1] or "180deg"; 0 leaves
         it sharp.
     readout: of a rolling shutter, how much later than the first row the last one is exposed: a fraction of the period

@@ -18,6 +18,8 @@ from vsdeblur.flow.upsample import upsampled
 from vsdeblur.flow.warp import sample, sampling_grid
 from vsdeblur.solver.evidence import Evidence
 
+Residuals = Callable[[int], Tensor]  # of the frame of that number in the window, (C, H, W)
+
 # Points that move by less than STILL pixels a period are not touched; by more than MOVING, wholly.
 STILL, MOVING = 0.05, 0.2
 
@@ -82,22 +84,23 @@ class Scene:
     def __post_init__(self) -> None:
         object.__setattr__(self, "carried", self.motion.occlusion * nearness(self.motion.path))
 
-    def instant(self, t: float, residual: Callable[[int], Tensor]) -> Tensor:
+    def instant(self, t: float, residual: Residuals) -> Tensor:
         """The frame (C, H, W) at t, in periods of the clip; residual: gives what ``residual`` does, kept or not."""
         out = torch.empty_like(self.frames[0])
-        for run in self._runs(t):
-            views, leftovers = self._views(run), self._leftovers(run, residual)
+        runs = self.runs(t)
+        for run in runs:
+            views, rest = self.views(run), self.leftovers(run, residual)
+            for rows in self.bands(run.rows):
+                out[:, rows] = self.completed(self.composed(views, rows), rest, rows)[0]
+        return self.settled(out, runs)
+
+    def settled(self, u: Tensor, runs: list[Run]) -> Tensor:
+        """u (C, H, W) where the picture moves, the blurry frame where it stands still; changes u."""
+        for run in runs:
             moving = self._moving(run.n)
-            for rows in self._bands(run.rows):
-                if self.evidence.linear:
-                    u, rest = self._composed(views, rows), self._composed(leftovers, rows)
-                    rest[:, : self._colour] *= self.evidence.step(u[:, : self._colour])
-                    u += rest
-                else:
-                    u = self._composed(views + leftovers, rows)
-                blurry = self.frames[run.n : run.n + 1, :, rows]
-                out[:, rows] = torch.lerp(blurry, u, self._enlarged(moving, rows))[0]
-        return out
+            for rows in self.bands(run.rows):
+                u[:, rows] = torch.lerp(self.frames[run.n, :, rows], u[:, rows], self.enlarged(moving, rows)[0])
+        return u
 
     def residual(self, n: int) -> Tensor:
         """v_n - sum_q w_q u(tau_q), (C, H, W), less what of it is noise: what the prox of D1 adds to every instant.
@@ -108,34 +111,34 @@ class Scene:
             return torch.zeros_like(self.frames[n])
         out = self.frames[n].clone()
         for tau in self.taus[n]:
-            views = self._views(self._at_once(n, self.shutters[n] / 2 + tau))
-            for rows in self._bands():
-                out[:, rows] -= self._composed(views, rows)[0] / len(self.taus[n])
-        colours = self.frames[n : n + 1, : self._colour]
+            views = self.views(self.at_once(n, self.shutters[n] / 2 + tau))
+            for rows in self.bands():
+                out[:, rows] -= self.composed(views, rows)[0] / len(self.taus[n])
+        colours = self.frames[n : n + 1, : self.colour]
         if self.evidence.noisy:
-            out.mul_(self.evidence.believed(out[None, : self._colour], colours)[0])
+            out.mul_(self.evidence.believed(out[None, : self.colour], colours)[0])
         if self.evidence.linear:
-            out[: self._colour] /= self.evidence.step(colours[0])
+            out[: self.colour] /= self.evidence.step(colours[0])
         if self.joint is not None:
-            for rows in self._bands():
-                out[:, rows] *= self._enlarged(self.joint[n : n + 1], rows)[0]
+            for rows in self.bands():
+                out[:, rows] *= self.enlarged(self.joint[n : n + 1], rows)[0]
         return out
 
     @property
-    def _colour(self) -> int:
+    def colour(self) -> int:
         """The number of channels that are colour: of 2 and 4 the last one is alpha."""
         channels = self.frames.shape[1]
         return channels - (channels + 1) % 2
 
-    def _at_once(self, n: int, since: float) -> Run:
+    def at_once(self, n: int, since: float) -> Run:
         return Run(slice(0, self.frames.shape[-2]), n, since, since, 0.0)
 
-    def _runs(self, t: float) -> list[Run]:
+    def runs(self, t: float) -> list[Run]:
         """Which frame each row sees at t, and when: all the same one, or with a rolling shutter each its own."""
         n = min(max(floor(t) - self.start, 0), len(self.frames) - 1)
         since = t - self.start - n
         if self.delays is None:
-            return [self._at_once(n, since)]
+            return [self.at_once(n, since)]
         rows = since - self.delays[n]
         late = (rows < 0) if n and self.start + n not in self.cuts else torch.zeros_like(rows, dtype=torch.bool)
         runs = []
@@ -152,7 +155,7 @@ class Scene:
             ]
         return runs
 
-    def _views(self, run: Run) -> list[View]:
+    def views(self, run: Run) -> list[View]:
         """What is seen of the key frames."""
         n, since = run.n, run.since
         middle = self.shutters[n] / 2
@@ -171,7 +174,7 @@ class Scene:
             View(self.keys[left + 1 : left + 2], to_right, a, self.white),
         ]
 
-    def _leftovers(self, run: Run, residual: Callable[[int], Tensor]) -> list[View]:
+    def leftovers(self, run: Run, residual: Residuals) -> list[View]:
         """What the key frames lack: the residual.
 
         The same all through the exposure, as the prox of D1 has it; then carried along the motion from the closing of
@@ -194,19 +197,36 @@ class Scene:
             View(residual(n + 1)[None], displacement(path, opening) - before, a),
         ]
 
-    def _composed(self, views: list[View], rows: slice) -> Tensor:
-        """The sum of the views, (1, C, rows, W)."""
-        total = self.frames.new_zeros(1, self.frames.shape[1], rows.stop - rows.start, self.frames.shape[-1])
+    def composed(self, views: list[View], rows: slice, onto: Tensor | None = None) -> Tensor:
+        """The sum of the views, (1, C, rows, W), added to ``onto`` where that is given."""
+        total = self.nothing(rows) if onto is None else onto
         for view in views:
-            if view.flow is None:
-                part = view.image[:, :, rows]
-            else:
-                part = _sampled(view, self._enlarged(view.flow, rows), rows.start)
-            if isinstance(view.weight, Tensor):
-                total.addcmul_(part, self._enlarged(view.weight, rows, slice(0, 1)))
-            else:
-                total.add_(part, alpha=view.weight)
+            self.add(total, view, self.part(view, rows), rows)
         return total
+
+    def nothing(self, rows: slice) -> Tensor:
+        return self.frames.new_zeros(1, self.frames.shape[1], rows.stop - rows.start, self.frames.shape[-1])
+
+    def part(self, view: View, rows: slice) -> Tensor:
+        """Some rows of a view, whatever it counts."""
+        if view.flow is None:
+            return view.image[:, :, rows]
+        return _sampled(view, self.enlarged(view.flow, rows), rows.start)
+
+    def add(self, total: Tensor, view: View, part: Tensor, rows: slice) -> None:
+        """Add these rows of a view by what they count."""
+        if isinstance(view.weight, Tensor):
+            total.addcmul_(part, self.enlarged(view.weight, rows, slice(0, 1)))
+        else:
+            total.add_(part, alpha=view.weight)
+
+    def completed(self, u: Tensor, leftovers: list[View], rows: slice) -> Tensor:
+        """Rows of what the key frames show with what they lack; changes u."""
+        if not self.evidence.linear:
+            return self.composed(leftovers, rows, u)
+        rest = self.composed(leftovers, rows)
+        rest[:, : self.colour] *= self.evidence.step(u[:, : self.colour])
+        return u.add_(rest)
 
     def _moving(self, n: int) -> Tensor:
         """How far the picture moves within the period, as a smooth weight in [0, 1]: (1, 1, h, w)."""
@@ -216,10 +236,10 @@ class Scene:
     def _path(self, n: int) -> Tensor:
         return self.motion.path[n : n + 1]
 
-    def _enlarged(self, field: Tensor, rows: slice, columns: slice | None = None) -> Tensor:
+    def enlarged(self, field: Tensor, rows: slice, columns: slice | None = None) -> Tensor:
         return upsampled(field, self.scale, (self.frames.shape[-2], self.frames.shape[-1]), rows, columns)
 
-    def _bands(self, rows: slice | None = None) -> Iterator[slice]:
+    def bands(self, rows: slice | None = None) -> Iterator[slice]:
         first, last = (rows.start, rows.stop) if rows else (0, self.frames.shape[-2])
         return (slice(y, min(y + self.rows, last)) for y in range(first, last, self.rows))
 

@@ -6,6 +6,7 @@ It renders on any device: layers are drawn by OpenCV on a CPU, where it is the q
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ SHARP_TAUS = (-0.5, -0.25, 0.0, 0.25, 0.5)  # instants of ``Take.sharp``, in per
 PATH_TAUS = (-1.0, -0.6, -0.3, 0.3, 0.6, 1.0)  # instants of ``Take.paths``
 _STEP = 1.5  # pixels of motion per instant of an exposure
 _MOST_STEPS = 20
-_COMB = 8  # sub-frames per period of clips that were blurred by averaging frames
+COMB = 8  # sub-frames per period of clips that were blurred by averaging frames
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,29 +68,48 @@ def film(
     costs, and a network takes the finest detail of real video for noise; 2 keeps it.
     """
     device, wear = device or torch.device("cpu"), wear or Wear()
-    shutter = 1.0 if rng.random() < 0.3 else float(rng.uniform(0.1, 1.0))
-    if rng.random() < 0.35:
-        # The mean of sharp frames, pixels apart where the motion is fast.
-        count = max(1, round(shutter * _COMB))
-        shutter = count / _COMB
-    else:
-        count = min(max(int(np.ceil(reach(scene) * shutter / _STEP)), 4), _MOST_STEPS)
-    open_at = ((np.arange(count) + 0.5) / count - 0.5) * shutter
+    shutter, open_at, _ = random_shutter(rng, scene)
 
     def seen_at(times: Array) -> Tensor:
         return F.avg_pool2d(draw(scene, times, device), oversampled)
 
     light = torch.stack([seen_at(open_at + n).mean(0) for n in (-1.0, 0.0, 1.0)])
-    noisy = _noise(light, rng, wear)
-    blurry = torch.stack(
-        [_compress(x, quality) for quality in [_quality(rng, device, wear)] for x in stored(noisy, scene)]
-    )
+    blurry = worn(light, scene, rng, wear)
     sharp = stored(seen_at(np.array(SHARP_TAUS)), scene)
     paths, seen = _truth(scene)
     if oversampled > 1:
         paths = F.avg_pool2d(paths.float() / oversampled, oversampled).half()
         seen = F.avg_pool2d(seen.float(), oversampled) > 0.5
     return Take(blurry, sharp, paths.to(device), seen.to(device), shutter)
+
+
+class Opening(NamedTuple):
+    """A shutter: the open part of a period, and the instants that its exposure is the mean of, from its middle.
+
+    averaged: whether these are COMB sub-frames of a period, pixels apart where the motion is fast.
+    """
+
+    shutter: float
+    at: Array
+    averaged: bool
+
+
+def random_shutter(rng: np.random.Generator, scene: Scene) -> Opening:
+    shutter = 1.0 if rng.random() < 0.3 else float(rng.uniform(0.1, 1.0))
+    averaged = bool(rng.random() < 0.35)
+    if averaged:
+        count = max(1, round(shutter * COMB))
+        shutter = count / COMB
+    else:
+        count = min(max(int(np.ceil(reach(scene) * shutter / _STEP)), 4), _MOST_STEPS)
+    return Opening(shutter, ((np.arange(count) + 0.5) / count - 0.5) * shutter, averaged)
+
+
+def worn(light: Tensor, scene: Scene, rng: np.random.Generator, wear: Wear) -> Tensor:
+    """Exposures (n, 3, H, W) as such a camera stores them: noise, response curve, 8 bits, compression."""
+    frames = stored(_noise(light, rng, wear), scene)
+    quality = _quality(rng, light.device, wear)
+    return torch.stack([_compress(x, quality) for x in frames])
 
 
 def reach(scene: Scene) -> float:

@@ -14,6 +14,7 @@ from vsdeblur.errors import DeblurError, InputError
 
 SHA256 = {
     "denoiser": "0b36346bfb8a6fa4ba432b8646a3da782f1fcc33d65c740fcbe4dd9d0a16c03d",
+    "instants": "24b649ff2f3c7aa049c794a6cd428ce4e2550ea40a724a42e17ee81ed58cd31b",
     "kernels": "640e2224f050dbbb14a6f70f0752fe6cc203974b60032afb91fea357960adab7",
     "motion": "316a189f140b8efc9cfca7b18899c143a93ac95dc30cab7bd7bcee7530ab7439",
     "restoration": "df230151511374169506c350debe47140e23ac0eb036ac55cf601a6c524526f3",

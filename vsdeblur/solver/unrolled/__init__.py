@@ -1,4 +1,5 @@
-"""Unrolled E2 (``solver="unrolled"``): the u-step, a learned step on the key frames, and the projection of D1."""
+"""Unrolled E2 (``solver="unrolled"``): the u-step, a learned step on key frames, the projection of D1, and a learned
+step at the instants that are rendered."""
 
 from __future__ import annotations
 
@@ -11,35 +12,74 @@ if TYPE_CHECKING:
     import torch
 
     from vsdeblur.options import Options
+    from vsdeblur.solver.unrolled.instants import InstantStep
     from vsdeblur.solver.unrolled.stage import ProximalStep
 
 log = logging.getLogger("vsdeblur")
 
 
 def is_unrolled(options: Options) -> bool:
-    """Whether the options ask for the learned step: by ``solver``, or else by the preset.
+    """Whether the options ask for the learned step on key frames: by ``solver``, or else by the preset.
 
     Without the project's weights the presets do without, and say so once.
     """
     from vsdeblur.engine.effort import EFFORTS
-    from vsdeblur.weights import available
 
-    if options.solver is not None:
-        return options.solver.startswith("unrolled")
-    if EFFORTS[options.preset].learned and not available("unrolled"):
-        _say_missing()
+    return _wanted(options, "unrolled", EFFORTS[options.preset].learned)
+
+
+def is_retouched(options: Options) -> bool:
+    """The same of the learned step at rendered instants."""
+    from vsdeblur.engine.effort import EFFORTS
+
+    given = _given(options)
+    if options.mode == "frame" or (given and given.is_file()):
         return False
-    return EFFORTS[options.preset].learned
+    return _wanted(options, "instants", EFFORTS[options.preset].retouched)
 
 
 def load_step(options: Options, device: torch.device) -> ProximalStep:
     """The learned step that the options ask for. Raises DeblurError or InputError where its weights cannot be had."""
     from vsdeblur.solver.unrolled.stage import load_proximal
 
-    path = (options.solver or "")[len("unrolled:") :]
-    return load_proximal(Path(path) if path else None, device, linear=options.transfer != "linear")
+    return load_proximal(_own(options, "unrolled"), device, linear=options.transfer != "linear")
 
 
-@lru_cache(maxsize=1)
-def _say_missing() -> None:
-    log.warning('no weights "unrolled" in this installation: solver="keyframes" is used')
+def load_retouch(options: Options, device: torch.device) -> InstantStep:
+    """The learned step at instants that the options ask for. Raises as ``load_step`` does."""
+    from vsdeblur.solver.unrolled.instants import load_instants
+
+    return load_instants(_own(options, "instants"), device, linear=options.transfer != "linear")
+
+
+def _wanted(options: Options, name: str, by_preset: bool) -> bool:
+    from vsdeblur.weights import available
+
+    if options.solver is not None:
+        return options.solver.startswith("unrolled")
+    if by_preset and not available(name):
+        _say_missing(name)
+    return by_preset and available(name)
+
+
+def _own(options: Options, name: str) -> Path | None:
+    """The file of the weights ``name`` that the options give, None for the project's own.
+
+    A folder may hold either network's, by the names that ``vsdeblur train`` gives them; a file is the first one's.
+    """
+    given = _given(options)
+    if given and given.is_dir():
+        path = given / f"{name}.safetensors"
+        return path if path.exists() else None
+    return given
+
+
+def _given(options: Options) -> Path | None:
+    """The PATH of solver="unrolled:PATH"."""
+    _, _, path = (options.solver or "").partition(":")
+    return Path(path) if path else None
+
+
+@lru_cache
+def _say_missing(name: str) -> None:
+    log.warning('no weights "%s" in this installation: the learned step that needs them is left out', name)

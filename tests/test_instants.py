@@ -1,0 +1,288 @@
+"""The learned step at rendered instants: what it sees, that it is held to the exposures, and its recipe."""
+
+from __future__ import annotations
+
+import logging
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from vsdeblur import restore
+from vsdeblur.engine.engine import Engine
+from vsdeblur.engine.plan import make_plan
+from vsdeblur.engine.window import Window
+from vsdeblur.errors import InputError
+from vsdeblur.flow.motion import Motion
+from vsdeblur.options import Options
+from vsdeblur.solver import unrolled
+from vsdeblur.solver.render import Scene
+from vsdeblur.solver.retouch import CELL, HELD, HINTS, Retouched, seen
+from vsdeblur.solver.unrolled import is_retouched, is_unrolled
+from vsdeblur.solver.unrolled.instant_net import InstantNet
+from vsdeblur.solver.unrolled.instants import InstantStep, load_instants
+from vsdeblur.solver.unrolled.net import ProximalNet
+from vsdeblur.training.instants import GROUPS, LOOSE, OPEN, InstantScenes
+from vsdeblur.training.photos import find_photos
+from vsdeblur.training.recipes.instants import InstantsRecipe, augmented, reversed_in_time
+
+N, H, W, SHUTTER = 3, 37, 50, 0.6
+
+
+def random_network() -> InstantNet:
+    """One that changes what it sees: the real one begins by changing nothing."""
+    torch.manual_seed(0)
+    network = InstantNet()
+    torch.nn.init.normal_(network.leave.weight, std=0.02)
+    return network
+
+
+def scene(speed: float = 6.0, channels: int = 3) -> Scene:
+    """Key frames and exposures that have little to do with each other, moving along curves."""
+    g = torch.Generator().manual_seed(1)
+    keys, frames = (torch.rand(N, channels, H, W, generator=g) for _ in range(2))
+    path = speed * torch.randn(N, 4, 1, 1, generator=g).expand(-1, -1, H, W)
+    seen_there, trust = torch.rand(N, 2, H, W, generator=g), torch.rand(N, 1, H, W, generator=g)
+    taus = (tuple((q + 0.5) / HELD * SHUTTER - SHUTTER / 2 for q in range(HELD)),) * N
+    motion = Motion(path, trust, seen_there)
+    return Scene(keys, frames, motion, 1, 0, (SHUTTER,) * N, (1.0,) * N, frozenset(), taus, rows=16)
+
+
+def retouched(given: Scene, network: InstantNet) -> Retouched:
+    return Retouched(given, InstantStep(network, linear=False), 1.0, lru_cache(given.residual))
+
+
+def test_a_new_network_changes_nothing() -> None:
+    given = scene()
+    ours = retouched(given, InstantNet())
+    for t in (0.9, 1.3, 1.8):
+        assert torch.equal(ours.instant(t, ours.excess), given.instant(t, given.residual))
+
+
+def test_folded_weights_give_what_the_network_gives() -> None:
+    network, g = random_network(), torch.Generator().manual_seed(2)
+    pictures, hints = torch.rand(1, 5, 3, 32, 48, generator=g), torch.rand(1, HINTS, 8, 12, generator=g)
+    hints[:, 8] = torch.rand(1, 8, 1, generator=g)  # each row at an instant of its own
+    with torch.inference_mode():
+        expected, found = network(pictures, hints), network.folded(pictures.flatten(1, 2), hints)
+    assert expected.abs().mean() > 1e-3
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_exposures_agree_with_the_data_as_they_did_before() -> None:
+    """However much it changes the instants, it leaves the mean of an exposure as it was."""
+    given = scene()
+    ours = retouched(given, random_network())
+    excess = lru_cache(ours.excess)
+    times = [1 + SHUTTER / 2 + tau for tau in given.taus[1]]
+    before, after = (
+        [f(t) for t in times] for f in (lambda t: given.instant(t, ours.residual), lambda t: ours.instant(t, excess))
+    )
+    assert min(float((x - y).abs().mean()) for x, y in zip(before, after, strict=True)) > 1e-3
+    torch.testing.assert_close(sum(after), sum(before), rtol=0, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_frames_do_not_depend_on_what_was_asked_before() -> None:
+    ours = retouched(scene(), random_network())
+    excess = lru_cache(maxsize=1)(ours.excess)
+    times = (0.2, 0.8, 1.1, 1.9)
+    there = [ours.instant(t, excess) for t in times]
+    back = [ours.instant(t, ours.excess) for t in reversed(times)]
+    assert all(torch.equal(x, y) for x, y in zip(there, reversed(back), strict=True))
+
+
+@torch.inference_mode()
+def test_what_stands_still_is_not_touched() -> None:
+    given = scene(speed=0.0)
+    ours = retouched(given, random_network())
+    for t in (1.2, 1.8):
+        assert torch.equal(ours.instant(t, ours.excess), given.frames[1])
+
+
+@torch.inference_mode()
+def test_a_film_run_backwards_is_known_as_such() -> None:
+    """What the network is trained with as the other direction of time is what it would see there."""
+    given = scene()
+    path = given.motion.path * torch.tensor([-1.0, -1.0, 1.0, 1.0]).view(4, 1, 1)
+    motion = Motion(path.flip(0), given.motion.reliability.flip(0), given.motion.occlusion.flip(0, 1))
+    args = given.shutters, given.spans, given.cuts, given.taus, given.rows
+    back = Scene(given.keys.flip(0), given.frames.flip(0), motion, 1, 0, *args)
+    for t in (0.75, 1.1, 1.45):
+        there = seen(given, given.runs(t), given.residual)
+        expected = reversed_in_time({"pictures": torch.stack(there.pictures)[None], "hints": there.hints})
+        found = seen(back, back.runs(N - 1 + SHUTTER - t), back.residual)
+        torch.testing.assert_close(torch.stack(found.pictures)[None], expected["pictures"], rtol=0, atol=1e-4)
+        torch.testing.assert_close(found.hints, expected["hints"], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4, 8])
+def test_hints_follow_the_motion_at_any_resolution(scale: int) -> None:
+    size = -(-H // scale), -(-W // scale)
+    motion = Motion(torch.ones(2, 4, *size), torch.ones(2, 1, *size), torch.ones(2, 2, *size))
+    frames = torch.rand(2, 3, H, W)
+    given = Scene(frames, frames, motion, scale, 0, (0.5,) * 2, (1.0,) * 2, frozenset(), ((0.0,),) * 2, rows=64)
+    hints = seen(given, given.runs(0.75), given.residual).hints
+    assert hints.shape == (1, HINTS, -(-H // CELL), -(-W // CELL))
+    assert (hints[:, 4:8] > 0.99).all()
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_any_number_of_channels_and_alpha_stays(channels: int) -> None:
+    given = scene(channels=channels)
+    ours = retouched(given, random_network())
+    before, after = given.instant(1.3, ours.residual), ours.instant(1.3, ours.excess)
+    assert (after[: given.colour] - before[: given.colour]).abs().mean() > 1e-3
+    assert torch.equal(after[given.colour :], before[given.colour :])
+
+
+@torch.inference_mode()
+def test_tiles_meet_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tile's own borders lie where the next one counts; the picture's are filled up to whole cells differently."""
+    noise = torch.rand(6, 3, 20, 24, generator=torch.Generator().manual_seed(3))
+    apart = torch.nn.functional.interpolate(noise, scale_factor=10.0, mode="bicubic")
+    pictures = list(apart[:1] + 0.1 * (apart[1:] - 0.5))  # of one thing
+    step, hints = load_instants(linear=False), torch.full((1, HINTS, 50, 60), 0.5)
+    whole = step(pictures, hints)
+    monkeypatch.setattr("vsdeblur.solver.unrolled.instants.TILE", 112)
+    apart = (step(pictures, hints) - whole)[:, :-24, :-24].abs()
+    assert apart.mean() < 0.02 * whole.abs().mean()
+    assert apart.max() < 2 / 255
+
+
+def test_light_is_shown_by_its_root() -> None:
+    """The same change of what is shown, whatever the values stand for; light above white survives."""
+    step, other = InstantStep(random_network(), linear=True), InstantStep(random_network(), linear=False)
+    roots, hints = torch.rand(5, 3, 32, 32), torch.rand(1, HINTS, 1, 1).expand(-1, -1, 8, 8)
+    with torch.inference_mode():
+        light = step(list(roots.square()), hints)
+        shown = other(list(roots), hints)
+    torch.testing.assert_close(light, (roots[0] + shown).square() - roots[0].square(), rtol=0, atol=1e-5)
+
+
+def moving_clip() -> Tensor:
+    wide = (
+        torch.rand(1, 3, 12, 24, generator=torch.Generator().manual_seed(2))
+        .repeat_interleave(4, -1)
+        .repeat_interleave(4, -2)
+    )
+    return torch.cat([wide[..., 3 * k : 3 * k + 48] for k in range(3)])
+
+
+def test_both_networks_may_be_ones_own(tmp_path: Path) -> None:
+    v = moving_clip()
+    save_file(ProximalNet().state_dict(), tmp_path / "unrolled.safetensors")
+    save_file(InstantNet().state_dict(), tmp_path / "instants.safetensors")
+    plain = restore(v, 2, solver="keyframes")
+    torch.testing.assert_close(restore(v, 2, solver=f"unrolled:{tmp_path}"), plain, rtol=0, atol=1e-5)
+    save_file(random_network().state_dict(), tmp_path / "instants.safetensors")
+    assert (restore(v, 2, solver=f"unrolled:{tmp_path}") - plain).abs().max() > 1e-3
+    with pytest.raises(InputError, match="not weights of vsdeblur train instants"):
+        load_instants(tmp_path / "unrolled.safetensors")
+
+
+def test_rolling_rows_and_noise_and_lights_take_it(tmp_path: Path) -> None:
+    """Where rows see different exposures all of it is still finite and in place; noisy frames are left alone."""
+    v = moving_clip()
+    save_file(InstantNet().state_dict(), tmp_path / "instants.safetensors")
+    save_file(ProximalNet().state_dict(), tmp_path / "unrolled.safetensors")
+    rolled = restore(v, 2, solver=f"unrolled:{tmp_path}", readout=0.5, shutter=0.5)
+    torch.testing.assert_close(rolled, restore(v, 2, solver="keyframes", readout=0.5, shutter=0.5), rtol=0, atol=1e-5)
+    save_file(random_network().state_dict(), tmp_path / "instants.safetensors")
+    assert restore(v, 2, solver=f"unrolled:{tmp_path}", readout=0.5, shutter=0.5).isfinite().all()
+    noisy = v + 0.1 * torch.randn(v.shape, generator=torch.Generator().manual_seed(4))
+    left = restore(noisy, 2, solver=f"unrolled:{tmp_path}")
+    torch.testing.assert_close(left, restore(noisy, 2, solver="keyframes"), rtol=0, atol=1e-5)
+
+
+def test_the_preset_does_without_missing_weights_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    best = Options(preset="best")
+    assert is_retouched(best)
+    assert not is_retouched(Options(preset="fast"))
+    assert is_retouched(Options(preset="fast", solver="unrolled"))
+    assert not is_retouched(Options(preset="best", solver="keyframes"))
+    monkeypatch.setattr("vsdeblur.weights.available", lambda name: name != "instants")
+    unrolled._say_missing.cache_clear()
+    with caplog.at_level(logging.WARNING, "vsdeblur"):
+        assert not is_retouched(best)
+        assert not is_retouched(best)
+    assert is_unrolled(best)
+    assert [record.message for record in caplog.records] == [
+        'no weights "instants" in this installation: the learned step that needs them is left out'
+    ]
+
+
+def test_the_plan_counts_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = Options(preset="best", factor=Fraction(8), max_memory=3 * 2**30)
+    monkeypatch.setattr("vsdeblur.engine.plan._TILES", (128,))
+    frame = 3 * 2160 * 3840 * 4
+    with_it = make_plan(options, 2160, 3840, 3, 0).peak_bytes
+    monkeypatch.setattr("vsdeblur.engine.plan.is_retouched", lambda _: False)
+    assert with_it > make_plan(options, 2160, 3840, 3, 0).peak_bytes + 2 * frame
+
+
+def sample(size: int = 48) -> dict[str, Tensor]:
+    g = torch.Generator().manual_seed(3)
+    count = GROUPS * (OPEN + LOOSE)
+    sharp = torch.rand(count, 3, size, size, generator=g)
+    pictures = torch.stack([sharp, sharp.roll(1, -1), sharp.roll(-1, -1), sharp.roll(2, -1), sharp.roll(-2, -1)], 1)
+    hints = torch.rand(count, HINTS, size // CELL, size // CELL, generator=g)
+    return {key: x.half() for key, x in (("pictures", pictures), ("hints", hints), ("sharp", sharp))}
+
+
+def test_augmentation_keeps_what_belongs_together() -> None:
+    for seed in range(8):
+        out = augmented(sample(), np.random.default_rng(seed))
+        assert len(out["sharp"]) == OPEN + LOOSE
+        torch.testing.assert_close(out["pictures"][:, 0], out["sharp"], rtol=0, atol=2e-3)
+    back = reversed_in_time(reversed_in_time(sample()))
+    for key, value in sample().items():
+        torch.testing.assert_close(back[key], value, rtol=0, atol=1e-3)
+
+
+def test_the_recipe_learns() -> None:
+    """The instants as composed lie a pixel off, and a key frame does not."""
+    recipe = InstantsRecipe()
+    torch.manual_seed(0)
+    network = recipe.network()
+    optimiser = torch.optim.AdamW(network.parameters(), 2e-3)
+    one = sample()
+    one["pictures"][:, 0], one["pictures"][:, 1] = one["pictures"][:, 1].clone(), one["sharp"]
+    batch = recipe.collate([one], np.random.default_rng(0))
+    losses = []
+    for step in range(12):
+        loss, told = recipe.loss(network, batch, step)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        losses.append(told["loss"])
+    assert losses[-1] < 0.97 * losses[0]
+    assert recipe.validate(recipe.network(), [one]) == {"gain": 0.0, "gain_worst": 0.0}
+
+
+def test_scenes_are_rendered_for_it(photos: Path) -> None:
+    make = InstantScenes(find_photos(photos)[0], 48)
+    one = make(np.random.default_rng(3))
+    count = GROUPS * (OPEN + LOOSE)
+    assert one["pictures"].shape == (count, 5, 3, 48, 48)
+    assert one["hints"].shape == (count, HINTS, 48 // CELL, 48 // CELL)
+    assert (one["pictures"][:, 0] - one["sharp"]).abs().mean() < 0.2  # the same instant of the same scene
+    assert all(torch.equal(one[key], value) for key, value in make(np.random.default_rng(3)).items())
+
+
+def test_a_scene_is_what_instants_are_rendered_from() -> None:
+    engine = Engine(Options(solver="keyframes", preset="fast"), 48, 48)
+    v = moving_clip()
+    found = engine.scene(Window(v, 0, 1, 1))
+    assert len(found.keys) == 3
+    expected = next(engine.restore(Window(v, 0, 1, 1), [1.25]))
+    torch.testing.assert_close(found.instant(1.25, found.residual), expected)

@@ -1,0 +1,117 @@
+"""Samples of the instants recipe: what the engine knows of instants of scenes as filmed, and what was there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vsdeblur.engine.engine import Engine
+from vsdeblur.engine.window import Window
+from vsdeblur.options import Options
+from vsdeblur.solver.retouch import seen
+from vsdeblur.solver.unrolled.stage import SHOWN, load_proximal
+from vsdeblur.training.film import COMB, Opening, Wear, draw, random_shutter, stored, worn
+from vsdeblur.training.paths import Array, Spline
+from vsdeblur.training.pool import Sample
+from vsdeblur.training.scenes import Scene, random_scene
+
+OPEN, LOOSE = 4, 2  # instants of one exposure, spread evenly, and others
+GROUPS = 2  # of these, in a sample
+CLEAN = Wear(clean=1.0, compressed=0.0)  # of noise it would learn to smooth, which takes the finest texture of others
+_OVERSAMPLED = 2
+_EXPOSURES = (-2.0, -1.0, 0.0, 1.0, 2.0)  # all but the first and the last are what a clip's inside is like
+_PACE = 0.78  # periods of the scenes' own paths, which are known for four, in one of the film's five
+_HURRIED, _FASTEST = 0.5, 2.8  # share of the scenes in which all moves faster, and by how much at most
+_FAST = 0.5  # share of the scenes with the fast preset's motion, which takes a third of the time
+_CUT = 0.12  # share of the films in which a scene is said to open: instants that one key frame alone shows
+_LEAST_GAP = 0.06  # periods
+
+
+@dataclass(frozen=True, slots=True)
+class InstantScenes:
+    """A ``Maker``: pictures (T, 5, 3, H, W) and hints (T, HINTS, H / CELL, W / CELL) of T instants as ``Seen`` has
+    them, after the learned step on key frames, and sharp (T, 3, H, W), what was there; as ``InstantStep`` shows them.
+
+    T is GROUPS times OPEN + LOOSE. size: pixels per side, a multiple of 16.
+    """
+
+    photos: Sequence[Path]
+    size: int = 144
+
+    @torch.inference_mode()
+    def __call__(self, rng: np.random.Generator) -> Sample:
+        scene = random_scene(rng, self.photos, _OVERSAMPLED * self.size)
+        scene = _hurried(scene, float(rng.uniform(1, _FASTEST)) if rng.random() < _HURRIED else 1.0)
+        opening = random_shutter(rng, scene)
+
+        def light(times: Array) -> Tensor:
+            return F.avg_pool2d(draw(scene, _PACE * times, torch.device("cpu")), _OVERSAMPLED)
+
+        blurry = worn(torch.stack([light(opening.at + n).mean(0) for n in _EXPOSURES]), scene, rng, CLEAN)
+        times = _instants(rng, opening)
+        sharp = stored(light(np.array(times)), scene)
+        straight = scene.gamma == 1
+        pictures, hints = _looked((blurry.float() / 255) ** scene.gamma, times, opening, straight, rng)
+        fields = {"pictures": pictures, "sharp": (sharp.float() / 255) ** scene.gamma}
+        shown = {key: x if straight else x.clamp_(min=0).sqrt_() for key, x in fields.items()}
+        return {key: x.half() for key, x in (shown | {"hints": hints}).items()}
+
+
+def _hurried(scene: Scene, pace: float) -> Scene:
+    """All that moves in it does so ``pace`` times as far."""
+
+    def faster(path: Spline) -> Spline:
+        return Spline(path.points * pace, path.spacing)
+
+    layers = (
+        replace(one, camera=faster(one.camera), own=None if one.own is None else faster(one.own))
+        for one in scene.layers
+    )
+    return replace(scene, layers=tuple(layers))
+
+
+def _instants(rng: np.random.Generator, opening: Opening) -> list[float]:
+    """GROUPS times OPEN instants of an exposure and LOOSE others, where there is one between exposures; in periods from
+    the middle of the film."""
+    shutter, gap = opening.shutter, 1 - opening.shutter
+    times: list[float] = []
+    for middle in rng.permutation([-1, 0, 1])[:GROUPS]:
+        shift = rng.uniform(-0.5, 0.5)
+        during = ((np.arange(OPEN) + 0.5 + shift) / OPEN - 0.5) * shutter
+        if opening.averaged and len(opening.at) % OPEN == 0:  # sub-frames of the mean itself
+            during = rng.permutation(opening.at)[:OPEN]
+        times += [float(middle + t) for t in sorted(during)]
+        for _ in range(LOOSE):
+            between = int(rng.integers(-1, 1)) + shutter / 2 + gap * float(rng.uniform(0, 1))
+            times.append(between if gap > _LEAST_GAP else float(rng.uniform(-1.5, 1.5)))
+    return times
+
+
+def _looked(
+    light: Tensor, times: Sequence[float], opening: Opening, straight: bool, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Pictures and hints of these instants."""
+    options = Options(
+        factor=Fraction(COMB),
+        shutter=opening.shutter,
+        transfer="linear" if straight else SHOWN,
+        preset="fast" if rng.random() < _FAST else "balanced",
+        solver="keyframes",
+        quadrature="taps" if opening.averaged else "integral",
+    )
+    engine = Engine(options, light.shape[-2], light.shape[-1])
+    engine.proximal = load_proximal(linear=not straight)
+    cuts = frozenset({int(rng.integers(1, len(light)))} if rng.random() < _CUT else ())
+    scene = engine.scene(Window(light, 0, 1, len(light) - 2, cuts=cuts))
+    residual = lru_cache(scene.residual)
+    middle = len(light) // 2 + opening.shutter / 2
+    known = [seen(scene, scene.runs(middle + t), residual) for t in times]
+    return torch.stack([torch.stack(one.pictures) for one in known]), torch.cat([one.hints for one in known])
