@@ -83,7 +83,7 @@ def main() -> None:
         picture, timing = told["picture"], told["timing"]
         row = [clip.stem, f"{picture['width']}x{picture['height']}", f"{timing['seconds']:.1f}"]
         row += [f"{spent:.1f}", f"{elapsed:.1f}"]
-        value = {"clip": clip.name, "told": told, "elapsed": elapsed, "spent": spent}
+        value = {"clip": clip.name, "picture": picture, "timing": timing, "elapsed": elapsed, "spent": spent}
         if not given.no_chunk:
             foretold, taken = restored(clip, given.preset, given.factor, given.max_memory)
             outputs = int(timing["frames"] * Fraction(given.factor))
