@@ -90,7 +90,8 @@ def test_what_the_motion_tells_is_not_beyond_it() -> None:
     blur = line(FAR + 1)
     for moved, wanted in (((0, 0), 1.0), ((FAR, 0), 0.0), ((0, FAR), 1.0), ((FAR / 2, 0), 1.0), ((2 * FAR, 0), 0.0)):
         assert torch.allclose(beyond(blur, path(*moved), TAUS), torch.tensor(wanted), atol=0.02), moved
-    assert not bool(beyond(line(1), path(0, 0), TAUS).any())
+    for soft in (1, 5):  # no blur, and what the softness of a lens passes for
+        assert not bool(beyond(line(soft), path(0, 0), TAUS).any())
 
 
 def test_beyond_is_told_place_by_place() -> None:
