@@ -97,7 +97,7 @@ def _known(*file: object) -> dict[str, Any]:
 
 
 def file_places(source: Source, transfer: str | None) -> Iterator[Place]:
-    """Each from the key frame before where it should begin, or by reading on where there is none that is new."""
+    """Each from where it should begin or the key frame before; by reading on where there is none that is new."""
     frames, at = source.frames(), 0  # number in the part of the frame that comes next, about
     for run in spots(min(source.total or _SHORT, _SHORT if source.rate is None else source.total or _SHORT)):
         jumps = run.start > at and _jumps(source, at, run.start)
@@ -107,6 +107,9 @@ def file_places(source: Source, transfer: str | None) -> Iterator[Place]:
             if jumps:
                 frames = _from(source, run.start)
                 held = list(islice(frames, RUN))
+                late = run.start - _number(source, held[0]) if held else 0
+                if 0 < late <= RUN:  # where it should begin, if that is near
+                    held = [*held, *islice(frames, late)][late:]
             else:
                 held = list(islice(frames, run.start - at, run.stop - at))
         except av.error.FFmpegError:  # the job itself will say what is wrong there
