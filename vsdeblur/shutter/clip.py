@@ -69,7 +69,7 @@ def estimate_shutter(
     spread over the clip, is pooled (frames that repeat the one before do not count): the extent of the blur along the
     motion against the motion between frames (``vsdeblur/shutter/evidence.py``), read by a small network. The confidence
     is how probable it is that the shutter lies within 0.1 of the estimate. It takes motion of at least 3 pixels per
-    period; a clip without gives (0.5, 0.0), and what is below a confidence of 0.3 the filters take as 0.5.
+    period; a clip without gives (0.5, 0.0), and what is below a confidence of 0.1 the filters take as 0.5.
 
     Raises ArgumentError for anything else than a clip or a tensor of frames.
     """

@@ -17,7 +17,7 @@ from vsdeblur.weights import available, fill
 
 log = logging.getLogger("vsdeblur")
 
-CONFIDENT = 0.3  # below this an estimate is not used, and the fallback is: knowing nothing would be right as often
+CONFIDENT = 0.1  # below this nothing is known, and the fallback is taken; from here on an estimate errs less than that
 NEAR = 0.1  # of the period: an estimate as near as this is a right one
 
 
