@@ -112,7 +112,7 @@ def test_estimate_response_finds_motion_itself() -> None:
     assert confidence > 0.5
 
 
-def test_restore_fits_the_transfer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_restore_fits_the_transfer(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     v = blurred_steps(2.0)[..., :96]
     said = Estimate(2.0, 0.9)
     monkeypatch.setattr(import_module("vsdeblur.restore"), "clip_response", lambda places: said)
@@ -120,6 +120,7 @@ def test_restore_fits_the_transfer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.equal(restore(v, transfer="fit", **arguments), restore(v, transfer="response2", **arguments))
     said = Estimate(2.0, 0.1)
     assert torch.equal(restore(v, transfer="fit", **arguments), restore(v, transfer="linear", **arguments))
+    assert "does not tell (confidence 0.10)" in caplog.text
 
 
 def test_what_a_file_is_restored_with(monkeypatch: pytest.MonkeyPatch) -> None:

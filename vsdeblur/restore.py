@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -36,6 +37,8 @@ from vsdeblur.timing import instant, output_count, shown_frame
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+log = logging.getLogger("vsdeblur")
 
 
 def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
@@ -124,8 +127,11 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
 
 
 def _fitted(stored: Tensor) -> str:
-    gamma = clip_response(look_at(stored, "linear")).usable
-    return "linear" if gamma is None else name_of(gamma)
+    estimate = clip_response(look_at(stored, "linear"))
+    if estimate.usable is None:
+        log.warning('transfer: the clip does not tell (confidence %.2f): "linear" is taken', estimate.confidence)
+        return "linear"
+    return name_of(estimate.usable)
 
 
 def _estimated(light: Tensor, seen: Sequence[Thumbnail], options: Options, readout: bool) -> Options:
