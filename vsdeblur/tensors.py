@@ -1,4 +1,4 @@
-"""What callers give as frames."""
+"""What callers give as frames; and a curve."""
 
 from __future__ import annotations
 
@@ -37,3 +37,9 @@ def as_frames(v: Any, name: str = "v") -> Tensor:
     if not torch.isfinite(tensor).all():
         raise DeblurError(f"{name} has values that are not finite (NaN or infinity): replace them first")
     return tensor
+
+
+def smoothstep(x: Tensor, low: float, high: float) -> Tensor:
+    """0 up to ``low``, 1 from ``high`` on, smooth between, any shape; falls where ``high`` is the lesser."""
+    x = ((x - low) / (high - low)).clamp_(0, 1)
+    return x * x * (3 - 2 * x)

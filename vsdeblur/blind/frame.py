@@ -25,7 +25,7 @@ from vsdeblur.engine.plan import beside_tiles
 from vsdeblur.engine.tiles import tiles
 from vsdeblur.errors import ArgumentError
 from vsdeblur.options import parse_device, parse_memory
-from vsdeblur.tensors import as_frames
+from vsdeblur.tensors import as_frames, smoothstep
 
 if TYPE_CHECKING:
     from vsdeblur.blind.deconvolve.unrolled import UnrolledDeconvolution
@@ -114,9 +114,8 @@ def blurred_share(blur: Blur) -> Tensor:
     # Row by row: the kernels of a large picture are large.
     rows = [spread_of(blur.kernels(torch.stack((x, at.expand(len(x))), 1))) for at in y]
     spread = torch.stack(rows)[None, None]
-    share = ((spread - _STILL) / (_BLURRED - _STILL)).clamp(0, 1)
-    smooth = share * share * (3 - 2 * share)
-    return torch.nn.functional.interpolate(smooth, (height, width), mode="bilinear", align_corners=True)
+    share = smoothstep(spread, _STILL, _BLURRED)
+    return torch.nn.functional.interpolate(share, (height, width), mode="bilinear", align_corners=True)
 
 
 def _estimator(given: str | Estimate | None, device: torch.device) -> Estimate:

@@ -12,6 +12,7 @@ from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.engine.plan import beside_tiles
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.upsample import upsampled
+from vsdeblur.tensors import smoothstep
 
 if TYPE_CHECKING:
     from vsdeblur.blind.operators.protocol import Blur
@@ -28,8 +29,7 @@ _SHOWN = "bt709"  # the curve by which linear light is shown
 
 def loneliness(reliability: Tensor) -> Tensor:
     """How far a frame is left to itself, [0, 1], smooth in the reliability (n, 1, h, w) of its motion."""
-    x = ((SURE - reliability) / (SURE - LOST)).clamp(0, 1)
-    return x * x * (3 - 2 * x)
+    return smoothstep(reliability, SURE, LOST)
 
 
 class Alone:

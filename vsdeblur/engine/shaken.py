@@ -19,6 +19,7 @@ from vsdeblur.engine.alone import SMALLEST, loneliness
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.pairwise import averaged
 from vsdeblur.flow.upsample import upsampled
+from vsdeblur.tensors import smoothstep
 
 if TYPE_CHECKING:
     from vsdeblur.blind.operators.protocol import Blur
@@ -93,18 +94,20 @@ def blur_of(shown: Tensor) -> Blur:
 
 def beyond(blur: Blur, path: Tensor, taus: Taps) -> Tensor:
     """How far a frame's blur goes beyond its path (1, 4 or 6, h, w), in pixels of the frame: (1, 1, h, w) in [0, 1]."""
+    from vsdeblur.blind.estimate.confidence import covariance
+
     h, w = path.shape[-2:]
     (height, width), rows, columns = blur.size, min(h, _GRID), min(w, _GRID)
     y, x = (torch.linspace(0, n - 1, k).round().long() for n, k in ((height, rows), (width, columns)))
     # Row by row: the kernels of a large picture are large.
-    found = torch.stack([_spread_of(blur.kernels(torch.stack((x, at.expand(len(x))), 1))) for at in y])
+    found = torch.stack([covariance(blur.kernels(torch.stack((x, at.expand(len(x))), 1))) for at in y])
     down, across = (torch.linspace(0, n - 1, k).round().long() for n, k in ((h, rows), (w, columns)))
     moved = _moved(path[..., down[:, None], across[None]], taus)
     moved = moved - moved.mean(0)
     told = torch.einsum("qiyx,qjyx->yxij", moved, moved) / len(moved)
     whole = torch.linalg.eigvalsh(found)[..., -1].clamp(min=0).sqrt()
     rest = torch.linalg.eigvalsh(found - told.to(found))[..., -1].clamp(min=0).sqrt()
-    share = _smooth(rest, _LITTLE, _MUCH) * _smooth(rest / whole.clamp(min=1e-6), _NEARLY, _NOT)
+    share = smoothstep(rest, _LITTLE, _MUCH) * smoothstep(rest / whole.clamp(min=1e-6), _NEARLY, _NOT)
     grid = share[None, None].to(path)
     return F.interpolate(grid, (h, w), mode="bilinear", align_corners=True)
 
@@ -112,18 +115,3 @@ def beyond(blur: Blur, path: Tensor, taus: Taps) -> Tensor:
 def _moved(path: Tensor, taus: Taps) -> Tensor:
     """(Q, 2, ...): where the points of path (1, 4 or 6, ...) are at the instants."""
     return torch.cat([displacement(path, tau) for tau in taus])
-
-
-def _spread_of(kernels: Tensor) -> Tensor:
-    """(P, 2, 2): the covariance, x then y, of where kernels (P, n, n) take light from."""
-    line = torch.arange(kernels.shape[-1]).to(kernels) - kernels.shape[-1] // 2
-    across, down = kernels.sum(1), kernels.sum(2)
-    x, y = (across * line).sum(1), (down * line).sum(1)
-    xx, yy = (across * line.square()).sum(1) - x.square(), (down * line.square()).sum(1) - y.square()
-    xy = torch.einsum("pyx,y,x->p", kernels, line, line) - x * y
-    return torch.stack((xx, xy, xy, yy), -1).view(-1, 2, 2)
-
-
-def _smooth(x: Tensor, low: float, high: float) -> Tensor:
-    x = ((x - low) / (high - low)).clamp(0, 1)
-    return x * x * (3 - 2 * x)

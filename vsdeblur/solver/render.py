@@ -17,6 +17,7 @@ from vsdeblur.flow.project import nearness, positions
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.flow.warp import sample, sampling_grid
 from vsdeblur.solver.evidence import Evidence
+from vsdeblur.tensors import smoothstep
 
 Residuals = Callable[[int], Tensor]  # of the frame of that number in the window, (C, H, W)
 
@@ -230,8 +231,7 @@ class Scene:
 
     def _moving(self, n: int) -> Tensor:
         """How far the picture moves within the period, as a smooth weight in [0, 1]: (1, 1, h, w)."""
-        x = ((extent(self._path(n)) - STILL) / (MOVING - STILL)).clamp_(0, 1)
-        return x * x * (3 - 2 * x)
+        return smoothstep(extent(self._path(n)), STILL, MOVING)
 
     def _path(self, n: int) -> Tensor:
         return self.motion.path[n : n + 1]

@@ -78,13 +78,17 @@ def cost(v: Tensor, kernels: Tensor, patches: Patches, sigma: float) -> tuple[fl
 
 def spread(kernels: Tensor) -> Tensor:
     """(P,): how far kernels (P, n, n) spread light around its mean, standard deviation, pixels."""
+    return covariance(kernels).diagonal(dim1=1, dim2=2).sum(1).clamp_min(0).sqrt()
+
+
+def covariance(kernels: Tensor) -> Tensor:
+    """(P, 2, 2), x then y: how kernels (P, n, n) spread light around its mean, square pixels."""
     line = torch.arange(kernels.shape[-1]).to(kernels)
-    total = torch.zeros_like(kernels[:, 0, 0])
-    for axis in (1, 2):
-        along = kernels.sum(axis)
-        mean = (along * line).sum(1, keepdim=True)
-        total = total + (along * (line - mean).square()).sum(1)
-    return total.clamp_min(0).sqrt()
+    across, down = kernels.sum(1), kernels.sum(2)
+    x, y = (line - (along * line).sum(1, keepdim=True) for along in (across, down))
+    xx, yy = (across * x.square()).sum(1), (down * y.square()).sum(1)
+    xy = torch.einsum("pyx,py,px->p", kernels, y, x)
+    return torch.stack((xx, xy, xy, yy), -1).view(-1, 2, 2)
 
 
 @dataclass(frozen=True, slots=True)
