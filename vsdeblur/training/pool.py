@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 Sample = dict[str, Tensor]
+
+
+def stacked(parts: Sequence[Sample]) -> Sample:
+    """A batch of samples of one size, float32."""
+    return {key: torch.stack([part[key] for part in parts]).float() for key in parts[0]}
 
 
 class Maker(Protocol):

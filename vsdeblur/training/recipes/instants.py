@@ -16,7 +16,7 @@ from vsdeblur.solver.retouch import CELL
 from vsdeblur.solver.unrolled.instant_net import InstantNet
 from vsdeblur.training.instants import LOOSE, OPEN
 from vsdeblur.training.loop import FallingRate
-from vsdeblur.training.pool import Sample
+from vsdeblur.training.pool import Sample, stacked
 
 CROP = 96
 STEPS = 8000
@@ -42,8 +42,7 @@ class InstantsRecipe(FallingRate):
 
     def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Sample:
         """A batch of random crops of one group each, turned, mirrored, reversed in time and recoloured at random."""
-        parts = [augmented(sample, rng) for sample in samples]
-        return {key: torch.stack([part[key] for part in parts]).float() for key in parts[0]}
+        return stacked([augmented(sample, rng) for sample in samples])
 
     def loss(self, network: nn.Module, batch: Sample, step: int) -> tuple[Tensor, dict[str, float]]:
         """The training loss, and the gain in dB over the instants as they were composed."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from vsdeblur.blind.estimate.kernel_net import REACH, SPAN, KernelNet, contrast, gradient
 from vsdeblur.training.loop import FallingRate
-from vsdeblur.training.pool import Sample
+from vsdeblur.training.pool import Sample, stacked
 from vsdeblur.training.shaken import CELL
 
 STEPS = 8000
@@ -47,7 +47,7 @@ class KernelsRecipe(FallingRate):
     def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Sample:
         """picture (B, 3, S, S) as stored; sharp, blurry light; kernels (B, G, G, n, n); gamma (B, 1); at (B, P, 2)."""
         parts = [_as_stored(turned(sample, rng), rng) for sample in samples]
-        return {key: torch.stack([part[key] for part in parts]).float() for key in parts[0]}
+        return stacked(parts)
 
     def loss(self, network: nn.Module, batch: Sample, step: int) -> tuple[Tensor, dict[str, float]]:
         """Both errors; "still" is the kernel's error had nothing moved: what there is to win."""

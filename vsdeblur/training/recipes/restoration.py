@@ -21,7 +21,7 @@ from vsdeblur.blind.deconvolve.unrolled import stages
 from vsdeblur.blind.estimate.kernel_net import REACH, SPAN
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
 from vsdeblur.training.loop import FallingRate
-from vsdeblur.training.pool import Sample
+from vsdeblur.training.pool import Sample, stacked
 from vsdeblur.training.recipes.kernels import turned
 
 STEPS = 4000
@@ -54,7 +54,7 @@ class RestorationRecipe(FallingRate):
         noise = [float(np.exp(rng.uniform(np.log(least), np.log(0.03)))) for least in (1e-3, 5e-4)]
         half = (len(samples) + 1) // 2
         parts = [_blurred(turned(s, rng), rng, noise[k >= half], k >= half) for k, s in enumerate(samples)]
-        batch = {key: torch.stack([part[key] for part in parts]).float() for key in parts[0]}
+        batch = stacked(parts)
         return batch | {"noise": torch.tensor(noise)}
 
     def loss(self, network: nn.Module, batch: Sample, step: int) -> tuple[Tensor, dict[str, float]]:

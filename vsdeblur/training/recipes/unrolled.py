@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from vsdeblur.solver.unrolled.net import ProximalNet
 from vsdeblur.training.loop import FallingRate
-from vsdeblur.training.pool import Sample
+from vsdeblur.training.pool import Sample, stacked
 
 CROP = 112
 STEPS = 5000
@@ -39,8 +39,7 @@ class UnrolledRecipe(FallingRate):
 
     def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Sample:
         """A batch of random crops, each turned, mirrored, reversed in time and recoloured at random."""
-        parts = [augmented(sample, rng) for sample in samples]
-        return {key: torch.stack([part[key] for part in parts]).float() for key in parts[0]}
+        return stacked([augmented(sample, rng) for sample in samples])
 
     def loss(self, network: nn.Module, batch: Sample, step: int) -> tuple[Tensor, dict[str, float]]:
         """The training loss, and the gain in dB over the key frames that went in."""
