@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
@@ -48,6 +49,13 @@ class Window:
             return (1.0,) * len(self.frames)
         d = self.durations
         return (1.0, *(d[n - 1] / d[n] for n in range(1, len(d))))
+
+    @property
+    def scenes(self) -> list[tuple[int, int]]:
+        """First frame and end of each run without a cut, in order."""
+        count = len(self.frames)
+        opening = sorted(n - self.start for n in self.cuts if 0 < n - self.start < count)
+        return list(pairwise([0, *opening, count]))
 
     @property
     def usual_over_own(self) -> Tensor:

@@ -101,8 +101,7 @@ class PairwiseMotion:
         Few frames of large motion can be explained by a camera that never was, in low frequencies.
         """
         base = base.clone()
-        opening = [n for n in range(1, len(light)) if window.start + n in window.cuts]
-        for first, last in zip([0, *opening], [*opening, len(light)], strict=True):
+        for first, last in window.scenes:
             if bool(base[first:last].any()):
                 plain, with_base = (
                     sum(self._left(self._pair(light, b, window, n, shutter, False)) for n in range(first, last - 1))

@@ -34,8 +34,7 @@ def camera_paths(light: Tensor, window: Window, shutter: float) -> Tensor | None
     times, lengths = _exposures(window, shutter)
     found = None
     handed = None if window.camera is None else window.camera.scaled(grey.shape[-1] / window.frames.shape[-1])
-    opening = [n for n in range(1, len(light)) if window.start + n in window.cuts]
-    for first, last in zip([0, *opening], [*opening, len(light)], strict=True):
+    for first, last in window.scenes:
         scene = slice(first, last)
         shaken = shakes(grey[scene])
         parts = grey[scene], times[scene], lengths[scene]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -64,9 +63,7 @@ def looked_at(window: Window, *, linear: bool) -> tuple[Tensor, Motion] | None:
 
 def _longest_scene(window: Window) -> slice:
     """FRAMES frames, or fewer, from the middle of the longest run without a cut."""
-    count = len(window.frames)
-    opening = sorted(n - window.start for n in window.cuts if 0 < n - window.start < count)
-    first, last = max(pairwise([0, *opening, count]), key=lambda ends: ends[1] - ends[0])
+    first, last = max(window.scenes, key=lambda ends: ends[1] - ends[0])
     begin = first + max(last - first - FRAMES, 0) // 2
     return slice(begin, min(begin + FRAMES, last))
 
