@@ -151,11 +151,21 @@ def test_in_space_one_becomes_the_other_smoothly(blurry: Tensor, calls: list[dic
 
 
 def test_the_share_is_smooth() -> None:
-    share = loneliness(torch.linspace(0, 2 * SURE, 101).view(1, 1, 1, -1)).flatten()
+    reliability = torch.linspace(0, 2 * SURE, 101).view(1, 1, 1, -1)
+    lost = torch.zeros(1, 1, 2, 101)
+    share = loneliness(torch.cat((reliability, lost), 2))[0, 0, 0]
     assert share[0] == 1
     assert bool((share[50:] == 0).all())
     assert (share.diff() <= 0).all()
     assert share.diff().abs().max() < 0.05
+
+
+def test_a_few_lost_places_are_left_to_the_neighbours() -> None:
+    lost = torch.ones(2, 1, 10, 10)
+    lost[0, :, :2] = 0
+    lost[1, :, :4] = 0
+    assert not bool(loneliness(lost)[0].any())
+    assert torch.equal(loneliness(lost)[1], 1 - lost[1])
 
 
 def test_a_frame_without_neighbours_is_restored_alone(blurry: Tensor, calls: list[dict[str, Any]]) -> None:

@@ -88,7 +88,9 @@ def test_noise_is_no_detail_and_nothing_is_no_blur(sharp: Tensor) -> None:
 
 def test_what_the_motion_tells_is_not_beyond_it() -> None:
     blur = line(FAR + 1)
-    for moved, wanted in (((0, 0), 1.0), ((FAR, 0), 0.0), ((0, FAR), 1.0), ((FAR / 2, 0), 1.0), ((2 * FAR, 0), 0.0)):
+    beside = (((0, 0), 1.0), ((FAR / 2, 0), 1.0), ((0, FAR / 2), 1.0))
+    instead = (((FAR, 0), 0.0), ((2 * FAR, 0), 0.0), ((0, FAR), 0.0))  # who moved as far was not shaken instead
+    for moved, wanted in beside + instead:
         assert torch.allclose(beyond(blur, path(*moved), TAUS), torch.tensor(wanted), atol=0.02), moved
     for soft in (1, 5):  # no blur, and what the softness of a lens passes for
         assert not bool(beyond(line(soft), path(0, 0), TAUS).any())
