@@ -28,13 +28,14 @@ from vsdeblur.engine.shaken import STILLED, freed
 from vsdeblur.engine.tiles import tiles
 from vsdeblur.engine.window import Window
 from vsdeblur.errors import MemoryBudgetError
-from vsdeblur.flow import find_motion_engine
+from vsdeblur.flow import find_motion_engine, find_quick_flow
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.pairwise import averaged
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.options import Options
 from vsdeblur.priors import Prior, describe, get_prior
 from vsdeblur.priors.tv import TotalVariation
+from vsdeblur.solver.agree import Agreeing
 from vsdeblur.solver.evidence import Evidence
 from vsdeblur.solver.keyframes import BATCH, KeyFrameProblem
 from vsdeblur.solver.render import Scene
@@ -89,6 +90,7 @@ class Engine:
         )
         self.proximal = load_step(options, self.device) if is_unrolled(options) else None
         self.retouch = load_retouch(options, self.device) if is_retouched(options) else None
+        self.agreeing = find_quick_flow(linear=linear) if self.plan.agreed else None
         self.alone = None if options.mode == "joint" else Alone(options, self.device, self.plan.alone)
 
     def find_cuts(self, window: Window) -> frozenset[int]:
@@ -119,6 +121,10 @@ class Engine:
         scene = self._with_less_memory(lambda batch: self._scene(window, motion, batch, record))
         at = self._shown(scene)
         offsets, periods = quadrature.output(self.options, scene.motion), window.shown_periods
+        if self.agreeing is not None:
+            agreeing = Agreeing(scene, at, self.agreeing, 1 / float(self.options.factor))
+            yield from (u.cpu() for u in agreeing.instants(instants))
+            return
         for t in instants:
             period = periods[min(math.floor(t) - window.start, len(periods) - 1)]
             shown = at(t + offsets[0] / period)

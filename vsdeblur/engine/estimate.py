@@ -99,11 +99,13 @@ def _spent(
     times.append(clock())
     for _ in engine.restore(window, instants, motion=motion):
         times.append(clock())
-    begin, found, first, *later = times
-    showing = (later[-1] - first) / len(later) if later else 0.0
+    begin, found, *ends = times
+    # The second frame's outputs: those of the first one may all come when the last of them is done.
+    before = sum(t < halo + 1 for t in instants)
+    showing = (ends[-1] - ends[before - 1]) / (len(ends) - before)
     return _Spent(
         (found - begin) / (len(order) * points),
-        max(first - found - showing, 0.0) / ((_CHUNK + _neighbours(options)) * pixels),
+        max(ends[before - 1] - found - before * showing, 0.0) / ((_CHUNK + _neighbours(options)) * pixels),
         showing / pixels,
         share,
         scale,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import log2
+from math import ceil, log2
 
 from vsdeblur.engine.cadence import REACH
 from vsdeblur.engine.effort import EFFORTS
@@ -16,9 +18,12 @@ from vsdeblur.options import Options
 from vsdeblur.places import LONGEST
 from vsdeblur.priors.protocol import PriorInfo
 from vsdeblur.shutter.window import FRAMES
+from vsdeblur.solver import agree
 from vsdeblur.solver.keyframes import BATCH
-from vsdeblur.solver.unrolled import is_retouched, is_unrolled
+from vsdeblur.solver.unrolled import is_agreed, is_retouched, is_unrolled
 from vsdeblur.solver.unrolled.instants import OVERLAP, TILE
+
+log = logging.getLogger("vsdeblur")
 
 HALO = 2  # the key frames next to the chunk need their own neighbours for a path
 ROLLING_HALO = 3  # with a rolling shutter one more key frame before the chunk is seen
@@ -47,7 +52,7 @@ class Plan:
     """chunk, halo: source frames. rows: rendered at once. peak_bytes: expected where motion is as fast as it can be.
 
     tile: inner edge at the largest overlap, pixels. budget: what peak_bytes was to stay within. alone: of these, bytes
-    for the tiles of a frame that is restored by itself.
+    for the tiles of a frame that is restored by itself. agreed: whether sub-frames are made to agree.
     """
 
     chunk: int
@@ -57,6 +62,7 @@ class Plan:
     peak_bytes: int
     budget: int = DEFAULT_BUDGET
     alone: int = 0
+    agreed: bool = False
 
 
 def make_plan(
@@ -70,24 +76,38 @@ def make_plan(
 ) -> Plan:
     """The most efficient plan within ``options.max_memory``, or the default budget for a device of ``total`` bytes.
 
-    host_bytes: of one output frame in the host's format. prior: what ``options.prior`` is. Raises MemoryBudgetError
-    with the smallest budget that works.
+    host_bytes: of one output frame in the host's format. prior: what ``options.prior`` is. Where the budget is too
+    little for sub-frames that agree, they are left as they are, with a warning. Raises MemoryBudgetError with the
+    smallest budget that works.
     """
     budget = options.max_memory or default_budget(total)
 
-    def plan(chunk: int, tile: int) -> Plan:
+    def plan(chunk: int, tile: int, agreed: bool) -> Plan:
         given = (chunk, options, height, width, channels, host_bytes)
-        peak, alone = 0 if options.by_frame else _peak(*given, tile, prior), 0
+        peak, alone = 0 if options.by_frame else _peak(*given, tile, prior, agreed), 0
         if options.mode != "joint":
             rest = _beside_alone(*given)
             alone = min(max(budget - rest, ALONE_TILES[0]), ALONE_TILES[1])
             peak = max(peak, rest + alone)
-        return Plan(chunk, _halo(options), tile, ROWS, peak, budget, alone)
+        return Plan(chunk, _halo(options), tile, ROWS, peak, budget, alone, agreed)
 
-    plans = [plan(1, _TILES[0])] if options.by_frame else [plan(*sizes) for sizes in product(_CHUNKS, _TILES)]
-    fitting = [plan for plan in plans if plan.peak_bytes <= budget]
-    if fitting:
-        return max(fitting, key=_efficiency)
+    def fitting(plans: Sequence[Plan]) -> Plan | None:
+        return max((plan for plan in plans if plan.peak_bytes <= budget), key=_efficiency, default=None)
+
+    sizes = [(1, _TILES[0])] if options.by_frame else list(product(_CHUNKS, _TILES))
+    if is_agreed(options):
+        agreed = [plan(*size, agreed=True) for size in sizes]
+        if best := fitting(agreed):
+            return best
+        needed = min(plan.peak_bytes for plan in agreed)
+    plans = [plan(*size, agreed=False) for size in sizes]
+    if best := fitting(plans):
+        if is_agreed(options):
+            log.warning(
+                "sub-frames are not made to agree: at %dx%d and factor %s that takes max_memory=%dMiB, not %dMiB",
+                *(width, height, options.factor, -(-needed // 2**20), budget // 2**20),
+            )
+        return best
     least = min(plans, key=lambda plan: plan.peak_bytes)
     if options.max_memory is None:  # a picture so large that the default cannot hold it: the least there is
         return least
@@ -155,6 +175,7 @@ def _peak(
     host_bytes: int,
     tile: int,
     prior: PriorInfo | None,
+    agreed: bool,
 ) -> int:
     """The largest of the stages: the motion is found, the key frames are solved, the instants are rendered."""
     rolling = bool(options.readout)
@@ -186,10 +207,27 @@ def _peak(
         # exposures side by side. And the tile that the network looks at.
         rendering += (7 + 3 * rolling) * frame
         rendering += longest(height, TILE, OVERLAP) * longest(width, TILE, OVERLAP) * _FLOAT * _INSTANT
+    if agreed:
+        kept, at_hand = _agreeing(options, height, width, channels)
+        rendering = max(rendering, 6 * frame + at_hand) + kept
     if options.auto_shutter:  # looked for before anything else is
         shrunk = -(-max(height, width) // LONGEST)
         finding = max(finding, _LOOKED_AT * -(-height // shrunk) * -(-width // shrunk) * _FLOAT)
     return int(always + max(finding, solved * frame + max(solver, rendering)))
+
+
+def _agreeing(options: Options, height: int, width: int, channels: int) -> tuple[int, int]:
+    """What is kept of a period's sub-frames and those around them, and what a tile of all takes while they change."""
+    frame, field = _frame_and_field(height, width, channels)
+    own, apart = ceil(options.factor), agree.reaches(1 / float(options.factor))
+    if not apart:
+        return 0, 0
+    count = own + 2 * apart[-1]
+    kept = count * (frame + 8 * field) // 2  # in half precision: pictures, paths, steps
+    tile = longest(height, agree.TILE, agree.OVERLAP) * longest(width, agree.TILE, agree.OVERLAP) * _FLOAT
+    linked = sum(2 * (own + reach) for reach in apart)  # grid and weight each; one link at a time is followed
+    at_hand = 3 * linked + (count + 4 * own) * channels + 8 * count + 3 * (own + apart[-1]) * channels
+    return kept, int(own * frame // 2 + tile * at_hand)
 
 
 def _tile_pixels(height: int, width: int, tile: int) -> int:

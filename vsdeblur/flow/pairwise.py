@@ -176,6 +176,10 @@ class PairwiseMotion:
             raise DeblurError("flow must return finite pixels, not NaN or infinity")
         return flow.to(a)
 
+    def between(self, a: Tensor, b: Tensor) -> Tensor:
+        """The flow a -> b of two pictures (C, h, w) of the window's values, (2, h, w) pixels."""
+        return self._between(self.shown(a), self.shown(b))
+
     def shown(self, light: Tensor) -> Tensor:
         """What the eye and a flow network expect, of any shape: display values in [0, 1]."""
         display = light.clamp(0, 1)

@@ -110,13 +110,28 @@ def couple(
         if reach > forward.shape[0]:
             continue
         there, back = compose(forward, reach), compose(backward.flip(0), reach).flip(0)
-        for flow, opposite, way in ((there, back, reach), (back, there, -reach)):
-            grid = sampling_grid(flow)
-            link = Link(way, grid, consistency(flow, opposite, grid) * inside(grid), kernel)
-            if looks is not None:
-                link = replace(link, weight=link.weight * photometric(link.residual(looks), tolerance))
-            links.append(replace(link, weight=share(link.weight, grid)))
+        links += links_of(there, back, reach, kernel=kernel, looks=looks, tolerance=tolerance)
     return Coupling(tuple(links), scale)
+
+
+def links_of(
+    there: Tensor,
+    back: Tensor,
+    reach: int,
+    *,
+    kernel: Kernel = "bicubic",
+    looks: Tensor | None = None,
+    tolerance: float = 0.05,
+) -> list[Link]:
+    """Both directions between sub-frames ``reach`` apart, by the flows u_k -> u_{k+reach} and u_{k+reach} -> u_k."""
+    links = []
+    for flow, opposite, way in ((there, back, reach), (back, there, -reach)):
+        grid = sampling_grid(flow)
+        link = Link(way, grid, consistency(flow, opposite, grid) * inside(grid), kernel)
+        if looks is not None:
+            link = replace(link, weight=link.weight * photometric(link.residual(looks), tolerance))
+        links.append(replace(link, weight=share(link.weight, grid)))
+    return links
 
 
 def compose(flow: Tensor, reach: int) -> Tensor:

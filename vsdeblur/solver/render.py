@@ -103,6 +103,47 @@ class Scene:
                 u[:, rows] = torch.lerp(self.frames[run.n, :, rows], u[:, rows], self.enlarged(moving, rows)[0])
         return u
 
+    def owed(self, change: Tensor, runs: list[Run]) -> Tensor:
+        """change (C, H, W) as far as frames are those of the joint solution; changes it."""
+        if self.joint is not None:
+            for run in runs:
+                for rows in self.bands(run.rows):
+                    change[:, rows] *= self.enlarged(self.joint[run.n : run.n + 1], rows)[0]
+        return change
+
+    def course(self, t: float) -> Tensor:
+        """The paths of the points that are seen at t, onward from there: (1, 4, h, w) as ``Motion.path``, in periods of
+        the frame that t lies in."""
+        out = torch.empty_like(self._path(0)[:, :4])
+        for run in self.runs(t):
+            rows = slice(run.rows.start // self.scale, -(-run.rows.stop // self.scale))
+            out[..., rows, :] = self._course(run)[..., rows, :]
+        return out
+
+    def _course(self, run: Run) -> Tensor:
+        """Those of the whole picture, were it all seen as these rows are: what both key frames tell, in parts."""
+        views, middle = self.views(run), self.shutters[run.n] / 2
+        first, *second = views
+        assert first.flow is not None
+        if not second:
+            return self._onward(run.n, first.flow, run.since - middle, 1.0)
+        left = run.n if run.at >= middle else run.n - 1
+        a, span, right = second[0].weight, self.spans[left + 1], second[0].flow
+        assert right is not None
+        units = (1.0, span) if run.n == left else (1 / span, 1.0)  # periods of the key frames in one of this frame
+        by_left = self._onward(left, first.flow, a, units[0])
+        by_right = self._onward(left + 1, right, -(1 - a) * span, units[1])
+        return by_left + (by_right - by_left) * a
+
+    def _onward(self, n: int, way: Tensor, tau: float | Tensor, unit: float) -> Tensor:
+        """Key frame n's paths at the points that lie at x + way(x) in it, from tau on, in periods of which n's has
+        ``unit``."""
+        path = self._path(n)
+        bend = path[:, 2:4] + tau * path[:, 4:] if path.shape[1] == 6 else path[:, 2:4]
+        speed = path[:, :2] + tau * (path[:, 2:4] + bend) / 2
+        onward = torch.cat((speed * unit, bend * unit**2), 1)
+        return sample(onward, sampling_grid(way / self.scale), "bilinear")
+
     def residual(self, n: int) -> Tensor:
         """v_n - sum_q w_q u(tau_q), (C, H, W), less what of it is noise: what the prox of D1 adds to every instant.
 

@@ -73,11 +73,7 @@ class Retouched:
         known = seen(scene, runs, self.residual)
         change = torch.zeros_like(known.pictures[0])
         change[: scene.colour] = self.step([x[: scene.colour] for x in known.pictures], known.hints).mul_(self.share)
-        if scene.joint is not None:
-            for run in runs:
-                for rows in scene.bands(run.rows):
-                    change[:, rows] *= scene.enlarged(scene.joint[run.n : run.n + 1], rows)[0]
-        return known.pictures[0], change
+        return known.pictures[0], scene.owed(change, runs)
 
 
 def seen(scene: Scene, runs: list[Run], residual: Residuals) -> Seen:

@@ -1,5 +1,5 @@
 """Unrolled E2 (``solver="unrolled"``): the u-step, a learned step on key frames, the projection of D1, and a learned
-step at the instants that are rendered."""
+step at the instants that are rendered; sub-frames that agree at last."""
 
 from __future__ import annotations
 
@@ -36,6 +36,14 @@ def is_retouched(options: Options) -> bool:
     if options.mode == "frame" or (given and given.is_file()):
         return False
     return _wanted(options, "instants", EFFORTS[options.preset].retouched)
+
+
+def is_agreed(options: Options) -> bool:
+    """Whether sub-frames are made to agree at the end (``vsdeblur.solver.agree``): the last step of "best".
+
+    With an output shutter each output is a mean over many of them.
+    """
+    return is_retouched(options) and not options.out_shutter
 
 
 def load_step(options: Options, device: torch.device) -> ProximalStep:
