@@ -16,7 +16,7 @@ from vsdeblur.engine.plan import make_plan
 from vsdeblur.flow import find_quick_flow
 from vsdeblur.flow.motion import Motion
 from vsdeblur.options import Options
-from vsdeblur.solver.agree import SCALE, Agreeing, changed, gradient, held, reaches
+from vsdeblur.solver.agree import SCALE, STEP, Agreeing, changed, gradient, held, reaches
 from vsdeblur.solver.coupling import Coupling, links_of
 from vsdeblur.solver.render import Scene
 
@@ -58,10 +58,11 @@ def test_sub_frames_up_to_half_a_period_apart_are_coupled() -> None:
 
 def test_a_held_change_leaves_every_exposure_as_it_was() -> None:
     change = torch.randn(4, 3, 5, 6, generator=torch.Generator().manual_seed(0))
-    opened = torch.tensor([[0], [0], [-1], [1]]).repeat(1, 5)
-    opened[2, :2] = 1  # some rows of the third lie in the last exposure
+    opened = torch.zeros(2, 4, 1, 5, 1)
+    opened[0, :2] = opened[1, 3] = 1
+    opened[1, 2, :, :2] = 1  # some rows of the third lie in the last exposure
     given = change.clone()
-    held(change, opened)
+    held(change, list(opened))
     assert change[:2].mean(0).abs().max() < 1e-6
     assert torch.equal(change[2, :, 2:], given[2, :, 2:])  # between exposures
     assert (change[2:, :, :2].mean(0)).abs().max() < 1e-6
@@ -86,8 +87,7 @@ def test_steps_lower_d2_and_touch_only_what_may_change() -> None:
     links = links_of(step, -step, 1)
     coupling, own = Coupling(tuple(links), SCALE), slice(2, 6)
     after = u.clone()
-    never_open = torch.full((4, u.shape[-2]), -1)
-    change = changed(after, [(slice(0, FACTOR), link) for link in links], own, never_open, 0.1)
+    change = changed(after, [(slice(0, FACTOR), link) for link in links], own, [], 0.1)
     assert torch.equal(after[:2], u[:2])
     assert torch.equal(after[6:], u[6:])
     torch.testing.assert_close(after[own] - u[own], change)
@@ -169,9 +169,31 @@ def test_memory_is_planned_or_the_step_left_out_aloud(caplog: pytest.LogCaptureF
     assert "sub-frames are not made to agree" in caplog.text
 
 
-@torch.inference_mode()
-def test_best_restores_with_them() -> None:
-    frames = gliding([(6 * n, 0) for n in range(4)])
-    found, again = (restore(frames, 4, shutter=1.0, preset="best") for _ in range(2))
-    assert torch.equal(found, again)
-    assert torch.isfinite(found).all()
+def test_no_step_grows_along_the_motion() -> None:
+    f = torch.linspace(0, 0.5, 501)
+    for factor in (2, 4, 8, 16):
+        apart = reaches(1 / factor)
+        most = sum(8 * (torch.pi * f * r).sin().square() for r in apart)
+        assert isinstance(most, Tensor)
+        assert STEP / (1 + len(apart)) * float(most.max()) < 1.95
+
+
+@pytest.mark.parametrize("shutter", [1.0, 0.5])
+def test_best_is_nearer_to_the_truth_with_them(monkeypatch: pytest.MonkeyPatch, shutter: float) -> None:
+    shifts, error = range(round(SPEED * shutter)), {}
+    v = torch.stack([gliding([(SPEED * n + k, 0) for k in shifts], 96, 128).mean(0) for n in range(4)])
+    truth = gliding([(j, 0) for j in range(FACTOR, 3 * FACTOR)], 96, 128)
+    for agreed in (True, False):
+        monkeypatch.setattr("vsdeblur.engine.plan.is_agreed", lambda _, agreed=agreed: agreed)
+        u = restore(v, FACTOR, shutter=shutter, transfer="linear", preset="best")[FACTOR : 3 * FACTOR]
+        error[agreed] = float(inner(u - truth).square().mean())
+    assert error[True] < 0.95 * error[False]
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_few_frames_and_rows_that_see_different_exposures_take_it(factor: int) -> None:
+    v = gliding([(6 * n, 0) for n in range(4)])
+    assert restore(v[:1], factor, preset="best").isfinite().all()
+    rolled, again = (restore(v, factor, shutter=0.5, readout=0.5, preset="best") for _ in range(2))
+    assert torch.equal(rolled, again)
+    assert rolled.isfinite().all()

@@ -176,6 +176,13 @@ def moving_clip() -> Tensor:
     return torch.cat([wide[..., 3 * k : 3 * k + 48] for k in range(3)])
 
 
+@pytest.fixture
+def disagreeing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sub-frames are not made to agree, whoever composed them."""
+    monkeypatch.setattr("vsdeblur.engine.plan.is_agreed", lambda _: False)
+
+
+@pytest.mark.usefixtures("disagreeing")
 def test_both_networks_may_be_ones_own(tmp_path: Path) -> None:
     v = moving_clip()
     save_file(ProximalNet().state_dict(), tmp_path / "unrolled.safetensors")
@@ -188,6 +195,7 @@ def test_both_networks_may_be_ones_own(tmp_path: Path) -> None:
         load_instants(tmp_path / "unrolled.safetensors")
 
 
+@pytest.mark.usefixtures("disagreeing")
 def test_rolling_rows_and_noise_and_lights_take_it(tmp_path: Path) -> None:
     """Where rows see different exposures all of it is still finite and in place; noisy frames are left alone."""
     v = moving_clip()
@@ -221,6 +229,7 @@ def test_the_preset_does_without_missing_weights_and_says_so(
     ]
 
 
+@pytest.mark.usefixtures("disagreeing")
 def test_the_plan_counts_it(monkeypatch: pytest.MonkeyPatch) -> None:
     options = Options(preset="best", factor=Fraction(8), max_memory=3 * 2**30)
     monkeypatch.setattr("vsdeblur.engine.plan._TILES", (128,))

@@ -11,7 +11,7 @@ class Effort:
 
     stride: pixels of motion between two instants of an exposure's quadrature, at most, as long as MAX_TAPS allow.
     learned: whether the learned step of the unrolled solver follows. retouched: whether the learned step at rendered
-    instants does.
+    instants does, and sub-frames are made to agree.
     """
 
     steps: int

@@ -1,6 +1,7 @@
 """The engine: a window of linear-light frames in, restored frames at the asked instants out.
 
 window -> motion (flow/) -> key frames, tile by tile (keyframes), or each by itself (alone) -> instants (render)
+-> with preset best, instants that were looked at again (retouch) and agree with one another (agree)
 """
 
 from __future__ import annotations

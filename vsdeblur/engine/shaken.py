@@ -42,7 +42,7 @@ _LITTLE, _MUCH = 1.6, 2.4
 _NEARLY, _NOT = 0.5, 0.8
 # A motion about as long as the blur that was found, but across it, is more likely right than that: the parts that it
 # has of what was found. Of frames shaken by themselves 0.04 to 0.74, of those of bikes 0.86 and more.
-_SHORT, _AS_LONG = 0.75, 0.85
+_SHORT, _AS_LONG = 0.8, 0.9
 _MOST = 0.5  # of the picture
 # lambda of a frame that was restored by itself, of a blurry one's: what deconvolution leaves is no noise of the camera,
 # and neighbours know better. Of 1, 0.3 and 0.1 the last was best: 0.9 to 4 dB better than 1 on two short clips.
