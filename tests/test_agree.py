@@ -18,6 +18,7 @@ from vsdeblur.flow.motion import Motion
 from vsdeblur.options import Options
 from vsdeblur.solver.agree import SCALE, STEP, Agreeing, changed, gradient, held, reaches
 from vsdeblur.solver.coupling import Coupling, links_of
+from vsdeblur.solver.evidence import Evidence
 from vsdeblur.solver.render import Scene
 
 FACTOR, SPEED, SHUTTER = 8, 8, 0.75
@@ -69,6 +70,16 @@ def test_a_held_change_leaves_every_exposure_as_it_was() -> None:
     assert not bool(change[3, :, 2:].any())  # alone in its exposure
 
 
+def test_in_linear_light_the_dark_gives_the_least() -> None:
+    """What one sub-frame gains others lose: by what a display shows of it."""
+    change, light = torch.zeros(2, 1, 1, 2), torch.tensor([[0.81, 0.81], [0.81, 0.01]]).view(2, 1, 1, 2)
+    change[0] = 0.1
+    opened = torch.ones(2, 1, 1, 1)
+    held(change, [opened], Evidence(linear=True).step(light))
+    assert change.sum(0).abs().max() < 1e-6
+    assert change[1, 0, 0].tolist() == pytest.approx([-0.05, -0.01], abs=1e-4)
+
+
 def test_the_gradient_is_that_of_d2() -> None:
     g = torch.Generator().manual_seed(3)
     u, way = (torch.randn(4, 3, 24, 28, generator=g, dtype=torch.float64) for _ in range(2))
@@ -87,7 +98,7 @@ def test_steps_lower_d2_and_touch_only_what_may_change() -> None:
     links = links_of(step, -step, 1)
     coupling, own = Coupling(tuple(links), SCALE), slice(2, 6)
     after = u.clone()
-    change = changed(after, [(slice(0, FACTOR), link) for link in links], own, [], 0.1)
+    change = changed(after, [(slice(0, FACTOR), link) for link in links], own, [], 0.1, Evidence())
     assert torch.equal(after[:2], u[:2])
     assert torch.equal(after[6:], u[6:])
     torch.testing.assert_close(after[own] - u[own], change)

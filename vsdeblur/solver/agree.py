@@ -28,6 +28,7 @@ from vsdeblur.flow.motion import PairwiseFlow, displacement
 from vsdeblur.flow.pairwise import averaged
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.solver.coupling import Link, compose, links_of
+from vsdeblur.solver.evidence import Evidence
 from vsdeblur.solver.render import Scene, elapsed
 
 REACHES = (1 / 8, 1 / 4, 1 / 2)  # periods between sub-frames that are coupled; nearest ones where there are fewer
@@ -36,7 +37,7 @@ REACHES = (1 / 8, 1 / 4, 1 / 2)  # periods between sub-frames that are coupled; 
 # takes no more than 1.9 times what is there. From 2 on it would grow.
 STEP = 0.4
 STEPS = 3
-SCALE = 0.3  # of psi
+SCALE = 0.1  # of psi: what differs by more is another thing behind an edge
 TILE, OVERLAP = 192, 32
 
 
@@ -92,7 +93,8 @@ class Agreeing:
             )
             links = [(pairs.span, link) for pairs in couplings for link in pairs.links(paths, ways)]
             opened = [mask[..., tile.rows, :] for mask in exposures]
-            found = changed(u, links, slice(own.start, own.stop), opened, STEP / (1 + len(couplings)))
+            step = STEP / (1 + len(couplings))
+            found = changed(u, links, slice(own.start, own.stop), opened, step, scene.evidence)
             for change, more in zip(changes, found * tile.weight.to(u), strict=True):
                 change[part] += more
         for k, change in zip(own, changes, strict=True):
@@ -182,15 +184,25 @@ class Pairs:
 
 
 def changed(
-    u: Tensor, links: Sequence[tuple[slice, Link]], own: slice, opened: Sequence[Tensor], step: float
+    u: Tensor,
+    links: Sequence[tuple[slice, Link]],
+    own: slice,
+    opened: Sequence[Tensor],
+    step: float,
+    evidence: Evidence,
 ) -> Tensor:
     """What the steps change in a tile's own sub-frames, (len(own), C, h, w).
 
-    u: (T, C, h, w), overwritten. links: and the sub-frames that each is of. opened: as in ``held``.
+    u: (T, C, h, w), overwritten. links: and the sub-frames that each is of. opened: as in ``held``. evidence: whether u
+    is linear light. Of that D2 sees the root, about what a display shows.
     """
     start = u[own].clone()
     for _ in range(STEPS):
-        u[own] -= held(gradient(u, links)[own].mul_(step), opened)
+        shown = u.clamp(min=0).sqrt_() if evidence.linear else u
+        change = gradient(shown, links)[own].mul_(-step)
+        if evidence.linear:
+            change *= 2 * shown[own] + change  # (s + d)^2 - s^2
+        u[own] += held(change, opened, evidence.step(u[own]) if evidence.linear else None)
     return u[own] - start
 
 
@@ -214,12 +226,13 @@ def reaches(spacing: float) -> tuple[int, ...]:
     return tuple(sorted(k for k in found if k and k * spacing <= REACHES[-1] * (1 + 1e-6)))
 
 
-def held(change: Tensor, opened: Sequence[Tensor]) -> Tensor:
+def held(change: Tensor, opened: Sequence[Tensor], steps: Tensor | None = None) -> Tensor:
     """The change (T, C, h, w) without its mean over each exposure: P_D1 of a change; overwrites it.
 
-    opened: for every exposure 1 where a row of a sub-frame is part of it, (T, 1, h, 1).
+    opened: for every exposure 1 where a row of a sub-frame is part of it, (T, 1, h, 1). steps: of a display, (T, C, h,
+    w): where it is given the mean goes by these, or what is a trifle to a bright ball would be black rims beside it.
     """
     for inside in opened:
-        mean = (change * inside).sum(0) / inside.sum(0).clamp(min=1)
-        change -= mean * inside
+        shares = inside if steps is None else inside * steps
+        change -= (change * inside).sum(0) / shares.sum(0).clamp(min=1e-6) * shares
     return change
