@@ -41,7 +41,7 @@ _GRID = 12  # places along a side where the two blurs are compared, at most
 _LITTLE, _MUCH = 1.6, 2.4
 _NEARLY, _NOT = 0.5, 0.8
 # A motion about as long as the blur that was found, but across it, is more likely right than that: the parts that it
-# has of what was found. Of frames shaken by themselves 0.04 to 0.74, of those of bikes 0.86 and more.
+# has of what was found. Of frames shaken by themselves 0.04 to 0.74, of those of bikes 0.86 and more in the mean.
 _SHORT, _AS_LONG = 0.8, 0.9
 _MOST = 0.5  # of the picture
 # lambda of a frame that was restored by itself, of a blurry one's: what deconvolution leaves is no noise of the camera,
