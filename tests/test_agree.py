@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -48,8 +49,8 @@ def noisy(t: float) -> Tensor:
     return clean + 0.05 * torch.randn(clean.shape, generator=seed)
 
 
-def agreeing(given: Scene, at: object = noisy) -> Agreeing:
-    return Agreeing(given, at, find_quick_flow(linear=False), 1 / FACTOR)  # type: ignore[arg-type]
+def agreeing(given: Scene, at: Callable[[float], Tensor] = noisy) -> Agreeing:
+    return Agreeing(given, at, find_quick_flow(linear=False), 1 / FACTOR)
 
 
 def test_sub_frames_up_to_half_a_period_apart_are_coupled() -> None:

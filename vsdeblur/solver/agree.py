@@ -73,7 +73,9 @@ class Agreeing:
         for _, group in groupby(range(first, first + len(wanted)), lambda k: self._frame(times[k])):
             own = list(group)
             here = range(max(own[0] - around, 0), min(own[-1] + around + 1, len(times)))
-            kept = {k: kept.get(k) or self._composed(times[k]) for k in here}
+            # What lies too far back goes before more comes: memory holds one period and those around it.
+            kept = {k: kept[k] for k in here if k in kept}
+            kept |= {k: self._composed(times[k]) for k in here if k not in kept}
             steps = {k: steps[k] if k in steps else self._step(kept[k], kept[k + 1]) for k in here[:-1]}
             mine = range(own[0] - here[0], own[-1] + 1 - here[0])
             yield from self._agreed(list(kept.values()), list(steps.values()), mine)
