@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 
 from vsdeblur.blind import restore_frame
+from vsdeblur.blind.deconvolve import unrolled
 from vsdeblur.blind.deconvolve.restoration_net import RestorationNet, shown, unshown
-from vsdeblur.blind.deconvolve.unrolled import UnrolledDeconvolution, norm_bound
+from vsdeblur.blind.deconvolve.unrolled import UnrolledDeconvolution, norm_bound, stages
 from vsdeblur.blind.estimate.confidence import spread
 from vsdeblur.blind.estimate.kernel_net import REACH, KernelNet
 from vsdeblur.blind.estimate.kernels import KernelEstimator
@@ -138,6 +139,31 @@ def test_unrolled_stages_go_towards_the_data() -> None:
     found = UnrolledDeconvolution(RestorationNet())(v, blur, 0.0)
     inner = (slice(None), slice(None), slice(8, -8), slice(8, -8))
     assert psnr(found[inner], u[..., 3:-3, 3:-3][inner]) > psnr(v[inner], u[..., 3:-3, 3:-3][inner]) + 6
+
+
+def test_stages_tell_what_the_blur_should_have_been(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their gradient for kernels and shares, through every data step, is that of finite differences."""
+    torch.manual_seed(5)
+    monkeypatch.setattr(unrolled, "norm_bound", lambda blur, v: 1.2)  # it sets the steps, and is no part of the model
+    network = _trained_a_little().double().requires_grad_(False)
+    v, truth = torch.rand(2, 1, 3, 16, 20, dtype=torch.float64)
+    at = [torch.randn(1, 3, *size, dtype=torch.float64) for size in ((5, 5), (16, 20))]
+    along = [torch.randn_like(x) for x in at]
+
+    def error(kernels: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
+        blur = PixelwiseBlur(kernels.flatten(2).softmax(-1).view_as(kernels), shares.softmax(1))
+        with torch.no_grad():
+            blur.adjoint(v)  # what is kept of this must not be used where gradients are wanted
+        found = stages(network, v, blur, 0.01, clip=0.9, linear=True, start=v)
+        return sum((u - truth).square().sum() for u in found)
+
+    for x in at:
+        x.requires_grad_()
+    error(*at).backward()
+    slope = float(sum((x.grad * d).sum() for x, d in zip(at, along, strict=True)))
+    step = 1e-5
+    ahead, behind = (error(*(x.detach() + s * d for x, d in zip(at, along, strict=True))) for s in (step, -step))
+    assert slope == pytest.approx(float((ahead - behind) / (2 * step)), rel=1e-5)
 
 
 def test_clipped_values_are_left_out_of_the_data() -> None:

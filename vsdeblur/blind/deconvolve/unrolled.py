@@ -57,11 +57,21 @@ class UnrolledDeconvolution:
 
 
 def stages(
-    network: RestorationNet, v: Tensor, blur: Blur, noise: float, clip: float | None = None, linear: bool = False
+    network: RestorationNet,
+    v: Tensor,
+    blur: Blur,
+    noise: float,
+    clip: float | None = None,
+    linear: bool = False,
+    start: Tensor | None = None,
 ) -> list[Tensor]:
-    """What each stage makes of v (B, 3, H, W), its margin cut off; clip, linear: as in UnrolledDeconvolution."""
+    """What each stage makes of v (B, 3, H, W), its margin cut off; clip, linear: as in UnrolledDeconvolution.
+
+    start: of v's size, None for ``started``'s. Differentiable in the network, and in the blur where it is so, but for
+    the start.
+    """
     known = torch.ones_like(v[:, :1]) if clip is None else unclipped(v, clip)
-    start = replace(START, clip=clip)(v, blur, noise)
+    start = started(v, blur, noise, clip) if start is None else start
     z, continued, inside_v = extended(start, blur), extended(v, blur), F.pad(known, (blur.margin,) * 4)
     blurry = shown(continued) if linear else continued
     out = []
@@ -75,6 +85,11 @@ def stages(
         z = unshown(z) if linear else z
         out.append(inside(z, blur))
     return out
+
+
+def started(v: Tensor, blur: Blur, noise: float, clip: float | None) -> Tensor:
+    """What the stages start from: v (B, 3, H, W) restored by total variation, without gradients."""
+    return replace(START, clip=clip)(v, blur, noise)
 
 
 def data_step(v: Tensor, blur: Blur, z: Tensor, known: Tensor, rho: float, largest: float, steps: int) -> Tensor:
@@ -92,6 +107,7 @@ def data_step(v: Tensor, blur: Blur, z: Tensor, known: Tensor, rho: float, large
 _LOWEST = 0.02  # of A'A's spectrum: frequencies below are left to the network
 
 
+@torch.no_grad()
 def norm_bound(blur: Blur, like: Tensor) -> float:
     """At least ||A'A||: the largest sum of a row of A times the largest of a column (Schur's test)."""
     columns = blur.adjoint(like.new_ones(len(like), 1, *blur.size))
@@ -125,4 +141,4 @@ def _padded(network: RestorationNet, *given: Tensor | float) -> Tensor:
         F.pad(x, margin, mode="replicate") if isinstance(x, Tensor) and any(margin) else x for x in given
     ]
     out: Tensor = network(*pictures)
-    return out[..., :height, :width].float()
+    return out[..., :height, :width]

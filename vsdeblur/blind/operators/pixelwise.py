@@ -83,9 +83,13 @@ class PixelwiseBlur:
 
     @property
     def _spectra(self) -> Tensor:
-        """Of the basis, kept from the first use on: a blur that is only cut into parts has none."""
-        if not self._cache:
-            self._cache.append(transfer(self.basis, self._grid))
+        """Of the basis, kept from the first use on: a blur that is only cut into parts has none.
+
+        What was kept where gradients were off knows nothing of the basis it came from: it is computed again.
+        """
+        wanted = torch.is_grad_enabled() and self.basis.requires_grad
+        if not self._cache or (wanted and not self._cache[0].requires_grad):
+            self._cache[:] = [transfer(self.basis, self._grid)]
         return self._cache[0]
 
     @property
