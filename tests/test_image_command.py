@@ -170,6 +170,13 @@ def test_inputs_and_existing_files_are_left_alone(tmp_path: Path, calls: list[di
     assert other.read_bytes() != before[1]
 
 
+@pytest.mark.parametrize(("option", "name"), [("estimator", "network"), ("deconvolver", "unrolled")])
+def test_weights_that_are_not_there_are_one_line(tmp_path: Path, option: str, name: str) -> None:
+    source = put(tmp_path / "in.png")
+    line = one_line(call(source, tmp_path / "out.png", f"--{option}", f"{name}:{tmp_path}"), 2)
+    assert f'{option} must be "{name}:PATH"' in line
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "wanted"),
     [

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 
 from vsdeblur.blind import restore_frame
 from vsdeblur.blind.deconvolve import unrolled
 from vsdeblur.blind.deconvolve.restoration_net import RestorationNet, shown, unshown
 from vsdeblur.blind.deconvolve.unrolled import UnrolledDeconvolution, norm_bound, stages
-from vsdeblur.blind.estimate.confidence import spread
+from vsdeblur.blind.estimate.confidence import Careful, spread
 from vsdeblur.blind.estimate.kernel_net import REACH, KernelNet
 from vsdeblur.blind.estimate.kernels import KernelEstimator
-from vsdeblur.blind.frame import blurred_share, deblurred
+from vsdeblur.blind.frame import _estimator, blurred_share, deblurred
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
 from vsdeblur.blind.operators.uniform import UniformBlur
-from vsdeblur.errors import ArgumentError
+from vsdeblur.errors import ArgumentError, InputError
 
 SIZE = (72, 96)
 
@@ -205,10 +207,46 @@ def test_the_networks_estimate_covers_pictures_of_any_size() -> None:
         assert kernels.sum((1, 2)).tolist() == pytest.approx([1, 1], abs=1e-3)
 
 
+def test_weights_of_your_own(tmp_path: Path) -> None:
+    """By file and by folder; another network finds another blur, and makes another picture."""
+    torch.manual_seed(7)
+    made = {"kernels": KernelNet(), "restoration": _trained_a_little()}
+    for name, network in made.items():
+        save_file(network.state_dict(), tmp_path / f"{name}.safetensors")
+    place = torch.device("cpu")
+    v = scene(64, 64)
+    for path in (tmp_path, tmp_path / "kernels.safetensors"):
+        find = _estimator(f"network:{path}", place)
+        assert isinstance(find, Careful)
+        points = torch.tensor([[5, 7], [40, 50]])
+        own = KernelEstimator(made["kernels"])(v)
+        assert torch.allclose(find.find(v).kernels(points), own.kernels(points), atol=1e-6)
+    blur = UniformBlur(line(7, 6), SIZE)
+    given = {"estimator": lambda _: blur, "noise": 0.01, "transfer": "srgb"}
+    blurry = blur(scene(SIZE[0] + 12, SIZE[1] + 12))[0]
+    ours, plain = (restore_frame(blurry, deconvolver=name, **given)[0] for name in (f"unrolled:{tmp_path}", "unrolled"))
+    assert (ours - plain).abs().max() > 1e-3
+    restore_frame(blurry, estimator=f"network:{tmp_path}", deconvolver=f"unrolled:{tmp_path}")
+
+
+@pytest.mark.parametrize("argument", ["estimator", "deconvolver"])
+def test_weights_that_are_not_there_are_named(blurry, argument: str, tmp_path: Path) -> None:
+    v, _, blur = blurry
+    name, what = ("network", "kernels") if argument == "estimator" else ("unrolled", "restoration")
+    save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
+    known = {"estimator": lambda _: blur}
+    for path in (tmp_path, tmp_path / "none.safetensors", ""):
+        with pytest.raises(ArgumentError, match=f'{argument} .*"{name}:PATH"'):
+            restore_frame(v, **known | {argument: f"{name}:{path}"})
+    with pytest.raises(InputError, match=f"other.safetensors: not weights of vsdeblur train {what}"):
+        restore_frame(v, **known | {argument: f"{name}:{tmp_path / 'other.safetensors'}"})
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"estimator": "magic"}, "estimator"),
+        ({"estimator": "path:somewhere"}, "estimator"),
         ({"deconvolver": "magic"}, "deconvolver"),
         ({"prior": "tv", "deconvolver": "richardson-lucy"}, "prior"),
         ({"noise": -1.0}, "noise"),

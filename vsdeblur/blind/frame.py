@@ -5,10 +5,10 @@ picture -> its blur (estimate/) -> the picture without it, tile by tile (deconvo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,9 +26,7 @@ from vsdeblur.engine.tiles import tiles
 from vsdeblur.errors import ArgumentError
 from vsdeblur.options import parse_device, parse_memory
 from vsdeblur.tensors import as_frames, smoothstep
-
-if TYPE_CHECKING:
-    from vsdeblur.blind.deconvolve.unrolled import UnrolledDeconvolution
+from vsdeblur.weights import within
 
 Estimate = Callable[[Tensor], Blur]
 
@@ -61,13 +59,15 @@ def restore_frame(
     the whole picture), "network" (kernels of every pixel, learned; quick and coarse), or a callable
     ``estimate(picture (1, C, H, W)) -> Blur`` that is shown display values and believed.
     deconvolver: "plug-and-play" (the default), "unrolled" (learned), "richardson-lucy", or a callable
-    ``deconvolve(v, blur, sigma) -> u``. prior: of plug and play, as in ``restore``; None is "tv". noise: standard
-    deviation in frame's values, measured when None. max_memory: of the tiles that are worked on, None: half of the
-    device's, 4 GiB at most.
+    ``deconvolve(v, blur, sigma) -> u``. "network:PATH", "unrolled:PATH": with weights of your own, the file or the
+    folder that ``vsdeblur train kernels``, ``restoration`` or ``joint`` wrote. prior: of plug and play, as in
+    ``restore``; None is "tv". noise: standard deviation in frame's values, measured when None. max_memory: of the tiles
+    that are worked on, None: half of the device's, 4 GiB at most.
 
     Returns (sharp (C, H, W) of frame's type as a tensor, on its device, Blur). Where the picture is sharp already it
     comes back as it is.
-    Raises ArgumentError for an argument that cannot be honoured, DeblurError for values that are not finite.
+    Raises ArgumentError for an argument that cannot be honoured, DeblurError for values that are not finite or
+    weights that are missing or damaged.
     """
     given = _as_frame(frame)
     if noise is not None and not noise >= 0:
@@ -121,11 +121,11 @@ def blurred_share(blur: Blur) -> Tensor:
 def _estimator(given: str | Estimate | None, device: torch.device) -> Estimate:
     if callable(given):
         return given
-    name = given or ESTIMATORS[0]
-    if name not in ESTIMATORS:
-        raise ArgumentError("estimator", given, "None, " + ", ".join(ESTIMATORS) + " or a callable")
+    name, weights = _named("estimator", given, ESTIMATORS, "network", "kernels")
     if name == "network":
-        return Careful(_network(device))
+        from vsdeblur.blind.estimate.kernels import load_kernel_estimator
+
+        return Careful(load_kernel_estimator(weights, device))
     return Careful(estimate_path if name == "path" else estimate_uniform)
 
 
@@ -138,13 +138,13 @@ def _deconvolver(
 ) -> Deconvolve:
     if callable(given):
         return given
-    name = given or DECONVOLVERS[0]
-    if name not in DECONVOLVERS:
-        raise ArgumentError("deconvolver", given, "None, " + ", ".join(DECONVOLVERS) + " or a callable")
+    name, weights = _named("deconvolver", given, DECONVOLVERS, "unrolled", "restoration")
     if prior is not None and name != "plug-and-play":
         raise ArgumentError("prior", prior, f'None with deconvolver="{name}"')
     if name == "unrolled":
-        return replace(_unrolled(device), linear=linear, clip=clip)
+        from vsdeblur.blind.deconvolve.unrolled import load_unrolled_deconvolution
+
+        return replace(load_unrolled_deconvolution(weights, device), linear=linear, clip=clip)
     if name == "richardson-lucy":
         from vsdeblur.blind.deconvolve.richardson_lucy import RichardsonLucy
 
@@ -157,18 +157,23 @@ def _deconvolver(
     return PlugAndPlay(known, clip=clip)
 
 
-@lru_cache(maxsize=2)
-def _network(device: torch.device) -> Estimate:
-    from vsdeblur.blind.estimate.kernels import load_kernel_estimator
+def _named(
+    argument: str, given: str | None, names: Sequence[str], learned: str, weights: str
+) -> tuple[str, Path | None]:
+    """Which of names is asked for, the first by default; and the file of "NAME:PATH", None for the project's own.
 
-    return load_kernel_estimator(device=device)
-
-
-@lru_cache(maxsize=2)
-def _unrolled(device: torch.device) -> UnrolledDeconvolution:
-    from vsdeblur.blind.deconvolve.unrolled import load_unrolled_deconvolution
-
-    return load_unrolled_deconvolution(device=device)
+    learned: the one of names that has weights. weights: what they are called.
+    """
+    name, colon, path = str(given or names[0]).partition(":")
+    if name not in names or (colon and (name != learned or not path)):
+        raise ArgumentError(argument, given, f'None, {", ".join(names)}, "{learned}:PATH" or a callable')
+    if not colon:
+        return name, None
+    file = within(Path(path), weights)
+    if not file.is_file():
+        wanted = f'"{learned}:PATH" with PATH a file of weights, or a folder that has {weights}.safetensors'
+        raise ArgumentError(argument, given, wanted)
+    return name, file
 
 
 def _room(max_memory: int | str | None, device: torch.device, pixels: int) -> int:

@@ -23,8 +23,16 @@ FAILURE, PARTIAL = 1, 3
 @click.command(short_help="Deblur still pictures, each by itself.")
 @click.argument("paths", nargs=-1, required=True, metavar="IN... OUT")
 @click.option("--transfer", metavar="NAME", help="How values are stored: srgb, linear, pq, ...  [default: srgb]")
-@click.option("--estimator", metavar="NAME", help="Finds the blur: path (a shaken camera), uniform or network (quick).")
-@click.option("--deconvolver", metavar="NAME", help="unrolled (learned), plug-and-play or richardson-lucy.")
+@click.option(
+    "--estimator",
+    metavar="NAME",
+    help="Finds the blur: path (a shaken camera), uniform, network (quick) or network:PATH with your weights.",
+)
+@click.option(
+    "--deconvolver",
+    metavar="NAME",
+    help="plug-and-play, richardson-lucy, unrolled (learned) or unrolled:PATH with your weights.",
+)
 @click.option("--prior", metavar="NAME", help="Prior on sharp pictures, for plug and play: tv, video, ...")
 @click.option(
     "--noise", type=float, metavar="SIGMA", help="Standard deviation, in parts of white; measured by default."

@@ -42,14 +42,21 @@ def load(name: str) -> dict[str, Tensor]:
     return _parse(data)
 
 
+def within(path: Path, name: str) -> Path:
+    """The file of weights ``name`` in a folder that ``vsdeblur train`` wrote to; a file is its own."""
+    return path / f"{name}.safetensors" if path.is_dir() else path
+
+
 def fill(network: nn.Module, name: str, path: Path | None = None) -> None:
     """Give ``network`` the project's weights ``name``, or those of a file that ``vsdeblur train NAME`` wrote.
 
-    Raises DeblurError where the project's are missing or damaged, InputError for a file that holds no such weights.
+    path: also the folder that it wrote to. Raises DeblurError where the project's are missing or damaged, InputError
+    for a file that holds no such weights.
     """
     if path is None:
         network.load_state_dict(load(name))
         return
+    path = within(path, name)
     try:
         network.load_state_dict(_parse(path.read_bytes()))
     except (OSError, RuntimeError, SafetensorError) as error:

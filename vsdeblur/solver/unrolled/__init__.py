@@ -75,9 +75,11 @@ def _own(options: Options, name: str) -> Path | None:
 
     A folder may hold either network's, by the names that ``vsdeblur train`` gives them; a file is the first one's.
     """
+    from vsdeblur.weights import within
+
     given = _given(options)
     if given and given.is_dir():
-        path = given / f"{name}.safetensors"
+        path = within(given, name)
         return path if path.exists() else None
     return given
 
