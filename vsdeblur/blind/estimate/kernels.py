@@ -55,16 +55,24 @@ class KernelEstimator:
         size = (window.shape[-2], window.shape[-1])
         small = in_colour(F.avg_pool2d(window, smaller, ceil_mode=True, count_include_pad=False), ALIGN)
         basis, shares, _ = self.network(small)
-        height, width = (-(-n // smaller) for n in size)
-        fine = F.interpolate(shares.float(), scale_factor=4.0, mode="bilinear")[..., :height, :width]
-        if smaller > 1:
-            fine = F.interpolate(fine, size, mode="bilinear")
-        kernels = basis.float().flatten(2).softmax(-1).view_as(basis)
-        kernels = (kernels - _FAINT * kernels.amax((-2, -1), keepdim=True)).clamp_min(0)
-        if smaller > 1:
-            n = 2 * REACH * smaller + 1
-            kernels = F.interpolate(kernels, (n, n), mode="bilinear", align_corners=True)
-        return PixelwiseBlur(kernels / kernels.sum((-2, -1), keepdim=True), fine.softmax(1))
+        return meant_blur(basis, shares, size, smaller)
+
+
+def meant_blur(basis: Tensor, shares: Tensor, size: tuple[int, int], smaller: int = 1) -> PixelwiseBlur:
+    """The blur that the network means by its logarithms basis (B, K, n, n) and shares (B, K, h, w); differentiable.
+
+    size: (H, W) of the pictures, which the network saw ``smaller`` times smaller and padded at their ends.
+    """
+    height, width = (-(-n // smaller) for n in size)
+    fine = F.interpolate(shares.float(), scale_factor=4.0, mode="bilinear")[..., :height, :width]
+    if smaller > 1:
+        fine = F.interpolate(fine, size, mode="bilinear")
+    kernels = basis.float().flatten(2).softmax(-1).view_as(basis)
+    kernels = (kernels - _FAINT * kernels.amax((-2, -1), keepdim=True)).clamp_min(0)
+    if smaller > 1:
+        n = 2 * REACH * smaller + 1
+        kernels = F.interpolate(kernels, (n, n), mode="bilinear", align_corners=True)
+    return PixelwiseBlur(kernels / kernels.sum((-2, -1), keepdim=True), fine.softmax(1))
 
 
 def light_far_out(blur: PixelwiseBlur) -> float:

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vsdeblur.blind.estimate.kernel_net import REACH, SPAN, KernelNet, contrast, gradient
-from vsdeblur.training.loop import FallingRate
+from vsdeblur.training.loop import FallingRate, Recipe
 from vsdeblur.training.pool import Sample, stacked
 from vsdeblur.training.shaken import CELL
 
@@ -45,17 +45,41 @@ class KernelsRecipe(FallingRate):
         return KernelNet().to(memory_format=torch.channels_last)
 
     def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Sample:
-        """picture (B, 3, S, S) as stored; sharp, blurry light; kernels (B, G, G, n, n); gamma (B, 1); at (B, P, 2)."""
+        """picture (B, 3, S, S) as stored; sharp, blurry light; kernels (B, G, G, n, n); gamma (B, 1); at (B, P, 2).
+
+        noise (B, 1): the mean deviation of the stored picture's light.
+        """
         parts = [_as_stored(turned(sample, rng), rng) for sample in samples]
         return stacked(parts)
 
     def loss(self, network: nn.Module, batch: Sample, step: int) -> tuple[Tensor, dict[str, float]]:
         """Both errors; "still" is the kernel's error had nothing moved: what there is to win."""
-        basis, shares, edges = network(batch["picture"])
-        with torch.autocast(basis.device.type, enabled=False):
-            return self._errors(basis.float().flatten(2).softmax(-1), shares.float(), edges, batch)
+        return network_error(network(batch["picture"]), batch)
 
-    def _errors(self, basis: Tensor, shares: Tensor, edges: Tensor, batch: Sample) -> tuple[Tensor, dict[str, float]]:
+    def validate(self, network: nn.Module, samples: Sequence[Sample]) -> dict[str, float]:
+        """The kernels' error on held-out pictures, that of no blur at all, and the re-blurred picture's."""
+        return mean_scores(self, network, samples, ("kernel", "still", "reblur", "edges"))
+
+
+@torch.no_grad()
+def mean_scores(recipe: Recipe, network: nn.Module, samples: Sequence[Sample], keys: Sequence[str]) -> dict[str, float]:
+    """Means of what the recipe's loss reports under ``keys``, of each of samples by itself."""
+    network.eval()
+    device = next(network.parameters()).device
+    found: dict[str, list[float]] = {key: [] for key in keys}
+    for k, sample in enumerate(samples):
+        batch = recipe.collate([sample], np.random.default_rng(k))
+        _, scalars = recipe.loss(network, {key: value.to(device) for key, value in batch.items()}, 0)
+        for key, values in found.items():
+            values.append(scalars[key])
+    return {key: float(np.mean(values)) for key, values in found.items()}
+
+
+def network_error(found: tuple[Tensor, Tensor, Tensor], batch: Sample) -> tuple[Tensor, dict[str, float]]:
+    """All errors together of what ``KernelNet`` found in the batch, and each of them by its name."""
+    basis, shares, edges = found
+    with torch.autocast(basis.device.type, enabled=False):
+        basis, shares = basis.float().flatten(2).softmax(-1), shares.float()
         true = batch["kernels"].flatten(3).flatten(1, 2)
         size = batch["picture"].shape[-1]
         line = torch.arange(CELL // 2, size, CELL, device=true.device, dtype=true.dtype)
@@ -69,21 +93,8 @@ class KernelsRecipe(FallingRate):
         with torch.no_grad():
             delta = F.pad(true.new_ones(1, 1, 1), (SPAN * SPAN // 2,) * 2)
             still = kernel_error(delta.expand_as(true), true).mean()
-        scalars = {"loss": total, "kernel": apart, "still": still, "reblur": reblur, "edges": drawn}
-        return total, {key: float(value.detach()) for key, value in scalars.items()}
-
-    @torch.no_grad()
-    def validate(self, network: nn.Module, samples: Sequence[Sample]) -> dict[str, float]:
-        """The kernels' error on held-out pictures, that of no blur at all, and the re-blurred picture's."""
-        network.eval()
-        device = next(network.parameters()).device
-        found: dict[str, list[float]] = {}
-        for k, sample in enumerate(samples):
-            batch = self.collate([sample], np.random.default_rng(k))
-            _, scalars = self.loss(network, {key: value.to(device) for key, value in batch.items()}, 0)
-            for key in ("kernel", "still", "reblur", "edges"):
-                found.setdefault(key, []).append(scalars[key])
-        return {key: float(np.mean(values)) for key, values in found.items()}
+    scalars = {"loss": total, "kernel": apart, "still": still, "reblur": reblur, "edges": drawn}
+    return total, {key: float(value.detach()) for key, value in scalars.items()}
 
 
 def mixed(basis: Tensor, shares: Tensor, at: Tensor, size: int) -> Tensor:
@@ -159,9 +170,9 @@ def _as_stored(sample: dict[str, Any], rng: np.random.Generator) -> Sample:
     # Display values are what noise and darkness are measured in, whichever curve they are stored by.
     level = float(np.exp(rng.uniform(np.log(5e-4), np.log(0.03))))
     shot = float(rng.uniform(0, 1))
-    noise = rng.normal(size=blurry.shape) * level * np.sqrt(1 - shot + shot * 2 * blurry)
     slope = 1.0 if gamma == 1 else gamma * (blurry + _DARK) ** (1 - 1 / gamma)
-    stored = np.clip(blurry + slope * noise, 0, 1) ** (1 / gamma)
+    noise = slope * level * np.sqrt(1 - shot + shot * 2 * blurry)
+    stored = np.clip(blurry + noise * rng.normal(size=blurry.shape), 0, 1) ** (1 / gamma)
     if rng.random() < 0.8:
         picture = np.rint(stored * 255).astype(np.uint8)
         if rng.random() < 0.4:
@@ -176,6 +187,7 @@ def _as_stored(sample: dict[str, Any], rng: np.random.Generator) -> Sample:
         "blurry": blurry,
         "kernels": sample["kernels"],
         "gamma": sample["gamma"],
+        "noise": [np.mean(noise)],
         "at": rng.integers(0, size, (_POINTS, 2)),
     }
     return {key: torch.from_numpy(np.ascontiguousarray(value, np.float32)) for key, value in found.items()}

@@ -61,23 +61,17 @@ class RestorationRecipe(FallingRate):
         """Mean error of all stages over the error of the blurry picture, and the last one's gain in dB."""
         assert isinstance(network, RestorationNet)
         half = (len(batch["v"]) + 1) // 2
-        totals, gains = [], []
+        errors, gains = [], []
         for linear, part in ((False, slice(0, half)), (True, slice(half, None))):
             v, sharp, kernels = (batch[key][part] for key in ("v", "sharp", "kernels"))
             if not len(v):
                 continue
             blur = PixelwiseBlur(kernels[:, None], v.new_ones(len(v), 1, *v.shape[-2:]))
             found = stages(network, v, blur, float(batch["noise"][int(linear)]), 1.0, linear)
-            true, given = (_seen(x, linear).clamp(0, 1) for x in (sharp, v))
-            squared = (given - true).square().mean((1, 2, 3))
-            for k, u in enumerate(found):
-                error = ((_seen(u, linear) - true).square() + 1e-5).sqrt().mean((1, 2, 3))
-                weight = 1.0 if k == len(found) - 1 else _EARLIER
-                totals.append(weight * error / (squared + _FLOOR).sqrt())
-            last = (_seen(found[-1].detach(), linear).clamp(0, 1) - true).square().mean((1, 2, 3))
-            gains.append(10 * ((squared + 1e-6) / (last + 1e-6)).log10())
-        gain = torch.cat(gains)
-        total = torch.stack([t.sum() for t in totals]).sum() / len(gain)
+            error, gain = restoration_error(found, v, sharp, linear)
+            errors.append(error)
+            gains.append(gain)
+        total, gain = torch.cat(errors).mean(), torch.cat(gains)
         return total, {"loss": float(total.detach()), "gain": float(gain.mean()), "median": float(gain.median())}
 
     @torch.no_grad()
@@ -90,6 +84,19 @@ class RestorationRecipe(FallingRate):
             batch = self.collate(samples[k : k + 2], np.random.default_rng(k))
             gains.append(self.loss(network, {key: x.to(device) for key, x in batch.items()}, 0)[1]["gain"])
         return {"gain": float(np.mean(gains)), "gain_worst": min(gains)}
+
+
+def restoration_error(found: Sequence[Tensor], v: Tensor, sharp: Tensor, linear: bool) -> tuple[Tensor, Tensor]:
+    """(B,): the errors of all stages over that of the blurry picture v, and what the last one gains over v in dB.
+
+    found: what the stages made of v (B, 3, H, W). sharp: the true picture. linear: values are linear light.
+    """
+    true, given = (_seen(x, linear).clamp(0, 1) for x in (sharp, v))
+    squared = (given - true).square().mean((1, 2, 3))
+    errors = torch.stack([((_seen(u, linear) - true).square() + 1e-5).sqrt().mean((1, 2, 3)) for u in found])
+    total = errors[-1] + _EARLIER * errors[:-1].sum(0)
+    last = (_seen(found[-1].detach(), linear).clamp(0, 1) - true).square().mean((1, 2, 3))
+    return total / (squared + _FLOOR).sqrt(), 10 * ((squared + 1e-6) / (last + 1e-6)).log10()
 
 
 def _seen(x: Tensor, linear: bool) -> Tensor:
