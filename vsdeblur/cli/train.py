@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 HELD_SCENES = 16  # that the network is judged by in the end
 _FOLDER = click.Path(file_okay=False, path_type=Path)
+_WEIGHTS = click.Path(path_type=Path)
 
 
 @click.group(short_help="Train the project's networks.")
@@ -123,7 +124,8 @@ def kernels(photos: Path, workers: int, device: str, steps: int | None, **course
     """Learn what a picture's blur looks like, for deblurring frame by frame.
 
     Photographs by a shaken camera are made from sharp ones. The rate of learning falls along --steps (8000 unless
-    given): choose what fits into --minutes. OUT/kernels.safetensors has the weights so far.
+    given): choose what fits into --minutes. OUT/kernels.safetensors has the weights so far; give them to vsdeblur
+    image with --estimator network:OUT.
     """
     from vsdeblur.training.recipes.kernels import STEPS, KernelsRecipe
     from vsdeblur.training.shaken import ShakenPhotos
@@ -138,12 +140,40 @@ def restoration(photos: Path, workers: int, device: str, steps: int | None, **co
     """Learn what a picture looks like that was blurred in a known way.
 
     Photographs by a shaken camera are made from sharp ones, as for kernels. The rate of learning falls along --steps
-    (4000 unless given): choose what fits into --minutes. OUT/restoration.safetensors has the weights so far.
+    (4000 unless given): choose what fits into --minutes. OUT/restoration.safetensors has the weights so far; give them
+    to vsdeblur image with --deconvolver unrolled:OUT.
     """
     from vsdeblur.training.recipes.restoration import STEPS, RestorationRecipe
     from vsdeblur.training.shaken import ShakenPhotos
 
     recipe = RestorationRecipe(steps or STEPS)
+    _train(recipe, lambda chosen, _: ShakenPhotos(chosen), 6000, photos, workers, device, steps=recipe.steps, **course)
+
+
+@train.command(short_help="Both together, the one through the other.")
+@click.option("--kernels", type=_WEIGHTS, help="Its weights to start from, file or folder, if not the project's.")
+@click.option("--restoration", type=_WEIGHTS, help="The same of the other network.")
+@_course
+def joint(
+    photos: Path,
+    kernels: Path | None,
+    restoration: Path | None,
+    workers: int,
+    device: str,
+    steps: int | None,
+    **course: Any,
+) -> None:
+    """Learn to find a blur that can be undone, and to undo one that was found.
+
+    Goes on with the networks of kernels and restoration, once each has been trained alone. The rate of learning falls
+    along --steps (2000 unless given): choose what fits into --minutes. OUT/kernels.safetensors and
+    OUT/restoration.safetensors have the weights so far; give both to vsdeblur image with --estimator network:OUT and
+    --deconvolver unrolled:OUT.
+    """
+    from vsdeblur.training.recipes.joint import STEPS, JointRecipe
+    from vsdeblur.training.shaken import ShakenPhotos
+
+    recipe = JointRecipe(steps or STEPS, kernels, restoration)
     _train(recipe, lambda chosen, _: ShakenPhotos(chosen), 6000, photos, workers, device, steps=recipe.steps, **course)
 
 
@@ -179,7 +209,7 @@ def _train(
     """scenes: what makes samples from these photographs on that device. count: of them, at most."""
     from vsdeblur.device import choose_device
     from vsdeblur.options import parse_device
-    from vsdeblur.training.checkpoint import CHECKPOINT
+    from vsdeblur.training.checkpoint import CHECKPOINT, weight_files
     from vsdeblur.training.loop import Course, judge
     from vsdeblur.training.loop import train as run
     from vsdeblur.training.photos import find_photos
@@ -202,6 +232,7 @@ def _train(
             state = run(recipe, source, out, course, resume, stop=lambda: bool(stopped))
     finally:
         signal.signal(signal.SIGINT, before)
-    click.echo(f"step {state.step} after {state.seconds / 60:.1f} min: {out / recipe.name}.safetensors")
+    files = ", ".join(str(path) for path in weight_files(state.smooth, recipe, out))
+    click.echo(f"step {state.step} after {state.seconds / 60:.1f} min: {files}")
     scores = judge(recipe, state, [held[k] for k in range(HELD_SCENES)], out)
     click.echo(", ".join(f"{key} {value:.3f}" for key, value in scores.items()))

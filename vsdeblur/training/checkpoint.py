@@ -71,7 +71,14 @@ def save_state(state: State, recipe: Recipe, out: Path) -> None:
         tensors |= {f"{key}.{name}": moments[key] for key in ("exp_avg", "exp_avg_sq") if key in moments}
     told = {"recipe": recipe.name, "seed": state.seed, "step": state.step, "seconds": state.seconds}
     _write(tensors, out / CHECKPOINT, told)
-    _write(dict(state.smooth.state_dict()), out / f"{recipe.name}.safetensors", told)
+    for path, network in weight_files(state.smooth, recipe, out).items():
+        _write(dict(network.state_dict()), path, told)
+
+
+def weight_files(network: nn.Module, recipe: Recipe, out: Path) -> dict[Path, nn.Module]:
+    """Which file has the weights of what: several networks that are trained together have one each, by their names."""
+    parts = network.items() if isinstance(network, nn.ModuleDict) else [(recipe.name, network)]
+    return {out / f"{name}.safetensors": part for name, part in parts}
 
 
 def load_state(recipe: Recipe, seed: int, out: Path) -> State:

@@ -1,0 +1,97 @@
+"""The kernel network and the network of unrolled deconvolution, trained together after each was trained alone.
+
+A blur that is found is there to be undone. So the stages restore a part of the picture by the kernels that the first
+network finds in it, and what is wrong with the result teaches both: through the data steps the kernels that it takes
+to restore, and the second network what kernels that were found leave behind (Laroche, Almansa and Tassano 2022;
+Carbajal et al. 2023). The errors that the first network learned from alone, that of the picture blurred again among
+them, keep its kernels true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vsdeblur.blind.deconvolve.restoration_net import RestorationNet
+from vsdeblur.blind.deconvolve.unrolled import stages, started
+from vsdeblur.blind.estimate.kernel_net import REACH, KernelNet
+from vsdeblur.blind.estimate.kernels import RANK, meant_blur
+from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
+from vsdeblur.training.loop import FallingRate
+from vsdeblur.training.pool import Sample
+from vsdeblur.training.recipes.kernels import KernelsRecipe, mean_scores, network_error
+from vsdeblur.training.recipes.restoration import restoration_error
+from vsdeblur.weights import fill
+
+STEPS = 2000
+WARM_UP = 50  # steps
+CROP = 80  # pixels along a side of what is restored
+_RATE = 2e-4
+_RESTORED = 0.5  # weight of what is wrong with the restored picture
+_CLIP = 1.0  # what is stored ends here
+
+
+class JointRecipe(FallingRate):
+    """``Recipe`` of both networks, "kernels" and "restoration", which start from files of their weights.
+
+    steps: of the whole course, which the rate falls along. kernels, restoration: None for the project's own.
+    """
+
+    name = "joint"
+    batch = 4
+    peak, warm_up = _RATE, WARM_UP
+
+    def __init__(self, steps: int = STEPS, kernels: Path | None = None, restoration: Path | None = None) -> None:
+        super().__init__(steps)
+        self.begun = {"kernels": kernels, "restoration": restoration}
+
+    def network(self) -> nn.Module:
+        """Raises DeblurError where the project's weights are missing, InputError for a file that holds none."""
+        networks = nn.ModuleDict({"kernels": KernelNet(), "restoration": RestorationNet()})
+        for name, part in networks.items():
+            fill(part, name, self.begun[name])
+        return networks.to(memory_format=torch.channels_last)
+
+    def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Sample:
+        """As of KernelsRecipe, and corner (B, 2), row and column: where the part begins that is restored."""
+        batch = KernelsRecipe().collate(samples, rng)
+        room = batch["picture"].shape[-1] - CROP
+        return batch | {"corner": torch.from_numpy(rng.integers(0, max(room, 0) + 1, (len(samples), 2)))}
+
+    def loss(self, network: nn.Module, batch: Sample, step: int) -> tuple[Tensor, dict[str, float]]:
+        """The kernels' errors and the restoration's; "gain" is that of the restored picture in dB."""
+        assert isinstance(network, nn.ModuleDict)
+        basis, shares, edges = network["kernels"](batch["picture"])
+        apart, scalars = network_error((basis, shares, edges), batch)
+        size = batch["picture"].shape[-1]
+        error, gain = _restored(network["restoration"], meant_blur(basis, shares, (size, size)), batch)
+        total = apart + _RESTORED * error.mean()
+        more = {"loss": total, "restored": error.mean(), "gain": gain.mean(), "median": gain.median()}
+        return total, scalars | {key: float(value.detach()) for key, value in more.items()}
+
+    def validate(self, network: nn.Module, samples: Sequence[Sample]) -> dict[str, float]:
+        """Those of the kernels, as of KernelsRecipe, and of the picture restored by them."""
+        return mean_scores(self, network, samples, ("kernel", "still", "reblur", "edges", "restored", "gain"))
+
+
+def _restored(network: nn.Module, blur: PixelwiseBlur, batch: Sample) -> tuple[Tensor, Tensor]:
+    """(B,): the error of each picture's part, restored as having been blurred so, and its gain in dB."""
+    assert isinstance(network, RestorationNet)
+    errors, gains = [], []
+    for k, (row, column) in enumerate(batch["corner"].tolist()):
+        rows, columns = slice(row, row + CROP), slice(column, column + CROP)
+        gamma, noise = float(batch["gamma"][k]), float(batch["noise"][k])
+        v = batch["picture"][k : k + 1, :, rows, columns] ** gamma
+        sharp = batch["sharp"][k : k + 1, :, REACH:-REACH, REACH:-REACH][..., rows, columns]
+        here = PixelwiseBlur(blur.basis[k : k + 1], blur.weights[k : k + 1]).part(rows, columns)
+        with torch.no_grad(), torch.autocast(v.device.type, enabled=False):
+            start = started(v, here.compressed(RANK), noise, _CLIP)  # as quick as when a picture is restored
+        found = stages(network, v, here, noise, _CLIP, gamma != 1, start)
+        error, gain = restoration_error(found, v, sharp, gamma != 1)
+        errors.append(error)
+        gains.append(gain)
+    return torch.cat(errors), torch.cat(gains)
