@@ -11,7 +11,7 @@ from vsdeblur.blind.estimate.alternate import Alternation
 from vsdeblur.blind.estimate.confidence import Careful, confidence, spread
 from vsdeblur.blind.estimate.evidence import Evidence
 from vsdeblur.blind.estimate.kernel_step import fitted, nonnegative
-from vsdeblur.blind.estimate.latent import strong_edges
+from vsdeblur.blind.estimate.latent import StrongEdges, strong_edges
 from vsdeblur.blind.estimate.patches import Patches
 from vsdeblur.blind.estimate.path import estimate_path, estimate_uniform, refine
 from vsdeblur.blind.estimate.poses import Poses
@@ -166,13 +166,24 @@ def test_path_finds_roll_and_refining_keeps_it():
 def test_another_expectation_can_be_asked():
     asked = []
 
-    def expectation(v, blur, sigma):
-        asked.append((blur.size, sigma))
+    def expectation(v, blur, sigma, settled):
+        asked.append((blur.size, sigma, settled))
         return F.pad(v, (blur.margin,) * 4, mode="replicate")
 
-    Alternation(reach=2, rounds=1, expectation=expectation)(blocks(48, 52), 0.01)
-    assert asked[-1] == ((48, 52), 0.01)
-    assert len(asked) == 2
+    Alternation(reach=2, rounds=3, expectation=expectation)(blocks(48, 52), 0.01)
+    assert asked[-1] == ((48, 52), 0.01, 1.0)
+    assert [settled for *_, settled in asked[:6]] == [0, 0.5, 1] * 2  # at each scale from the strongest edges on
+    assert {settled for *_, settled in asked[6:]} == {1.0}
+
+
+def test_fewer_edges_while_the_blur_is_not_settled():
+    v = blocks(64, 64)
+    still = UniformBlur(torch.ones(1, 1), (64, 64))
+
+    def edges(settled):
+        return int((StrongEdges()(v, still, 0.003, settled).diff(dim=-1).abs() > 0.05).sum())
+
+    assert 0 < edges(0.0) < edges(0.5) < edges(1.0)
 
 
 def test_the_most_telling_pieces_are_looked_at():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,30 +18,35 @@ from vsdeblur.blind.estimate.poses import Poses
 from vsdeblur.blind.operators.protocol import Blur
 
 _RATIO = math.sqrt(2)  # of two scales
+LAST = 6  # rounds on the smallest pieces
 
 
 class Expectation(Protocol):
     """The expected sharp picture under a blur: u (1, 1, H + 2 margin, W + 2 margin) of v (1, 1, H, W).
 
-    Not for showing: kernels are found best from few, strong edges. sigma: of the noise in v.
+    Not for showing: kernels are found best from few, strong edges. sigma: of the noise in v. settled: from 0, while the
+    blur is hardly known, to 1.
     """
 
-    def __call__(self, v: Tensor, blur: Blur, sigma: float) -> Tensor: ...
+    def __call__(self, v: Tensor, blur: Blur, sigma: float, settled: float) -> Tensor: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Alternation:
     """``find(v, sigma) -> Poses``: the expectation step, then the kernel step, ``rounds`` times at each scale.
 
-    reach: pixels that a kernel may extend to each side. turn: how far roll may move pixels half the shorter side away
-    from the middle, as a share of reach; 0 for one kernel for the whole picture. count: pieces along each side that
-    have a kernel of their own. expectation: None for ``StrongEdges``.
+    At each scale the expectation begins with the strongest edges alone and ends with all that are worth keeping; at the
+    largest one it goes on from there, on smaller pieces (Xu and Jia 2010 and Pan et al. 2014 take in weaker edges round
+    by round too). reach: pixels that a kernel may extend to each side. turn: how far roll may move pixels half the
+    shorter side away from the middle, as a share of reach; 0 for one kernel for the whole picture. count, finer: pieces
+    along each side that have a kernel of their own, first and in the end. expectation: None for ``StrongEdges``.
     """
 
     reach: int = 15
     turn: float = 0.0
     count: int = 1
-    rounds: int = 5
+    finer: int = 1
+    rounds: int = 8
     expectation: Expectation | None = None
 
     @torch.no_grad()
@@ -54,18 +59,23 @@ class Alternation:
             size = (small.shape[-2], small.shape[-1])
             turns = 2 * round(self.turn * (n // 2)) + 1
             poses = Poses.nearly_still(size, n, turns) if poses is None else poses.resized(size, n, turns).cleaned()
-            poses = self.improved(small, poses, sigma)
+            course = [k / max(self.rounds - 1, 1) for k in range(self.rounds)]
+            poses = self._alternated(small, poses, sigma, self.count, course)
         assert poses is not None
-        return poses
+        return self.improved(v, poses, sigma)
 
     @torch.no_grad()
-    def improved(self, v: Tensor, poses: Poses, sigma: float, rounds: int | None = None) -> Poses:
-        """``rounds`` of both steps at the scale of v, from what is known of the movement."""
-        expectation = self.expectation or StrongEdges(self.count)
-        patches = Patches.over(poses.size, self.count)
+    def improved(self, v: Tensor, poses: Poses, sigma: float, rounds: int = LAST) -> Poses:
+        """``rounds`` of both steps on the smallest pieces, from what is known of the movement."""
+        return self._alternated(v, poses, sigma, self.finer, [1.0] * rounds)
+
+    def _alternated(self, v: Tensor, poses: Poses, sigma: float, count: int, course: Sequence[float]) -> Poses:
+        """A round of both steps for each of course: how settled the blur is."""
+        expectation = self.expectation or StrongEdges(count)
+        patches = Patches.over(poses.size, count)
         slopes = patches.cut(gradients(v))
-        for _ in range(self.rounds if rounds is None else rounds):
-            u = expectation(v, poses.blur, sigma)
+        for settled in course:
+            u = expectation(v, poses.blur, sigma, settled)
             poses = kernel_step(patches.cut(gradients(u), poses.blur.margin), slopes, poses, patches)
         return poses
 

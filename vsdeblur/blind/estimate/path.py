@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.blind.estimate.alternate import Alternation
+from vsdeblur.blind.estimate.alternate import LAST, Alternation
 from vsdeblur.blind.estimate.closer import LARGEST, closer, scaled
 from vsdeblur.blind.estimate.kernel_step import fitted
 from vsdeblur.blind.estimate.patches import Patches
@@ -19,11 +19,10 @@ from vsdeblur.errors import ArgumentError
 
 REACH = 15  # px, of a kernel to each side: longer blurs are found in the picture made smaller
 TURN = 0.7  # how far roll may move pixels half way to the border, as a share of REACH
-COUNT = 5  # pieces along each side that have a kernel of their own
+COUNT, FINER = 4, 6  # pieces along each side that have a kernel of their own, first and in the end
 NODES = 8  # kernels along the longer side of the blur that is returned, and how far apart they are, pixels
 _NEAR, _FAR = 32, 96
 _NOTHING = 1e-3  # of a kernel's brightest point
-_ROUNDS = 6
 SMALLEST = 48
 
 
@@ -42,10 +41,10 @@ def estimate_uniform(v: Tensor, sigma: float | None = None, reach: int = REACH) 
 def estimate_path(v: Tensor, sigma: float | None = None, reach: int = REACH) -> FilterFlow:
     """The blur of a camera that turned in any way during the exposure; arguments as ``estimate_uniform``."""
     grey, level = grey_of(v, sigma)
-    return blended(closer(grey, Alternation(reach, TURN, COUNT)(*small(grey, level)), level), v)
+    return blended(closer(grey, Alternation(reach, TURN, COUNT, FINER)(*small(grey, level)), level), v)
 
 
-def refine(v: Tensor, blur: Blur, sigma: float | None = None, reach: int = REACH, rounds: int = _ROUNDS) -> FilterFlow:
+def refine(v: Tensor, blur: Blur, sigma: float | None = None, reach: int = REACH, rounds: int = LAST) -> FilterFlow:
     """The movement of a camera that comes nearest to ``blur``, improved on what v (1, C, H, W) shows.
 
     blur: from a network or from a neighbouring frame; what no movement of a camera can do is lost from it.
@@ -54,11 +53,11 @@ def refine(v: Tensor, blur: Blur, sigma: float | None = None, reach: int = REACH
     seen, less = small(grey, level)
     size = (seen.shape[-2], seen.shape[-1])
     n = 2 * reach + 1
-    patches = Patches.over(size, COUNT)
+    patches = Patches.over(size, FINER)
     share = size[0] / v.shape[-2]
     kernels = resized(blur.kernels((patches.middles / share).long()).float().cpu(), share, n)
     poses = fitted(kernels, Poses.still(size, n, 2 * round(TURN * reach) + 1), patches.middles)
-    improved = Alternation(reach, TURN, COUNT).improved(seen, poses, less, rounds)
+    improved = Alternation(reach, TURN, COUNT, FINER).improved(seen, poses, less, rounds)
     return blended(closer(grey, improved, level), v)
 
 
