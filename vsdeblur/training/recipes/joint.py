@@ -3,8 +3,9 @@
 A blur that is found is there to be undone. So the stages restore a part of the picture by the kernels that the first
 network finds in it, and what is wrong with the result teaches both: through the data steps the kernels that it takes
 to restore, and the second network what kernels that were found leave behind (Laroche, Almansa and Tassano 2022;
-Carbajal et al. 2023). The errors that the first network learned from alone, that of the picture blurred again among
-them, keep its kernels true.
+Carbajal et al. 2023). The errors that each learned from alone stay: that of the picture blurred again, among others,
+keeps the kernels true, and restoring by kernels that are handed over keeps the second network from the easy way out,
+which is to leave every picture as it was.
 """
 
 from __future__ import annotations
@@ -24,14 +25,16 @@ from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
 from vsdeblur.training.loop import FallingRate
 from vsdeblur.training.pool import Sample
 from vsdeblur.training.recipes.kernels import KernelsRecipe, mean_scores, network_error
-from vsdeblur.training.recipes.restoration import restoration_error
+from vsdeblur.training.recipes.restoration import RestorationRecipe, restoration_error
 from vsdeblur.weights import fill
 
 STEPS = 2000
 WARM_UP = 50  # steps
 CROP = 80  # pixels along a side of what is restored
 _RATE = 2e-4
-_RESTORED = 0.5  # weight of what is wrong with the restored picture
+_RESTORED = 0.5  # weight of what is wrong with the picture restored by the kernels that were found
+_HANDED = 0.5  # and with that restored by kernels that were handed over
+_PREFIX = "handed."  # of the latter's part of a batch
 _CLIP = 1.0  # what is stored ends here
 
 
@@ -47,6 +50,7 @@ class JointRecipe(FallingRate):
 
     def __init__(self, steps: int = STEPS, kernels: Path | None = None, restoration: Path | None = None) -> None:
         super().__init__(steps)
+        self.kernels, self.restoration = KernelsRecipe(steps), RestorationRecipe(steps)
         self.begun = {"kernels": kernels, "restoration": restoration}
 
     def network(self) -> nn.Module:
@@ -57,25 +61,32 @@ class JointRecipe(FallingRate):
         return networks.to(memory_format=torch.channels_last)
 
     def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Sample:
-        """As of KernelsRecipe, and corner (B, 2), row and column: where the part begins that is restored."""
-        batch = KernelsRecipe().collate(samples, rng)
+        """As of both recipes, that of the restoration under "handed."; and corner (B, 2), row and column: where the
+        part begins that is restored by what was found.
+        """
+        batch = self.kernels.collate(samples, rng)
         room = batch["picture"].shape[-1] - CROP
-        return batch | {"corner": torch.from_numpy(rng.integers(0, max(room, 0) + 1, (len(samples), 2)))}
+        corner = torch.from_numpy(rng.integers(0, max(room, 0) + 1, (len(samples), 2)))
+        handed = self.restoration.collate(samples, rng)
+        return batch | {"corner": corner} | {_PREFIX + key: value for key, value in handed.items()}
 
     def loss(self, network: nn.Module, batch: Sample, step: int) -> tuple[Tensor, dict[str, float]]:
-        """The kernels' errors and the restoration's; "gain" is that of the restored picture in dB."""
+        """All errors; "gain" and "handed" are what pictures gain, in dB, by kernels found and handed over."""
         assert isinstance(network, nn.ModuleDict)
         basis, shares, edges = network["kernels"](batch["picture"])
         apart, scalars = network_error((basis, shares, edges), batch)
         size = batch["picture"].shape[-1]
         error, gain = _restored(network["restoration"], meant_blur(basis, shares, (size, size)), batch)
-        total = apart + _RESTORED * error.mean()
+        handed = {key.removeprefix(_PREFIX): value for key, value in batch.items() if key.startswith(_PREFIX)}
+        known, scores = self.restoration.loss(network["restoration"], handed, step)
+        total = apart + _RESTORED * error.mean() + _HANDED * known
         more = {"loss": total, "restored": error.mean(), "gain": gain.mean(), "median": gain.median()}
-        return total, scalars | {key: float(value.detach()) for key, value in more.items()}
+        told = {key: float(value.detach()) for key, value in more.items()}
+        return total, scalars | told | {"handed": scores["gain"]}
 
     def validate(self, network: nn.Module, samples: Sequence[Sample]) -> dict[str, float]:
-        """Those of the kernels, as of KernelsRecipe, and of the picture restored by them."""
-        return mean_scores(self, network, samples, ("kernel", "still", "reblur", "edges", "restored", "gain"))
+        """Those of the kernels, as of KernelsRecipe, and of pictures restored by them and by true ones."""
+        return mean_scores(self, network, samples, ("kernel", "still", "reblur", "edges", "restored", "gain", "handed"))
 
 
 def _restored(network: nn.Module, blur: PixelwiseBlur, batch: Sample) -> tuple[Tensor, Tensor]:
