@@ -17,15 +17,33 @@ from vsdeblur.blind.operators.fourier import fast_length, transfer
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.blind.operators.uniform import UniformBlur
 
-# On twenty photographs as they were and eighty that were shaken, none of them held out (benchmarks/blind.py):
-_SHORT, _LONG = 1.1, 1.4  # px, spread of light: sharp ones up to 1.16, blurs that were worth undoing from 1.24 on
-_FEWER, _AS_MANY = 0.9, 0.95  # edges that explain the picture through the blur, over those that do so without one
-_DEARER, _TOO_DEAR = 1.1, 1.2  # misfit and edges together, in the same way
 _PIECES = 3  # along each side, under one kernel each: fewer than for the estimate, as borders cost
 _EDGE = 0.01  # a step in value that counts as an edge
 # The share of its pixels that must be edges in half of a large picture's pieces, at least: of twelve sharp photographs
 # one of a petal partly out of focus was believed, with 5%; those that were rightly believed had 23% and more.
 _ENOUGH = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """From where on a sign counts, and where it is complete.
+
+    far: px, spread of light. fewer, dearer: edges that explain the picture through the blur, and their cost, over those
+    that do so without one.
+    """
+
+    far: tuple[float, float]
+    fewer: tuple[float, float]
+    dearer: tuple[float, float]
+
+    def __call__(self, far: float, fewer: float, dearer: float) -> float:
+        return _ramp(far, *self.far) * (1 - _ramp(fewer, *self.fewer)) * (1 - _ramp(dearer, *self.dearer))
+
+
+# Sharp pictures seem to spread light by up to 1.16 px, and shakes that were worth undoing by 1.24 and more: twenty
+# photographs as they were, sixty-five shaken, none held out. On pieces of large ones this rule believed a sharp photograph.
+_WHOLE = _Rule(far=(1.1, 1.4), fewer=(0.9, 0.95), dearer=(1.1, 1.2))
+_OF_PIECES = _Rule(far=(1.3, 2.0), fewer=(1.0, 1.1), dearer=(1.02, 1.05))
 
 
 def confidence(v: Tensor, blur: Blur, sigma: float | None = None) -> float:
@@ -35,7 +53,8 @@ def confidence(v: Tensor, blur: Blur, sigma: float | None = None) -> float:
     fewer strong edges must explain the picture through it than without any blur, for a blurred edge is a flight of
     steps; nor may they be much dearer, in misfit and number: text, whose edges are as sharp as edges can be, takes as
     many and becomes dearer. sigma: of the noise in v; None measures it. Pixels are those of the scale at which the blur
-    fills REACH; of a picture that is large there, its most telling pieces are looked at.
+    fills REACH; of a picture that is large there, its most telling pieces are looked at, and the cost must be no
+    more than without a blur.
     """
     grey, level = grey_of(v, sigma)
     share = max(LARGEST / max(blur.size), SMALLEST / min(blur.size), min(REACH / max(blur.margin, 1), 1))
@@ -47,8 +66,9 @@ def confidence(v: Tensor, blur: Blur, sigma: float | None = None) -> float:
     here = (patches.middles / share).long()
     kernels = blur.kernels(here.minimum(torch.tensor(blur.size[::-1]) - 1).to(v.device)).float().cpu()
     kernels = resized(kernels, share, max(3, 2 * round(blur.margin * share) + 1))
-    far = _ramp(float(spread(kernels).median()), _SHORT, _LONG)
-    if far == 0:
+    rule = _OF_PIECES if large else _WHOLE
+    far = float(spread(kernels).median())
+    if far <= rule.far[0]:
         return 0.0
     still = torch.zeros_like(kernels)  # the same size: so much is guessed around the picture
     still[:, still.shape[-1] // 2, still.shape[-1] // 2] = 1
@@ -56,8 +76,7 @@ def confidence(v: Tensor, blur: Blur, sigma: float | None = None) -> float:
     if bool((edges == 0).all()) or (large and float(edges.median()) < _ENOUGH):
         return 0.0
     price, left = cost(seen, kernels, patches, less)
-    fewer = 1 - _ramp(float(left.sum() / edges.sum()), _FEWER, _AS_MANY)
-    return far * fewer * (1 - _ramp(price / simply, _DEARER, _TOO_DEAR))
+    return rule(far, float(left.sum() / edges.sum()), price / simply)
 
 
 def cost(v: Tensor, kernels: Tensor, patches: Patches, sigma: float) -> tuple[float, Tensor]:
