@@ -41,7 +41,8 @@ class _Rule:
 
 
 # Sharp pictures seem to spread light by up to 1.16 px, and shakes that were worth undoing by 1.24 and more: twenty
-# photographs as they were, sixty-five shaken, none held out. On pieces of large ones this rule believed a sharp photograph.
+# photographs as they were, sixty-five shaken, none held out. On pieces of large ones the same rule believed a sharp
+# photograph.
 _WHOLE = _Rule(far=(1.1, 1.4), fewer=(0.9, 0.95), dearer=(1.1, 1.2))
 _OF_PIECES = _Rule(far=(1.3, 2.0), fewer=(1.0, 1.1), dearer=(1.02, 1.05))
 
