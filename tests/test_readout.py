@@ -97,7 +97,7 @@ def test_numpy_arrays_and_nonsense() -> None:
     assert estimate_readout(v.double() ** (1 / 2.2), "gamma2.2")[0] == pytest.approx(estimate_readout(v)[0], abs=0.01)
     for wrong in (None, "clip.mp4", v[0], v.to(torch.uint8)):
         with pytest.raises(ArgumentError, match="clip"):
-            estimate_readout(wrong)  # type: ignore[arg-type]
+            estimate_readout(wrong)
 
 
 def test_restore_takes_what_it_finds() -> None:

@@ -282,7 +282,7 @@ def test_networks_know_values_through_a_curve() -> None:
     seen: list[torch.Tensor] = []
 
     class Watching(RestorationNet):
-        def forward(self, x: torch.Tensor, *rest: torch.Tensor | float) -> torch.Tensor:  # type: ignore[override]
+        def forward(self, x: torch.Tensor, *rest: torch.Tensor | float) -> torch.Tensor:
             seen.append(x)
             return x
 

@@ -65,7 +65,7 @@ def test_numpy_arrays_and_nonsense() -> None:
     assert estimate_shutter(v.numpy()) == estimate_shutter(v)
     for wrong in (None, "clip.mp4", v[0], v.to(torch.uint8)):
         with pytest.raises(ArgumentError, match="clip"):
-            estimate_shutter(wrong)  # type: ignore[arg-type]
+            estimate_shutter(wrong)
     with pytest.raises(ArgumentError, match="transfer"):
         estimate_shutter(v, "gamma")
     with pytest.raises(DeblurError, match="clip has values"):
