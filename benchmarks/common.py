@@ -131,7 +131,7 @@ def _run(job: Job) -> Measured:
 
     if job.steps is not None:
         from vsdeblur.engine import engine
-        from vsdeblur.engine.effort import EFFORTS
+        from vsdeblur.presets import EFFORTS
 
         EFFORTS[job.preset] = replace(EFFORTS[job.preset], steps=job.steps)
         engine.CONTINUATION = (1.0,)

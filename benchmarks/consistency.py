@@ -23,8 +23,8 @@ import numpy as np
 from common import machine, table, write_results
 
 from vsdeblur.bench.protocol import Clip, blur, load, psnr, to_8bit
-from vsdeblur.bench.scene import Scene
 from vsdeblur.options import PRESETS
+from vsdeblur.synthetic.scene import Scene
 from vsdeblur.timing import instant, output_count
 
 FACTOR = 8

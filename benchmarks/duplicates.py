@@ -28,8 +28,8 @@ from torch import Tensor
 
 from vsdeblur import restore
 from vsdeblur.bench import protocol, run
-from vsdeblur.bench.scene import Scene
-from vsdeblur.engine.repeats import Thumbnail, find_repeats, thumbnail
+from vsdeblur.clip.repeats import Thumbnail, find_repeats, thumbnail
+from vsdeblur.synthetic.scene import Scene
 
 FACTOR, PERIODS = 8, 13
 HEIGHT, WIDTH = 144, 200

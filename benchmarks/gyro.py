@@ -20,12 +20,12 @@ from torch import Tensor
 
 from vsdeblur import restore
 from vsdeblur.bench import protocol
-from vsdeblur.engine.window import Window
-from vsdeblur.filters._gyro import about, find_alignment
-from vsdeblur.filters._places import Survey
-from vsdeblur.filters._source import Source
+from vsdeblur.camera.path import CameraPath
+from vsdeblur.filters.pyav.file.source import Source
+from vsdeblur.filters.pyav.inspect.gyro import about, find_alignment
+from vsdeblur.filters.pyav.inspect.survey import Survey
 from vsdeblur.flow import pairwise
-from vsdeblur.flow.camera import CameraPath
+from vsdeblur.window import Window
 
 
 @contextmanager

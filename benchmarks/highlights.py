@@ -14,8 +14,8 @@ from common import machine, table, write_results
 from torch import Tensor
 
 from vsdeblur import restore
-from vsdeblur.bench.lights import Light, clipped, night
 from vsdeblur.engine import engine
+from vsdeblur.synthetic.lights import Light, clipped, night
 
 FINE, PERIODS, FACTOR = 16, 5, 4
 SIZE = (96, 160)

@@ -24,14 +24,14 @@ from typing import Any
 import torch
 from common import machine, table, write_results
 
+from vsdeblur.engine.cost import FRAMES, PIECE, seconds_per_output
 from vsdeblur.engine.engine import Engine
-from vsdeblur.engine.estimate import FRAMES, PIECE, seconds_per_output
-from vsdeblur.engine.window import Window
-from vsdeblur.filters._av_colour import Converter
-from vsdeblur.filters._content import reach
-from vsdeblur.filters._source import Source
+from vsdeblur.filters.pyav.colour import Converter
+from vsdeblur.filters.pyav.file.source import Source
+from vsdeblur.filters.pyav.inspect.content import reach
 from vsdeblur.options import PRESETS, parse_options
 from vsdeblur.timing import instant
+from vsdeblur.window import Window
 
 
 def inspected(clip: Path, *more: str) -> tuple[dict[str, Any], float, float]:

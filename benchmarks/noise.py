@@ -24,10 +24,10 @@ from vsdeblur.bench.run import read_list
 from vsdeblur.camera.noise import NOISELESS, Noise, noise_level, sensor_noise
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.engine import engine
-from vsdeblur.engine.window import Window
 from vsdeblur.options import Options
-from vsdeblur.solver.evidence import Evidence
+from vsdeblur.solver.data_weights import Evidence
 from vsdeblur.timing import instant
+from vsdeblur.window import Window
 
 FACTOR, CURVE, CROP = 8, "bt709", (128, 192)
 # Shot and read noise of a phone's small sensor, about as Brooks et al. (CVPR 2019) fitted them.

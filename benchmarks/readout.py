@@ -23,9 +23,9 @@ from common import machine, table, write_results
 
 from vsdeblur import estimate_readout, restore
 from vsdeblur.bench import protocol, run
-from vsdeblur.bench.handheld import MARGIN, Array, Hand, film, picture, view
-from vsdeblur.places import RUN
-from vsdeblur.readout.fit import CONFIDENT, Estimate
+from vsdeblur.calibration.readout.fit import CONFIDENT, Estimate
+from vsdeblur.clip.samples import RUN
+from vsdeblur.synthetic.handheld import MARGIN, Array, Hand, film, picture, view
 
 HERE = Path(__file__).parent
 SIZE = (160, 256)

@@ -21,9 +21,9 @@ from torch import Tensor
 
 from vsdeblur import restore
 from vsdeblur.bench import run
-from vsdeblur.bench.scene import Scene
 from vsdeblur.camera.exposure import Exposure, Quadrature
 from vsdeblur.camera.rolling import row_delays
+from vsdeblur.synthetic.scene import Scene
 
 FACTOR, PERIODS = 8, 5
 FINE = 40  # instants per period that light is summed over; a multiple of FACTOR

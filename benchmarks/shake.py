@@ -21,10 +21,10 @@ from true_motion import FACTOR, true_flow
 
 from vsdeblur import restore
 from vsdeblur.bench import protocol, run
-from vsdeblur.bench.scene import Scene
-from vsdeblur.flow.camera import splines
+from vsdeblur.camera.path import splines
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.pairwise import PairwiseMotion
+from vsdeblur.synthetic.scene import Scene
 
 HERE = Path(__file__).parent
 CLIPS = ("gopro-max-heromode", "gopro-karma", "drive-1080p", "gym-60fps")

@@ -24,11 +24,11 @@ from common import machine, table, write_results
 
 from vsdeblur import restore
 from vsdeblur.bench import protocol, run
-from vsdeblur.bench.scene import Scene, film
-from vsdeblur.filters._read import count_frames
-from vsdeblur.places import places_of
-from vsdeblur.shutter.clip import clip_evidence
-from vsdeblur.shutter.fit import Estimate, fit
+from vsdeblur.calibration.shutter.clip import clip_evidence
+from vsdeblur.calibration.shutter.fit import Estimate, fit
+from vsdeblur.clip.samples import places_of
+from vsdeblur.filters.pyav.file.read import count_frames
+from vsdeblur.synthetic.scene import Scene, film
 
 HERE = Path(__file__).parent
 FACTOR, OPEN = 8, (2, 4, 5, 6, 8)

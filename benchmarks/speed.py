@@ -69,7 +69,7 @@ def blurry_clip(size: int, periods: int, factor: int) -> Any:
     """The demo's scene through a shutter that is always open, (periods, 3, size, size)."""
     import torch
 
-    from vsdeblur.bench.scene import Scene, film
+    from vsdeblur.synthetic.scene import Scene, film
 
     _, blurry = film(Scene(size, size), periods, factor, 1.0, lambda light: light ** (1 / 2.2))
     return torch.from_numpy(blurry).permute(0, 3, 1, 2).float().div_(255)

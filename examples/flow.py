@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import torch
 
-from vsdeblur.bench.scene import Scene, film
-from vsdeblur.engine.window import Window
 from vsdeblur.flow import find_motion_engine
 from vsdeblur.flow.dis import DisFlow
+from vsdeblur.synthetic.scene import Scene, film
+from vsdeblur.window import Window
 
 HEIGHT, WIDTH, PERIODS, FACTOR, SHUTTER = 144, 256, 3, 8, 0.875
 PAGE = """<!doctype html><meta charset="utf-8"><title>Motion, three ways</title>

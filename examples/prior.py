@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from vsdeblur import restore
-from vsdeblur.bench.scene import Scene, film
 from vsdeblur.priors import PriorInfo
+from vsdeblur.synthetic.scene import Scene, film
 
 HEIGHT, WIDTH, PERIODS, FACTOR, NOISE = 96, 128, 4, 4, 8 / 255
 

@@ -10,8 +10,8 @@ from typing import Any
 import av
 import numpy as np
 
-from vsdeblur.filters._av_format import layout
 from vsdeblur.filters.pyav import Report, transcode
+from vsdeblur.filters.pyav.format import layout
 
 FAST = {"preset": "ultrafast"}
 

@@ -17,10 +17,10 @@ from vsdeblur.engine.plan import make_plan
 from vsdeblur.flow import find_quick_flow
 from vsdeblur.flow.motion import Motion
 from vsdeblur.options import Options
-from vsdeblur.solver.agree import SCALE, STEP, Agreeing, changed, gradient, held, reaches
+from vsdeblur.solver.consistency import SCALE, STEP, Agreeing, changed, gradient, held, reaches
 from vsdeblur.solver.coupling import Coupling, links_of
-from vsdeblur.solver.evidence import Evidence
-from vsdeblur.solver.render import Scene
+from vsdeblur.solver.data_weights import Evidence
+from vsdeblur.solver.render.scene import Scene
 
 FACTOR, SPEED, SHUTTER = 8, 8, 0.75
 WANTED = [1 + (k + 0.5) / FACTOR for k in range(FACTOR)]

@@ -17,20 +17,20 @@ from torch import Tensor
 from vs_helpers import clip_of, noise
 
 from vsdeblur import deblur, restore
-from vsdeblur.bench.scene import Scene, film
 from vsdeblur.blind import frame as frames
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
 from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.cli import main
 from vsdeblur.colour.transfer import from_linear, to_linear
-from vsdeblur.engine.alone import LOST, SURE, Alone, loneliness
 from vsdeblur.engine.engine import Engine
+from vsdeblur.engine.per_frame import LOST, SURE, Alone, loneliness
 from vsdeblur.engine.plan import make_plan
-from vsdeblur.engine.window import Window
 from vsdeblur.errors import ArgumentError, MemoryBudgetError
 from vsdeblur.filters.pyav import deblur_frames
 from vsdeblur.flow.motion import Motion
 from vsdeblur.options import parse_options
+from vsdeblur.synthetic.scene import Scene, film
+from vsdeblur.window import Window
 
 H, W, N = 32, 48, 5
 

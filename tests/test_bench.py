@@ -11,10 +11,10 @@ import pytest
 
 from vsdeblur.bench import peers, protocol, report, rows, run
 from vsdeblur.bench.protocol import CAP, Clip
-from vsdeblur.bench.scene import Scene, film
 from vsdeblur.cli import main
 from vsdeblur.errors import ArgumentError, InputError
-from vsdeblur.filters._write import write_mp4
+from vsdeblur.filters.pyav.file.write import write_mp4
+from vsdeblur.synthetic.scene import Scene, film
 
 
 def noise(frames: int, height: int = 32, width: int = 48, seed: int = 0) -> protocol.Frames:

@@ -11,8 +11,8 @@ from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
 from vsdeblur.blind.operators.projective import ProjectiveBlur
 from vsdeblur.blind.operators.sampled import sampled_flow
 from vsdeblur.blind.operators.uniform import UniformBlur
-from vsdeblur.engine.tiles import tiles
 from vsdeblur.errors import ArgumentError
+from vsdeblur.tiles import tiles
 from vsdeblur.training.paths import apply
 from vsdeblur.training.shake import random_shake
 

@@ -10,7 +10,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vsdeblur import weights
-from vsdeblur.engine.window import Window
 from vsdeblur.errors import DeblurError, InputError
 from vsdeblur.flow import DEFAULT, find_motion_engine
 from vsdeblur.flow.blur import BlurMotion
@@ -18,6 +17,7 @@ from vsdeblur.flow.blur_net import BlurNet, _mirrored, evidence
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.motion import Motion, displacement
 from vsdeblur.flow.pairwise import PairwiseMotion
+from vsdeblur.window import Window
 
 H, W = 50, 70  # not multiples of what the network takes
 

@@ -11,14 +11,16 @@ import torch
 from torch import Tensor
 
 from vsdeblur import restore
-from vsdeblur.engine.window import Window
+from vsdeblur.camera.path import CameraPath, splines
 from vsdeblur.flow import camera, pairwise
-from vsdeblur.flow.camera import CameraPath, find_camera_path, shakes, splines
+from vsdeblur.flow.camera import find_camera_path
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.pairwise import PairwiseMotion
 from vsdeblur.flow.shake import blurred_like, camera_paths
+from vsdeblur.flow.shifts import shakes
 from vsdeblur.flow.warp import warp
+from vsdeblur.window import Window
 
 H, W, PERIODS, FACTOR = 96, 128, 5, 8
 

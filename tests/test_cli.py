@@ -18,13 +18,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from vsdeblur.bench.scene import Scene
 from vsdeblur.cli import main
 from vsdeblur.cli._progress import status
 from vsdeblur.cli._shared import clock, encoder_options, scene_cuts, size
 from vsdeblur.errors import ArgumentError
-from vsdeblur.filters._read import count_frames
-from vsdeblur.filters._write import write_mp4
+from vsdeblur.filters.pyav.file.read import count_frames
+from vsdeblur.filters.pyav.file.write import write_mp4
+from vsdeblur.synthetic.scene import Scene
 
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 SHELL = [sys.executable, "-m", "vsdeblur"]

@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from vsdeblur.flow.compose import compose, invert
+from vsdeblur.flow.occlusion import consistency, photometric
 from vsdeblur.flow.warp import sample_adjoint, sampling_grid, warp
-from vsdeblur.solver.coupling import Coupling, compose, consistency, couple, invert, photometric, share
+from vsdeblur.solver.coupling import Coupling, couple, share
 
 H, W, T = 14, 18, 5
 

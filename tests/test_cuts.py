@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vsdeblur.engine.cuts import find_cuts
+from vsdeblur.clip.cuts import find_cuts
 
 
 def scene(

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from vsdeblur.bench import demo
-from vsdeblur.bench.scene import Scene, film
-from vsdeblur.filters._read import count_frames, read_rgb
+from vsdeblur.filters.pyav.file.read import count_frames, read_rgb
+from vsdeblur.synthetic.scene import Scene, film
 
 
 def test_scene_is_a_function_of_time_alone() -> None:

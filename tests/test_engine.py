@@ -15,17 +15,17 @@ from torch import Tensor
 
 from vsdeblur import restore
 from vsdeblur.bench.protocol import Frames
-from vsdeblur.bench.scene import Scene, film
 from vsdeblur.colour.transfer import TRANSFERS, to_linear
 from vsdeblur.device import choose_device
 from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.plan import default_budget, make_plan
-from vsdeblur.engine.window import Window, window_bounds
 from vsdeblur.errors import ArgumentError, DeblurError, MemoryBudgetError
 from vsdeblur.flow.motion import Motion
 from vsdeblur.options import parse_options
 from vsdeblur.solver.keyframes import KeyFrameProblem
+from vsdeblur.synthetic.scene import Scene, film
 from vsdeblur.timing import instant, output_count
+from vsdeblur.window import Window, window_bounds
 
 H, W, FACTOR = 64, 96, 8
 

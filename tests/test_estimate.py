@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from vsdeblur.engine import engine, estimate
+from vsdeblur.engine import cost as estimate
+from vsdeblur.engine import engine
 from vsdeblur.engine.plan import Plan
-from vsdeblur.engine.window import Window
 from vsdeblur.flow.motion import Motion
 from vsdeblur.options import Options
+from vsdeblur.window import Window
 
 MOTION, SOLVING, SHOWING = 7e-6, 5e-5, 1e-5  # seconds for a point, for a pixel of a key frame, of an output
 HEIGHT, WIDTH = 1080, 1920

@@ -19,8 +19,8 @@ import vapoursynth as vs
 from vs_helpers import clip_of, core, moving, planes
 
 from vsdeblur import deblur
-from vsdeblur.filters._vs_chunk import ChunkSolver
-from vsdeblur.filters._vs_props import Timing
+from vsdeblur.filters.vapoursynth.chunk import ChunkSolver
+from vsdeblur.filters.vapoursynth.props import Timing
 from vsdeblur.options import parse_options
 
 torch.set_num_threads(1)

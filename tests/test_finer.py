@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vsdeblur.flow.finer import finer, finer_adjoint, mean_along, spread_along
+from vsdeblur.flow.supersample import finer, finer_adjoint, mean_along, spread_along
 from vsdeblur.flow.warp import sample, sampling_grid, warp
 
 

@@ -11,12 +11,14 @@ import torch
 
 from tests.av_helpers import write_clip
 from tests.test_camera import blur, shaken
-from vsdeblur.engine.window import Window
-from vsdeblur.filters import _gyro, _telemetry
-from vsdeblur.filters._places import Survey
-from vsdeblur.flow.camera import CameraPath, find_camera_path
-from vsdeblur.flow.gyro import Alignment, Steps, Turning, align
+from vsdeblur.calibration.gyro.fit import Alignment, Steps, Turning, align
+from vsdeblur.camera.path import CameraPath
+from vsdeblur.filters.pyav.inspect import gyro as _gyro
+from vsdeblur.filters.pyav.inspect import telemetry as _telemetry
+from vsdeblur.filters.pyav.inspect.survey import Survey
+from vsdeblur.flow.camera import find_camera_path
 from vsdeblur.flow.shake import camera_paths
+from vsdeblur.window import Window
 
 RATE, OFFSET, FOCAL = 200, 0.04, 0.7
 

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from vsdeblur import restore
-from vsdeblur.bench.lights import Light, clipped, night
-from vsdeblur.camera.highlights import find_lights, white_level
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.engine import engine
 from vsdeblur.flow.motion import Motion
+from vsdeblur.solver.highlights import find_lights, white_level
 from vsdeblur.solver.keyframes import KeyFrameProblem
+from vsdeblur.synthetic.lights import Light, clipped, night
 
 FINE, PERIODS, FACTOR, SHUTTER = 16, 3, 4, 0.75
 SIZE = (64, 96)

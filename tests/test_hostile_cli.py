@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from vsdeblur.cli import main
-from vsdeblur.filters._read import count_frames
-from vsdeblur.filters._write import write_mp4
+from vsdeblur.filters.pyav.file.read import count_frames
+from vsdeblur.filters.pyav.file.write import write_mp4
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from tests.test_motion import texture
-from vsdeblur.engine.window import Window
 from vsdeblur.flow.inertia import continued
 from vsdeblur.flow.pairwise import PairwiseMotion
+from vsdeblur.window import Window
 
 SIZE, EDGE, SPEED = 64, 12, 10
 

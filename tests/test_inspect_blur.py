@@ -17,7 +17,7 @@ from torch import Tensor
 from vsdeblur.blind import frame as frames
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
 from vsdeblur.cli import main
-from vsdeblur.filters._write import write_mp4
+from vsdeblur.filters.pyav.file.write import write_mp4
 from vsdeblur.stills.about import About
 from vsdeblur.stills.still import Still, encode_still
 

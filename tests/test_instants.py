@@ -16,13 +16,12 @@ from torch import Tensor
 from vsdeblur import restore
 from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.plan import make_plan
-from vsdeblur.engine.window import Window
 from vsdeblur.errors import InputError
 from vsdeblur.flow.motion import Motion
 from vsdeblur.options import Options
 from vsdeblur.solver import unrolled
-from vsdeblur.solver.render import Scene
-from vsdeblur.solver.retouch import CELL, HELD, HINTS, Retouched, seen
+from vsdeblur.solver.render.refined import CELL, HELD, HINTS, Retouched, seen
+from vsdeblur.solver.render.scene import Scene
 from vsdeblur.solver.unrolled import is_retouched, is_unrolled
 from vsdeblur.solver.unrolled.instant_net import InstantNet
 from vsdeblur.solver.unrolled.instants import InstantStep, load_instants
@@ -30,6 +29,7 @@ from vsdeblur.solver.unrolled.net import ProximalNet
 from vsdeblur.training.instants import GROUPS, LOOSE, OPEN, InstantScenes
 from vsdeblur.training.photos import find_photos
 from vsdeblur.training.recipes.instants import InstantsRecipe, augmented, reversed_in_time
+from vsdeblur.window import Window
 
 N, H, W, SHUTTER = 3, 37, 50, 0.6
 

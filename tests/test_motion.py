@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.engine.window import Window
 from vsdeblur.errors import ArgumentError, DeblurError
 from vsdeblur.flow import find_motion_engine
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.motion import Motion, displacement
 from vsdeblur.flow.pairwise import PairwiseMotion, motion_scale
+from vsdeblur.window import Window
 
 H, W = 64, 96
 

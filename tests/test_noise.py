@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from vsdeblur import restore
-from vsdeblur.bench.scene import Scene, film
 from vsdeblur.camera.noise import NOISELESS, Noise, noise_level, sensor_noise
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.engine import engine
-from vsdeblur.solver.evidence import PASSED, Evidence
+from vsdeblur.solver.data_weights import PASSED, Evidence
 from vsdeblur.solver.keyframes import KeyFrameProblem
+from vsdeblur.synthetic.scene import Scene, film
 
 CURVE = "bt709"
 

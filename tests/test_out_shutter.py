@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from vsdeblur import restore
-from vsdeblur.bench.scene import Scene, film
 from vsdeblur.errors import ArgumentError
 from vsdeblur.options import parse_options
+from vsdeblur.synthetic.scene import Scene, film
 
 
 @cache

@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from vsdeblur import estimate_shutter
-from vsdeblur.bench.scene import Scene, film
-from vsdeblur.filters import _places
-from vsdeblur.filters._places import Survey, file_places
-from vsdeblur.filters._source import Source
-from vsdeblur.places import LONGEST, RUN, SPOTS, Place, each, look_at, places_of, spots
+from vsdeblur.clip.samples import LONGEST, RUN, SPOTS, Place, each, look_at, places_of, spots
+from vsdeblur.filters.pyav.file.source import Source
+from vsdeblur.filters.pyav.inspect import survey as _places
+from vsdeblur.filters.pyav.inspect.survey import Survey, file_places
+from vsdeblur.synthetic.scene import Scene, film
 
 
 @pytest.mark.parametrize("total", [1, 5, 6, 7, 71, 72, 73, 1000])
@@ -43,7 +43,7 @@ def test_a_place_is_grey_small_and_of_one_scene() -> None:
 
 
 def test_all_of_a_short_clip_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    from vsdeblur.shutter import clip
+    from vsdeblur.calibration.shutter import clip
 
     seen: list[int] = []
     monkeypatch.setattr(clip, "window_evidence", lambda window, linear: seen.append(len(window.frames)) or [])

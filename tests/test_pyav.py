@@ -13,11 +13,11 @@ from av_helpers import frames, picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vsdeblur.engine.cadence import REACH
+from vsdeblur.clip.cadence import REACH
 from vsdeblur.engine.engine import Engine
 from vsdeblur.errors import ArgumentError, DeblurError, InputError
-from vsdeblur.filters._av_format import closest, layout
 from vsdeblur.filters.pyav import deblur_frames
+from vsdeblur.filters.pyav.format import closest, layout
 from vsdeblur.options import parse_options
 
 

@@ -13,16 +13,16 @@ from torch import Tensor
 
 from tests.av_helpers import write_clip
 from vsdeblur import estimate_readout, restore
-from vsdeblur.bench.handheld import Hand, film, picture
+from vsdeblur.calibration.readout.clip import place_drift
+from vsdeblur.calibration.readout.evidence import Drift
+from vsdeblur.calibration.readout.fit import CONFIDENT, NOTHING, Estimate, fit, likelihood
+from vsdeblur.clip.samples import RUN, Place
 from vsdeblur.errors import ArgumentError
-from vsdeblur.filters import _readout
-from vsdeblur.filters._places import Survey
-from vsdeblur.filters._readout import FoundReadout, find_readout
+from vsdeblur.filters.pyav.inspect import readout as _readout
+from vsdeblur.filters.pyav.inspect.readout import FoundReadout, find_readout
+from vsdeblur.filters.pyav.inspect.survey import Survey
 from vsdeblur.options import parse_readout
-from vsdeblur.places import RUN, Place
-from vsdeblur.readout.clip import place_drift
-from vsdeblur.readout.drift import Drift
-from vsdeblur.readout.fit import CONFIDENT, NOTHING, Estimate, fit, likelihood
+from vsdeblur.synthetic.handheld import Hand, film, picture
 
 SIZE = (96, 160)
 

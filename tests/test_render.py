@@ -7,7 +7,7 @@ import torch
 from tests.test_motion import gliding, inner
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.project import nearness, positions
-from vsdeblur.solver.render import Scene
+from vsdeblur.solver.render.scene import Scene
 
 SPEED = 8  # pixels a period
 

@@ -16,12 +16,12 @@ from av.rational import AVRational
 from vs_helpers import clip_of, planes, record_engine
 
 from vsdeblur import deblur, estimate_shutter, restore
-from vsdeblur.engine.cadence import REACH, Look, Timed
-from vsdeblur.engine.repeats import _difference, find_repeats, thumbnail
+from vsdeblur.clip.cadence import REACH, Look, Timed
+from vsdeblur.clip.repeats import _difference, find_repeats, thumbnail
 from vsdeblur.errors import ArgumentError
-from vsdeblur.filters._timeline import ByFactor, Chunk
-from vsdeblur.filters._timeline import Timed as TimedFrame
 from vsdeblur.filters.pyav import deblur_frames
+from vsdeblur.filters.pyav.timeline import ByFactor, Chunk
+from vsdeblur.filters.pyav.timeline import Timed as TimedFrame
 
 torch.set_num_threads(1)
 
@@ -152,7 +152,7 @@ def test_nothing_is_late_or_early_across_a_cut() -> None:
 
 
 def test_frames_that_all_repeat_many_times_are_said_to_be_few(caplog: pytest.LogCaptureFixture) -> None:
-    from vsdeblur.engine import cadence
+    from vsdeblur.clip import cadence
 
     cadence._say_few.cache_clear()
     look, _ = timed([n // 4 for n in range(40)], 16, 17)

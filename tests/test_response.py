@@ -12,17 +12,17 @@ from click.testing import CliRunner
 from torch import Tensor
 
 from vsdeblur import estimate_response, restore
+from vsdeblur.calibration.response.evidence import Ramps, frame_ramps
+from vsdeblur.calibration.response.fit import Estimate, fit
 from vsdeblur.cli import main
 from vsdeblur.colour.response import Response, gamma_of, name_of
 from vsdeblur.colour.transfer import from_linear, is_known, to_linear
 from vsdeblur.errors import ArgumentError
-from vsdeblur.filters._places import Survey
-from vsdeblur.filters._response import find_transfer
 from vsdeblur.filters.pyav import transcode
+from vsdeblur.filters.pyav.inspect.survey import Survey
+from vsdeblur.filters.pyav.inspect.transfer import find_transfer
 from vsdeblur.flow.motion import Motion
 from vsdeblur.options import parse_options
-from vsdeblur.response.fit import Estimate, fit
-from vsdeblur.response.ramps import Ramps, frame_ramps
 
 SPEED, SHUTTER = 12, 0.75
 LIGHT = torch.linspace(0, 1.5, 2001, dtype=torch.float64)

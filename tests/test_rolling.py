@@ -13,15 +13,15 @@ from torch import Tensor
 
 from tests.av_helpers import write_clip
 from vsdeblur import restore
-from vsdeblur.bench.scene import Scene
 from vsdeblur.camera.exposure import Exposure
 from vsdeblur.camera.rolling import row_delays
 from vsdeblur.engine.engine import Engine
-from vsdeblur.engine.window import Window
 from vsdeblur.errors import ArgumentError
 from vsdeblur.options import parse_options, parse_readout
 from vsdeblur.restore import _by_windows
+from vsdeblur.synthetic.scene import Scene
 from vsdeblur.timing import instant
+from vsdeblur.window import Window
 
 READOUT, SHUTTER, FINE, PERIODS, FACTOR = 0.7, 0.5, 16, 4, 4
 
@@ -142,8 +142,8 @@ def test_every_face_has_it() -> None:
 
 
 def test_files_are_restored_with_it_and_telemetry_tells_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vsdeblur.filters import _telemetry
     from vsdeblur.filters.pyav import transcode
+    from vsdeblur.filters.pyav.inspect import telemetry as _telemetry
 
     path = write_clip(tmp_path / "in.mkv", 4)
     common = {"shutter": 0.5, "preset": "fast", "flow": "dis"}

@@ -17,9 +17,9 @@ from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.engine import shaken
 from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.shaken import SOFT, beyond, looks_shaken
-from vsdeblur.engine.window import Window
 from vsdeblur.flow.motion import Motion
 from vsdeblur.options import parse_options
+from vsdeblur.window import Window
 
 H, W, FAR = 96, 128, 12
 TAUS = tuple((k + 0.5) / 12 - 0.5 for k in range(12))

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from vsdeblur import estimate_shutter, restore
-from vsdeblur.bench.scene import Scene, film
-from vsdeblur.engine.window import Window
+from vsdeblur.calibration.shutter.fit import NOTHING, fit
+from vsdeblur.calibration.shutter.window import shutter_of, window_evidence
 from vsdeblur.errors import ArgumentError, DeblurError
 from vsdeblur.options import DEFAULT_SHUTTER, Options, parse_options
-from vsdeblur.shutter.fit import NOTHING, fit
-from vsdeblur.shutter.window import shutter_of, window_evidence
+from vsdeblur.synthetic.scene import Scene, film
+from vsdeblur.window import Window
 
 
 @cache
@@ -172,7 +172,7 @@ SAMPLES = [{}, {"Exposure": {"Data": [0.01, 0.02]}}, {"Exposure": {"Data": [0.03
 
 
 def test_exposures_lie_where_their_block_lies() -> None:
-    from vsdeblur.filters._telemetry import from_samples
+    from vsdeblur.filters.pyav.inspect.telemetry import from_samples
 
     found = from_samples("a camera", SAMPLES, 10.0)
     assert found is not None
@@ -186,9 +186,9 @@ def test_exposures_lie_where_their_block_lies() -> None:
 
 def test_telemetry_comes_first_and_frame_by_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from vsdeblur.engine.engine import Engine
-    from vsdeblur.filters import _shutter
-    from vsdeblur.filters._telemetry import Exposures
     from vsdeblur.filters.pyav import transcode
+    from vsdeblur.filters.pyav.inspect import shutter as _shutter
+    from vsdeblur.filters.pyav.inspect.telemetry import Exposures
 
     seen: list[Window] = []
     real = Engine.restore

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from vsdeblur.shutter import fit as fitting
-from vsdeblur.shutter.evidence import ACROSS, ALONG, FEATURES, ONWARD, SCALARS, Evidence
-from vsdeblur.shutter.fit import NOTHING, fit, median
-from vsdeblur.shutter.reader import CANDIDATES, ShutterReader, candidate_rows
+from vsdeblur.calibration.shutter import fit as fitting
+from vsdeblur.calibration.shutter.evidence import ACROSS, ALONG, FEATURES, ONWARD, SCALARS, Evidence
+from vsdeblur.calibration.shutter.fit import NOTHING, fit, median
+from vsdeblur.calibration.shutter.reader import CANDIDATES, ShutterReader, candidate_rows
 from vsdeblur.training.exposed import ExposedScenes
 from vsdeblur.training.photos import find_photos
 from vsdeblur.training.pool import Pool, Sample

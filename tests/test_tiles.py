@@ -10,12 +10,12 @@ from torch import Tensor
 
 import vsdeblur.engine.engine as engine_module
 from vsdeblur.bench.protocol import Frames
-from vsdeblur.bench.scene import Scene, film
 from vsdeblur.engine.engine import Engine
-from vsdeblur.engine.tiles import FEATHER, tiles
-from vsdeblur.engine.window import Window
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.options import parse_options
+from vsdeblur.synthetic.scene import Scene, film
+from vsdeblur.tiles import FEATHER, tiles
+from vsdeblur.window import Window
 
 HEIGHT, WIDTH, TILE = 96, 160, 48
 

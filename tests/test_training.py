@@ -10,13 +10,13 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from vsdeblur.bench.scene import Scene
-from vsdeblur.bench.scene import film as film_scene
 from vsdeblur.cli import main
 from vsdeblur.errors import ArgumentError, InputError
-from vsdeblur.filters._write import write_mp4
+from vsdeblur.filters.pyav.file.write import write_mp4
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.warp import warp
+from vsdeblur.synthetic.scene import Scene
+from vsdeblur.synthetic.scene import film as film_scene
 from vsdeblur.training.blurry import BlurryScenes
 from vsdeblur.training.checkpoint import CHECKPOINT, load_state
 from vsdeblur.training.clips import find_clips

@@ -12,8 +12,8 @@ from av_helpers import decode, packets, run, times, write_clip
 
 from vsdeblur.engine.engine import Engine
 from vsdeblur.errors import ArgumentError, DeblurError
-from vsdeblur.filters import _segments
-from vsdeblur.filters._av_format import layout
+from vsdeblur.filters.pyav.file import segments as _segments
+from vsdeblur.filters.pyav.format import layout
 from vsdeblur.options import parse_options
 
 CHUNK = Engine(parse_options(shutter=0.5), 32, 48, 3).plan.chunk

@@ -34,8 +34,8 @@ from vs_helpers import (
 )
 
 from vsdeblur import deblur
-from vsdeblur.filters import _vs_chunk
-from vsdeblur.filters._vs_props import Timing
+from vsdeblur.filters.vapoursynth import chunk as _vs_chunk
+from vsdeblur.filters.vapoursynth.props import Timing
 from vsdeblur.options import parse_options
 
 torch.set_num_threads(1)

@@ -11,7 +11,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vsdeblur import restore
-from vsdeblur.bench.scene import Scene, film
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.plan import make_plan
@@ -22,6 +21,7 @@ from vsdeblur.priors.aligned import aligned
 from vsdeblur.priors.video_net import VideoNet
 from vsdeblur.solver.keyframes import KeyFrameProblem
 from vsdeblur.solver.zstep import ZStep
+from vsdeblur.synthetic.scene import Scene, film
 
 COUNT, SPEED = 5, 2
 SIZE = (24, 40)

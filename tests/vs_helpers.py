@@ -13,7 +13,7 @@ import pytest
 import vapoursynth as vs
 
 if TYPE_CHECKING:
-    from vsdeblur.engine.window import Window
+    from vsdeblur.window import Window
 
 core = vs.core
 Picture = Callable[[int], Sequence[np.ndarray]]
@@ -114,7 +114,7 @@ class Record:
 
 def record_engine(monkeypatch: pytest.MonkeyPatch) -> Record:
     """Put an engine in place that notes its windows and gives back the frame in whose period each instant lies."""
-    from vsdeblur.filters import _engines
+    from vsdeblur.engine import shared as _engines
 
     record = Record()
 
@@ -157,7 +157,7 @@ def vfr(durations: list[tuple[int, int] | None], **more: Any) -> vs.VideoNode:
 
 def count_solves(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The chunks that are solved from now on, as often as they are."""
-    from vsdeblur.filters._vs_chunk import ChunkSolver
+    from vsdeblur.filters.vapoursynth.chunk import ChunkSolver
 
     chunks: list[int] = []
     solve = ChunkSolver.solve

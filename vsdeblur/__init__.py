@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vsdeblur.calibration.readout.clip import estimate_readout as estimate_readout
+    from vsdeblur.calibration.response.clip import estimate_response as estimate_response
+    from vsdeblur.calibration.shutter.clip import estimate_shutter as estimate_shutter
     from vsdeblur.filters.vapoursynth import deblur as deblur
-    from vsdeblur.readout.clip import estimate_readout as estimate_readout
-    from vsdeblur.response.clip import estimate_response as estimate_response
     from vsdeblur.restore import restore as restore
-    from vsdeblur.shutter.clip import estimate_shutter as estimate_shutter
 
 __version__ = "0.1.0"
 __all__ = ["deblur", "estimate_readout", "estimate_response", "estimate_shutter", "restore"]
@@ -17,9 +17,9 @@ __all__ = ["deblur", "estimate_readout", "estimate_response", "estimate_shutter"
 # Resolved on first use: tensors work where VapourSynth is not installed, and a script that only imports costs nothing.
 _LAZY = {
     "deblur": "vsdeblur.filters.vapoursynth",
-    "estimate_readout": "vsdeblur.readout.clip",
-    "estimate_response": "vsdeblur.response.clip",
-    "estimate_shutter": "vsdeblur.shutter.clip",
+    "estimate_readout": "vsdeblur.calibration.readout.clip",
+    "estimate_response": "vsdeblur.calibration.response.clip",
+    "estimate_shutter": "vsdeblur.calibration.shutter.clip",
     "restore": "vsdeblur.restore",
 }
 

@@ -12,27 +12,27 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from vsdeblur.calibration.readout.clip import clip_readout
+from vsdeblur.calibration.response.clip import clip_response
+from vsdeblur.calibration.shutter.clip import clip_shutter
 from vsdeblur.camera.exposure import Exposure, Quadrature
 from vsdeblur.camera.rolling import row_delays
+from vsdeblur.clip.cadence import REACH, Look, clip_numbers
+from vsdeblur.clip.repeats import Thumbnail, distinct, thumbnails
+from vsdeblur.clip.samples import look_at, places_of
 from vsdeblur.colour.response import name_of
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.device import choose_device
-from vsdeblur.engine.cadence import REACH, Look, clip_numbers
 from vsdeblur.engine.engine import Engine
-from vsdeblur.engine.repeats import Thumbnail, distinct, thumbnails
-from vsdeblur.engine.window import Window, window_bounds
 from vsdeblur.errors import ArgumentError
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.options import AUTO, FIT, Options, parse_options
-from vsdeblur.places import look_at, places_of
 from vsdeblur.priors import get_prior
-from vsdeblur.readout.clip import clip_readout
-from vsdeblur.response.clip import clip_response
-from vsdeblur.shutter.clip import clip_shutter
 from vsdeblur.solver.asap import solve_asap
 from vsdeblur.solver.subframes import solve_with_flow
 from vsdeblur.tensors import as_frames
 from vsdeblur.timing import instant, output_count, shown_frame
+from vsdeblur.window import Window, window_bounds
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.errors import ArgumentError, DeblurError
 
 SMALLEST = 16  # pixels
+
+_SEPARATE = 7  # from this size on, rows and columns one after the other take less time than size x size points
 
 
 def as_frames(v: Any, name: str = "v") -> Tensor:
@@ -43,3 +46,11 @@ def smoothstep(x: Tensor, low: float, high: float) -> Tensor:
     """0 up to ``low``, 1 from ``high`` on, smooth between, any shape; falls where ``high`` is the lesser."""
     x = ((x - low) / (high - low)).clamp_(0, 1)
     return x * x * (3 - 2 * x)
+
+
+def box(x: Tensor, size: int) -> Tensor:
+    """Mean over size x size pixels (odd) around each of x (B, C, h, w), the edge repeated."""
+    wide = F.pad(x, (size // 2,) * 4, mode="replicate")
+    if size < _SEPARATE:
+        return F.avg_pool2d(wide, size, stride=1)
+    return F.avg_pool2d(F.avg_pool2d(wide, (size, 1), stride=1), (1, size), stride=1)

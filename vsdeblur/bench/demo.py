@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from vsdeblur.bench.protocol import Frames, Score, score, to_8bit
-from vsdeblur.bench.scene import Image, Scene, film
 from vsdeblur.errors import InputError
+from vsdeblur.synthetic.scene import Image, Scene, film
 
 RATE = Fraction(30)
 FACTOR = 8
@@ -68,7 +68,7 @@ def write(demo: Demo, folder: Path) -> list[Path]:
     """blurry.mp4, sharp.mp4, compare.mp4 (slowed, side by side) and before-after.png in ``folder``, made if need be."""
     import cv2
 
-    from vsdeblur.filters._write import write_mp4
+    from vsdeblur.filters.pyav.file.write import write_mp4
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

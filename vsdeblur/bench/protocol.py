@@ -80,7 +80,7 @@ def load(clip: Clip, factor: int) -> Frames:
     """
     import cv2
 
-    from vsdeblur.filters._read import read_rgb
+    from vsdeblur.filters.pyav.file.read import read_rgb
 
     wanted = clip.periods * factor
     scaled = []

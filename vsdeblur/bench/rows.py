@@ -24,7 +24,7 @@ def methods(presets: Sequence[str] = PRESETS, device: str | None = None, peers: 
     that, where the weights are there; "as shipped" is a preset that takes a part of that.
     """
     from vsdeblur.bench import peers as _peers
-    from vsdeblur.engine.effort import EFFORTS
+    from vsdeblur.presets import EFFORTS
     from vsdeblur.weights import available
 
     rows: dict[str, Method] = {"repeat": repeat, "linear blend": blend, "DIS warp": warp}

@@ -103,7 +103,7 @@ def read_list(path: Path, folder: Path | None = None) -> list[Clip]:
 
 def expand_starts(clips: Sequence[Clip], factor: int) -> list[Clip]:
     """Three starts for each clip that is long enough."""
-    from vsdeblur.filters._read import count_frames
+    from vsdeblur.filters.pyav.file.read import count_frames
 
     out: list[Clip] = []
     for clip in clips:
@@ -120,7 +120,7 @@ def from_files(clips: Sequence[Clip], factor: int) -> Iterator[tuple[str, Frames
 
 def synthetic(factor: int) -> Iterator[tuple[str, Frames]]:
     """The demo's scene, where no clips are given."""
-    from vsdeblur.bench.scene import Scene, film
+    from vsdeblur.synthetic.scene import Scene, film
 
     sharp, _ = film(Scene(160, 288), 5, factor, 1.0, lambda light: light ** (1 / 2.2))
     yield "synthetic", sharp

@@ -22,10 +22,10 @@ from vsdeblur.camera.noise import noise_level
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.device import choose_device, total_memory
 from vsdeblur.engine.plan import beside_tiles
-from vsdeblur.engine.tiles import tiles
 from vsdeblur.errors import ArgumentError
 from vsdeblur.options import parse_device, parse_memory
 from vsdeblur.tensors import as_frames, smoothstep
+from vsdeblur.tiles import tiles
 from vsdeblur.weights import within
 
 Estimate = Callable[[Tensor], Blur]

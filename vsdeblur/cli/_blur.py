@@ -44,7 +44,7 @@ def video_picture(clip: str, number: int) -> tuple[Tensor, str]:
     """Frame ``number`` of a video, counted from 0, in the same form. Raises ArgumentError where there is none."""
     import torch
 
-    from vsdeblur.filters._read import read_rgb
+    from vsdeblur.filters.pyav.file.read import read_rgb
 
     frame = next(iter(read_rgb(Path(clip), number, 1)), None)
     if frame is None:

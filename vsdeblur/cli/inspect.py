@@ -21,7 +21,7 @@ from vsdeblur.cli._shared import (
 from vsdeblur.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from vsdeblur.filters._probe import Probe
+    from vsdeblur.filters.pyav.inspect.probe import Probe
 
 
 @click.command(short_help="Say what the filter sees in a file.")
@@ -79,7 +79,7 @@ def inspect(
         lines = [*looks.still_lines(stored), ("blur", looks.blur_line(stored["blur"]))]
         _say(stored, lines, as_json)
         return
-    from vsdeblur.filters._probe import probe
+    from vsdeblur.filters.pyav.inspect.probe import probe
 
     given = {"factor": 1 if factor is None else factor, "fps": fps, "shutter": shutter, "preset": preset}
     seen = probe(clip, frames, measure, device=device, max_memory=max_memory, **given)

@@ -124,10 +124,10 @@ def transcode(
 
 def _estimate(console: Console, source: str, target: str, arguments: dict[str, Any]) -> None:
     """Say how long it will take, by restoring a little; wrong arguments are found on the way."""
-    from vsdeblur.filters._probe import estimate
-    from vsdeblur.filters._response import find_transfer
-    from vsdeblur.filters._source import seconds as parsed
-    from vsdeblur.filters._target import check
+    from vsdeblur.filters.pyav.file.source import seconds as parsed
+    from vsdeblur.filters.pyav.file.target import check
+    from vsdeblur.filters.pyav.inspect.probe import estimate
+    from vsdeblur.filters.pyav.inspect.transfer import find_transfer
     from vsdeblur.options import FIT
 
     if target != "-":

@@ -16,33 +16,33 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vsdeblur.camera.highlights import find_lights, white_level
 from vsdeblur.camera.noise import sensor_noise
+from vsdeblur.clip.cuts import find_cuts
 from vsdeblur.device import choose_device, total_memory
 from vsdeblur.engine import quadrature
-from vsdeblur.engine.alone import Alone, each_alone, put_in
-from vsdeblur.engine.cuts import find_cuts
-from vsdeblur.engine.effort import EFFORTS
 from vsdeblur.engine.heap import release_unused
+from vsdeblur.engine.per_frame import Alone, each_alone, put_in
 from vsdeblur.engine.plan import MAX_OVERLAP, MIN_OVERLAP, Plan, make_plan
 from vsdeblur.engine.shaken import STILLED, freed
-from vsdeblur.engine.tiles import tiles
-from vsdeblur.engine.window import Window
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.flow import find_motion_engine, find_quick_flow
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.pairwise import averaged
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.options import Options
+from vsdeblur.presets import EFFORTS
 from vsdeblur.priors import Prior, describe, get_prior
 from vsdeblur.priors.tv import TotalVariation
-from vsdeblur.solver.agree import Agreeing
-from vsdeblur.solver.evidence import Evidence
+from vsdeblur.solver.consistency import Agreeing
+from vsdeblur.solver.data_weights import Evidence
+from vsdeblur.solver.highlights import find_lights, white_level
 from vsdeblur.solver.keyframes import BATCH, KeyFrameProblem
-from vsdeblur.solver.render import Scene
-from vsdeblur.solver.retouch import Retouched
+from vsdeblur.solver.render.refined import Retouched
+from vsdeblur.solver.render.scene import Scene
 from vsdeblur.solver.unrolled import is_retouched, is_unrolled, load_retouch, load_step
 from vsdeblur.solver.zstep import ZStep
+from vsdeblur.tiles import tiles
+from vsdeblur.window import Window
 
 log = logging.getLogger("vsdeblur")
 

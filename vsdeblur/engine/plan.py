@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from itertools import product
 from math import ceil, log2
 
-from vsdeblur.engine.cadence import REACH
-from vsdeblur.engine.effort import EFFORTS
-from vsdeblur.engine.tiles import longest
+from vsdeblur.calibration.shutter.window import FRAMES
+from vsdeblur.clip.cadence import REACH
+from vsdeblur.clip.samples import LONGEST
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.flow import is_learned
 from vsdeblur.flow.pairwise import motion_scale
 from vsdeblur.options import Options
-from vsdeblur.places import LONGEST
+from vsdeblur.presets import EFFORTS
 from vsdeblur.priors.protocol import PriorInfo
-from vsdeblur.shutter.window import FRAMES
-from vsdeblur.solver import agree
+from vsdeblur.solver import consistency as agree
 from vsdeblur.solver.keyframes import BATCH
 from vsdeblur.solver.unrolled import is_agreed, is_retouched, is_unrolled
 from vsdeblur.solver.unrolled.instants import OVERLAP, TILE
+from vsdeblur.tiles import longest
 
 log = logging.getLogger("vsdeblur")
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from vsdeblur.camera.rolling import row_delays
-from vsdeblur.engine.effort import EFFORTS
 from vsdeblur.engine.plan import MAX_TAPS
-from vsdeblur.engine.window import Window
 from vsdeblur.flow.motion import Motion, extent
 from vsdeblur.options import Options
+from vsdeblur.presets import EFFORTS
+from vsdeblur.window import Window
 
 Taus = tuple[tuple[float, ...], ...]
 

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.engine.alone import SMALLEST, loneliness
+from vsdeblur.engine.per_frame import SMALLEST, loneliness
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.pairwise import averaged
 from vsdeblur.flow.upsample import upsampled
@@ -23,9 +23,9 @@ from vsdeblur.tensors import smoothstep
 
 if TYPE_CHECKING:
     from vsdeblur.blind.operators.protocol import Blur
-    from vsdeblur.engine.alone import Alone
-    from vsdeblur.engine.window import Window
+    from vsdeblur.engine.per_frame import Alone
     from vsdeblur.flow.motion import Motion
+    from vsdeblur.window import Window
 
 Taps = tuple[float, ...]
 

@@ -12,12 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.engine.window import Window
 from vsdeblur.flow.blur_net import BlurNet, aligned
 from vsdeblur.flow.motion import Motion, displacement
+from vsdeblur.flow.occlusion import link
 from vsdeblur.flow.pairwise import PairwiseMotion, averaged
-from vsdeblur.flow.trust import box, link
+from vsdeblur.tensors import box
 from vsdeblur.weights import fill
+from vsdeblur.window import Window
 
 ROUNDS = 2
 # Change of values up to which the first path stays, and from which the new one counts wholly.

@@ -22,8 +22,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vsdeblur.flow.trust import box
 from vsdeblur.flow.warp import warp
+from vsdeblur.tensors import box
 
 CELL = 4  # pixels per side of what one correction stands for
 _ALIGN = 16  # the coarsest level of the network, pixels

@@ -23,12 +23,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.flow.trust import box
+from vsdeblur.camera.path import CameraPath, shift_turn_zoom, splines
+from vsdeblur.flow.shifts import likely_shifts
 
-# Of the width: how much a pair's shift differs from the last pair's where a camera shakes, or a pan sets in.
-ERRATIC = 0.015
 EXPLAINED = 0.15  # of a pair's power: what a camera's path may leave
-SMALLEST = 48  # rows and columns below which nothing is sought
 
 _KNOTS = 0.5  # periods from knot to knot
 _ROUGHNESS = 0.05  # weight of the third differences of the knots, in widths
@@ -40,95 +38,6 @@ _PATCH = 96
 _OUTLIER = 0.1  # of a patch's power: a residual at which it counts for little
 _NOISE = 0.05  # power of blur below which a frequency tells nothing
 _WELL = 0.05  # what a pair may leave, of its power, where no other shift needs a try
-_DETAIL = (17, 49)  # pixels: detail that is finer shows the shift
-_PEAKS, _APART = 3, 4  # of a correlation, and pixels that they lie apart
-_OVERLAP = 0.3  # of the picture, that two frames share at least
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CameraPath:
-    """g(t) X = centre + shift(t) + exp(zoom(t)) R(turn(t)) (X - centre), float64.
-
-    knots: (K, 4): shift x and y in pixels, turn in radians, log zoom. origin, spacing: of the knots, in periods.
-    """
-
-    knots: Tensor
-    origin: float
-    spacing: float
-    centre: Tensor
-
-    def pose(self, times: Tensor) -> tuple[Tensor, Tensor]:
-        """Position of the centre (t, 2) and the linear part (t, 2, 2)."""
-        shift, turn, zoom = _parts(splines(times, len(self.knots), self.origin, self.spacing) @ self.knots)
-        c, s = zoom.exp() * turn.cos(), zoom.exp() * turn.sin()
-        return self.centre + shift, torch.stack((torch.cat((c, -s), 1), torch.cat((s, c), 1)), 1)
-
-    def scaled(self, factor: float) -> CameraPath:
-        """The path in a picture of ``factor`` times the size."""
-        knots = self.knots * self.knots.new_tensor([factor, factor, 1, 1])
-        return replace(self, knots=knots, centre=(self.centre + 0.5) * factor - 0.5)
-
-    def at(self, times: Tensor, world: Tensor) -> Tensor:
-        """Where world points (p, 2) are seen: (t, p, 2)."""
-        position, linear = self.pose(times)
-        return position[:, None] + (world - self.centre) @ linear.mT
-
-    def world(self, time: Tensor, seen: Tensor) -> Tensor:
-        """The world points that are seen at (p, 2) at one time, ()."""
-        position, linear = self.pose(time[None])
-        reached: Tensor = torch.linalg.solve(linear[0], (seen - position).T)
-        return self.centre + reached.T
-
-    def displacement(self, time: Tensor, times: Tensor, height: int, width: int) -> Tensor:
-        """How far what is seen at each pixel at ``time`` has moved at ``times``: (t, 2, height, width)."""
-        y, x = torch.meshgrid(torch.arange(height).double(), torch.arange(width).double(), indexing="ij")
-        seen = torch.stack((x, y), -1).view(-1, 2)
-        moved: Tensor = self.at(times, self.world(time, seen)) - seen
-        return moved.mT.reshape(len(times), 2, height, width)
-
-
-def shakes(frames: Tensor) -> bool:
-    """Whether the picture as a whole jumps: two pairs in a row whose shifts differ, each for most of the picture.
-
-    frames: (n, h, w) grey.
-    """
-    if len(frames) < 3 or min(frames.shape[-2:]) < SMALLEST:
-        return False
-    scale = max(min(max(frames.shape[-2:]) // 160, min(frames.shape[-2:]) // 32), 1)
-    pairs = list(pairwise(F.avg_pool2d(frames[None], scale)[0].cpu()))
-    shifts = [_shifts(a, b)[0] for a, b in pairs]
-    least = ERRATIC * pairs[0][0].shape[-1]
-    return any(
-        float((after - before).norm()) > least
-        and _explains_most(*pairs[n], before, after)
-        and _explains_most(*pairs[n + 1], after, before)
-        for n, (before, after) in enumerate(pairwise(shifts))
-    )
-
-
-def _explains_most(a: Tensor, b: Tensor, own: Tensor, other: Tensor) -> bool:
-    """Whether the shift ``own`` explains most places of a pair of frames (h, w) better than ``other``, or none, does.
-
-    A thing that moves, or a repeated pattern, may lead a pair's shift astray while the picture goes on as before.
-    """
-    by_own = _left_by(a, b, own)
-    for shift in (other, torch.zeros(2)):
-        if not torch.equal(own, shift):
-            by_other = _left_by(a, b, shift)
-            known = ~(by_own + by_other).isnan()
-            if not bool(known.any()) or float((by_own < by_other)[known].float().mean()) <= 0.5:
-                return False
-    return True
-
-
-def _left_by(a: Tensor, b: Tensor, shift: Tensor) -> Tensor:
-    """|b(x + shift) - a(x)|, means of cells of 8 x 8; NaN where a cell is not wholly in both."""
-    x, y = (int(v) for v in shift)
-    height, width = a.shape
-    rows, columns = slice(max(0, -y), height - max(0, y)), slice(max(0, -x), width - max(0, x))
-    left = torch.full_like(a, float("nan"))
-    left[rows, columns] = (torch.roll(b, (-y, -x), (0, 1)) - a)[rows, columns].abs()
-    return F.avg_pool2d(left[None], 8)[0]
 
 
 def find_camera_path(frames: Tensor, times: Tensor, exposures: Tensor) -> CameraPath | None:
@@ -144,12 +53,6 @@ def find_camera_path(frames: Tensor, times: Tensor, exposures: Tensor) -> Camera
         return None
     # The last bits depend on the number of threads; what is left after rounding does not.
     return replace(path, knots=(path.knots * 2**20).round() / 2**20)
-
-
-def splines(times: Tensor, count: int, origin: float, spacing: float) -> Tensor:
-    """Uniform cubic B-splines at ``times``: (t, count)."""
-    d = ((times[:, None] - origin) / spacing - torch.arange(count, dtype=times.dtype)).abs()
-    return torch.where(d < 1, (4 - 6 * d**2 + 3 * d**3) / 6, (2 - d).clamp(min=0) ** 3 / 6)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,7 +86,7 @@ class _Fit:
 
     def start(self) -> tuple[CameraPath, Tensor]:
         """The best of several starts: where a pair stays unexplained, its other likely shifts are tried in turn."""
-        shifts = [_shifts(a, b) for a, b in pairwise(self.frames)]
+        shifts = [likely_shifts(a, b) for a, b in pairwise(self.frames)]
         chosen = [0] * len(shifts)
 
         def attempt() -> tuple[CameraPath, float, Tensor]:
@@ -298,7 +201,7 @@ class _Fit:
     ) -> tuple[Tensor, Tensor]:
         """Spectra (p, f) of the blur that the path draws around ``centres``; their derivatives by knots (p, f, 4k)."""
         basis = self.basis[frame]
-        shift, turn, zoom = _parts(basis @ path.knots)
+        shift, turn, zoom = shift_turn_zoom(basis @ path.knots)
         x, y = (world - self.centre).T[..., None, None]
         c, s = zoom.exp() * turn.cos(), zoom.exp() * turn.sin()
         arm = torch.cat((c * x - s * y, s * x + c * y), 2)  # (p, taps, 2)
@@ -313,10 +216,6 @@ class _Fit:
         return phases.sum(1), derivative
 
 
-def _parts(parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    return parameters[:, :2], parameters[:, 2:3], parameters[:, 3:]
-
-
 def _band(size: int, cutoff: float) -> tuple[Tensor, Tensor, Tensor]:
     """Angular frequencies (f, 2) of a patch's half spectrum, their weights (f,), and which of all they are.
 
@@ -327,42 +226,3 @@ def _band(size: int, cutoff: float) -> tuple[Tensor, Tensor, Tensor]:
     radius = grid.norm(dim=1)
     keep = (radius > 0) & (radius < 1.6 * cutoff)
     return 2 * math.pi * grid[keep], (radius * torch.exp(-(radius**2) / (2 * cutoff**2)))[keep], keep
-
-
-def _shifts(a: Tensor, b: Tensor) -> list[Tensor]:
-    """The likely shifts of a pair of frames (h, w) in whole pixels, each (2,), the likeliest first.
-
-    Peaks of the normalised cross-correlation of what the frames share (Padfield, IEEE TIP 2012). Not whitened:
-    differing blur would leave a whitened correlation without a peak. Long blur leaves coarser detail alone to go by.
-    """
-    found: list[Tensor] = []
-    for size in _DETAIL:
-        fine = [x - box(x[None, None], size)[0, 0] for x in (a, b)]
-        score = _correlation(fine[0], fine[1])
-        for _ in range(_PEAKS):
-            y, x = divmod(int(score.argmax()), score.shape[1])
-            score[max(y - _APART, 0) : y + _APART + 1, max(x - _APART, 0) : x + _APART + 1] = -1
-            shift = torch.tensor([x - score.shape[1] // 2, y - score.shape[0] // 2]).float()
-            if all((shift - other).norm() > _APART for other in found):
-                found.append(shift)
-    return found
-
-
-def _correlation(a: Tensor, b: Tensor) -> Tensor:
-    """Normalised cross-correlation (2 h, 2 w) of two pictures, no shift in the middle."""
-    height, width = a.shape
-    size = (2 * height, 2 * width)
-
-    def correlate(x: Tensor, y: Tensor) -> Tensor:
-        found: Tensor = torch.fft.irfft2(torch.fft.rfft2(x, size).conj() * torch.fft.rfft2(y, size), size)
-        return found
-
-    one = torch.ones_like(a)
-    shared = correlate(one, one).clamp(min=1)
-    sum_a, sum_b = correlate(a, one), correlate(one, b)
-    power_a = (correlate(a * a, one) - sum_a.square() / shared).clamp(min=1e-9)
-    power_b = (correlate(one, b * b) - sum_b.square() / shared).clamp(min=1e-9)
-    score = (correlate(a, b) - sum_a * sum_b / shared) / (power_a * power_b).sqrt()
-    score[shared < _OVERLAP * height * width] = -1
-    centred: Tensor = torch.fft.fftshift(score)
-    return centred

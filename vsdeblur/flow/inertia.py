@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from vsdeblur.flow.motion import PairwiseFlow
-from vsdeblur.flow.trust import box
 from vsdeblur.flow.warp import warp
+from vsdeblur.tensors import box
 
 BETTER = 0.85  # a foretold flow is believed where it leaves less than this share of the mismatch
 NOTICED = 4 / 255  # mismatch below this is noise

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from vsdeblur.engine.window import Window
 from vsdeblur.flow.motion import Motion, MotionEngine
 from vsdeblur.flow.pairwise import PairwiseMotion
+from vsdeblur.window import Window
 
 
 @dataclass(frozen=True, slots=True, eq=False)

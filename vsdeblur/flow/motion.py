@@ -8,8 +8,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from vsdeblur.engine.window import Window
 from vsdeblur.errors import DeblurError
+from vsdeblur.window import Window
 
 
 @dataclass(frozen=True, slots=True, eq=False)

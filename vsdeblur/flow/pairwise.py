@@ -9,15 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.engine.window import Window
 from vsdeblur.errors import DeblurError
 from vsdeblur.flow.inertia import continued
 from vsdeblur.flow.motion import Motion, PairwiseFlow, displacement
+from vsdeblur.flow.occlusion import left, link
 from vsdeblur.flow.regularise import regularise
 from vsdeblur.flow.shake import blurred_like, camera_paths
-from vsdeblur.flow.trust import box, left, link
-from vsdeblur.flow.warp import sample, sampling_grid, warp
-from vsdeblur.solver.coupling import inside
+from vsdeblur.flow.warp import inside, sample, sampling_grid, warp
+from vsdeblur.tensors import box
+from vsdeblur.window import Window
 
 SIGMA = 1.0  # points that the first look at a path is taken to be wrong by
 _TINY = 128  # pixels on the longer side: half of so little shows a flow nothing

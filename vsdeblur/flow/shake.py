@@ -8,12 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.engine.window import Window
-from vsdeblur.flow.camera import ERRATIC, EXPLAINED, CameraPath, find_camera_path, shakes
+from vsdeblur.camera.path import CameraPath
+from vsdeblur.flow.camera import EXPLAINED, find_camera_path
 from vsdeblur.flow.motion import displacement
-from vsdeblur.flow.trust import left
+from vsdeblur.flow.occlusion import left
+from vsdeblur.flow.shifts import ERRATIC, shakes
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.flow.warp import sample, sampling_grid, warp
+from vsdeblur.window import Window
 
 log = logging.getLogger("vsdeblur")
 

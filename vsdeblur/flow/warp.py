@@ -53,3 +53,8 @@ def warp(image: Tensor, flow: Tensor, kernel: Kernel = "bicubic") -> Tensor:
 def warp_adjoint(image: Tensor, flow: Tensor, kernel: Kernel = "bicubic") -> Tensor:
     """W' y, the exact adjoint of ``warp`` with the same flow."""
     return sample_adjoint(image, sampling_grid(flow), kernel)
+
+
+def inside(grid: Tensor) -> Tensor:
+    """(B, 1, H, W): 1 where the sampling position lies in the picture, 0 where an edge pixel would stand in."""
+    return (grid.abs() <= 1 + 1e-6).all(dim=-1)[:, None].to(grid.dtype)

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from vsdeblur.flow.motion import displacement
-from vsdeblur.flow.warp import sample, sampling_grid
-from vsdeblur.solver.coupling import inside
+from vsdeblur.flow.warp import inside, sample, sampling_grid
 
 
 def aligned(frames: Tensor, n: int, path: Tensor, occlusion: Tensor, spans: Sequence[float], reach: int = 2) -> Tensor:

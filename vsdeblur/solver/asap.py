@@ -26,10 +26,11 @@ import torch
 from torch import Tensor
 
 from vsdeblur.camera.exposure import Exposure
+from vsdeblur.flow.compose import invert
 from vsdeblur.flow.warp import sample
 from vsdeblur.priors.smooth import HuberVariation
 from vsdeblur.solver.chebyshev import chebyshev
-from vsdeblur.solver.coupling import Link, couple, invert
+from vsdeblur.solver.coupling import Link, couple
 
 _STEP = 0.9  # of 1 / Lipschitz
 

@@ -15,7 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.flow.warp import Kernel, sample, sample_adjoint, sampling_grid
+from vsdeblur.flow.compose import compose
+from vsdeblur.flow.occlusion import consistency, photometric
+from vsdeblur.flow.warp import Kernel, inside, sample, sample_adjoint, sampling_grid
 
 # ||S||^2 of one sampling whose weights omega went through ``share``: 1 for whole-pixel motion; bicubic overshoots.
 _SAMPLING_NORM: dict[Kernel, float] = {"bilinear": 1.0, "bicubic": 1.25}
@@ -132,47 +134,6 @@ def links_of(
             link = replace(link, weight=link.weight * photometric(link.residual(looks), tolerance))
         links.append(replace(link, weight=share(link.weight, grid)))
     return links
-
-
-def compose(flow: Tensor, reach: int) -> Tensor:
-    """Flow over ``reach`` steps from the flow of single steps, (T-1, 2, H, W) -> (T-reach, 2, H, W)."""
-    total = flow[: len(flow) - reach + 1]
-    for step in range(1, reach):
-        total = total + sample(flow[step : len(flow) - reach + 1 + step], sampling_grid(total), "bilinear")
-    return total
-
-
-def invert(flow: Tensor, steps: int = 12) -> Tensor:
-    """b with b(x) = -f(x + b(x)), the flow back, (B, 2, H, W): a fixed point, contracting where |df/dx| < 1.
-
-    Where it does not settle (folds, occlusions), b is what the last step left and ``consistency`` gives it no weight.
-    """
-    back = -flow
-    for _ in range(steps):
-        back = -sample(flow, sampling_grid(back), "bilinear")
-    return back
-
-
-def consistency(flow: Tensor, opposite: Tensor, grid: Tensor) -> Tensor:
-    """(B, 1, H, W) in [0, 1]: how far going there and coming back returns to the start (forward-backward check).
-
-    Tolerates half a pixel and a tenth of the motion.
-    """
-    returned = sample(opposite, grid, "bilinear")
-    gap = (flow + returned).square().sum(dim=1, keepdim=True)
-    motion = flow.square().sum(dim=1, keepdim=True) + returned.square().sum(dim=1, keepdim=True)
-    return torch.exp(-gap / (0.25 + 0.01 * motion))
-
-
-def photometric(d: Tensor, tolerance: float) -> Tensor:
-    """(B, 1, H, W) in (0, 1]: lower where the residual (B, C, H, W), smoothed a little, exceeds the tolerance."""
-    square = F.avg_pool2d(d.square().mean(dim=1, keepdim=True), 3, stride=1, padding=1, count_include_pad=False)
-    return torch.exp(-square / (2 * tolerance**2))
-
-
-def inside(grid: Tensor) -> Tensor:
-    """(B, 1, H, W): 1 where the sampling position lies in the picture, 0 where an edge pixel would stand in."""
-    return (grid.abs() <= 1 + 1e-6).all(dim=-1)[:, None].to(grid.dtype)
 
 
 def share(weight: Tensor, grid: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vsdeblur.flow.finer import finer, finer_adjoint, mean_along, spread_along
+from vsdeblur.flow.supersample import finer, finer_adjoint, mean_along, spread_along
 from vsdeblur.flow.warp import sample, sample_adjoint, sampling_grid
 from vsdeblur.solver.chebyshev import chebyshev
 
@@ -40,9 +40,9 @@ class KeyFrameProblem:
     v: (n, C, H, W) blurry frames. path: (n, 4 or 6, H, W), ``Motion.path`` at full resolution. occlusion: (n, 2, H, W).
     taus: for each frame the instants of its exposure, in periods from its middle; equal weights.
     spans: for each frame the previous period over its own (1 without VFR).
-    kernel: of the warps; "finer" is linear between points half a pixel apart (``vsdeblur.flow.finer``), "bilinear"
-    between pixels. batch: BATCH instants of one exposure are warped at once, less of them (1) by one after the other;
-    changes memory, not the result. believed: (n, 1, H, W) in (0, 1], lambda where there is noise; metric:
+    kernel: of the warps; "finer" is linear between points half a pixel apart (``vsdeblur.flow.supersample``),
+    "bilinear" between pixels. batch: BATCH instants of one exposure are warped at once, less of them (1) by one after
+    the other; changes memory, not the result. believed: (n, 1, H, W) in (0, 1], lambda where there is noise; metric:
     (n, 1, H, W), what squared errors of frame n count, its coupling's too; None for 1 everywhere.
 
     Sampling grids are made anew whenever they are used: stored they would take half of the solver's memory, and making

@@ -22,10 +22,11 @@ from torch import Tensor
 from vsdeblur.camera.exposure import Exposure
 from vsdeblur.camera.noise import QUANTISATION, noise_level
 from vsdeblur.errors import ArgumentError
+from vsdeblur.flow.compose import compose, invert
 from vsdeblur.flow.warp import sample, sampling_grid
 from vsdeblur.priors import Prior
 from vsdeblur.solver.chebyshev import chebyshev
-from vsdeblur.solver.coupling import Coupling, compose, couple, invert
+from vsdeblur.solver.coupling import Coupling, couple
 from vsdeblur.solver.result import Result
 
 

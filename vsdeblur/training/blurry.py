@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vsdeblur.engine.window import Window
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.pairwise import PairwiseMotion
 from vsdeblur.training.film import Take, film
 from vsdeblur.training.pool import Sample
 from vsdeblur.training.scenes import random_scene
+from vsdeblur.window import Window
 
 _FAST = 0.2  # share of the scenes whose first path is DIS at the fast preset
 _FROM_CLIPS = 0.3  # share of the samples that come from clips, where there are any

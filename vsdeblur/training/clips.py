@@ -26,7 +26,7 @@ Stretch = npt.NDArray[np.uint8]  # (frames, H, W, 3)
 
 def find_clips(folder: Path) -> list[Path]:
     """Files of the folder that have at least 23 frames of 256 pixels; others are named in a warning and skipped."""
-    from vsdeblur.filters._read import count_frames, read_rgb
+    from vsdeblur.filters.pyav.file.read import count_frames, read_rgb
 
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder of clips")
@@ -49,7 +49,7 @@ def clip_sample(paths: list[Path], rng: np.random.Generator, size: int) -> Sampl
     """A random place in a random clip as a sample of the pool, ``known`` 0: its paths and seen are not."""
     import cv2
 
-    from vsdeblur.filters._read import count_frames, read_rgb
+    from vsdeblur.filters.pyav.file.read import count_frames, read_rgb
 
     path = paths[int(rng.integers(len(paths)))]
     start = int(rng.integers(count_frames(path) - _SPAN + 1))

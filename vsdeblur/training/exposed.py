@@ -12,12 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.engine.window import Window
-from vsdeblur.shutter.window import window_evidence
+from vsdeblur.calibration.shutter.window import window_evidence
 from vsdeblur.training.film import draw, reach
 from vsdeblur.training.paths import Spline
 from vsdeblur.training.pool import Sample
 from vsdeblur.training.scenes import Layer, Scene, random_scene
+from vsdeblur.window import Window
 
 _SHORT = 0.15  # share of the films with a shutter of less than a tenth
 _COMB = 0.4  # share of the films that are means of sharp frames, an eighth of a period apart

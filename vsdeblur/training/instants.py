@@ -14,14 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.engine.engine import Engine
-from vsdeblur.engine.window import Window
 from vsdeblur.options import Options
-from vsdeblur.solver.retouch import seen
+from vsdeblur.solver.render.refined import seen
 from vsdeblur.solver.unrolled.stage import SHOWN, load_proximal
 from vsdeblur.training.film import COMB, Opening, Wear, draw, random_shutter, stored, worn
 from vsdeblur.training.paths import Array, Spline
 from vsdeblur.training.pool import Sample
 from vsdeblur.training.scenes import Scene, random_scene
+from vsdeblur.window import Window
 
 OPEN, LOOSE = 4, 2  # instants of one exposure, spread evenly, and others
 GROUPS = 2  # of these, in a sample

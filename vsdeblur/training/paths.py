@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from vsdeblur.flow.camera import splines
+from vsdeblur.camera.path import splines
 
 Array = npt.NDArray[np.float64]
 

@@ -10,17 +10,17 @@ import numpy as np
 import torch
 
 from vsdeblur.colour.transfer import from_linear
-from vsdeblur.engine.effort import EFFORTS
 from vsdeblur.engine.engine import Engine
-from vsdeblur.engine.window import Window
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.flow.warp import warp
 from vsdeblur.options import Options
+from vsdeblur.presets import EFFORTS
 from vsdeblur.solver.unrolled.stage import SHOWN
 from vsdeblur.training.film import SHARP_TAUS, Take, Wear, film
 from vsdeblur.training.pool import Sample
 from vsdeblur.training.scenes import random_scene
+from vsdeblur.window import Window
 
 CALM = Wear(clean=0.4, shot=(-13.0, -8.0), read=(-15.0, -9.5), compressed=0.15, quality=(80, 98))
 _OVERSAMPLED = 2

@@ -11,8 +11,8 @@ from torch import Tensor
 from vsdeblur.blind.estimate.kernel_net import ALIGN, REACH, SPAN, KernelNet
 from vsdeblur.blind.operators.patched import PatchedBlur
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
-from vsdeblur.engine.tiles import tiles
 from vsdeblur.priors.pictures import in_colour
+from vsdeblur.tiles import tiles
 from vsdeblur.weights import fill
 
 WINDOW = 256  # pixels that have kernels of their own, and more of them around

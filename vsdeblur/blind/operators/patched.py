@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vsdeblur.blind.operators.protocol import Blur
-from vsdeblur.engine.tiles import Tile
+from vsdeblur.tiles import Tile
 
 
 @dataclass(frozen=True, slots=True, eq=False)

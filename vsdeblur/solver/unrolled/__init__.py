@@ -23,14 +23,14 @@ def is_unrolled(options: Options) -> bool:
 
     Without the project's weights the presets do without, and say so once.
     """
-    from vsdeblur.engine.effort import EFFORTS
+    from vsdeblur.presets import EFFORTS
 
     return _wanted(options, "unrolled", EFFORTS[options.preset].learned)
 
 
 def is_retouched(options: Options) -> bool:
     """The same of the learned step at rendered instants."""
-    from vsdeblur.engine.effort import EFFORTS
+    from vsdeblur.presets import EFFORTS
 
     given = _given(options)
     if options.mode == "frame" or (given and given.is_file()):
@@ -39,7 +39,7 @@ def is_retouched(options: Options) -> bool:
 
 
 def is_agreed(options: Options) -> bool:
-    """Whether sub-frames are made to agree at the end (``vsdeblur.solver.agree``): the last step of "best".
+    """Whether sub-frames are made to agree at the end (``vsdeblur.solver.consistency``): the last step of "best".
 
     With an output shutter each output is a mean over many of them.
     """

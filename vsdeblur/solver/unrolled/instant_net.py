@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vsdeblur.solver.retouch import CELL, HINTS
+from vsdeblur.solver.render.refined import CELL, HINTS
 from vsdeblur.unet import Block
 
 ALIGNED = 16  # width and height that it takes are multiples of this

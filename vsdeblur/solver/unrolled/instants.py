@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from vsdeblur.device import network_dtype
-from vsdeblur.engine.tiles import tiles
 from vsdeblur.priors.pictures import in_colour, padded
-from vsdeblur.solver.retouch import CELL
+from vsdeblur.solver.render.refined import CELL
 from vsdeblur.solver.unrolled.instant_net import ALIGNED, InstantNet
+from vsdeblur.tiles import tiles
 from vsdeblur.weights import fill
 
 TILE, OVERLAP = 384, 32

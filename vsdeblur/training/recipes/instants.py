@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vsdeblur.solver.retouch import CELL
+from vsdeblur.solver.render.refined import CELL
 from vsdeblur.solver.unrolled.instant_net import InstantNet
 from vsdeblur.training.instants import LOOSE, OPEN
 from vsdeblur.training.loop import FallingRate

@@ -18,18 +18,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vsdeblur.engine.engine import Engine
-from vsdeblur.engine.window import Window
 from vsdeblur.flow.blur import reversed_path
 from vsdeblur.flow.blur_net import BlurNet, Estimate
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.pairwise import PairwiseMotion
-from vsdeblur.flow.trust import box
-from vsdeblur.flow.warp import sampling_grid, warp
+from vsdeblur.flow.warp import inside, sampling_grid, warp
 from vsdeblur.options import Options
-from vsdeblur.solver.coupling import inside
+from vsdeblur.tensors import box
 from vsdeblur.training.film import PATH_TAUS, SHARP_TAUS
 from vsdeblur.training.pool import Sample
+from vsdeblur.window import Window
 
 CROP = 128
 WARM_UP = 200  # steps

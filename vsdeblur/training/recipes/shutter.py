@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vsdeblur.shutter.fit import NEAR, median
-from vsdeblur.shutter.reader import CANDIDATES, ShutterReader
+from vsdeblur.calibration.shutter.fit import NEAR, median
+from vsdeblur.calibration.shutter.reader import CANDIDATES, ShutterReader
 from vsdeblur.training.loop import FallingRate
 from vsdeblur.training.pool import Sample
 

@@ -1,0 +1,1 @@
+"""The camera's path from its gyroscope."""

@@ -1,0 +1,112 @@
+"""How long restoring will take, found by restoring a little."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from vsdeblur.options import Options
+from vsdeblur.timing import instant
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vsdeblur.engine.plan import Plan
+
+PIECE = (144, 256)  # height and width of a piece that is large enough to tell
+_CHUNK = 2  # frames of which the piece is restored: the second one costs what every further one does
+FRAMES = _CHUNK + 6  # that a window of these has at most
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Spent:
+    """Seconds. motion: per point of each of the window's frames; solving: per pixel of each key frame; showing: per
+    pixel of each output. share: pixels of tiles that are solved for every one of the picture. scale: of motion."""
+
+    motion: float
+    solving: float
+    showing: float
+    share: float
+    scale: int
+
+
+def seconds_per_output(
+    frames: Tensor,
+    options: Options,
+    plan: Plan,
+    height: int,
+    width: int,
+    reach: float,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
+    """Seconds of the engine per output of height x width, timed on a short chunk of a piece of the picture.
+
+    frames: (n, C, h, w) float32, linear light, C 1 or 3, successive frames of about PIECE's size; n of 1 or more, used
+    forwards and backwards where a window needs more than there are. plan: of the whole picture. What the stages take is
+    timed one by one, since they grow differently: motion is found in a smaller picture, tiles overlap, and a chunk's
+    neighbours are solved with it. reach: how far nearly everything in the whole picture moves in a period, pixels: by
+    how many instants an exposure is represented. clock: seconds. A first, tiny solve warms up what is loaded once.
+    """
+    from vsdeblur.flow.pairwise import motion_scale
+
+    _spent(
+        frames[:, :, :32, :32], dataclasses.replace(options, factor=Fraction(1)), plan, (height, width), reach, clock
+    )
+    spent = _spent(frames, options, plan, (height, width), reach, clock)
+    scale = max(motion_scale(height, width), spent.scale)
+    points = -(-height // scale) * -(-width // scale)
+    window, keys = plan.chunk + 2 * plan.halo, plan.chunk + _neighbours(options)
+    once = spent.motion * points * window + spent.solving * spent.share * height * width * keys
+    return once / float(plan.chunk * options.factor) + spent.showing * height * width
+
+
+def _neighbours(options: Options) -> int:
+    """Key frames beside a chunk's own."""
+    return 0 if options.by_frame else 2 + bool(options.readout)
+
+
+def _spent(
+    frames: Tensor, options: Options, plan: Plan, whole: tuple[int, int], reach: float, clock: Callable[[], float]
+) -> _Spent:
+    import torch
+
+    from vsdeblur.engine.engine import Engine, tiling
+    from vsdeblur.tiles import solved_share
+    from vsdeblur.window import Window
+
+    channels, pixels = frames.shape[1], frames.shape[2] * frames.shape[3]
+    engine = Engine(options, frames.shape[2], frames.shape[3], channels)
+    halo = engine.plan.halo
+    there_and_back = list(range(len(frames))) + list(range(len(frames) - 2, 0, -1))
+    order = [there_and_back[n % len(there_and_back)] for n in range(_CHUNK + 2 * halo)]
+    some = frames[torch.tensor(order)].contiguous().to(engine.device)
+    window = Window(some, 0, halo, _CHUNK, colour=channels)
+    count = int((halo + _CHUNK) * options.factor)
+    shown = (instant(j, options.factor, options.shutter, options.readout) for j in range(count))
+    instants = [t for t in shown if halo <= t < halo + _CHUNK]
+
+    times = [clock()]
+    motion, points, scale, share = None, 1, 1, 1.0
+    if not options.by_frame:
+        with torch.inference_mode():
+            motion = engine.find_motion(window, options.shutter)
+            motion.path.zero_()[:, 0] = reach
+        points, scale = motion.path[0, 0].numel(), motion.scale(*frames.shape[2:])
+        share = solved_share(*whole, *tiling(plan, motion))
+    times.append(clock())
+    for _ in engine.restore(window, instants, motion=motion):
+        times.append(clock())
+    begin, found, *ends = times
+    # The second frame's outputs: those of the first one may all come when the last of them is done.
+    before = sum(t < halo + 1 for t in instants)
+    showing = (ends[-1] - ends[before - 1]) / (len(ends) - before)
+    return _Spent(
+        (found - begin) / (len(order) * points),
+        max(ends[before - 1] - found - before * showing, 0.0) / ((_CHUNK + _neighbours(options)) * pixels),
+        showing / pixels,
+        share,
+        scale,
+    )

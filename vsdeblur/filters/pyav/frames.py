@@ -1,0 +1,99 @@
+"""A stream of PyAV video frames, deblurred at a higher rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
+from itertools import chain, islice
+from typing import Any
+
+import av
+
+from vsdeblur.filters.pyav.timeline import (
+    ByFactor,
+    ByRate,
+    Schedule,
+    common_tick,
+    exact,
+    is_standard,
+    rate_of,
+    ticks,
+    timed,
+)
+from vsdeblur.filters.pyav.windows import Settings, restore_frames
+from vsdeblur.options import Options, is_time, parse_fps, parse_options
+
+_FIRST_LOOK = 3  # frames from which the rate is taken, where it is asked for
+
+
+def deblur_frames(
+    frames: Iterable[av.VideoFrame],
+    factor: int | float | str | Fraction = 1,
+    *,
+    fps: int | float | str | Fraction | None = None,
+    rate: Fraction | int | None = None,
+    **options: Any,
+) -> Iterator[av.VideoFrame]:
+    """Deblur a stream of frames and raise its rate: ``factor`` frames for every one, in time with their timestamps.
+
+    frames: decoded progressive frames in order, of any format with plain samples (8 to 16 bit, half or float; YUV, RGB,
+    gray, with or without alpha). They are read as they are needed; one window of them is held. factor: 1 to 16, or
+    ``fps`` for a uniform grid of that rate (59.94 means 60000/1001). rate: the source's, where it is known; else the
+    first timestamps tell. options: shutter, transfer, preset, prior, flow, scene_cuts, device, max_memory, quadrature,
+    solver, out_shutter, readout, mode, duplicates, as everywhere in vsdeblur; a shutter that is not given is estimated
+    for each chunk by itself.
+
+    Yields floor(N * factor) frames of the same format, tags and sample aspect ratio, with exact ``pts`` and
+    ``time_base``. Durations are those of the source's timestamps, so a variable rate stays variable. A change of size
+    or format in mid-stream ends the window there and is logged.
+
+    Raises ArgumentError at once for a bad argument, and on the way InputError for interlaced frames and for formats
+    that cannot be processed.
+    """
+    wanted = None if fps is None else parse_fps(fps)
+    known = None if rate is None else Fraction(rate)
+    checked = None
+    if known or not _needs_rate(options, wanted):
+        checked = _frame_options(factor, wanted, known, options)
+    return _deblurred(iter(frames), factor, wanted, known, checked, options)
+
+
+def _deblurred(
+    frames: Iterator[av.VideoFrame],
+    factor: Any,
+    fps: Fraction | None,
+    rate: Fraction | None,
+    checked: Options | None,
+    options: Mapping[str, Any],
+) -> Iterator[av.VideoFrame]:
+    head = list(islice(frames, _FIRST_LOOK))
+    if not head:
+        return
+    grid = rate if rate and is_standard(rate) else None
+    rate = rate or rate_of(head)
+    parsed = checked or _frame_options(factor, fps, rate, options)
+    tick = exact(head[0].time_base) or Fraction(1, 90_000)
+    schedule: Schedule = ByFactor(parsed.factor, parsed.shutter, parsed.readout)
+    unit = (common_tick(tick, 1 / grid) if grid else tick) / parsed.factor.numerator
+    if fps is not None and rate:
+        origin = head[0].pts * tick if head[0].pts is not None else Fraction(0)
+        lag = Fraction(parsed.shutter + parsed.readout) / 2 / rate if fps == rate else Fraction(1, 2) / fps
+        schedule = ByRate(fps, origin, lag)
+        unit = common_tick(tick, 1 / fps)
+    unit = common_tick(unit)
+    for item in restore_frames(timed(chain(head, frames), rate, grid), Settings(parsed, schedule)):
+        frame = item.frame
+        frame.pts, frame.time_base = ticks(item.time, unit), unit
+        frame.duration = ticks(item.time + item.duration, unit) - frame.pts
+        yield frame
+
+
+def _needs_rate(options: Mapping[str, Any], fps: Fraction | None) -> bool:
+    times = (options.get("shutter"), options.get("readout"))
+    return fps is not None or any(is_time(time) for time in times)
+
+
+def _frame_options(factor: Any, fps: Fraction | None, rate: Fraction | None, options: Mapping[str, Any]) -> Options:
+    if fps is None:
+        return parse_options(rate=rate, factor=factor, **options)
+    return parse_options(rate=rate, fps_num=fps.numerator, fps_den=fps.denominator, **options)

@@ -1,0 +1,101 @@
+"""What restoring a file takes, memory and time, judged by a few of its frames; and how noisy they are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import av
+
+from vsdeblur.filters.pyav.colour import Converter
+from vsdeblur.filters.pyav.inspect.content import reach
+from vsdeblur.options import Options
+from vsdeblur.timing import output_count
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vsdeblur.engine.plan import Plan
+
+_GREY, _SHADOWS = 0.18, 0.01  # light that noise is told at
+
+
+@dataclass(frozen=True, slots=True)
+class Grain:
+    """The sensor's noise: deviations of a display's values of 255, in mid grey and in shadows.
+
+    weighed: whether it is so much that it decides how far an exposure is believed.
+    """
+
+    grey: float
+    shadows: float
+    weighed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The memory plan, and the time on this machine without the encoder's: per output frame, and for the whole file."""
+
+    chunk: int
+    halo: int
+    peak_bytes: int
+    seconds_per_frame: float | None
+    output_frames: int | None
+    seconds: float | None
+
+
+def plan_work(
+    kept: Sequence[av.VideoFrame], converter: Converter, frames: int | None, options: Options, measure: bool
+) -> Work:
+    """kept: a few successive frames. frames: how many there are in all. measure: also time the engine."""
+    plan = plan_for(kept[0], converter, options)
+    each = seconds_each(kept, converter, options, plan) if measure else None
+    outputs = None if frames is None else output_count(frames, options.factor)
+    total = None if each is None or outputs is None else each * outputs
+    return Work(plan.chunk, plan.halo, plan.peak_bytes, each, outputs, total)
+
+
+def plan_for(frame: av.VideoFrame, converter: Converter, options: Options) -> Plan:
+    from vsdeblur.engine.engine import Engine
+
+    return Engine(options, frame.height, frame.width, converter.channels, host_bytes=converter.host_bytes).plan
+
+
+def noise_in(frame: av.VideoFrame, converter: Converter) -> Grain:
+    import torch
+
+    from vsdeblur.camera.noise import sensor_noise
+    from vsdeblur.device import single_thread
+    from vsdeblur.solver.data_weights import Evidence
+
+    light = torch.empty(converter.channels, frame.height, frame.width)
+    with single_thread():
+        converter.decode(frame, light)
+        noise = sensor_noise(light[None, : converter.colours])
+    told = Evidence(noise, converter.colour.transfer != "linear")
+    grey, shadows = (255 * told.level(torch.tensor([value])) for value in (_GREY, _SHADOWS))
+    return Grain(grey, shadows, told.noisy)
+
+
+def seconds_each(kept: Sequence[av.VideoFrame], converter: Converter, options: Options, plan: Plan) -> float:
+    """Seconds per output frame: the engine's, judged by a piece from the middle, and the conversions'."""
+    import torch
+
+    from vsdeblur.engine.cost import PIECE, seconds_per_output
+
+    height, width = kept[0].height, kept[0].width
+    top, left = max(height - PIECE[0], 0) // 2, max(width - PIECE[1], 0) // 2
+    whole: Tensor = torch.empty(converter.channels, height, width)
+    pieces, decoding = [], 0.0
+    for frame in kept:
+        begin = time.perf_counter()
+        converter.decode(frame, whole)
+        decoding = time.perf_counter() - begin
+        pieces.append(whole[: converter.colours, top : top + PIECE[0], left : left + PIECE[1]].clone())
+    begin = time.perf_counter()
+    converter.encode(whole, kept[-1])
+    encoding = time.perf_counter() - begin
+    engine = seconds_per_output(torch.stack(pieces), options, plan, height, width, reach(kept))
+    return engine + encoding + decoding / float(options.factor)

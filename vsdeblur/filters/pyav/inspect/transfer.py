@@ -1,0 +1,42 @@
+"""The transfer function of a file: as given, by its tags, or fitted to places spread over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from vsdeblur.colour.response import name_of
+from vsdeblur.errors import ArgumentError
+from vsdeblur.filters.pyav.inspect.survey import Survey
+from vsdeblur.options import FIT
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTransfer:
+    """What to hand on as ``transfer``, and where it comes from, in words."""
+
+    transfer: str | None
+    source: str
+
+    def __str__(self) -> str:
+        return f"{self.transfer}, {self.source}" if self.transfer else self.source
+
+
+def find_transfer(
+    path: str, given: str | None, begin: Fraction | None = None, length: Fraction | None = None
+) -> FoundTransfer:
+    """The transfer function that a file is restored with.
+
+    given: as everywhere, or "fit": fitted to the clip, and by the file's tags where that does not tell. begin, length:
+    the part that matters, in seconds. Raises ArgumentError for "fit" of standard input, which cannot be looked at
+    first.
+    """
+    if given != FIT:
+        return FoundTransfer(given, "given" if given else "by the file's tags")
+    if path == "-":
+        raise ArgumentError("transfer", given, 'the name of a curve such as "bt709" for standard input')
+    estimate = Survey(path, "linear", begin, length).response
+    if estimate.usable is None:
+        why = f"confidence {estimate.confidence:.2f}" if estimate.confidence else "no edges that motion has blurred"
+        return FoundTransfer(None, f"by the file's tags: the clip does not tell ({why})")
+    return FoundTransfer(name_of(estimate.gamma), f"fitted to the clip, confidence {estimate.confidence:.2f}")

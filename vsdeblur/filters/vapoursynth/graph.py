@@ -1,0 +1,227 @@
+"""The VapourSynth filter: one line in a script.
+
+How the graph is built. Every output frame comes from a chunk of source frames, and a chunk has to be solved once
+however many of its frames are asked for. So there is a tiny inner clip with one frame per chunk, a parcel: its inputs
+are the chunk's window (one clip per position of the window, so that VapourSynth itself fetches and waits for them), and
+it carries the finished output frames as properties. The core lets many requests wait for the same parcel, and keeps the
+last few. Output frame n asks for its parcel and takes its frame out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import vapoursynth as vs
+
+from vsdeblur.errors import DeblurError
+from vsdeblur.options import Options, parse_options
+from vsdeblur.timing import output_count
+
+if TYPE_CHECKING:
+    from vsdeblur.filters.vapoursynth.chunk import ChunkSolver
+
+log = logging.getLogger("vsdeblur")
+
+_LONGEST = 2**31 - 1  # frames in a VapourSynth clip
+_FRAME = "vsdeblur_frame_{}"
+_ERROR = "vsdeblur_error"
+_NODES = 2  # chunks that requests in flight lie in; finished chunks wait with them
+
+
+def deblur(
+    clip: vs.VideoNode,
+    factor: int | float | str | Fraction = 1,
+    *,
+    fps_num: int | None = None,
+    fps_den: int | None = None,
+    shutter: float | str | None = None,
+    transfer: str | None = None,
+    preset: str = "balanced",
+    prior: str | Callable[..., Any] | None = None,
+    flow: str | Callable[..., Any] | None = None,
+    scene_cuts: bool | str | Iterable[int] = True,
+    device: str | None = None,
+    max_memory: int | str | None = None,
+    solver: str | None = None,
+    out_shutter: float | str = 0,
+    readout: float | str = 0,
+    mode: str = "joint",
+    duplicates: bool = True,
+) -> vs.VideoNode:
+    """Remove motion blur and raise the frame rate: a sharp clip of ``factor`` times the frames.
+
+    clip: YUV, RGB or GRAY, 8 to 16 bit integer, half or float, any subsampling, constant format and size, progressive.
+        Colour is converted by the frames' props. Missing ones mean: matrix smpte170m up to 576 lines, else bt709;
+        limited range, RGB full; transfer bt709, RGB srgb; chroma left. Alpha in the prop ``_Alpha`` follows the same
+        motion (a separate alpha clip: attach it with std.ClipToProp).
+    factor: output frames per source frame, 1 to 16: int, Fraction, float or "5/2". Output j is stamped j / factor
+        source periods and shows the instant (j + 1/2) / factor; with factor 1 the middle of the exposure.
+    fps_num, fps_den: the output's frame rate, together, instead of factor; the clip needs a rate.
+    shutter: the fraction of the frame period that the shutter is open, in (0, 1]; "180deg" and "1/60s" say the same.
+        None and "auto": estimated for each chunk of frames from the chunk and its neighbours, 0.5 where they do not
+        tell (``vsdeblur.estimate_shutter`` looks at the whole clip). Where the clip's rate varies the exposure is
+        constant in seconds.
+    transfer: "linear", "bt709", "srgb", "gamma2.2", "pq", "hlg" ..., or "response1.9" for a gamma that
+        ``vsdeblur.estimate_response`` found; None: by the props.
+    preset: "fast", "balanced" or "best". prior, flow: a name or a callable, None for the defaults.
+    scene_cuts: True (own detector and the props _SceneChangePrev and _SceneChangeNext), False, "props", or a list of
+        the numbers of the frames that open a scene. The output carries both props.
+    device: None (the best there is), "cpu", "cuda", "cuda:0" or "mps".
+    max_memory: bytes or "4GiB", for the device and, separately, for the filter's frames; None: half of what the device
+        has, but no more than 4 GiB.
+    solver: "unrolled" takes learned steps after the solver's own and at every instant (best does anyway, balanced does
+        the former), "keyframes" does not; "unrolled:PATH" with your own weights, a file or a folder.
+    out_shutter: the part of an output's period that it is blurred over again, in [0, 1] or "180deg"; 0 leaves
+        it sharp.
+    readout: of a rolling shutter, how much later than the first row the last one is exposed: a fraction of the period
+        in [0, 1), "16ms" or "1/60s". The output is as a global shutter would see it; 0, the default, means one.
+    mode: "joint" solves neighbouring frames together; "frame" finds each frame's blur in that frame alone (with factor
+        1 nothing else is looked at; else the motion between the blurry frames places the others); "auto" is joint where
+        the motion is to be trusted and tells how a frame is blurred, and by frame where it does not.
+    duplicates: frames that repeat the one before (24 in 30 frames a second, a camera that could not keep up) are found
+        and left out, and time goes on evenly between the others. False takes every frame for an exposure of its own.
+
+    Returns a clip of the same format, size and props with floor(frames * factor) frames; durations are rescaled, and
+    ``_AbsoluteTime`` is moved to each frame's own time. Raises vs.Error("deblur: ...") for anything wrong that can be
+    known before frames are there; what only frames can tell (interlaced, a matrix that cannot be undone) fails them.
+    """
+    try:
+        if not isinstance(clip, vs.VideoNode):
+            raise DeblurError(f"clip must be a VideoNode, not {type(clip).__name__}")
+        check_format(clip)
+        rate = clip.fps if clip.fps_num else None
+        options = parse_options(
+            rate=rate,
+            factor=factor,
+            fps_num=fps_num,
+            fps_den=fps_den,
+            shutter=shutter,
+            transfer=transfer,
+            preset=preset,
+            prior=prior,
+            flow=flow,
+            scene_cuts=scene_cuts,
+            device=device,
+            max_memory=max_memory,
+            solver=solver,
+            out_shutter=out_shutter,
+            readout=readout,
+            mode=mode,
+            duplicates=duplicates,
+        )
+        length = output_count(clip.num_frames, options.factor)
+        if length > _LONGEST:
+            raise DeblurError(f"a clip cannot have {length} frames: lower factor, or Trim the clip first")
+        return _build(clip, options, rate, uniform=fps_num is not None)
+    except DeblurError as error:
+        raise vs.Error(f"deblur: {error}") from None
+
+
+def check_format(clip: vs.VideoNode) -> None:
+    fmt = clip.format
+    if not clip.width or fmt is None or fmt.color_family == vs.UNDEFINED:
+        raise DeblurError("clip has a variable format or size: make it constant with resize first")
+    if fmt.sample_type == vs.INTEGER and fmt.bits_per_sample > 16:
+        raise DeblurError(f"clip must be 8 to 16 bit integer, half or float, not {fmt.name}: convert with resize first")
+
+
+def _build(clip: vs.VideoNode, options: Options, rate: Fraction | None, *, uniform: bool) -> vs.VideoNode:
+    from vsdeblur.filters.vapoursynth.chunk import ChunkSolver
+    from vsdeblur.filters.vapoursynth.props import Timing, representable
+
+    out_rate = representable(rate * options.factor) if rate else None
+    if rate and not out_rate:
+        raise DeblurError(
+            f"a clip cannot have {rate * options.factor} frames per second: set its rate with std.AssumeFPS"
+        )
+    if clip.gpu_resident:
+        clip = clip.std.GPUDownload()
+    timing = Timing(clip.num_frames, rate, uniform)
+    solver = ChunkSolver(options, clip.format, clip.width, clip.height, timing)
+    parcels = _parcels(clip, solver, options)
+    length = output_count(clip.num_frames, options.factor)
+
+    @lru_cache(maxsize=_NODES)
+    def parcel(chunk: int) -> vs.VideoNode:
+        single = parcels.std.Trim(first=chunk, length=1)
+        # Asking ``parcels`` anew for each output made the process grow by 3 KB an output; this takes most of that away.
+        single.std.SetVideoCache(mode=1, fixedsize=1, maxsize=1)
+        forever = single.std.Loop()
+        forever.std.SetVideoCache(mode=0)
+        return forever
+
+    def parcel_of(n: int) -> vs.VideoNode:
+        return parcel(solver.chunk_of(n))
+
+    def take(n: int, f: vs.VideoFrame) -> vs.VideoFrame:
+        error = f.props.get(_ERROR)
+        if error is not None:
+            raise vs.Error(f"deblur: {error}")
+        return f.props[_FRAME.format(n)]
+
+    waiting = parcels.std.BlankClip(length=length, keep=True).std.FrameEval(parcel_of, clip_src=[parcels])
+    fps = {"fpsnum": out_rate.numerator, "fpsden": out_rate.denominator} if out_rate else {"fpsnum": 0, "fpsden": 0}
+    return clip.std.BlankClip(length=length, keep=True, **fps).std.ModifyFrame([waiting], take)
+
+
+def _parcels(clip: vs.VideoNode, solver: ChunkSolver, options: Options) -> vs.VideoNode:
+    """The clip with one frame per chunk, which carries the chunk's output frames, or an error, as properties."""
+    chunks, length = solver.chunks, solver.length
+    # Blank frames stand in for those before the start and after the end. Without a copy of the ends no source is asked
+    # for a frame twice, and a player's endless clip is never asked for its end.
+    blank = clip.std.BlankClip(length=1, keep=True)
+    # One at least: the cache set below is not the source's.
+    after = chunks * length + solver.reach - clip.num_frames + 1
+    padded = clip + blank.std.Loop(after)
+    if solver.reach:
+        padded = blank.std.Loop(solver.reach) + padded
+    # Neighbouring windows share their halo.
+    padded.std.SetVideoCache(mode=1, fixedsize=1, maxsize=solver.window_length)
+    window = [padded.std.Trim(first=k) for k in range(solver.window_length)]
+    if length > 1:  # SelectEvery knows no cycle of 1, and would scale durations
+        window = [node.std.SelectEvery(length, 0, modify_duration=False) for node in window]
+    tiny = clip.std.BlankClip(width=16, height=16, format=vs.GRAY8, length=chunks, keep=True)
+
+    def solve(n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
+        from vsdeblur.engine.shared import run_alone
+
+        parcel = f[0].copy()
+        try:
+            outcome = run_alone(options.device, lambda: _solved(solver, n, f[1:]))
+        finally:
+            for frame in f:
+                frame.close()  # an error's traceback would keep them
+        if isinstance(outcome, str):
+            parcel.props[_ERROR] = outcome
+        else:
+            for j, frame in zip(solver.outputs(n), outcome, strict=True):
+                parcel.props[_FRAME.format(j)] = frame
+        return parcel
+
+    parcels = tiny.std.ModifyFrame([tiny, *window], solve)
+    parcels.std.SetVideoCache(mode=1, fixedsize=1, maxsize=_kept_parcels(solver))
+    return parcels
+
+
+def _solved(solver: ChunkSolver, chunk: int, frames: Sequence[vs.VideoFrame]) -> list[vs.VideoFrame] | str:
+    """The output frames, or what went wrong, in one line: every frame of the chunk then fails with it, at once."""
+    try:
+        return solver.solve(chunk, frames)
+    except DeblurError as error:
+        return str(error)
+    except Exception as error:
+        log.exception("chunk %d failed", chunk)
+        return f"frames from {chunk * solver.length} on: {type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _kept_parcels(solver: ChunkSolver) -> int:
+    """How many finished chunks wait in the core's cache: those of the plan, and more where the budget has room."""
+    from vsdeblur.engine.plan import PARCELS
+
+    room = solver.budget - solver.peak_bytes
+    more = max(room, 0) // max(solver.frame_bytes * len(solver.outputs(0)), 1)
+    return min(PARCELS - 1 + int(more), 16)
