@@ -1,0 +1,63 @@
+"""The benchmark scripts start, and the one that measures memory does so at a tiny size."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "blind",
+        "consistency",
+        "deconvolve",
+        "denoise",
+        "duplicates",
+        "forms",
+        "growth",
+        "memory",
+        "quality",
+        "shake",
+        "speed",
+    ],
+)
+def test_scripts_explain_themselves(name: str) -> None:
+    done = subprocess.run([sys.executable, FOLDER / f"{name}.py", "--help"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"python benchmarks/{name}.py" in done.stdout
+
+
+def test_memory_is_measured(tmp_path: Path) -> None:
+    tiny = [
+        "--size",
+        "96x64",
+        "--chunks",
+        "1",
+        "--repeats",
+        "1",
+        "--factor",
+        "2",
+        "--budgets",
+        "2GiB",
+        "--preset",
+        "fast",
+    ]
+    command = [sys.executable, FOLDER / "memory.py", *tiny, "--name", tmp_path / "m"]
+    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
+    assert done.returncode == 0, done.stderr
+    runs = json.loads((tmp_path / "m.json").read_text())["runs"]
+    assert [run["budget"] for run in runs] == [2**31, 2**31]
+    assert [run["host"] for run in runs] == ["pyav", "vapoursynth"]
+    for run in runs:
+        assert all(0 <= peak < 2**31 for peak in run["peaks"])
+        assert min(run["seconds"]) > 0
+    assert "| pyav, 2GiB |" in (tmp_path / "m.md").read_text()

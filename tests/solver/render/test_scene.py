@@ -1,0 +1,61 @@
+"""Instants between exposures."""
+
+from __future__ import annotations
+
+import torch
+
+from tests.support.moving import gliding, inner
+from vsdeblur.flow.motion import Motion
+from vsdeblur.flow.project import nearness, positions
+from vsdeblur.solver.render.scene import Scene
+
+SPEED = 8  # pixels a period
+
+
+def scene(frames: torch.Tensor, cuts: frozenset[int] = frozenset()) -> Scene:
+    """Black key frames that move by SPEED: whatever is seen comes from the residual."""
+    n, _, height, width = frames.shape
+    path = torch.zeros(n, 4, height, width)
+    path[:, 0] = SPEED
+    motion = Motion(path, torch.ones(n, 1, height, width), torch.ones(n, 2, height, width))
+    taus = ((0.0,),) * n
+    return Scene(torch.zeros_like(frames), frames, motion, 1, 0, (0.5,) * n, (1.0,) * n, cuts, taus, rows=24)
+
+
+def test_what_the_key_frames_lack_is_carried_from_shutter_to_shutter() -> None:
+    """While the shutter is closed the residuals of both exposures move with the picture, and meet."""
+    frames = gliding([(0, 0), (4, 0)])  # the first as it is at its closing, the second at its opening
+    between = scene(frames).instant(0.75, lambda n: frames[n])
+    expected = gliding([(2, 0)])[0]
+    assert (inner(between) - inner(expected)).abs().max() < 1e-4
+
+
+def test_the_residual_stands_still_while_the_shutter_is_open() -> None:
+    frames = gliding([(0, 0), (4, 0)])
+    for t in (0.1, 0.5):
+        assert (scene(frames).instant(t, lambda n: frames[n]) - frames[0]).abs().max() < 1e-6
+
+
+def test_nothing_is_carried_across_a_cut() -> None:
+    frames = torch.cat((gliding([(0, 0)]), gliding([(0, 0)], seed=9)))
+    between = scene(frames, frozenset({1})).instant(0.75, lambda n: frames[n])
+    assert (inner(between) - inner(gliding([(2, 0)])[0])).abs().max() < 1e-4
+
+
+def test_a_small_fast_object_is_seen_where_it_is_at_the_instant() -> None:
+    """Half-way it covers ground that neither key frame knows as moving."""
+    height = width = 48
+    keys, path = torch.zeros(2, 1, height, width), torch.zeros(2, 4, height, width)
+    for n, left in enumerate((10, 30)):  # six pixels wide, moving by twenty
+        keys[n, :, 20:28, left : left + 6] = 1
+        path[n, 0, 20:28, left : left + 6] = 20
+    motion = Motion(path, torch.ones(2, 1, height, width), torch.ones(2, 2, height, width))
+    moving = Scene(keys, keys, motion, 1, 0, (0.5, 0.5), (1.0, 1.0), frozenset(), ((0.0,),) * 2, rows=height)
+    to_left, to_right = positions(path[:1], path[1:], (nearness(path[:1]), nearness(path[1:])), 0.5, 1.0, scale=1)
+    assert (to_left[0, 0, 21:27, 21:25] + 10).abs().max() < 2
+    assert (to_right[0, 0, 21:27, 21:25] - 10).abs().max() < 2
+    assert to_left[0, :, 2:18].abs().max() == 0  # still ground stays where it is
+    shown = moving.composed(moving.views(moving.at_once(0, 0.75)), slice(0, height))[
+        0, 0
+    ]  # 0.25 + 0.5: half-way between the middles
+    assert shown[21:27, 22:24].min() > 0.9
