@@ -53,9 +53,8 @@ def test_python_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.chdir(tmp_path)
     write_clip(tmp_path / "in.mp4")
-    cv2.imwrite(
-        "shaken.png", np.add.outer(np.arange(48), 3 * np.arange(64) % 97).astype(np.uint8)[..., None].repeat(3, 2)
-    )
+    ramp = np.add.outer(np.arange(48), 3 * np.arange(64) % 97).astype(np.uint8)
+    cv2.imwrite("shaken.png", np.repeat(ramp[..., None], 3, -1))
     clip = vs.core.std.BlankClip(width=64, height=48, format=vs.YUV420P8, length=4, fpsnum=30, fpsden=1)
     names = {"clip": clip}
     exec(compile(code.replace(SOURCE, "clip"), "docs", "exec"), names)  # as a reader runs it
