@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vsdeblur.calibration.readout.clip import estimate_readout as estimate_readout
-    from vsdeblur.calibration.response.clip import estimate_response as estimate_response
-    from vsdeblur.calibration.shutter.clip import estimate_shutter as estimate_shutter
+    from vsdeblur.estimate import estimate_readout as estimate_readout
+    from vsdeblur.estimate import estimate_response as estimate_response
+    from vsdeblur.estimate import estimate_shutter as estimate_shutter
     from vsdeblur.filters.vapoursynth import deblur as deblur
     from vsdeblur.restore import restore as restore
 
@@ -17,9 +17,9 @@ __all__ = ["deblur", "estimate_readout", "estimate_response", "estimate_shutter"
 # Resolved on first use: tensors work where VapourSynth is not installed, and a script that only imports costs nothing.
 _LAZY = {
     "deblur": "vsdeblur.filters.vapoursynth",
-    "estimate_readout": "vsdeblur.calibration.readout.clip",
-    "estimate_response": "vsdeblur.calibration.response.clip",
-    "estimate_shutter": "vsdeblur.calibration.shutter.clip",
+    "estimate_readout": "vsdeblur.estimate",
+    "estimate_response": "vsdeblur.estimate",
+    "estimate_shutter": "vsdeblur.estimate",
     "restore": "vsdeblur.restore",
 }
 

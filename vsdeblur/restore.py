@@ -19,7 +19,7 @@ from vsdeblur.camera.exposure import Exposure, Quadrature
 from vsdeblur.camera.rolling import row_delays
 from vsdeblur.clip.cadence import REACH, Look, clip_numbers
 from vsdeblur.clip.repeats import Thumbnail, distinct, thumbnails
-from vsdeblur.clip.samples import look_at, places_of
+from vsdeblur.clip.samples import places_of, tensor_places
 from vsdeblur.colour.response import name_of
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.device import choose_device
@@ -127,7 +127,7 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
 
 
 def _fitted(stored: Tensor) -> str:
-    estimate = clip_response(look_at(stored, "linear"))
+    estimate = clip_response(tensor_places(stored))
     if estimate.usable is None:
         log.warning('transfer: the clip does not tell (confidence %.2f): "linear" is taken', estimate.confidence)
         return "linear"

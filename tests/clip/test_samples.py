@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from vsdeblur import estimate_shutter
-from vsdeblur.clip.samples import LONGEST, RUN, SPOTS, Place, each, look_at, places_of, spots
+from vsdeblur.clip.samples import LONGEST, RUN, SPOTS, Place, each, places_of, spots, tensor_places
 from vsdeblur.filters.pyav.file.source import Source
 from vsdeblur.filters.pyav.inspect import survey as _places
 from vsdeblur.filters.pyav.inspect.survey import Survey, file_places
@@ -152,4 +152,4 @@ def test_a_file_tells_what_its_frames_tell(tmp_path: Path) -> None:
     by_file, by_tensor = Survey(str(path), "linear").shutter.estimate, estimate_shutter(frames)
     assert by_file == pytest.approx(by_tensor, abs=1e-3)
     assert by_file.shutter == pytest.approx(0.75, abs=0.1)
-    assert len(look_at(frames, None)) == 1
+    assert len(tensor_places(frames, None)) == 1

@@ -17,11 +17,11 @@ from vsdeblur.blind.deconvolve.protocol import Deconvolve
 from vsdeblur.blind.estimate.confidence import Careful
 from vsdeblur.blind.estimate.confidence import spread as spread_of
 from vsdeblur.blind.estimate.path import estimate_path, estimate_uniform
+from vsdeblur.blind.footprint import beside_tiles
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.camera.noise import noise_level
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.device import choose_device, total_memory
-from vsdeblur.engine.plan import beside_tiles
 from vsdeblur.errors import ArgumentError
 from vsdeblur.options import parse_device, parse_memory
 from vsdeblur.tensors import as_frames, smoothstep

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,11 +20,6 @@ from vsdeblur.clip.repeats import distinct, thumbnails
 from vsdeblur.device import single_thread
 from vsdeblur.flow.pairwise import averaged
 from vsdeblur.tensors import as_frames
-
-if TYPE_CHECKING:
-    import numpy as np
-    import vapoursynth as vs
-    from numpy.typing import NDArray
 
 SPOTS = 6  # places that a clip is looked at in
 RUN = 12  # successive frames of a place: several changes of direction of a hand
@@ -79,19 +74,16 @@ def places_of(light: Tensor, *, linear: bool = True) -> list[Place]:
     return [Place.of(light[run.start : run.stop], linear=linear) for run in spots(len(light))]
 
 
-def look_at(clip: vs.VideoNode | Tensor | NDArray[np.floating[Any]], transfer: str | None) -> list[Place]:
-    """The places of a VapourSynth clip, or of frames (N, C, H, W) as :func:`vsdeblur.restore` takes them.
+def tensor_places(clip: Any, transfer: str | None = None) -> list[Place]:
+    """The places of frames (N, C, H, W) as :func:`vsdeblur.restore` takes them, without those that repeat.
 
-    transfer: how values are stored; None means by the clip's props, and for tensors as they are ("linear"). Raises
-    ArgumentError for anything else than a clip or a tensor of frames.
+    Args:
+        clip: a float tensor or array.
+        transfer: how values are stored; None for linear values.
+
+    Raises:
+        ArgumentError: for anything else than frames.
     """
-    import sys
-
-    vapoursynth = sys.modules.get("vapoursynth")
-    if vapoursynth is not None and isinstance(clip, vapoursynth.VideoNode):
-        from vsdeblur.filters.vapoursynth.samples import node_places
-
-        return node_places(clip, transfer)
     from vsdeblur.colour.transfer import to_linear
 
     name = transfer or "linear"

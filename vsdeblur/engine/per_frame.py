@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from vsdeblur.blind.footprint import beside_tiles
 from vsdeblur.colour.transfer import from_linear, to_linear
-from vsdeblur.engine.plan import beside_tiles
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.tensors import smoothstep

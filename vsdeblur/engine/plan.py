@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import ceil, log2
 
+from vsdeblur.blind.footprint import beside_tiles
 from vsdeblur.calibration.shutter.window import FRAMES
 from vsdeblur.clip.cadence import REACH
 from vsdeblur.clip.samples import LONGEST
@@ -27,7 +28,6 @@ log = logging.getLogger("vsdeblur")
 
 HALO = 2  # the key frames next to the chunk need their own neighbours for a path
 ROLLING_HALO = 3  # with a rolling shutter one more key frame before the chunk is seen
-MAX_TAPS = 12
 MIN_OVERLAP, MAX_OVERLAP = 32, 96
 ROWS = 128  # rows rendered at once
 PARCELS = 3  # finished chunks that wait in a host: the one being read, the one before it, and the one in the making
@@ -40,8 +40,6 @@ _LIBRARIES = 24 * 2**20  # scratch of the flow and of the libraries
 _NETWORK = 160  # motion fields that the learned network holds while it looks at one frame, measured
 _PROXIMAL = 110  # copies of a tile's pixels that the learned step holds while it looks at one frame
 _INSTANT = 85  # copies of its tile's pixels that the learned step at instants holds, measured
-_ALONE = 48  # numbers per pixel of a frame that is restored by itself: the shares of its kernels, copies; measured
-_LOOKING = 128 * 2**20  # what looking for its blur takes, measured
 ALONE_TILES = 32 * 2**20, 420 * 2**20  # least and most bytes for the tiles of such a frame
 _LOOKED_AT = FRAMES + 24  # grey pictures that estimating the shutter holds
 _KEPT = 1.4  # within a stage the heap keeps freed blocks between others; glibc on another thread up to this, measured
@@ -159,11 +157,6 @@ def _beside_alone(chunk: int, options: Options, height: int, width: int, channel
     solved = 1 if options.by_frame else chunk + 2 + bool(options.readout)
     always = _always(chunk, options, height, width, channels, host_bytes)
     return always + beside_tiles(height * width) + 2 * solved * channels * height * width * _FLOAT
-
-
-def beside_tiles(pixels: int) -> int:
-    """Bytes that restoring one picture of so many pixels by itself takes, besides its tiles."""
-    return _LOOKING + _ALONE * pixels * _FLOAT
 
 
 def _peak(

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from vsdeblur.camera.rolling import row_delays
-from vsdeblur.engine.plan import MAX_TAPS
 from vsdeblur.flow.motion import Motion, extent
 from vsdeblur.options import Options
 from vsdeblur.presets import EFFORTS
 from vsdeblur.window import Window
+
+MAX_TAPS = 12  # instants of one exposure
 
 Taus = tuple[tuple[float, ...], ...]
 

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vsdeblur.bench.protocol import Frames
-
+Frames = npt.NDArray[np.uint8]  # (n, H, W, 3)
 Image = npt.NDArray[np.float32]  # (H, W, 3 or 4), values in [0, 1]
 
 _SUPERSAMPLING = 2

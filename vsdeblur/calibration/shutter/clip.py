@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from vsdeblur.calibration.shutter.evidence import Evidence
 from vsdeblur.calibration.shutter.fit import Estimate, fit
 from vsdeblur.calibration.shutter.window import FRAMES, window_evidence
-from vsdeblur.clip.samples import SPOTS, Place, each, look_at
+from vsdeblur.clip.samples import SPOTS, Place, each
 from vsdeblur.window import Window
-
-if TYPE_CHECKING:
-    import numpy as np
-    import vapoursynth as vs
-    from numpy.typing import NDArray
-    from torch import Tensor
 
 _SURE = 0.8  # confidence of a place that is heard against the others
 
@@ -57,20 +50,3 @@ def windows(place: Place, of: int) -> list[Window]:
     scene = scene[max(len(scene) - count * FRAMES, 0) // 2 :]
     parts = (scene[n * FRAMES : (n + 1) * FRAMES] for n in range(count))
     return [Window(part, 0, 0, len(part), 1) for part in parts]
-
-
-def estimate_shutter(
-    clip: vs.VideoNode | Tensor | NDArray[np.floating[Any]], transfer: str | None = None
-) -> tuple[float, float]:
-    """How long the shutter was open, and how sure that is: (fraction of the period in (0, 1], confidence in [0, 1]).
-
-    clip: a VapourSynth clip, or frames (N, C, H, W) as :func:`vsdeblur.restore` takes them. transfer: how values are
-    stored; None means by the clip's props, and for tensors as they are ("linear"). The evidence of up to six places,
-    spread over the clip, is pooled (frames that repeat the one before do not count): the extent of the blur along the
-    motion against the motion between frames (``vsdeblur/calibration/shutter/evidence.py``), read by a small network.
-    The confidence is how probable it is that the shutter lies within 0.1 of the estimate. It takes motion of at least 3
-    pixels per period; a clip without gives (0.5, 0.0), and what is below a confidence of 0.1 the filters take as 0.5.
-
-    Raises ArgumentError for anything else than a clip or a tensor of frames.
-    """
-    return clip_shutter(look_at(clip, transfer)).estimate

@@ -33,11 +33,9 @@ from vsdeblur.filters.pyav.inspect.shutter import find_shutter
 from vsdeblur.filters.pyav.inspect.survey import Survey
 from vsdeblur.filters.pyav.inspect.transfer import find_transfer
 from vsdeblur.filters.pyav.report import Progress, Report
-from vsdeblur.filters.pyav.timeline import ByFactor, ByRate, Schedule, common_tick, exact, is_standard, timed
+from vsdeblur.filters.pyav.timeline import ROUGHLY, ByFactor, ByRate, Schedule, common_tick, exact, is_standard, timed
 from vsdeblur.filters.pyav.windows import Restored, Settings, restore_frames
 from vsdeblur.options import MAX_FACTOR, TELEMETRY, Options, parse_options
-
-ROUGHLY = Fraction(19, 20)  # of the average rate: a variable-rate clip may be put on its nominal rate's grid
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ log = logging.getLogger("vsdeblur")
 FINEST_TICK = Fraction(1, 1_000_000_000)
 _FALLBACK_PERIOD = Fraction(1, 25)  # of a single frame that says nothing about its duration
 
+ROUGHLY = Fraction(19, 20)  # of the average rate: a variable-rate clip may be put on its nominal rate's grid
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Timed:

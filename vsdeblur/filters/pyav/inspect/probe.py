@@ -22,7 +22,7 @@ from vsdeblur.filters.pyav.inspect.gyro import about, find_alignment
 from vsdeblur.filters.pyav.inspect.readout import FoundReadout, find_readout
 from vsdeblur.filters.pyav.inspect.shutter import Found, find_shutter
 from vsdeblur.filters.pyav.inspect.survey import Survey
-from vsdeblur.filters.pyav.job import ROUGHLY
+from vsdeblur.filters.pyav.timeline import ROUGHLY
 from vsdeblur.options import AUTO, TELEMETRY, Options, parse_fps, parse_options
 from vsdeblur.timing import output_count
 
