@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from vsdeblur.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from vsdeblur.estimate import estimate_readout as estimate_readout
     from vsdeblur.estimate import estimate_response as estimate_response
@@ -11,7 +13,6 @@ if TYPE_CHECKING:
     from vsdeblur.filters.vapoursynth import deblur as deblur
     from vsdeblur.restore import restore as restore
 
-__version__ = "0.1.0"
 __all__ = ["deblur", "estimate_readout", "estimate_response", "estimate_shutter", "restore"]
 
 # Resolved on first use: tensors work where VapourSynth is not installed, and a script that only imports costs nothing.

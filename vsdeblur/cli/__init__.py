@@ -16,7 +16,6 @@ from typing import Any
 
 import click
 
-from vsdeblur import __version__
 from vsdeblur.cli.bench import bench
 from vsdeblur.cli.demo import demo
 from vsdeblur.cli.image import image
@@ -24,6 +23,7 @@ from vsdeblur.cli.inspect import inspect
 from vsdeblur.cli.train import train
 from vsdeblur.cli.transcode import transcode
 from vsdeblur.errors import ArgumentError, DeblurError
+from vsdeblur.version import __version__
 
 FAILURE, USAGE, PARTIAL, INTERRUPTED = 1, 2, 3, 130
 

@@ -283,7 +283,7 @@ class Job:
 
     def _fingerprint(self, encoder: _encoder.Encoder, tick: Fraction) -> dict[str, object]:
         """Everything that the bytes of a segment depend on."""
-        from vsdeblur import __version__
+        from vsdeblur.version import __version__
 
         path = Path(self.source.path)
         status = path.stat()
