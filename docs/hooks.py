@@ -1,8 +1,8 @@
 """What mkdocs does not do by itself, while it builds: pages from files outside docs/, and formulas as MathML.
 
 Links out of docs/ (``../benchmarks/results/quality.md``) work where the repository is read; here those files become
-pages or downloads of the site, and the links are turned to them. Links to other files of the repository become plain
-text, if these exist. Formulas become MathML, which browsers show without any script or font from elsewhere.
+pages or downloads of the site, and the links are turned to them. Links to other files of the repository, if these
+exist, become their paths. Formulas become MathML, which browsers show without any script or font from elsewhere.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         path = posixpath.normpath(posixpath.join(folder, address))
         target = site_path(path)
         if target is None:
-            return text if (ROOT / path).exists() else link[0]
+            return f"`{path}`" if (ROOT / path).exists() else link[0]
         return f"{image}[{text}]({posixpath.relpath(target, here or '.')}{anchor or ''})"
 
     return _LINK.sub(turned, markdown)
@@ -78,6 +78,8 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     def written(formula: re.Match[str]) -> str:
         kind, latex = formula.groups()
         latex = latex.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-        return convert(latex.strip(), display="block" if kind == "div" else "inline")
+        if kind == "span":
+            return convert(latex.strip())
+        return f'<div class="formula">{convert(latex.strip(), display="block")}</div>'
 
     return _FORMULA.sub(written, html)
