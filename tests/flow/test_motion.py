@@ -199,7 +199,7 @@ def test_a_motion_engine_is_taken_as_it_is() -> None:
     class Still:
         is_motion_engine = True
 
-        def __call__(self, window: Window, shutter: float, u: Tensor | None = None) -> Motion:
+        def __call__(self, window: Window, shutter: float) -> Motion:
             raise AssertionError
 
     engine = Still()

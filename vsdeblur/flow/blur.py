@@ -41,8 +41,8 @@ class BlurMotion:
     ) -> None:
         self.first, self.network, self.rounds, self.both_ways = first, network.eval(), rounds, both_ways
 
-    def __call__(self, window: Window, shutter: float, u: Tensor | None = None) -> Motion:
-        motion = self.first(window, shutter, u)
+    def __call__(self, window: Window, shutter: float) -> Motion:
+        motion = self.first(window, shutter)
         inner = [n for n in range(1, len(window.frames) - 1) if _has_both(window, n)]
         if not inner or motion.path.shape[1] == 6:  # a shaken camera's path: already found from blur
             return motion

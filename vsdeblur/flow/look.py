@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torch import Tensor
-
 from vsdeblur.flow.motion import Motion, MotionEngine
 from vsdeblur.flow.pairwise import PairwiseMotion
 from vsdeblur.window import Window
@@ -25,9 +23,9 @@ class LookAgain:
     times: int
     is_motion_engine: ClassVar[bool] = True
 
-    def __call__(self, window: Window, shutter: float, u: Tensor | None = None) -> Motion:
-        motion = self.first(window, shutter, u)
-        if u is not None or motion.path.shape[1] == 6:  # sharp frames; a shaken camera's path, found from equal blur
+    def __call__(self, window: Window, shutter: float) -> Motion:
+        motion = self.first(window, shutter)
+        if motion.path.shape[1] == 6:  # a shaken camera's path, found from equal blur
             return motion
         for _ in range(self.times if bool(motion.path.any()) else 0):
             motion = self.pairs.again(window, shutter, motion)

@@ -40,9 +40,9 @@ class Motion:
 
 
 class MotionEngine(Protocol):
-    """Anything that finds the motion of a window; ``u`` holds restored key frames (n, C, H, W) to look again at."""
+    """Anything that finds the motion of a window. shutter: where the window has none of its own, in (0, 1]."""
 
-    def __call__(self, window: Window, shutter: float, u: Tensor | None = None) -> Motion: ...
+    def __call__(self, window: Window, shutter: float) -> Motion: ...
 
 
 class PairwiseFlow(Protocol):

@@ -49,7 +49,7 @@ class PairwiseMotion:
     ) -> None:
         self.flow, self.linear, self.halve, self.camera, self.inertia = flow, linear, halve, camera, inertia
 
-    def __call__(self, window: Window, shutter: float, u: Tensor | None = None) -> Motion:
+    def __call__(self, window: Window, shutter: float) -> Motion:
         scale = motion_scale(*window.frames.shape[-2:])
         if self.halve and max(window.frames.shape[-2:]) > _TINY:
             scale = max(scale, 2)
@@ -57,22 +57,18 @@ class PairwiseMotion:
         base = camera_paths(light, window, shutter) if self.camera else None
         if base is not None:
             base = self._where_better(light, base, window, shutter)
-        if u is not None:
-            light = averaged(u[:, : window.colour], scale)
-        return self._look(light, base, window, shutter, scale, u is not None)
+        return self._look(light, base, window, shutter, scale)
 
     def again(self, window: Window, shutter: float, motion: Motion) -> Motion:
         """Look between frames that ``motion``, made smooth, blurs equally: where frames differ in blur, flow errs."""
         scale = motion.scale(*window.frames.shape[-2:])
         light = averaged(window.frames[:, : window.colour], scale)
         smooth = regularise(motion, SIGMA, scale=scale, guide=self.shown(light), spans=window.spans)
-        return self._look(light, smooth.path / scale, window, shutter, scale, sharp=False)
+        return self._look(light, smooth.path / scale, window, shutter, scale)
 
-    def _look(
-        self, light: Tensor, base: Tensor | None, window: Window, shutter: float, scale: int, sharp: bool
-    ) -> Motion:
+    def _look(self, light: Tensor, base: Tensor | None, window: Window, shutter: float, scale: int) -> Motion:
         """The flow of all pairs beyond the base, (n, 4 or 6, h, w) in points, and what it means for paths and trust."""
-        pairs = [self._pair(light, base, window, n, shutter, sharp) for n in range(len(light) - 1)]
+        pairs = [self._pair(light, base, window, n, shutter) for n in range(len(light) - 1)]
         found = [None if pair is None else self._flows(pair) for pair in pairs]
         if self.inertia:
             found = self._continued(pairs, found, window.spans)
@@ -104,7 +100,7 @@ class PairwiseMotion:
         for first, last in window.scenes:
             if bool(base[first:last].any()):
                 plain, with_base = (
-                    sum(self._left(self._pair(light, b, window, n, shutter, False)) for n in range(first, last - 1))
+                    sum(self._left(self._pair(light, b, window, n, shutter)) for n in range(first, last - 1))
                     for b in (None, base)
                 )
                 if with_base > _BETTER * plain:
@@ -117,9 +113,7 @@ class PairwiseMotion:
         """What the pair's flow leaves; 0 across a cut."""
         return 0.0 if pair is None else float(left(pair.a, pair.b, self._beyond(pair.a, pair.b, pair.ahead)))
 
-    def _pair(
-        self, light: Tensor, base: Tensor | None, window: Window, n: int, shutter: float, sharp: bool
-    ) -> _Pair | None:
+    def _pair(self, light: Tensor, base: Tensor | None, window: Window, n: int, shutter: float) -> _Pair | None:
         """Frames n and n + 1 as the flow is to see them; None across a cut."""
         if window.start + n + 1 in window.cuts:
             return None
@@ -129,12 +123,11 @@ class PairwiseMotion:
             return _Pair(self.shown(a), self.shown(b), nothing, nothing)
         ahead = displacement(base[n : n + 1], 1.0)[0]
         behind = displacement(base[n + 1 : n + 2], -window.spans[n + 1])[0]
-        if not sharp:
-            open_for = window.shutters or (shutter,) * len(light)
-            a, b = (
-                blurred_like(a, base[n + 1], ahead, open_for[n + 1]),
-                blurred_like(b, base[n], behind, open_for[n]),
-            )
+        open_for = window.shutters or (shutter,) * len(light)
+        a, b = (
+            blurred_like(a, base[n + 1], ahead, open_for[n + 1]),
+            blurred_like(b, base[n], behind, open_for[n]),
+        )
         return _Pair(self.shown(a), self.shown(b), ahead, behind)
 
     def _flows(self, pair: _Pair) -> _Flows:
