@@ -23,7 +23,7 @@ from common import machine, table, write_results
 from torch import Tensor
 
 from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
-from vsdeblur.blind.estimate.confidence import Careful
+from vsdeblur.blind.estimate.confidence import ConfidenceGate
 from vsdeblur.blind.estimate.path import estimate_path, estimate_uniform, refine
 from vsdeblur.blind.operators.projective import ProjectiveBlur
 from vsdeblur.blind.operators.protocol import Blur
@@ -45,7 +45,7 @@ def finders(rows: list[str]) -> dict[str, Find]:
     if "path" in rows:
         found["path"] = lambda picture: estimate_path(picture.blurry)
     if "believed" in rows:
-        found["path, where believed"] = lambda picture: Careful()(picture.blurry)
+        found["path, where believed"] = lambda picture: ConfidenceGate()(picture.blurry)
     if "network" in rows:
         from vsdeblur.blind.estimate.kernels import load_kernel_estimator
 

@@ -21,7 +21,7 @@ from blurred import CUT, Blurred, TwoPlanes, held_out, levin_kind, psnr, shaken,
 from common import table, write_results
 
 from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
-from vsdeblur.blind.deconvolve.protocol import Deconvolve
+from vsdeblur.blind.deconvolve.protocol import Deconvolver
 from vsdeblur.blind.deconvolve.richardson_lucy import RichardsonLucy
 from vsdeblur.blind.deconvolve.unrolled import load_unrolled_deconvolution
 from vsdeblur.blind.operators.piecewise import PiecewiseBlur
@@ -37,7 +37,7 @@ LARGE = 600  # px, the shorter side of photographs for extreme blur
 Scores = dict[str, dict[str, list[float]]]
 
 
-def deconvolvers() -> dict[str, Deconvolve]:
+def deconvolvers() -> dict[str, Deconvolver]:
     """The rows: anything that takes (v, blur, sigma)."""
     video, calm = get_prior("video"), TotalVariation(strength=0.5, time=0.0, steps=10)
     return {
@@ -58,7 +58,7 @@ def true_blur(picture: Blurred) -> Blur:
     return sampled_flow(ProjectiveBlur.along(path, size, step=0.5, kernel="bicubic"))
 
 
-def run(pictures: Iterable[Blurred], rows: dict[str, Deconvolve], blur: Callable[[Blurred], Blur]) -> Scores:
+def run(pictures: Iterable[Blurred], rows: dict[str, Deconvolver], blur: Callable[[Blurred], Blur]) -> Scores:
     found: Scores = {name: {"gain": [], "inner": [], "seconds": []} for name in rows}
     for picture in pictures:
         known = blur(picture)

@@ -27,7 +27,7 @@ from vsdeblur.flow.dis import DisFlow
 from vsdeblur.options import PRESETS
 from vsdeblur.priors.tv import TotalVariation
 from vsdeblur.solver.admm import solve_e1
-from vsdeblur.solver.subframes import Recipe, solve_with_flow
+from vsdeblur.solver.subframes import SubFrameSettings, solve_with_flow
 
 FACTOR = 8
 HERE = Path(__file__).parent
@@ -56,9 +56,11 @@ def key_frames(blurry: protocol.Frames, m: int, preset: str) -> protocol.Frames:
 def key_frames_then_all(blurry: protocol.Frames, m: int, preset: str) -> protocol.Frames:
     start = by_engine(blurry, m, preset)
     forward, backward = flows(start)
-    recipe = Recipe(rounds=1, steps=3)
+    settings = SubFrameSettings(rounds=1, steps=3)
     v = as_tensor(blurry)
-    return as_frames(solve_with_flow(v, forward, exposure(blurry, m), backward=backward, start=start, recipe=recipe).u)
+    return as_frames(
+        solve_with_flow(v, forward, exposure(blurry, m), backward=backward, start=start, settings=settings).u
+    )
 
 
 FORMS: dict[str, Form] = {

@@ -23,7 +23,7 @@ from blurred import Blurred, held_out, whole
 from common import machine, table, write_results
 
 from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
-from vsdeblur.blind.estimate.confidence import Careful
+from vsdeblur.blind.estimate.confidence import ConfidenceGate
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.priors import TotalVariation
 from vsdeblur.training.photos import read_photo
@@ -54,7 +54,7 @@ def gain(picture: Blurred, blur: Blur) -> float:
 
 def judged(picture: Blurred) -> dict[str, float]:
     begun = time.process_time()
-    blur = Careful()(picture.blurry)
+    blur = ConfidenceGate()(picture.blurry)
     seconds = time.process_time() - begun
     believed = blur.margin > 0
     return {"believed": believed, "gain": gain(picture, blur) if believed else 0.0, "seconds": seconds}

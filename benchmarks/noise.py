@@ -25,7 +25,7 @@ from vsdeblur.camera.noise import NOISELESS, Noise, noise_level, sensor_noise
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.engine import engine
 from vsdeblur.options import Options
-from vsdeblur.solver.data_weights import Evidence
+from vsdeblur.solver.data_weights import DataWeights
 from vsdeblur.timing import instant
 from vsdeblur.window import Window
 
@@ -49,14 +49,14 @@ def restored(v: Tensor, m: int, preset: str) -> list[Tensor]:
     window = Window(light, 0, 0, len(v))
     one = engine.Engine(options, *v.shape[-2:], 3)
     motion = one.find_motion(window, options.shutter)
-    weigh, out = Evidence.weight, []
+    weigh, out = DataWeights.weight, []
     found = (lambda x: NOISELESS, lambda x: Noise(0.0, noise_level(x) ** 2), sensor_noise)
     for known, noise in zip(KNOWN, found, strict=True):
         engine.sensor_noise = noise
-        Evidence.weight = weigh if known == KNOWN[2] else lambda self, v: torch.ones_like(v[:, :1])
+        DataWeights.weight = weigh if known == KNOWN[2] else lambda self, v: torch.ones_like(v[:, :1])
         instants = [instant(j, options.factor, options.shutter, 0.0) for j in range(FACTOR * len(v))]
         out.append(from_linear(torch.stack(list(one.restore(window, instants, motion=motion))), CURVE))
-    engine.sensor_noise, Evidence.weight = sensor_noise, weigh
+    engine.sensor_noise, DataWeights.weight = sensor_noise, weigh
     return out
 
 

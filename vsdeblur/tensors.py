@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vsdeblur.errors import ArgumentError, DeblurError
 
-SMALLEST = 16  # pixels
+MIN_FRAME_SIDE = 16  # pixels
 
 _SEPARATE = 7  # from this size on, rows and columns one after the other take less time than size x size points
 
@@ -35,8 +35,8 @@ def as_frames(v: Any, name: str = "v") -> Tensor:
         raise ArgumentError(name, f"{tuple(tensor.shape)} {tensor.dtype}", wanted)
     if 0 in tensor.shape:
         raise ArgumentError(name, tuple(tensor.shape), "a clip with at least one frame and one pixel")
-    if min(tensor.shape[-2:]) < SMALLEST:
-        raise ArgumentError(name, tuple(tensor.shape), f"at least {SMALLEST}x{SMALLEST} pixels")
+    if min(tensor.shape[-2:]) < MIN_FRAME_SIDE:
+        raise ArgumentError(name, tuple(tensor.shape), f"at least {MIN_FRAME_SIDE}x{MIN_FRAME_SIDE} pixels")
     if not torch.isfinite(tensor).all():
         raise DeblurError(f"{name} has values that are not finite (NaN or infinity): replace them first")
     return tensor

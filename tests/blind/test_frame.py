@@ -15,7 +15,7 @@ from vsdeblur.blind import restore_frame
 from vsdeblur.blind.deconvolve import unrolled
 from vsdeblur.blind.deconvolve.restoration_net import RestorationNet, shown, unshown
 from vsdeblur.blind.deconvolve.unrolled import UnrolledDeconvolution, norm_bound, stages
-from vsdeblur.blind.estimate.confidence import Careful, spread
+from vsdeblur.blind.estimate.confidence import ConfidenceGate, spread
 from vsdeblur.blind.estimate.kernel_net import REACH, KernelNet
 from vsdeblur.blind.estimate.kernels import KernelEstimator
 from vsdeblur.blind.frame import _estimator, blurred_share, deblurred
@@ -217,7 +217,7 @@ def test_weights_of_your_own(tmp_path: Path) -> None:
     v = scene(64, 64)
     for path in (tmp_path, tmp_path / "kernels.safetensors"):
         find = _estimator(f"network:{path}", place)
-        assert isinstance(find, Careful)
+        assert isinstance(find, ConfidenceGate)
         points = torch.tensor([[5, 7], [40, 50]])
         own = KernelEstimator(made["kernels"])(v)
         assert torch.allclose(find.find(v).kernels(points), own.kernels(points), atol=1e-6)

@@ -209,13 +209,13 @@ def test_the_plan_counts_what_a_frame_alone_takes(given: dict[str, Any]) -> None
     size = (1080, 1920, 3, 2**22)
     plan = make_plan(options(max_memory="4GiB", **given), *size)
     assert plan.peak_bytes <= 2**32
-    assert plan.alone > 2**28
+    assert plan.per_frame_bytes > 2**28
     with pytest.raises(MemoryBudgetError, match=r"at least (\d+)MiB") as refused:
         make_plan(options(max_memory="100MiB", **given), *size)
     least = str(refused.value).split("at least ")[1].split("MiB")[0]
     small = make_plan(options(max_memory=f"{least}MiB", **given), *size)
     assert small.peak_bytes <= int(least) * 2**20
-    assert 2**25 <= small.alone < plan.alone
+    assert 2**25 <= small.alone < plan.per_frame_bytes
     assert make_plan(options(max_memory="4GiB"), *size).alone == 0
 
 
@@ -227,7 +227,7 @@ def test_what_is_planned_is_enough_for_a_frame(size: tuple[int, int], monkeypatc
     for given in ({}, {"max_memory": "8GiB"}):
         plan = make_plan(options(mode="frame", **given), *size, 3, 0, 16 << 30)
         frame = torch.full((3, *size), 0.5)
-        assert close(Alone(options(mode="frame"), torch.device("cpu"), plan.alone)(frame, 3), frame)
+        assert close(Alone(options(mode="frame"), torch.device("cpu"), plan.per_frame_bytes)(frame, 3), frame)
 
 
 def test_wrong_modes() -> None:

@@ -17,24 +17,24 @@ from vsdeblur.engine.plan import make_plan
 from vsdeblur.flow import find_quick_flow
 from vsdeblur.flow.motion import Motion
 from vsdeblur.options import Options
-from vsdeblur.solver.consistency import SCALE, STEP, Agreeing, changed, gradient, held, reaches
+from vsdeblur.solver.consistency import SCALE, STEP, TemporalConsistency, changed, gradient, held, reaches
 from vsdeblur.solver.coupling import Coupling, links_of
-from vsdeblur.solver.data_weights import Evidence
-from vsdeblur.solver.render.scene import Scene
+from vsdeblur.solver.data_weights import DataWeights
+from vsdeblur.solver.render.solved import SolvedWindow
 
 FACTOR, SPEED, SHUTTER = 8, 8, 0.75
 WANTED = [1 + (k + 0.5) / FACTOR for k in range(FACTOR)]
 OPEN = [k for k, t in enumerate(WANTED) if t - 1 <= SHUTTER]
 
 
-def scene(speed: int = SPEED, cuts: frozenset[int] = frozenset()) -> Scene:
+def scene(speed: int = SPEED, cuts: frozenset[int] = frozenset()) -> SolvedWindow:
     """Three frames that glide."""
     frames = gliding([(speed * n, 0) for n in range(3)])
     path = torch.zeros(3, 4, *frames.shape[-2:])
     path[:, 0] = speed
     motion = Motion(path, torch.ones(3, 1, *path.shape[-2:]), torch.ones(3, 2, *path.shape[-2:]))
     taus = ((-SHUTTER / 4, SHUTTER / 4),) * 3
-    return Scene(frames, frames, motion, 1, 0, (SHUTTER,) * 3, (1.0,) * 3, cuts, taus, rows=24)
+    return SolvedWindow(frames, frames, motion, 1, 0, (SHUTTER,) * 3, (1.0,) * 3, cuts, taus, rows=24)
 
 
 def true(t: float) -> Tensor:
@@ -49,8 +49,8 @@ def noisy(t: float) -> Tensor:
     return clean + 0.05 * torch.randn(clean.shape, generator=seed)
 
 
-def agreeing(given: Scene, at: Callable[[float], Tensor] = noisy) -> Agreeing:
-    return Agreeing(given, at, find_quick_flow(linear=False), 1 / FACTOR)
+def agreeing(given: SolvedWindow, at: Callable[[float], Tensor] = noisy) -> TemporalConsistency:
+    return TemporalConsistency(given, at, find_quick_flow(linear=False), 1 / FACTOR)
 
 
 def test_sub_frames_up_to_half_a_period_apart_are_coupled() -> None:
@@ -76,7 +76,7 @@ def test_in_linear_light_the_dark_gives_the_least() -> None:
     change, light = torch.zeros(2, 1, 1, 2), torch.tensor([[0.81, 0.81], [0.81, 0.01]]).view(2, 1, 1, 2)
     change[0] = 0.1
     opened = torch.ones(2, 1, 1, 1)
-    held(change, [opened], Evidence(linear=True).step(light))
+    held(change, [opened], DataWeights(linear=True).step(light))
     assert change.sum(0).abs().max() < 1e-6
     assert change[1, 0, 0].tolist() == pytest.approx([-0.05, -0.01], abs=1e-4)
 
@@ -99,7 +99,7 @@ def test_steps_lower_d2_and_touch_only_what_may_change() -> None:
     links = links_of(step, -step, 1)
     coupling, own = Coupling(tuple(links), SCALE), slice(2, 6)
     after = u.clone()
-    change = changed(after, [(slice(0, FACTOR), link) for link in links], own, [], 0.1, Evidence())
+    change = changed(after, [(slice(0, FACTOR), link) for link in links], own, [], 0.1, DataWeights())
     assert torch.equal(after[:2], u[:2])
     assert torch.equal(after[6:], u[6:])
     torch.testing.assert_close(after[own] - u[own], change)
@@ -146,7 +146,7 @@ def test_what_stands_still_is_not_touched() -> None:
 
 @torch.inference_mode()
 def test_few_sub_frames_stay_as_they_are() -> None:
-    given = Agreeing(scene(), noisy, find_quick_flow(linear=False), 1.0)
+    given = TemporalConsistency(scene(), noisy, find_quick_flow(linear=False), 1.0)
     assert torch.equal(next(given.instants([1.3])), noisy(1.3))
 
 
@@ -159,7 +159,7 @@ def test_points_go_on_from_where_they_are() -> None:
     path[1, 0], path[1, 2] = (velocity + bend) / 2, bend / 4  # of a period half as long
     motion = Motion(path, torch.ones(2, 1, height, width), torch.ones(2, 2, height, width))
     keys = torch.zeros(2, 3, height, width)
-    given = Scene(keys, keys, motion, 1, 0, (0.5, 0.5), (1.0, 2.0), frozenset(), ((0.0,),) * 2, rows=8)
+    given = SolvedWindow(keys, keys, motion, 1, 0, (0.5, 0.5), (1.0, 2.0), frozenset(), ((0.0,),) * 2, rows=8)
     before = given.course(0.75)[0, :, 4, 4].tolist()  # half a period after the first middle
     assert before[0] == pytest.approx(velocity + bend * 0.5, abs=0.2)
     assert before[2] == pytest.approx(bend, abs=1e-4)
@@ -170,13 +170,13 @@ def test_points_go_on_from_where_they_are() -> None:
 
 def test_memory_is_planned_or_the_step_left_out_aloud(caplog: pytest.LogCaptureFixture) -> None:
     options = Options(factor=Fraction(8), shutter=0.5, preset="best", max_memory=2 << 30)
-    assert make_plan(options, 1080, 1920, 3, 0).agreed
-    assert not make_plan(replace(options, preset="balanced"), 1080, 1920, 3, 0).agreed
-    assert not make_plan(replace(options, out_shutter=0.5), 1080, 1920, 3, 0).agreed
+    assert make_plan(options, 1080, 1920, 3, 0).consistent
+    assert not make_plan(replace(options, preset="balanced"), 1080, 1920, 3, 0).consistent
+    assert not make_plan(replace(options, out_shutter=0.5), 1080, 1920, 3, 0).consistent
     assert not caplog.records
     with caplog.at_level(logging.WARNING, "vsdeblur"):
         small = make_plan(replace(options, max_memory=1 << 30), 1080, 1920, 3, 0)
-    assert not small.agreed
+    assert not small.consistent
     assert small.peak_bytes <= 1 << 30
     assert "sub-frames are not made to agree" in caplog.text
 
@@ -196,7 +196,7 @@ def test_best_is_nearer_to_the_truth_with_them(monkeypatch: pytest.MonkeyPatch, 
     v = torch.stack([gliding([(SPEED * n + k, 0) for k in shifts], 96, 128).mean(0) for n in range(4)])
     truth = gliding([(j, 0) for j in range(FACTOR, 3 * FACTOR)], 96, 128)
     for agreed in (True, False):
-        monkeypatch.setattr("vsdeblur.engine.plan.is_agreed", lambda _, agreed=agreed: agreed)
+        monkeypatch.setattr("vsdeblur.engine.plan.uses_consistency", lambda _, agreed=agreed: agreed)
         u = restore(v, FACTOR, shutter=shutter, transfer="linear", preset="best")[FACTOR : 3 * FACTOR]
         error[agreed] = float(inner(u - truth).square().mean())
     assert error[True] < 0.95 * error[False]

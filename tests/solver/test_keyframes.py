@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vsdeblur.flow.motion import displacement, extent
 from vsdeblur.flow.warp import sampling_grid
-from vsdeblur.solver.keyframes import HIGHEST, LOWEST, GridPaths, KeyFrameProblem, Link, Sampling
+from vsdeblur.solver.keyframes import HIGHEST, LOWEST, GridPaths, KeyFrameLink, KeyFrameProblem, Sampling
 
 N, H, W = 3, 10, 12
 
@@ -68,7 +68,7 @@ def problem(
     )
 
 
-def parts(p: KeyFrameProblem) -> tuple[GridPaths, list[Link]]:
+def parts(p: KeyFrameProblem) -> tuple[GridPaths, list[KeyFrameLink]]:
     return GridPaths.of(p.path), p._links()
 
 

@@ -14,7 +14,7 @@ from vsdeblur.priors import get_prior
 from vsdeblur.solver.admm import solve_e1
 from vsdeblur.solver.chebyshev import chebyshev
 from vsdeblur.solver.coupling import couple
-from vsdeblur.solver.subframes import Recipe, solve_e2, solve_with_flow
+from vsdeblur.solver.subframes import SubFrameSettings, solve_e2, solve_with_flow
 
 N, R, H, W = 4, 8, 40, 64
 SPEED = 0.75  # pixels per sub-frame
@@ -94,7 +94,7 @@ def test_e2_with_the_true_flow_restores_the_scene(shutter: float) -> None:
     assert psnr(result.u, u) > psnr(repeated, u) + 6
     assert torch.allclose(exposure.blur(result.u), v, atol=1e-5)
     assert all(b < a for a, b in pairwise(result.energies))
-    assert len(result.energies) == Recipe().rounds + 1
+    assert len(result.energies) == SubFrameSettings().rounds + 1
 
 
 def test_e2_is_the_same_twice_and_takes_a_start(exposure: Exposure) -> None:
@@ -113,7 +113,7 @@ def test_more_rounds_lower_the_energy(exposure: Exposure) -> None:
     v = v + 0.01 * torch.randn(v.shape, generator=torch.Generator().manual_seed(2))
     coupling = couple(flow, -flow, scale=0.05)
     energies = solve_e2(
-        v, coupling, exposure, v.repeat_interleave(R, dim=0), sigma=0.01, recipe=Recipe(rounds=6)
+        v, coupling, exposure, v.repeat_interleave(R, dim=0), sigma=0.01, settings=SubFrameSettings(rounds=6)
     ).energies
     assert all(b < a for a, b in pairwise(energies))
 

@@ -36,7 +36,7 @@ def methods(presets: Sequence[str] = PRESETS, device: str | None = None, peers: 
         if available("motion"):
             rows[f"vsdeblur {preset}, learned motion"] = partial(row, flow="blur")
         if all(map(available, ("motion", "unrolled", "instants"))):
-            if EFFORTS[preset].learned and not EFFORTS[preset].retouched:
+            if EFFORTS[preset].learned and not EFFORTS[preset].refined:
                 rows[f"vsdeblur {preset}, as shipped"] = partial(engine, preset=preset, device=device)
             rows[f"vsdeblur {preset}, unrolled"] = partial(row, flow="blur", solver="unrolled")
     return rows

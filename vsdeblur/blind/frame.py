@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vsdeblur.blind.deconvolve.protocol import Deconvolve
-from vsdeblur.blind.estimate.confidence import Careful
+from vsdeblur.blind.deconvolve.protocol import Deconvolver
+from vsdeblur.blind.estimate.confidence import ConfidenceGate
 from vsdeblur.blind.estimate.confidence import spread as spread_of
 from vsdeblur.blind.estimate.path import estimate_path, estimate_uniform
 from vsdeblur.blind.footprint import beside_tiles
@@ -28,7 +28,7 @@ from vsdeblur.tensors import as_frames, smoothstep
 from vsdeblur.tiles import tiles
 from vsdeblur.weights import within
 
-Estimate = Callable[[Tensor], Blur]
+Estimator = Callable[[Tensor], Blur]
 
 ESTIMATORS = ("path", "uniform", "network")
 DECONVOLVERS = ("plug-and-play", "unrolled", "richardson-lucy")
@@ -44,8 +44,8 @@ def restore_frame(
     frame: Any,
     *,
     transfer: str = "linear",
-    estimator: str | Estimate | None = None,
-    deconvolver: str | Deconvolve | None = None,
+    estimator: str | Estimator | None = None,
+    deconvolver: str | Deconvolver | None = None,
     prior: str | Callable[..., Any] | None = None,
     noise: float | None = None,
     device: str | None = None,
@@ -93,7 +93,7 @@ def restore_frame(
     return out.clone(), blur
 
 
-def deblurred(v: Tensor, blur: Blur, sigma: float, deconvolve: Deconvolve, tile: int) -> Tensor:
+def deblurred(v: Tensor, blur: Blur, sigma: float, deconvolve: Deconvolver, tile: int) -> Tensor:
     """v (1, C, H, W) without its blur, where it has one: tile by tile, faded in by how far light is spread."""
     out = torch.zeros_like(v)
     # Near a tile's border what blurred it is unknown, as far as the blur reaches.
@@ -118,24 +118,24 @@ def blurred_share(blur: Blur) -> Tensor:
     return torch.nn.functional.interpolate(share, (height, width), mode="bilinear", align_corners=True)
 
 
-def _estimator(given: str | Estimate | None, device: torch.device) -> Estimate:
+def _estimator(given: str | Estimator | None, device: torch.device) -> Estimator:
     if callable(given):
         return given
     name, weights = _named("estimator", given, ESTIMATORS, "network", "kernels")
     if name == "network":
         from vsdeblur.blind.estimate.kernels import load_kernel_estimator
 
-        return Careful(load_kernel_estimator(weights, device))
-    return Careful(estimate_path if name == "path" else estimate_uniform)
+        return ConfidenceGate(load_kernel_estimator(weights, device))
+    return ConfidenceGate(estimate_path if name == "path" else estimate_uniform)
 
 
 def _deconvolver(
-    given: str | Deconvolve | None,
+    given: str | Deconvolver | None,
     prior: str | Callable[..., Any] | None,
     linear: bool,
     clip: float | None,
     device: torch.device,
-) -> Deconvolve:
+) -> Deconvolver:
     if callable(given):
         return given
     name, weights = _named("deconvolver", given, DECONVOLVERS, "unrolled", "restoration")

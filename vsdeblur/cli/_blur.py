@@ -55,10 +55,10 @@ def video_picture(clip: str, number: int) -> tuple[Tensor, str]:
 def find_blur(picture: Tensor, transfer: str, device: str | None, max_memory: str | None) -> Blur:
     """The blur of a picture (C, H, W), as ``vsdeblur.blind.restore_frame`` finds it."""
     from vsdeblur.blind.frame import restore_frame
-    from vsdeblur.stills.deblur import SMALLEST
+    from vsdeblur.tensors import MIN_FRAME_SIDE
 
-    if min(picture.shape[-2:]) < SMALLEST:
-        raise InputError(f"the picture is smaller than {SMALLEST}x{SMALLEST} pixels")
+    if min(picture.shape[-2:]) < MIN_FRAME_SIDE:
+        raise InputError(f"the picture is smaller than {MIN_FRAME_SIDE}x{MIN_FRAME_SIDE} pixels")
     left_blurred = restore_frame(
         picture, transfer=transfer, deconvolver=lambda v, blur, sigma: v, device=device, max_memory=max_memory
     )

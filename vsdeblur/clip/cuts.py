@@ -28,7 +28,7 @@ _SPREAD_MOST = 0.4  # a flash spreads values without end; it must never make a c
 _SAME = 0.9  # frames that correlate like this without any motion need no flow
 _FLOOR = 0.02  # contrast below which noise, not the scene, would speak; in units of the picture's own white
 _DARK = 0.05  # darkest display value that counts as white
-_DIS_SMALLEST = 40  # pixels; below about 32 beside 96, OpenCV's DIS crashes the process
+_DIS_MIN_SIDE = 40  # pixels; below about 32 beside 96, OpenCV's DIS crashes the process
 
 
 def find_cuts(frames: Tensor, start: int = 0) -> frozenset[int]:
@@ -56,7 +56,7 @@ def _small(frame: Tensor) -> Picture:
     """A frame (C, H, W) as an area-averaged small picture (h, w, C) in display values."""
     height, width = frame.shape[-2:]
     scale = min(1.0, EDGE / max(height, width))
-    size = max(_DIS_SMALLEST, round(height * scale)), max(_DIS_SMALLEST, round(width * scale))
+    size = max(_DIS_MIN_SIDE, round(height * scale)), max(_DIS_MIN_SIDE, round(width * scale))
     step = max(1, height // (4 * size[0]))  # four rows in each small pixel's height tell as much as all of them
     small = adaptive_avg_pool2d(frame.detach()[:, ::step].float(), size)
     small = torch.nan_to_num(small, 0.0, 0.0, 0.0).clamp_min(0).pow(1 / 2.2)

@@ -33,13 +33,18 @@ from vsdeblur.options import Options
 from vsdeblur.presets import EFFORTS
 from vsdeblur.priors import Prior, describe, get_prior
 from vsdeblur.priors.tv import TotalVariation
-from vsdeblur.solver.consistency import Agreeing
-from vsdeblur.solver.data_weights import Evidence
+from vsdeblur.solver.consistency import TemporalConsistency
+from vsdeblur.solver.data_weights import DataWeights
 from vsdeblur.solver.highlights import find_lights, white_level
 from vsdeblur.solver.keyframes import BATCH, KeyFrameProblem
-from vsdeblur.solver.render.refined import Retouched
-from vsdeblur.solver.render.scene import Scene
-from vsdeblur.solver.unrolled import is_retouched, is_unrolled, load_retouch, load_step
+from vsdeblur.solver.render.refined import RefinedInstants
+from vsdeblur.solver.render.solved import SolvedWindow
+from vsdeblur.solver.unrolled.choose import (
+    load_instant_step,
+    load_key_frame_step,
+    uses_instant_step,
+    uses_key_frame_step,
+)
 from vsdeblur.solver.zstep import ZStep
 from vsdeblur.tiles import tiles
 from vsdeblur.window import Window
@@ -89,10 +94,10 @@ class Engine:
         self.find_motion = find_motion_engine(
             options.flow, self.effort.flow, linear=linear, device=self.device, looks=self.effort.looks
         )
-        self.proximal = load_step(options, self.device) if is_unrolled(options) else None
-        self.retouch = load_retouch(options, self.device) if is_retouched(options) else None
-        self.agreeing = find_quick_flow(linear=linear) if self.plan.agreed else None
-        self.alone = None if options.mode == "joint" else Alone(options, self.device, self.plan.alone)
+        self.proximal = load_key_frame_step(options, self.device) if uses_key_frame_step(options) else None
+        self.retouch = load_instant_step(options, self.device) if uses_instant_step(options) else None
+        self.agreeing = find_quick_flow(linear=linear) if self.plan.consistent else None
+        self.alone = None if options.mode == "joint" else Alone(options, self.device, self.plan.per_frame_bytes)
 
     def find_cuts(self, window: Window) -> frozenset[int]:
         """Numbers in the clip of the window's frames that open a scene, by the engine's own detector."""
@@ -123,7 +128,7 @@ class Engine:
         at = self._shown(scene)
         offsets, periods = quadrature.output(self.options, scene.motion), window.shown_periods
         if self.agreeing is not None:
-            agreeing = Agreeing(scene, at, self.agreeing, 1 / float(self.options.factor))
+            agreeing = TemporalConsistency(scene, at, self.agreeing, 1 / float(self.options.factor))
             yield from (u.cpu() for u in agreeing.instants(instants))
             return
         for t in instants:
@@ -133,17 +138,17 @@ class Engine:
                 shown += at(t + offset / period)
             yield shown.div_(len(offsets)).cpu()
 
-    def _shown(self, scene: Scene) -> Callable[[float], Tensor]:
+    def _shown(self, scene: SolvedWindow) -> Callable[[float], Tensor]:
         """What gives the frame at an instant of the clip."""
         # Of the exposures before and after an instant; with a rolling shutter its first rows may lie past another.
         kept = lru_cache(maxsize=2 if scene.delays is None else 3)
         residual = kept(scene.residual)
         followed = 0.0
         if self.retouch is not None:
-            followed = self._followed(self._noise(scene.frames[:, : scene.colour], scene.evidence))
+            followed = self._followed(self._noise(scene.frames[:, : scene.colour], scene.data_weights))
         if self.retouch is None or not followed:
             return partial(scene.instant, residual=residual)
-        retouched = Retouched(scene, self.retouch, followed, residual)
+        retouched = RefinedInstants(scene, self.retouch, followed, residual)
         return partial(retouched.instant, excess=kept(retouched.excess))
 
     @torch.inference_mode()
@@ -157,13 +162,13 @@ class Engine:
         return self._solve(window, motion, taus, shutters, window.spans, evidence, BATCH, None).keys, motion
 
     @torch.inference_mode()
-    def scene(self, window: Window) -> Scene:
+    def scene(self, window: Window) -> SolvedWindow:
         """What the window becomes: what its instants are rendered from."""
         return self._scene(window, None, BATCH, None)
 
     def _scene(
         self, window: Window, motion: Motion | None, batch: int, record: Callable[[float], None] | None
-    ) -> Scene:
+    ) -> SolvedWindow:
         window = replace(window, frames=window.frames.to(self.device, torch.float32))
         shutters = tuple(window.shutters or (self.options.shutter,) * len(window.frames))
         spans = window.spans
@@ -201,7 +206,7 @@ class Engine:
             if lit is not None:
                 joint = 1 - lit if joint is None else joint * (1 - lit)
         release_unused()
-        return Scene(
+        return SolvedWindow(
             keys,
             frames,
             found,
@@ -218,10 +223,10 @@ class Engine:
             evidence,
         )
 
-    def _evidence(self, window: Window) -> Evidence:
+    def _evidence(self, window: Window) -> DataWeights:
         """What the frames tell, by the noise in the whole window."""
         linear = self.options.transfer != "linear"
-        return Evidence(sensor_noise(window.frames[:, : window.colour]), linear)
+        return DataWeights(sensor_noise(window.frames[:, : window.colour]), linear)
 
     def _solve(
         self,
@@ -230,7 +235,7 @@ class Engine:
         taus: quadrature.Taus,
         shutters: tuple[float, ...],
         spans: tuple[float, ...],
-        evidence: Evidence,
+        evidence: DataWeights,
         batch: int,
         record: Callable[[float], None] | None,
     ) -> Solved:
@@ -263,7 +268,7 @@ class Engine:
                 taus,
                 spans,
                 batch=batch,
-                believed=believed,
+                data_weight=believed,
                 metric=evidence.metric(v[:, : window.colour]),
             )
             lights = None if white is None else find_lights(problem, white, window.colour)
@@ -284,7 +289,7 @@ class Engine:
             keys[..., rows, columns] += solved.mul_(tile.weight.to(v))
         return Solved(keys, None if lit is None else white, lit)
 
-    def _noise(self, colours: Tensor, evidence: Evidence) -> float:
+    def _noise(self, colours: Tensor, evidence: DataWeights) -> float:
         return self.z_step.noise(colours) if self.z_step else evidence.level(colours)
 
     def _followed(self, sigma: float) -> float:
@@ -310,7 +315,7 @@ class Engine:
             keys = problem.solve(self.effort.steps // 2, keys, target, PRIOR_RIDGE, record)
         return self.z_step(keys, problem, last * sigma, colour)
 
-    def _with_less_memory(self, solve: Callable[[int], Scene]) -> Scene:
+    def _with_less_memory(self, solve: Callable[[int], SolvedWindow]) -> SolvedWindow:
         """Out of memory on the device once: the same result from smaller batches."""
         try:
             return solve(BATCH)

@@ -12,7 +12,7 @@ from vsdeblur.blind.footprint import beside_tiles
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.upsample import upsampled
-from vsdeblur.tensors import smoothstep
+from vsdeblur.tensors import MIN_FRAME_SIDE, smoothstep
 
 if TYPE_CHECKING:
     from vsdeblur.blind.operators.protocol import Blur
@@ -26,7 +26,6 @@ SURE, LOST = 0.02, 0.002
 # Part of a frame that must be lost before any of it is restored by itself, and from which on all that is lost is: a few
 # lost places flicker, and lose 0.01 dB (bikes), if they are sharp in one frame and not in the next.
 FEW, MUCH = 0.2, 0.4
-SMALLEST = 16  # pixels
 _SHOWN = "bt709"  # the curve by which linear light is shown
 
 
@@ -54,7 +53,7 @@ class Alone:
         """
         from vsdeblur.blind.frame import restore_frame
 
-        if min(frame.shape[-2:]) < SMALLEST:
+        if min(frame.shape[-2:]) < MIN_FRAME_SIDE:
             return frame  # too little to see a blur in
         room = self.tiles + beside_tiles(frame[0].numel())
         curve = _SHOWN if self.linear else "linear"

@@ -18,9 +18,9 @@ from vsdeblur.flow.pairwise import motion_scale
 from vsdeblur.options import Options
 from vsdeblur.presets import EFFORTS
 from vsdeblur.priors.protocol import PriorInfo
-from vsdeblur.solver import consistency as agree
+from vsdeblur.solver import consistency
 from vsdeblur.solver.keyframes import BATCH
-from vsdeblur.solver.unrolled import is_agreed, is_retouched, is_unrolled
+from vsdeblur.solver.unrolled.choose import uses_consistency, uses_instant_step, uses_key_frame_step
 from vsdeblur.solver.unrolled.instants import OVERLAP, TILE
 from vsdeblur.tiles import longest
 
@@ -49,8 +49,8 @@ _KEPT = 1.4  # within a stage the heap keeps freed blocks between others; glibc 
 class Plan:
     """chunk, halo: source frames. rows: rendered at once. peak_bytes: expected where motion is as fast as it can be.
 
-    tile: inner edge at the largest overlap, pixels. budget: what peak_bytes was to stay within. alone: of these, bytes
-    for the tiles of a frame that is restored by itself. agreed: whether sub-frames are made to agree.
+    tile: inner edge at the largest overlap, pixels. budget: what peak_bytes was to stay within. per_frame_bytes: of
+    these, for the tiles of a frame that is restored by itself. consistent: whether sub-frames are made consistent.
     """
 
     chunk: int
@@ -59,8 +59,8 @@ class Plan:
     rows: int
     peak_bytes: int
     budget: int = DEFAULT_BUDGET
-    alone: int = 0
-    agreed: bool = False
+    per_frame_bytes: int = 0
+    consistent: bool = False
 
 
 def make_plan(
@@ -93,14 +93,14 @@ def make_plan(
         return max((plan for plan in plans if plan.peak_bytes <= budget), key=_efficiency, default=None)
 
     sizes = [(1, _TILES[0])] if options.by_frame else list(product(_CHUNKS, _TILES))
-    if is_agreed(options):
+    if uses_consistency(options):
         agreed = [plan(*size, agreed=True) for size in sizes]
         if best := fitting(agreed):
             return best
         needed = min(plan.peak_bytes for plan in agreed)
     plans = [plan(*size, agreed=False) for size in sizes]
     if best := fitting(plans):
-        if is_agreed(options):
+        if uses_consistency(options):
             log.warning(
                 "sub-frames are not made to agree: at %dx%d and factor %s that takes max_memory=%dMiB, not %dMiB",
                 *(width, height, options.factor, -(-needed // 2**20), budget // 2**20),
@@ -190,12 +190,12 @@ def _peak(
         looking = prior.floats + 2 * prior.frames * channels + 12 if prior.frames else 0
     # Of the frame at hand: it and its correction twice as fine, a batch of grids and warps, two of them spread as fine.
     once = 4 * BATCH + (2 * BATCH + 15) * channels
-    if is_unrolled(options):
+    if uses_key_frame_step(options):
         looking = max(looking, _PROXIMAL)
     solver = _tile_pixels(height, width, tile) * _FLOAT * (solved * each + max(once, looking)) * _KEPT
     # The picture, the one before it, two residuals, a third in the making with its power; strips of what moves them.
     rendering = (7 + bool(options.out_shutter) + rolling) * frame + ROWS * width * _FLOAT * (8 * channels + 40)
-    if is_retouched(options):
+    if uses_instant_step(options):
         # Both key frames at the instant, what it is changed by, of three exposures the mean of that; rows of several
         # exposures side by side. And the tile that the network looks at.
         rendering += (7 + 3 * rolling) * frame
@@ -212,12 +212,16 @@ def _peak(
 def _agreeing(options: Options, height: int, width: int, channels: int) -> tuple[int, int]:
     """What is kept of a period's sub-frames and those around them, and what a tile of all takes while they change."""
     frame, field = _frame_and_field(height, width, channels)
-    own, apart = ceil(options.factor), agree.reaches(1 / float(options.factor))
+    own, apart = ceil(options.factor), consistency.reaches(1 / float(options.factor))
     if not apart:
         return 0, 0
     count = own + 2 * apart[-1]
     kept = count * (frame + 8 * field) // 2  # in half precision: pictures, paths, steps
-    tile = longest(height, agree.TILE, agree.OVERLAP) * longest(width, agree.TILE, agree.OVERLAP) * _FLOAT
+    tile = (
+        longest(height, consistency.TILE, consistency.OVERLAP)
+        * longest(width, consistency.TILE, consistency.OVERLAP)
+        * _FLOAT
+    )
     linked = sum(2 * (own + reach) for reach in apart)  # grid and weight each; one link at a time is followed
     at_hand = 3 * linked + (count + 4 * own) * channels + 8 * count + 3 * (own + apart[-1]) * channels
     return kept, int(own * frame // 2 + tile * at_hand)

@@ -15,11 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.engine.per_frame import SMALLEST, loneliness
+from vsdeblur.engine.per_frame import loneliness
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.pairwise import averaged
 from vsdeblur.flow.upsample import upsampled
-from vsdeblur.tensors import smoothstep
+from vsdeblur.tensors import MIN_FRAME_SIDE, smoothstep
 
 if TYPE_CHECKING:
     from vsdeblur.blind.operators.protocol import Blur
@@ -63,7 +63,7 @@ def freed(
     found: list[int] = []
     for n in near:
         light, path = window.frames[n : n + 1, :colour], motion.path[n : n + 1]
-        if min(size) < SMALLEST or float(loneliness(motion.reliability[n]).mean()) > _MOST:
+        if min(size) < MIN_FRAME_SIDE or float(loneliness(motion.reliability[n]).mean()) > _MOST:
             continue  # restored by itself later, if at all
         if not looks_shaken(alone.shown(averaged(light, scale)), path / scale, taus[n]):
             continue
@@ -90,9 +90,9 @@ def looks_shaken(shown: Tensor, path: Tensor, taus: Taps) -> bool:
 
 def blur_of(shown: Tensor) -> Blur:
     """That of a frame (1, C, H, W) by itself, as far as it is to be believed."""
-    from vsdeblur.blind.estimate.confidence import Careful
+    from vsdeblur.blind.estimate.confidence import ConfidenceGate
 
-    return Careful()(shown)
+    return ConfidenceGate()(shown)
 
 
 def beyond(blur: Blur, path: Tensor, taus: Taps) -> Tensor:

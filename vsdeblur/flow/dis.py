@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-_SMALLEST = 48  # DIS crashes the process on smaller pictures; they are padded
+_DIS_MIN_SIDE = 48  # DIS crashes the process on smaller pictures; they are padded
 _ERRATIC = 0.06  # a global shift beyond this share of the picture's width is more than DIS finds by itself
 
 
@@ -73,7 +73,7 @@ def _gray8(image: Tensor) -> NDArray[np.uint8]:
 
 
 def _padded(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    down, right = (max(_SMALLEST - n, 0) for n in image.shape)
+    down, right = (max(_DIS_MIN_SIDE - n, 0) for n in image.shape)
     return np.pad(image, ((0, down), (0, right)), mode="edge") if down or right else image
 
 

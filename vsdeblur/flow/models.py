@@ -21,7 +21,9 @@ from vsdeblur.flow.motion import PairwiseFlow
 
 WANTED = '"dis", "ptlflow:MODEL:CHECKPOINT", "raft:CHECKPOINT", "raft_small:CHECKPOINT" or a callable flow(a, b)'
 
-_SMALLEST = 128  # pixels: RAFT's correlation pyramid halves an eighth of the picture four times and needs 2 pixels left
+_RAFT_MIN_SIDE = (
+    128  # pixels: RAFT's correlation pyramid halves an eighth of the picture four times and needs 2 pixels left
+)
 _MULTIPLE = 64  # the coarsest stride among ptlflow's models
 
 
@@ -62,7 +64,7 @@ class _Network:
 
     def _prepare(self, x: Tensor) -> Tensor:
         x = x.to(self.device, torch.float32).clamp(0, 1).expand(3, -1, -1)[None]
-        bottom, right = (max(_SMALLEST, -(-size // _MULTIPLE) * _MULTIPLE) - size for size in x.shape[-2:])
+        bottom, right = (max(_RAFT_MIN_SIDE, -(-size // _MULTIPLE) * _MULTIPLE) - size for size in x.shape[-2:])
         return pad(x, (0, right, 0, bottom), mode="replicate")
 
 

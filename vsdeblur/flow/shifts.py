@@ -12,7 +12,7 @@ from vsdeblur.tensors import box
 
 # Of the width: how much a pair's shift differs from the last pair's where a camera shakes, or a pan sets in.
 ERRATIC = 0.015
-SMALLEST = 48  # rows and columns below which nothing is sought
+MIN_SHIFT_SIDE = 48  # rows and columns below which nothing is sought
 
 _DETAIL = (17, 49)  # pixels: detail that is finer shows the shift
 _PEAKS, _APART = 3, 4  # of a correlation, and pixels that they lie apart
@@ -24,7 +24,7 @@ def shakes(frames: Tensor) -> bool:
 
     frames: (n, h, w) grey.
     """
-    if len(frames) < 3 or min(frames.shape[-2:]) < SMALLEST:
+    if len(frames) < 3 or min(frames.shape[-2:]) < MIN_SHIFT_SIDE:
         return False
     scale = max(min(max(frames.shape[-2:]) // 160, min(frames.shape[-2:]) // 32), 1)
     pairs = list(pairwise(F.avg_pool2d(frames[None], scale)[0].cpu()))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vsdeblur.camera.exposure import Exposure
 from vsdeblur.priors import Prior
-from vsdeblur.solver.result import Result
+from vsdeblur.solver.solution import Solution
 
 
 def solve_e1(
@@ -22,7 +22,7 @@ def solve_e1(
     data_weight: float,
     sigma: float,
     steps: int = 20,
-) -> Result:
+) -> Solution:
     """Alternate  u = prox_D1(z - y);  z = prior(u + y, sigma);  y += u - z  from z = start, y = 0.
 
     v: (N, C, H, W). start: (T, C, H, W). data_weight: lambda of D1, relative to the quadratic term of ADMM
@@ -44,4 +44,4 @@ def solve_e1(
         z = prior(u + y, sigma)
         y = y + u - z
         energies.append(energy(z))
-    return Result(u, tuple(energies))
+    return Solution(u, tuple(energies))

@@ -28,8 +28,8 @@ from vsdeblur.flow.motion import PairwiseFlow, displacement
 from vsdeblur.flow.pairwise import averaged
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.solver.coupling import Link, links_of
-from vsdeblur.solver.data_weights import Evidence
-from vsdeblur.solver.render.scene import Scene, elapsed
+from vsdeblur.solver.data_weights import DataWeights
+from vsdeblur.solver.render.solved import SolvedWindow, elapsed
 from vsdeblur.tiles import tiles
 
 REACHES = (1 / 8, 1 / 4, 1 / 2)  # periods between sub-frames that are coupled; nearest ones where there are fewer
@@ -43,13 +43,13 @@ TILE, OVERLAP = 192, 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Agreeing:
+class TemporalConsistency:
     """What gives the sub-frames of ``scene`` that lie in one chunk. at: gives a sub-frame (C, H, W) as composed.
 
     flow: between two sub-frames, light of the colours at the resolution of motion. spacing: of the sub-frames, periods.
     """
 
-    scene: Scene
+    scene: SolvedWindow
     at: Callable[[float], Tensor]
     flow: PairwiseFlow
     spacing: float
@@ -97,7 +97,7 @@ class Agreeing:
             links = [(pairs.span, link) for pairs in couplings for link in pairs.links(paths, ways)]
             opened = [mask[..., tile.rows, :] for mask in exposures]
             step = STEP / (1 + len(couplings))
-            found = changed(u, links, slice(own.start, own.stop), opened, step, scene.evidence)
+            found = changed(u, links, slice(own.start, own.stop), opened, step, scene.data_weights)
             for change, more in zip(changes, found * tile.weight.to(u), strict=True):
                 change[part] += more
         for k, change in zip(own, changes, strict=True):
@@ -150,7 +150,7 @@ class Agreeing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subframe:
-    """picture: (C, H, W) at t. path: (1, 4, h, w), of the points seen then, as ``Scene.course`` has it."""
+    """picture: (C, H, W) at t. path: (1, 4, h, w), of the points seen then, as ``SolvedWindow.course`` has it."""
 
     t: float
     picture: Tensor
@@ -192,20 +192,20 @@ def changed(
     own: slice,
     opened: Sequence[Tensor],
     step: float,
-    evidence: Evidence,
+    data_weights: DataWeights,
 ) -> Tensor:
     """What the steps change in a tile's own sub-frames, (len(own), C, h, w).
 
-    u: (T, C, h, w), overwritten. links: and the sub-frames that each is of. opened: as in ``held``. evidence: whether u
-    is linear light. Of that D2 sees the root, about what a display shows.
+    u: (T, C, h, w), overwritten. links: and the sub-frames that each is of. opened: as in ``held``. data_weights: whether
+    u is linear light. Of that D2 sees the root, about what a display shows.
     """
     start = u[own].clone()
     for _ in range(STEPS):
-        shown = u.clamp(min=0).sqrt_() if evidence.linear else u
+        shown = u.clamp(min=0).sqrt_() if data_weights.linear else u
         change = gradient(shown, links)[own].mul_(-step)
-        if evidence.linear:
+        if data_weights.linear:
             change *= 2 * shown[own] + change  # (s + d)^2 - s^2
-        u[own] += held(change, opened, evidence.step(u[own]) if evidence.linear else None)
+        u[own] += held(change, opened, data_weights.step(u[own]) if data_weights.linear else None)
     return u[own] - start
 
 

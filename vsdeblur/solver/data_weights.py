@@ -33,7 +33,7 @@ _LEAST = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class DataWeights:
     """What exposures with this noise tell. linear: values are linear light; otherwise display values as they are."""
 
     noise: Noise = NOISELESS
@@ -70,7 +70,7 @@ class Evidence:
         """About how much light goes for a step of a display's values, which are about its square root; any shape."""
         return light.clamp(min=_DARKEST).sqrt_()
 
-    def believed(self, residual: Tensor, v: Tensor) -> Tensor:
+    def signal_share(self, residual: Tensor, v: Tensor) -> Tensor:
         """The part of the residual of frames v, both (n, C, H, W) of colours, that is not noise: (n, 1, H, W)."""
         noise = self.variance(box(v.mean(1, keepdim=True), _BOX))
         power = box(residual.square().mean(1, keepdim=True), _BOX)

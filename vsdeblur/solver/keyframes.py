@@ -42,7 +42,7 @@ class KeyFrameProblem:
     spans: for each frame the previous period over its own (1 without VFR).
     kernel: of the warps; "finer" is linear between points half a pixel apart (``vsdeblur.flow.supersample``),
     "bilinear" between pixels. batch: BATCH instants of one exposure are warped at once, less of them (1) by one after
-    the other; changes memory, not the result. believed: (n, 1, H, W) in (0, 1], lambda where there is noise; metric:
+    the other; changes memory, not the result. data_weight: (n, 1, H, W) in (0, 1], lambda where there is noise; metric:
     (n, 1, H, W), what squared errors of frame n count, its coupling's too; None for 1 everywhere.
 
     Sampling grids are made anew whenever they are used: stored they would take half of the solver's memory, and making
@@ -57,7 +57,7 @@ class KeyFrameProblem:
     mu: float = MU
     kernel: Sampling = "finer"
     batch: int = BATCH
-    believed: Tensor | None = None
+    data_weight: Tensor | None = None
     metric: Tensor | None = None
 
     def solve(
@@ -100,7 +100,7 @@ class KeyFrameProblem:
         taus = self.taus[n]
         return (paths.grids(n, taus[q : q + BATCH], sign=-1) for q in range(0, len(taus), BATCH))
 
-    def _links(self) -> list[Link]:
+    def _links(self) -> list[KeyFrameLink]:
         """Every coupling that is seen at all."""
         links = []
         for n in range(len(self.v)):
@@ -108,7 +108,7 @@ class KeyFrameProblem:
                 seen = self.occlusion[n : n + 1, side : side + 1]
                 if 0 <= other < len(self.v) and bool(seen.any()):
                     counts = seen if self.metric is None else seen * self.metric[n : n + 1]
-                    links.append(Link(n, other, tau, self.mu * counts))
+                    links.append(KeyFrameLink(n, other, tau, self.mu * counts))
         return links
 
     def blurred(self, key: Tensor, grids: Iterable[Tensor]) -> Tensor:
@@ -134,11 +134,11 @@ class KeyFrameProblem:
 
     def _weighed(self, y: Tensor, n: int) -> Tensor:
         """lambda_n y, by the metric, for y (1, C, H, W) like exposure n."""
-        for weight in (self.believed, self.metric):
+        for weight in (self.data_weight, self.metric):
             y = y if weight is None else y * weight[n : n + 1]
         return y
 
-    def _normal(self, keys: Tensor, paths: GridPaths, links: list[Link], v: Tensor | None = None) -> Tensor:
+    def _normal(self, keys: Tensor, paths: GridPaths, links: list[KeyFrameLink], v: Tensor | None = None) -> Tensor:
         """(A' lambda A + mu D2) K, less A' lambda v where v is given: then it is the gradient of the energy at K.
 
         Without ridge.
@@ -161,7 +161,7 @@ class KeyFrameProblem:
             out[n : n + 1] += self._gathered(onto)
         return out
 
-    def _row_sums(self, paths: GridPaths, links: list[Link]) -> Tensor:
+    def _row_sums(self, paths: GridPaths, links: list[KeyFrameLink]) -> Tensor:
         """Row sums of the system's absolute values with a non-negative kernel: (n, 1, H, W)."""
         ones = self.v.new_ones(1, 1, *self.v.shape[-2:])
         sums = self.v.new_zeros(len(self.v), 1, *self.v.shape[-2:])
@@ -174,7 +174,7 @@ class KeyFrameProblem:
         least = 0.1 if self.metric is None else 0.1 * self.metric
         return torch.maximum(sums, torch.as_tensor(least).to(sums))  # a point that no exposure shows
 
-    def _energy(self, keys: Tensor, paths: GridPaths, links: list[Link], target: Tensor, ridge: float) -> float:
+    def _energy(self, keys: Tensor, paths: GridPaths, links: list[KeyFrameLink], target: Tensor, ridge: float) -> float:
         energy = sum(
             self._weighed((self.v[n : n + 1] - self.blurred(keys[n : n + 1], self._grids(paths, n))).square(), n).sum()
             for n in range(len(keys))
@@ -187,7 +187,7 @@ class KeyFrameProblem:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Link:
+class KeyFrameLink:
     """Coupling of key frame ``here`` with ``there``, ``tau`` periods away. weight: mu * omega, (1, 1, H, W)."""
 
     here: int

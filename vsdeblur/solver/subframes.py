@@ -27,11 +27,11 @@ from vsdeblur.flow.warp import sample, sampling_grid
 from vsdeblur.priors import Prior
 from vsdeblur.solver.chebyshev import chebyshev
 from vsdeblur.solver.coupling import Coupling, couple
-from vsdeblur.solver.result import Result
+from vsdeblur.solver.solution import Solution
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class SubFrameSettings:
     """How E2 is solved; the weights are relative to D2's (mu = 1), values to white = 1.
 
     reaches: the distances in time that D2 couples. rounds of reweighting, each of ``steps`` Chebyshev steps that aim at
@@ -61,8 +61,8 @@ def solve_with_flow(
     prior: Prior | None = None,
     noise: float | None = None,
     start: Tensor | None = None,
-    recipe: Recipe | None = None,
-) -> Result:
+    settings: SubFrameSettings | None = None,
+) -> Solution:
     """Restore v (N, C, H, W) at the exposure's T instants by the flow u_k -> u_{k+1}, (T-1, 2, H, W) in pixels.
 
     backward: u_{k+1} -> u_k; inverted from ``flow`` when not given. noise: sigma of v, estimated when not given; at the
@@ -79,10 +79,10 @@ def solve_with_flow(
     if start is None:
         start = carry(v, flow, backward, exposure)
     _expect("start", start, (total, *v.shape[1:]))
-    recipe = recipe or Recipe()
+    settings = settings or SubFrameSettings()
     sigma = noise_level(v) if noise is None else max(noise, QUANTISATION)
-    coupling = couple(flow, backward, reaches=recipe.reaches, scale=recipe.scale)
-    return solve_e2(v, coupling, exposure, start, sigma=sigma, prior=prior, recipe=recipe)
+    coupling = couple(flow, backward, reaches=settings.reaches, scale=settings.scale)
+    return solve_e2(v, coupling, exposure, start, sigma=sigma, prior=prior, settings=settings)
 
 
 def solve_e2(
@@ -93,16 +93,16 @@ def solve_e2(
     *,
     sigma: float,
     prior: Prior | None = None,
-    recipe: Recipe,
-) -> Result:
+    settings: SubFrameSettings,
+) -> Solution:
     """Minimise D1 + D2 (+ R1, by half-quadratic splitting) from ``start``; sigma: the noise in v.
 
     result.energies: D1 + D2 of the start and after each round. With a prior, R1 is implicit and they may rise.
     """
-    least, most = recipe.data_weight
+    least, most = settings.data_weight
     # lambda, per frame and pixel; the start is blurred twice and shows only part of the detail that v has over it
     weight = (8 * evidence(v - exposure.blur(start), exposure, sigma)).clamp(least, most)
-    rho = 0.0 if prior is None else recipe.rho * sigma**2 / (sigma**2 + recipe.misfit**2)
+    rho = 0.0 if prior is None else settings.rho * sigma**2 / (sigma**2 + settings.misfit**2)
     highest = most * exposure.norm + coupling.norm + rho
     data = exposure.adjoint(weight * v)
 
@@ -111,19 +111,19 @@ def solve_e2(
 
     u, energies = exposure.prox(start, v, weight), []
     energies.append(energy(u))
-    for _ in range(recipe.rounds):
+    for _ in range(settings.rounds):
         squares = coupling.frozen(u)
-        rhs = data if prior is None else data + rho * prior(u, recipe.prior_gain * sigma)
+        rhs = data if prior is None else data + rho * prior(u, settings.prior_gain * sigma)
 
         def system(x: Tensor, squares: Coupling = squares) -> Tensor:
             return exposure.adjoint(weight * exposure.blur(x)) + squares.apply(x) + rho * x
 
-        u = chebyshev(system, rhs, u, highest / recipe.spread, highest, recipe.steps)
+        u = chebyshev(system, rhs, u, highest / settings.spread, highest, settings.steps)
         energies.append(energy(u))
     if sigma <= QUANTISATION:
-        return Result(exposure.project(u, v), tuple(energies))
+        return Solution(exposure.project(u, v), tuple(energies))
     last = evidence(v - exposure.blur(u), exposure, sigma).clamp(min=1e-6)
-    return Result(exposure.prox(u, v, last), tuple(energies))
+    return Solution(exposure.prox(u, v, last), tuple(energies))
 
 
 def evidence(residual: Tensor, exposure: Exposure, sigma: float) -> Tensor:

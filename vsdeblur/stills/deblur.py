@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("vsdeblur")
 
-SMALLEST = 16  # pixels
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Deblurred:
@@ -63,9 +61,10 @@ def deblurred(still: Still, *, transfer: str | None = None, **options: Any) -> D
     ``vsdeblur.blind.restore_frame``.
     """
     from vsdeblur.blind.frame import restore_frame
+    from vsdeblur.tensors import MIN_FRAME_SIDE
 
-    if min(still.values.shape[-2:]) < SMALLEST:
-        raise InputError(f"the picture is smaller than {SMALLEST}x{SMALLEST} pixels")
+    if min(still.values.shape[-2:]) < MIN_FRAME_SIDE:
+        raise InputError(f"the picture is smaller than {MIN_FRAME_SIDE}x{MIN_FRAME_SIDE} pixels")
     curve = transfer or ("linear" if still.bits == 32 else "srgb")
     colour, alpha = still.values[: still.colours], still.values[still.colours :]
     sharp, blur = restore_frame(colour, transfer=curve, **options)

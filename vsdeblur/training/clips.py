@@ -12,7 +12,7 @@ import torch
 from vsdeblur.errors import InputError
 from vsdeblur.training.blurry import with_first_path
 from vsdeblur.training.film import PATH_TAUS, SHARP_TAUS
-from vsdeblur.training.photos import SMALLEST
+from vsdeblur.training.photos import MIN_PHOTO_SIDE
 from vsdeblur.training.pool import Sample
 
 log = logging.getLogger("vsdeblur")
@@ -34,14 +34,14 @@ def find_clips(folder: Path) -> list[Path]:
     for path in sorted(p for p in folder.iterdir() if p.is_file()):
         try:
             long_enough = count_frames(path) >= _SPAN
-            large_enough = min(next(iter(read_rgb(path, 0, 1))).shape[:2]) >= SMALLEST
+            large_enough = min(next(iter(read_rgb(path, 0, 1))).shape[:2]) >= MIN_PHOTO_SIDE
         except (InputError, StopIteration):
             log.warning("skipping %s: it is not a clip that can be decoded", path)
             continue
         if long_enough and large_enough:
             usable.append(path)
         else:
-            log.warning("skipping %s: at least %d frames of %d pixels are needed", path, _SPAN, SMALLEST)
+            log.warning("skipping %s: at least %d frames of %d pixels are needed", path, _SPAN, MIN_PHOTO_SIDE)
     return usable
 
 

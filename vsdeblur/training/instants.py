@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vsdeblur.engine.engine import Engine
 from vsdeblur.options import Options
-from vsdeblur.solver.render.refined import seen
+from vsdeblur.solver.render.refined import instant_features
 from vsdeblur.solver.unrolled.stage import SHOWN, load_proximal
 from vsdeblur.training.film import COMB, Opening, Wear, draw, random_shutter, stored, worn
 from vsdeblur.training.paths import Array, Spline
@@ -37,8 +37,8 @@ _LEAST_GAP = 0.06  # periods
 
 @dataclass(frozen=True, slots=True)
 class InstantScenes:
-    """A ``Maker``: pictures (T, 5, 3, H, W) and hints (T, HINTS, H / CELL, W / CELL) of T instants as ``Seen`` has
-    them, after the learned step on key frames, and sharp (T, 3, H, W), what was there; as ``InstantStep`` shows them.
+    """A ``Maker``: pictures (T, 5, 3, H, W) and hints (T, HINTS, H / CELL, W / CELL) of T instants, ``InstantFeatures``
+    after the learned step on key frames, and sharp (T, 3, H, W), what was there; as ``InstantStep`` shows them.
 
     T is GROUPS times OPEN + LOOSE. size: pixels per side, a multiple of 16.
     """
@@ -113,5 +113,5 @@ def _looked(
     scene = engine.scene(Window(light, 0, 1, len(light) - 2, cuts=cuts))
     residual = lru_cache(scene.residual)
     middle = len(light) // 2 + opening.shutter / 2
-    known = [seen(scene, scene.runs(middle + t), residual) for t in times]
+    known = [instant_features(scene, scene.runs(middle + t), residual) for t in times]
     return torch.stack([torch.stack(one.pictures) for one in known]), torch.cat([one.hints for one in known])

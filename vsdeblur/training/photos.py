@@ -16,7 +16,7 @@ log = logging.getLogger("vsdeblur")
 Image = npt.NDArray[np.uint8]  # (H, W, 3) RGB
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
-SMALLEST = 256  # pixels along the shorter side
+MIN_PHOTO_SIDE = 256  # pixels along the shorter side
 HELD_OUT = 10  # every tenth file, by name, is never trained on
 _GREY = 2.0  # mean distance of the channels, code values, below which a picture counts as grey
 _LARGEST = 1280
@@ -67,8 +67,8 @@ def _fault(path: Path) -> str | None:
         picture = read_photo(path)
     except (InputError, OSError):
         return "it cannot be decoded"
-    if min(picture.shape[:2]) < SMALLEST:
-        return f"it is {picture.shape[1]}x{picture.shape[0]}, smaller than {SMALLEST} pixels"
+    if min(picture.shape[:2]) < MIN_PHOTO_SIDE:
+        return f"it is {picture.shape[1]}x{picture.shape[0]}, smaller than {MIN_PHOTO_SIDE} pixels"
     red, green, blue = (picture[::8, ::8, c].astype(np.float32) for c in range(3))
     if np.abs(red - green).mean() + np.abs(green - blue).mean() < _GREY:
         return "it is grey"

@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 
 from vsdeblur.blind.estimate.alternate import Alternation
-from vsdeblur.blind.estimate.confidence import Careful, confidence, spread
-from vsdeblur.blind.estimate.evidence import Evidence
+from vsdeblur.blind.estimate.confidence import ConfidenceGate, confidence, spread
 from vsdeblur.blind.estimate.kernel_step import fitted, nonnegative
 from vsdeblur.blind.estimate.latent import StrongEdges, strong_edges
 from vsdeblur.blind.estimate.patches import Patches
 from vsdeblur.blind.estimate.path import estimate_path, estimate_uniform, refine
 from vsdeblur.blind.estimate.poses import Poses
+from vsdeblur.blind.estimate.quadratic import KernelQuadratic
 from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.errors import ArgumentError
 
@@ -72,7 +72,7 @@ def test_evidence_is_the_misfit():
     v = F.pad(torch.randn(2, 2, 20, 22), (m,) * 4)
     seen = torch.stack([F.conv2d(one[:, None], k[None, None])[:, 0] for one, k in zip(u, kernel, strict=True)])
     expected = (v - seen).square().sum((1, 2, 3))
-    assert torch.allclose(Evidence.of(u, v, n).residual(kernel), expected, rtol=1e-3)
+    assert torch.allclose(KernelQuadratic.of(u, v, n).residual(kernel), expected, rtol=1e-3)
 
 
 def test_nonnegative_least_squares():
@@ -166,22 +166,22 @@ def test_path_finds_roll_and_refining_keeps_it():
 def test_another_expectation_can_be_asked():
     asked = []
 
-    def expectation(v, blur, sigma, settled):
-        asked.append((blur.size, sigma, settled))
+    def expectation(v, blur, sigma, progress):
+        asked.append((blur.size, sigma, progress))
         return F.pad(v, (blur.margin,) * 4, mode="replicate")
 
     Alternation(reach=2, rounds=3, expectation=expectation)(blocks(48, 52), 0.01)
     assert asked[-1] == ((48, 52), 0.01, 1.0)
-    assert [settled for *_, settled in asked[:6]] == [0, 0.5, 1] * 2  # at each scale from the strongest edges on
-    assert {settled for *_, settled in asked[6:]} == {1.0}
+    assert [progress for *_, progress in asked[:6]] == [0, 0.5, 1] * 2  # at each scale from the strongest edges on
+    assert {progress for *_, progress in asked[6:]} == {1.0}
 
 
 def test_fewer_edges_while_the_blur_is_not_settled():
     v = blocks(64, 64)
     still = UniformBlur(torch.ones(1, 1), (64, 64))
 
-    def edges(settled):
-        return int((StrongEdges()(v, still, 0.003, settled).diff(dim=-1).abs() > 0.05).sum())
+    def edges(progress):
+        return int((StrongEdges()(v, still, 0.003, progress).diff(dim=-1).abs() > 0.05).sum())
 
     assert 0 < edges(0.0) < edges(0.5) < edges(1.0)
 
@@ -199,18 +199,18 @@ def test_a_blur_is_believed_where_it_leaves_fewer_edges(monkeypatch, left, belie
 def test_the_most_telling_pieces_are_looked_at():
     picture = torch.zeros(1, 1, 60, 90)
     picture[..., 40:50, 70:76] = 1
-    patches = Patches.telling(picture, 2, 20)
+    patches = Patches.by_gradient(picture, 2, 20)
     assert patches.windows.shape == (4, 1, 20, 20)
     y, x = patches.rows[-1], patches.columns[-1]
     assert y < 40 < 50 < y + 20
     assert x < 70 < 76 < x + 20
     assert patches.cut(picture)[-1].sum() == 60
-    assert Patches.telling(picture[..., :10, :], 2, 20).windows.shape == (4, 1, 10, 20)
+    assert Patches.by_gradient(picture[..., :10, :], 2, 20).windows.shape == (4, 1, 10, 20)
 
 
 def test_a_movement_goes_on_when_it_is_looked_at_closer():
     poses = Poses(F.pad(sway(13, 3), (0, 0, 0, 0, 2, 2)), (60, 80)).cleaned()
-    closer = poses.closer((120, 160), 2.0)
+    closer = poses.zoomed((120, 160), 2.0)
     points = torch.tensor([[5, 7], [70, 50]])
     assert closer.density.shape == poses.density.shape
     assert spread(closer.blur.kernels(2 * points)) == pytest.approx(2 * spread(poses.blur.kernels(points)), rel=0.2)
@@ -220,8 +220,8 @@ def test_a_movement_goes_on_when_it_is_looked_at_closer():
 
 def test_large_pictures_are_looked_at_closer(monkeypatch):
     monkeypatch.setattr("vsdeblur.blind.estimate.path.LARGEST", 80)
-    monkeypatch.setattr("vsdeblur.blind.estimate.closer.SIDE", 64)
-    monkeypatch.setattr("vsdeblur.blind.estimate.closer.PIECES", 2)
+    monkeypatch.setattr("vsdeblur.blind.estimate.multiscale.SIDE", 64)
+    monkeypatch.setattr("vsdeblur.blind.estimate.multiscale.PIECES", 2)
     v = UniformBlur(hook(), (96, 152))(blocks(104, 160, seed=3))
     found = estimate_uniform(v, 0.003, reach=6)
     assert found.size == (96, 152)
@@ -258,7 +258,7 @@ def test_no_edges_no_confidence(level):
 
 def test_sharp_pictures_are_left_alone():
     v = blocks(96, 104) + 0.005 * torch.randn(1, 1, 96, 104, generator=torch.manual_seed(0))
-    blur = Careful(lambda picture: estimate_uniform(picture, reach=6))(v)
+    blur = ConfidenceGate(lambda picture: estimate_uniform(picture, reach=6))(v)
     assert blur.margin == 0
     assert torch.allclose(blur(v), v, atol=1e-6)
 

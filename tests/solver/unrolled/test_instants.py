@@ -20,9 +20,9 @@ from vsdeblur.errors import InputError
 from vsdeblur.flow.motion import Motion
 from vsdeblur.options import Options
 from vsdeblur.solver import unrolled
-from vsdeblur.solver.render.refined import CELL, HELD, HINTS, Retouched, seen
-from vsdeblur.solver.render.scene import Scene
-from vsdeblur.solver.unrolled import is_retouched, is_unrolled
+from vsdeblur.solver.render.refined import CELL, HELD, HINTS, RefinedInstants, instant_features
+from vsdeblur.solver.render.solved import SolvedWindow
+from vsdeblur.solver.unrolled.choose import uses_instant_step, uses_key_frame_step
 from vsdeblur.solver.unrolled.instant_net import InstantNet
 from vsdeblur.solver.unrolled.instants import InstantStep, load_instants
 from vsdeblur.solver.unrolled.net import ProximalNet
@@ -42,7 +42,7 @@ def random_network() -> InstantNet:
     return network
 
 
-def scene(speed: float = 6.0, channels: int = 3) -> Scene:
+def scene(speed: float = 6.0, channels: int = 3) -> SolvedWindow:
     """Key frames and exposures that have little to do with each other, moving along curves."""
     g = torch.Generator().manual_seed(1)
     keys, frames = (torch.rand(N, channels, H, W, generator=g) for _ in range(2))
@@ -50,11 +50,11 @@ def scene(speed: float = 6.0, channels: int = 3) -> Scene:
     seen_there, trust = torch.rand(N, 2, H, W, generator=g), torch.rand(N, 1, H, W, generator=g)
     taus = (tuple((q + 0.5) / HELD * SHUTTER - SHUTTER / 2 for q in range(HELD)),) * N
     motion = Motion(path, trust, seen_there)
-    return Scene(keys, frames, motion, 1, 0, (SHUTTER,) * N, (1.0,) * N, frozenset(), taus, rows=16)
+    return SolvedWindow(keys, frames, motion, 1, 0, (SHUTTER,) * N, (1.0,) * N, frozenset(), taus, rows=16)
 
 
-def retouched(given: Scene, network: InstantNet) -> Retouched:
-    return Retouched(given, InstantStep(network, linear=False), 1.0, lru_cache(given.residual))
+def retouched(given: SolvedWindow, network: InstantNet) -> RefinedInstants:
+    return RefinedInstants(given, InstantStep(network, linear=False), 1.0, lru_cache(given.residual))
 
 
 def test_a_new_network_changes_nothing() -> None:
@@ -113,11 +113,11 @@ def test_a_film_run_backwards_is_known_as_such() -> None:
     path = given.motion.path * torch.tensor([-1.0, -1.0, 1.0, 1.0]).view(4, 1, 1)
     motion = Motion(path.flip(0), given.motion.reliability.flip(0), given.motion.occlusion.flip(0, 1))
     args = given.shutters, given.spans, given.cuts, given.taus, given.rows
-    back = Scene(given.keys.flip(0), given.frames.flip(0), motion, 1, 0, *args)
+    back = SolvedWindow(given.keys.flip(0), given.frames.flip(0), motion, 1, 0, *args)
     for t in (0.75, 1.1, 1.45):
-        there = seen(given, given.runs(t), given.residual)
+        there = instant_features(given, given.runs(t), given.residual)
         expected = reversed_in_time({"pictures": torch.stack(there.pictures)[None], "hints": there.hints})
-        found = seen(back, back.runs(N - 1 + SHUTTER - t), back.residual)
+        found = instant_features(back, back.runs(N - 1 + SHUTTER - t), back.residual)
         torch.testing.assert_close(torch.stack(found.pictures)[None], expected["pictures"], rtol=0, atol=1e-4)
         torch.testing.assert_close(found.hints, expected["hints"], rtol=0, atol=1e-4)
 
@@ -127,8 +127,8 @@ def test_hints_follow_the_motion_at_any_resolution(scale: int) -> None:
     size = -(-H // scale), -(-W // scale)
     motion = Motion(torch.ones(2, 4, *size), torch.ones(2, 1, *size), torch.ones(2, 2, *size))
     frames = torch.rand(2, 3, H, W)
-    given = Scene(frames, frames, motion, scale, 0, (0.5,) * 2, (1.0,) * 2, frozenset(), ((0.0,),) * 2, rows=64)
-    hints = seen(given, given.runs(0.75), given.residual).hints
+    given = SolvedWindow(frames, frames, motion, scale, 0, (0.5,) * 2, (1.0,) * 2, frozenset(), ((0.0,),) * 2, rows=64)
+    hints = instant_features(given, given.runs(0.75), given.residual).hints
     assert hints.shape == (1, HINTS, -(-H // CELL), -(-W // CELL))
     assert (hints[:, 4:8] > 0.99).all()
 
@@ -179,7 +179,7 @@ def moving_clip() -> Tensor:
 @pytest.fixture
 def disagreeing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sub-frames are not made to agree, whoever composed them."""
-    monkeypatch.setattr("vsdeblur.engine.plan.is_agreed", lambda _: False)
+    monkeypatch.setattr("vsdeblur.engine.plan.uses_consistency", lambda _: False)
 
 
 @pytest.mark.usefixtures("disagreeing")
@@ -214,16 +214,16 @@ def test_the_preset_does_without_missing_weights_and_says_so(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     best = Options(preset="best")
-    assert is_retouched(best)
-    assert not is_retouched(Options(preset="fast"))
-    assert is_retouched(Options(preset="fast", solver="unrolled"))
-    assert not is_retouched(Options(preset="best", solver="keyframes"))
+    assert uses_instant_step(best)
+    assert not uses_instant_step(Options(preset="fast"))
+    assert uses_instant_step(Options(preset="fast", solver="unrolled"))
+    assert not uses_instant_step(Options(preset="best", solver="keyframes"))
     monkeypatch.setattr("vsdeblur.weights.available", lambda name: name != "instants")
     unrolled._say_missing.cache_clear()
     with caplog.at_level(logging.WARNING, "vsdeblur"):
-        assert not is_retouched(best)
-        assert not is_retouched(best)
-    assert is_unrolled(best)
+        assert not uses_instant_step(best)
+        assert not uses_instant_step(best)
+    assert uses_key_frame_step(best)
     assert [record.message for record in caplog.records] == [
         'no weights "instants" in this installation: the learned step that needs them is left out'
     ]
@@ -235,7 +235,7 @@ def test_the_plan_counts_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vsdeblur.engine.plan._TILES", (128,))
     frame = 3 * 2160 * 3840 * 4
     with_it = make_plan(options, 2160, 3840, 3, 0).peak_bytes
-    monkeypatch.setattr("vsdeblur.engine.plan.is_retouched", lambda _: False)
+    monkeypatch.setattr("vsdeblur.engine.plan.uses_instant_step", lambda _: False)
     assert with_it > make_plan(options, 2160, 3840, 3, 0).peak_bytes + 2 * frame
 
 

@@ -27,7 +27,7 @@ class PlugAndPlay:
         u = (A'MA + a_k)^-1 (A'M v + a_k z)      a_k = strength * sigma^2 / sigma_k^2
         z = D(u, sigma_k)                         sigma_k from ``first`` down to sigma, evenly in logarithm
 
-    A ``Deconvolve``. The u-step is a fixed number of Chebyshev steps from z with fixed bounds: the result depends on
+    A ``Deconvolver``. The u-step is a fixed number of Chebyshev steps from z with fixed bounds: the result depends on
     no sums over the picture. prior: of one picture at a time, see ``get_prior``.
 
     The margin is part of u: nothing is assumed beyond what pixels of v have seen, the prior goes on from there.

@@ -12,7 +12,7 @@ from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.errors import ArgumentError
 
 
-class Deconvolve(Protocol):
+class Deconvolver(Protocol):
     """The sharp picture (1, C, H, W) behind v (1, C, H, W), values as they are, under a known blur of that size.
 
     sigma: the standard deviation of the noise in v, in the units of v. v may be clipped: see each one's ``clip``.

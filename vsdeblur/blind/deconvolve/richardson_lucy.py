@@ -19,7 +19,7 @@ class RichardsonLucy:
     """u <- u / (A'1 - variation * div(grad u / |grad u|)) * A'(v / A u)
 
     Richardson 1972, Lucy 1974; Tai et al. 2011 (eq. 8) when A is projective; Dey et al. 2006 (eq. 13) for the total
-    variation, 0 leaves it out. A ``Deconvolve``; sigma is not used: the number of steps bounds how far noise is raised.
+    variation, 0 leaves it out. A ``Deconvolver``; sigma is not used: the number of steps bounds the noise.
 
     clip: the value at which v is clipped, or None. A clipped pixel asks for no more light than it has stored: its
     quotient is 1 where A u is above v already (Whyte et al. 2014, with a hard limit).

@@ -39,7 +39,7 @@ _CLIPPED = 0.996  # values from here on say only that there was at least so much
 
 @dataclass(frozen=True, slots=True)
 class UnrolledDeconvolution:
-    """A ``Deconvolve`` by ``network``.
+    """A ``Deconvolver`` by ``network``.
 
     linear: values are linear light, which the network is shown by a curve. clip: the value from which on v is clipped,
     None where it never is.

@@ -24,11 +24,11 @@ LAST = 6  # rounds on the smallest pieces
 class Expectation(Protocol):
     """The expected sharp picture under a blur: u (1, 1, H + 2 margin, W + 2 margin) of v (1, 1, H, W).
 
-    Not for showing: kernels are found best from few, strong edges. sigma: of the noise in v. settled: from 0, while the
-    blur is hardly known, to 1.
+    Not for showing: kernels are found best from few, strong edges. sigma: of the noise in v. progress: from 0, while
+    the blur is hardly known, to 1.
     """
 
-    def __call__(self, v: Tensor, blur: Blur, sigma: float, settled: float) -> Tensor: ...
+    def __call__(self, v: Tensor, blur: Blur, sigma: float, progress: float) -> Tensor: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,12 @@ class Alternation:
         return self._alternated(v, poses, sigma, self.finer, [1.0] * rounds)
 
     def _alternated(self, v: Tensor, poses: Poses, sigma: float, count: int, course: Sequence[float]) -> Poses:
-        """A round of both steps for each of course: how settled the blur is."""
+        """A round of both steps for each of course: how far the estimate has come, 0 to 1."""
         expectation = self.expectation or StrongEdges(count)
         patches = Patches.over(poses.size, count)
         slopes = patches.cut(gradients(v))
-        for settled in course:
-            u = expectation(v, poses.blur, sigma, settled)
+        for progress in course:
+            u = expectation(v, poses.blur, sigma, progress)
             poses = kernel_step(patches.cut(gradients(u), poses.blur.margin), slopes, poses, patches)
         return poses
 

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.blind.estimate.closer import LARGEST, PIECES, SIDE, scaled
 from vsdeblur.blind.estimate.latent import StrongEdges, strong_edges
+from vsdeblur.blind.estimate.multiscale import LARGEST, PIECES, SIDE, scaled
 from vsdeblur.blind.estimate.patches import Patches
-from vsdeblur.blind.estimate.path import REACH, SMALLEST, estimate_path, grey_of, resized
+from vsdeblur.blind.estimate.path import MIN_ESTIMATE_SIDE, REACH, estimate_path, grey_of, resized
 from vsdeblur.blind.operators.fourier import fast_length, transfer
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.blind.operators.uniform import UniformBlur
@@ -58,12 +58,12 @@ def confidence(v: Tensor, blur: Blur, sigma: float | None = None) -> float:
     more than without a blur.
     """
     grey, level = grey_of(v, sigma)
-    share = max(LARGEST / max(blur.size), SMALLEST / min(blur.size), min(REACH / max(blur.margin, 1), 1))
+    share = max(LARGEST / max(blur.size), MIN_ESTIMATE_SIDE / min(blur.size), min(REACH / max(blur.margin, 1), 1))
     seen, less = scaled(grey, share, level)
     size = (seen.shape[-2], seen.shape[-1])
     share = min(share, 1.0)
     large = max(size) > LARGEST
-    patches = Patches.telling(seen, PIECES, SIDE) if large else Patches.over(size, _PIECES)
+    patches = Patches.by_gradient(seen, PIECES, SIDE) if large else Patches.over(size, _PIECES)
     here = (patches.middles / share).long()
     kernels = blur.kernels(here.minimum(torch.tensor(blur.size[::-1]) - 1).to(v.device)).float().cpu()
     kernels = resized(kernels, share, max(3, 2 * round(blur.margin * share) + 1))
@@ -115,7 +115,7 @@ def covariance(kernels: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Careful:
+class ConfidenceGate:
     """``estimate(picture) -> Blur``: what ``find`` finds, or no blur at all where that is not to be believed.
 
     Nor is anything to be seen in a picture of less than 48 pixels a side.
@@ -127,7 +127,7 @@ class Careful:
     def __call__(self, picture: Tensor) -> Blur:
         """The blur of picture (1, C, H, W), display values."""
         none = UniformBlur(torch.ones(1, 1, device=picture.device), (picture.shape[-2], picture.shape[-1]))
-        if min(none.size) < SMALLEST:
+        if min(none.size) < MIN_ESTIMATE_SIDE:
             return none
         blur = self.find(picture)
         return blur if confidence(picture, blur) >= self.least else none

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.blind.estimate.evidence import Evidence
 from vsdeblur.blind.estimate.patches import Patches
 from vsdeblur.blind.estimate.poses import FAINT, Poses
+from vsdeblur.blind.estimate.quadratic import KernelQuadratic
 
 _RIDGE = 1e-3  # of the gradients' energy
 _STEPS = 40
@@ -29,7 +29,7 @@ def kernel_step(u: Tensor, v: Tensor, poses: Poses, patches: Patches) -> Poses:
     m = n // 2
     root = patches.windows.sqrt()
     slopes = u * F.pad(root, (m,) * 4)  # around a piece u is only a guess
-    evidence = Evidence.of(slopes, v * root, n)
+    quadratic = KernelQuadratic.of(slopes, v * root, n)
     which = poses.active(1)
     spread = poses.shares(which, patches.middles)
     gather = spread.t().coalesce()
@@ -37,14 +37,14 @@ def kernel_step(u: Tensor, v: Tensor, poses: Poses, patches: Patches) -> Poses:
 
     def gram(w: Tensor) -> Tensor:
         kernels = torch.sparse.mm(spread, w).view(-1, n, n)
-        seen: Tensor = torch.sparse.mm(gather, evidence.gram(kernels).reshape(-1, 1))
+        seen: Tensor = torch.sparse.mm(gather, quadratic.gram(kernels).reshape(-1, 1))
         return seen + ridge * w
 
-    pull = torch.sparse.mm(gather, evidence.cross.reshape(-1, 1))
+    pull = torch.sparse.mm(gather, quadratic.cross.reshape(-1, 1))
     at = which.unbind(1)
     found = nonnegative(gram, pull, poses.density[at][:, None])
     if float(found.sum()) <= 0:
-        return poses  # no edges, no evidence
+        return poses  # no edges, no quadratic
     density = torch.zeros_like(poses.density)
     density[at] = found[:, 0]
     return Poses(density, poses.size).cleaned()

@@ -20,8 +20,8 @@ _REFILL = 5  # steps between two looks at what lies around the picture
 class StrongEdges:
     """An ``Expectation``: ``strong_edges`` of count x count overlapping pieces, each under the kernel of its middle.
 
-    Noise raises what counts as an edge: ``weight`` for quiet pictures, ``noisy`` sigma^2 for others. While the blur is
-    not settled an edge costs more, ``first`` times as much in the beginning: fine detail fits any blur.
+    Noise raises what counts as an edge: ``weight`` for quiet pictures, ``noisy`` sigma^2 for others. At first
+    (progress 0) an edge costs ``first`` times as much: fine detail fits any blur.
     """
 
     count: int = 1
@@ -29,11 +29,11 @@ class StrongEdges:
     noisy: float = 20.0
     first: float = 10.0
 
-    def __call__(self, v: Tensor, blur: Blur, sigma: float, settled: float = 1.0) -> Tensor:
+    def __call__(self, v: Tensor, blur: Blur, sigma: float, progress: float = 1.0) -> Tensor:
         """u (1, 1, H + 2 margin, W + 2 margin) of v (1, 1, H, W)."""
         patches = Patches.over(blur.size, self.count)
         kernels = blur.kernels(patches.middles).to(v)
-        price = self.price(sigma) * self.first ** (1 - settled)
+        price = self.price(sigma) * self.first ** (1 - progress)
         return patches.join(strong_edges(patches.cut(v), kernels, price), blur.margin)
 
     def price(self, sigma: float) -> float:

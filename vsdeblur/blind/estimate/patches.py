@@ -33,7 +33,7 @@ class Patches:
         return cls(rows, tuple(across) * len(down), windows, size)
 
     @classmethod
-    def telling(cls, picture: Tensor, count: int, side: int) -> Patches:
+    def by_gradient(cls, picture: Tensor, count: int, side: int) -> Patches:
         """``count`` x ``count`` pieces of ``side`` px, in each part of picture (1, 1, H, W) where most goes on.
 
         That is where it is steepest in the mean. Pieces of neighbouring parts may overlap, and leave gaps.

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.blind.estimate.alternate import LAST, Alternation
-from vsdeblur.blind.estimate.closer import LARGEST, closer, scaled
 from vsdeblur.blind.estimate.kernel_step import fitted
+from vsdeblur.blind.estimate.multiscale import LARGEST, refine_scales, scaled
 from vsdeblur.blind.estimate.patches import Patches
 from vsdeblur.blind.estimate.poses import Poses
 from vsdeblur.blind.operators.filter_flow import FilterFlow
@@ -23,7 +23,7 @@ COUNT, FINER = 4, 6  # pieces along each side that have a kernel of their own, f
 NODES = 8  # kernels along the longer side of the blur that is returned, and how far apart they are, pixels
 _NEAR, _FAR = 32, 96
 _NOTHING = 1e-3  # of a kernel's brightest point
-SMALLEST = 48
+MIN_ESTIMATE_SIDE = 48
 
 
 def estimate_uniform(v: Tensor, sigma: float | None = None, reach: int = REACH) -> UniformBlur:
@@ -32,7 +32,7 @@ def estimate_uniform(v: Tensor, sigma: float | None = None, reach: int = REACH) 
     sigma: of the noise in v; None measures it. reach: as ``REACH``. Raises ArgumentError for less than 48 px a side.
     """
     grey, level = grey_of(v, sigma)
-    poses = closer(grey, Alternation(reach)(*small(grey, level)), level)
+    poses = refine_scales(grey, Alternation(reach)(*small(grey, level)), level)
     middle = torch.tensor([[poses.size[1] // 2, poses.size[0] // 2]])
     kernel = trimmed(larger(poses.blur.kernels(middle), v.shape[-2] / poses.size[0]))[0]
     return UniformBlur(kernel.to(v.device), (v.shape[-2], v.shape[-1]))
@@ -41,7 +41,7 @@ def estimate_uniform(v: Tensor, sigma: float | None = None, reach: int = REACH) 
 def estimate_path(v: Tensor, sigma: float | None = None, reach: int = REACH) -> FilterFlow:
     """The blur of a camera that turned in any way during the exposure; arguments as ``estimate_uniform``."""
     grey, level = grey_of(v, sigma)
-    return blended(closer(grey, Alternation(reach, TURN, COUNT, FINER)(*small(grey, level)), level), v)
+    return blended(refine_scales(grey, Alternation(reach, TURN, COUNT, FINER)(*small(grey, level)), level), v)
 
 
 def refine(v: Tensor, blur: Blur, sigma: float | None = None, reach: int = REACH, rounds: int = LAST) -> FilterFlow:
@@ -58,7 +58,7 @@ def refine(v: Tensor, blur: Blur, sigma: float | None = None, reach: int = REACH
     kernels = resized(blur.kernels((patches.middles / share).long()).float().cpu(), share, n)
     poses = fitted(kernels, Poses.still(size, n, 2 * round(TURN * reach) + 1), patches.middles)
     improved = Alternation(reach, TURN, COUNT, FINER).improved(seen, poses, less, rounds)
-    return blended(closer(grey, improved, level), v)
+    return blended(refine_scales(grey, improved, level), v)
 
 
 def blended(poses: Poses, v: Tensor) -> FilterFlow:
@@ -76,15 +76,15 @@ def blended(poses: Poses, v: Tensor) -> FilterFlow:
 
 def grey_of(v: Tensor, sigma: float | None) -> tuple[Tensor, float | None]:
     """(1, 1, H, W) on the processor, and its noise where that is known: less than in v where that has colour."""
-    if v.ndim != 4 or len(v) != 1 or min(v.shape[-2:]) < SMALLEST:
-        raise ArgumentError("v", tuple(v.shape), f"one picture (1, C, H, W) of at least {SMALLEST} px a side")
+    if v.ndim != 4 or len(v) != 1 or min(v.shape[-2:]) < MIN_ESTIMATE_SIDE:
+        raise ArgumentError("v", tuple(v.shape), f"one picture (1, C, H, W) of at least {MIN_ESTIMATE_SIDE} px a side")
     return v.float().mean(1, keepdim=True).cpu(), sigma if v.shape[1] == 1 else None
 
 
 def small(grey: Tensor, sigma: float | None) -> tuple[Tensor, float]:
     """A grey picture no larger than LARGEST, and its noise."""
     share = LARGEST / max(grey.shape[-2:])
-    return scaled(grey, max(share, SMALLEST / min(grey.shape[-2:])), sigma)
+    return scaled(grey, max(share, MIN_ESTIMATE_SIDE / min(grey.shape[-2:])), sigma)
 
 
 def larger(kernels: Tensor, times: float) -> Tensor:

@@ -62,7 +62,7 @@ class Poses:
         used = (self.density > 0).nonzero() - reach
         return float((used.abs().amax(0) / reach.clamp_min(1)).max())
 
-    def closer(self, size: tuple[int, int], times: float) -> Poses:
+    def zoomed(self, size: tuple[int, int], times: float) -> Poses:
         """The same movement in a picture made ``times`` larger, to ``size``, on a grid as large as before.
 
         What it does not hold is lost.

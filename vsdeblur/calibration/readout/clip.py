@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from vsdeblur.calibration.readout.evidence import LONGEST, SMALLEST, Drift, find_drift
+from vsdeblur.calibration.readout.evidence import LONGEST, MIN_DRIFT_SIDE, Drift, find_drift
 from vsdeblur.calibration.readout.fit import Estimate, fit
 from vsdeblur.clip.samples import Place, each
 from vsdeblur.flow.pairwise import averaged
@@ -19,7 +19,7 @@ def place_drift(place: Place) -> Drift | None:
     """What a place tells, by its longest scene; None where that is too little."""
     scene = place.scene[:, 0]
     scale = -(-max(scene.shape[-2:]) // LONGEST)
-    if len(scene) < _FEWEST or min(scene.shape[-2:]) // scale < SMALLEST:
+    if len(scene) < _FEWEST or min(scene.shape[-2:]) // scale < MIN_DRIFT_SIDE:
         return None
     return find_drift(averaged(scene, scale), linear=place.linear)
 

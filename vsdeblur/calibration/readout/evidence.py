@@ -17,7 +17,7 @@ from vsdeblur.flow.dis import DisFlow
 Array = NDArray[np.floating[Any]]
 
 ROWS, COLUMNS = 8, 5
-SMALLEST = 4 * ROWS  # rows and columns of a picture that has room for the cells
+MIN_DRIFT_SIDE = 4 * ROWS  # rows and columns of a picture that has room for the cells
 LONGEST = 480  # pixels of the picture that motion is looked for in
 _DETAIL = 9  # pixels around a point that say whether it has texture in both directions
 _NOISE = 1.5 / 255  # of a gradient that says little

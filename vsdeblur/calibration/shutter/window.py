@@ -21,7 +21,7 @@ log = logging.getLogger("vsdeblur")
 
 FRAMES = 6
 _MOTION = 640  # pixels of the picture that motion is looked for in
-_SMALLEST = 32  # pixels of a side: smaller pictures have no room for a blur and its motion
+_MIN_SHUTTER_SIDE = 32  # pixels of a side: smaller pictures have no room for a blur and its motion
 _SLOW = 8.0  # pixels per period of the faster tenth: slower motion is measured where it has more pixels
 
 
@@ -44,7 +44,7 @@ def window_evidence(window: Window, *, linear: bool = True) -> list[Evidence]:
 def looked_at(window: Window, *, linear: bool) -> tuple[Tensor, Motion] | None:
     """Grey frames (n, 1, h, w) from the middle of a window's longest scene and their motion, None where it has few."""
     scene = _longest_scene(window)
-    if scene.stop - scene.start < 3 or min(window.frames.shape[-2:]) < _SMALLEST:
+    if scene.stop - scene.start < 3 or min(window.frames.shape[-2:]) < _MIN_SHUTTER_SIDE:
         return None
     frames = window.frames[scene, : window.colour]
     grey = torch.cat([shrunk(frame[None]) for frame in frames])

@@ -16,16 +16,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.flow.warp import sample, sampling_grid
-from vsdeblur.solver.render.scene import Residuals, Run, Scene, View
+from vsdeblur.solver.render.solved import Residuals, Run, SolvedWindow, View
 
 CELL = 4  # pixels per side of what one hint stands for
 HINTS = 13
 HELD = 4  # instants of an exposure that it is held to
 
-Step = Callable[[Sequence[Tensor], Tensor], Tensor]  # pictures and hints of ``Seen``, of colours -> the change
+Step = Callable[
+    [Sequence[Tensor], Tensor], Tensor
+]  # pictures and hints of ``InstantFeatures``, of colours -> the change
 
 
-class Seen(NamedTuple):
+class InstantFeatures(NamedTuple):
     """What there is to know of an instant.
 
     pictures: five (C, H, W): as it was composed, the key frames before and after it moved to it, the last blurry frame
@@ -40,10 +42,10 @@ class Seen(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Retouched:
+class RefinedInstants:
     """``scene`` with ``step`` at its instants. share: how far the step is followed. residual: the scene's, kept."""
 
-    scene: Scene
+    scene: SolvedWindow
     step: Step
     share: float
     residual: Residuals
@@ -70,13 +72,13 @@ class Retouched:
     def _changed(self, runs: list[Run]) -> tuple[Tensor, Tensor]:
         """An instant as it was composed, and what the step changes it by."""
         scene = self.scene
-        known = seen(scene, runs, self.residual)
+        known = instant_features(scene, runs, self.residual)
         change = torch.zeros_like(known.pictures[0])
         change[: scene.colour] = self.step([x[: scene.colour] for x in known.pictures], known.hints).mul_(self.share)
         return known.pictures[0], scene.owed(change, runs)
 
 
-def seen(scene: Scene, runs: list[Run], residual: Residuals) -> Seen:
+def instant_features(scene: SolvedWindow, runs: list[Run], residual: Residuals) -> InstantFeatures:
     """What there is to know of the instant that these rows see."""
     composed, before, after = (torch.empty_like(scene.frames[0]) for _ in range(3))
     around = [_exposures(scene, run) for run in runs]
@@ -95,17 +97,17 @@ def seen(scene: Scene, runs: list[Run], residual: Residuals) -> Seen:
                 opened[:, rows], closing[:, rows] = scene.frames[first, :, rows], scene.frames[last, :, rows]
         cells = slice(run.rows.start // CELL, -(-run.rows.stop // CELL))
         hints[:, :, cells] = _hints(scene, run, views)[:, :, cells]
-    return Seen((composed, before, after, opened, closing), hints)
+    return InstantFeatures((composed, before, after, opened, closing), hints)
 
 
-def _exposures(scene: Scene, run: Run) -> tuple[int, int]:
+def _exposures(scene: SolvedWindow, run: Run) -> tuple[int, int]:
     """The last exposure that has opened and the first that has not closed: one and the same while it is open."""
     n, after = run.n, run.n + 1
     closed = run.at > scene.shutters[n] and after < len(scene.frames) and scene.start + after not in scene.cuts
     return n, after if closed else n
 
 
-def _hints(scene: Scene, run: Run, views: list[View]) -> Tensor:
+def _hints(scene: SolvedWindow, run: Run, views: list[View]) -> Tensor:
     """(1, HINTS, h, w) of the whole picture, were it all seen as these rows are."""
     n, shutter = run.n, scene.shutters[run.n]
     size = tuple(-(-x // CELL) for x in scene.frames.shape[-2:])
@@ -117,7 +119,7 @@ def _hints(scene: Scene, run: Run, views: list[View]) -> Tensor:
         like = scene.frames.new_empty(1, 1, *size)
         return by_cells(value).expand_as(like) if isinstance(value, Tensor) else like.fill_(value)
 
-    first = n if len(views) == 1 or run.at >= shutter / 2 else n - 1  # as ``Scene.views`` has it
+    first = n if len(views) == 1 or run.at >= shutter / 2 else n - 1  # as ``SolvedWindow.views`` has it
     ways = [by_cells(view.flow) for view in views if view.flow is not None]
     sides = [(first, 1, ways[0]), (first + len(views) - 1, 2, ways[-1])]
     told = torch.cat((scene.motion.reliability, scene.motion.occlusion), 1)

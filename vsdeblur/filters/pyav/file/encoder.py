@@ -26,7 +26,7 @@ from vsdeblur.filters.pyav.timeline import exact
 DEFAULT_CODECS = {8: "libx264", 16: "libx265"}
 WEBM_CODEC = "libvpx-vp9"
 DEFAULT_CRF = {"libx264": 17, "libx265": 19, "libvpx-vp9": 24}
-_SMALLEST_X265 = 64  # x265 4 writes beyond its buffers for smaller pictures: heap corruption, seen at 48x32
+_X265_MIN_SIDE = 64  # x265 4 writes beyond its buffers for smaller pictures: heap corruption, seen at 48x32
 _TAKE_CRF = ("libx264", "libx264rgb", "libx265", "libsvtav1", "libvpx-vp9", "libaom-av1", "libvpx")
 _CONSTANT_RATE = ("mpeg4", "msmpeg4v3", "msmpeg4v2", "mpeg2video", "mpeg1video", "h263", "h263p", "flv")
 _SHOW_ASPECT = re.compile(r"libx26[45]|(h264|hevc)_.*|mpeg[12]video|mpeg4|mjpeg")  # in the bitstream itself
@@ -62,13 +62,13 @@ def choose(
 ) -> Encoder:
     """The encoder for frames like ``frame``. Raises ArgumentError for a codec or crf that cannot be had."""
     source = layout(frame.format.name)
-    tiny = min(frame.width, frame.height) < _SMALLEST_X265
+    tiny = min(frame.width, frame.height) < _X265_MIN_SIDE
     deep = source.bits > 8 and not tiny
     usual = WEBM_CODEC if container == "webm" else DEFAULT_CODECS[16 if deep else 8]
     name = usual if codec is None else codec
     if name == "libx265" and tiny:
         wanted = (
-            f"another than libx265 below {_SMALLEST_X265} pixels, where it corrupts memory (libx264 has 10 bits too)"
+            f"another than libx265 below {_X265_MIN_SIDE} pixels, where it corrupts memory (libx264 has 10 bits too)"
         )
         raise ArgumentError("codec", name, wanted)
     try:

@@ -68,13 +68,13 @@ def noise_in(frame: av.VideoFrame, converter: Converter) -> Grain:
 
     from vsdeblur.camera.noise import sensor_noise
     from vsdeblur.device import single_thread
-    from vsdeblur.solver.data_weights import Evidence
+    from vsdeblur.solver.data_weights import DataWeights
 
     light = torch.empty(converter.channels, frame.height, frame.width)
     with single_thread():
         converter.decode(frame, light)
         noise = sensor_noise(light[None, : converter.colours])
-    told = Evidence(noise, converter.colour.transfer != "linear")
+    told = DataWeights(noise, converter.colour.transfer != "linear")
     grey, shadows = (255 * told.level(torch.tensor([value])) for value in (_GREY, _SHADOWS))
     return Grain(grey, shadows, told.noisy)
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Result:
+class Solution:
     """u: the restored instants (T, C, H, W). energies: the energy of the start, then after each iteration."""
 
     u: Tensor

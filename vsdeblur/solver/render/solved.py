@@ -16,7 +16,7 @@ from vsdeblur.flow.motion import Motion, displacement, extent
 from vsdeblur.flow.project import nearness, positions
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.flow.warp import sample, sampling_grid
-from vsdeblur.solver.data_weights import Evidence
+from vsdeblur.solver.data_weights import DataWeights
 from vsdeblur.tensors import smoothstep
 
 Residuals = Callable[[int], Tensor]  # of the frame of that number in the window, (C, H, W)
@@ -52,7 +52,7 @@ class Run(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scene:
+class SolvedWindow:
     """What the window became: everything that an instant is rendered from.
 
     keys, frames: (n, C, H, W) restored key frames and the blurry frames. motion: of the same n frames.
@@ -62,7 +62,7 @@ class Scene:
     frame is exposed, in periods of the frame; None where all are at once (see ``vsdeblur.camera.rolling``). joint:
     (n, 1, h, w) in [0, 1], how far keys and frames are those of the joint solution; the rest was restored by itself, or
     is a light that clipped, and owes the exposure nothing; None for wholly. white: above it key frames are lights, None
-    without any. evidence: how far frames are believed. carried: (n, 2, h, w), what a point counts on its way to the
+    without any. data_weights: how far frames are believed. carried: (n, 2, h, w), what a point counts on its way to the
     next (0) and to the previous (1) key frame.
     """
 
@@ -79,7 +79,7 @@ class Scene:
     delays: Tensor | None = None
     joint: Tensor | None = None
     white: float | None = None
-    evidence: Evidence = field(default_factory=Evidence)
+    data_weights: DataWeights = field(default_factory=DataWeights)
     carried: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -147,7 +147,7 @@ class Scene:
     def residual(self, n: int) -> Tensor:
         """v_n - sum_q w_q u(tau_q), (C, H, W), less what of it is noise: what the prox of D1 adds to every instant.
 
-        In units of ``Evidence.step``: in linear light as a display shows it.
+        In units of ``DataWeights.step``: in linear light as a display shows it.
         """
         if self.joint is not None and not bool(self.joint[n].any()):
             return torch.zeros_like(self.frames[n])
@@ -157,10 +157,10 @@ class Scene:
             for rows in self.bands():
                 out[:, rows] -= self.composed(views, rows)[0] / len(self.taus[n])
         colours = self.frames[n : n + 1, : self.colour]
-        if self.evidence.noisy:
-            out.mul_(self.evidence.believed(out[None, : self.colour], colours)[0])
-        if self.evidence.linear:
-            out[: self.colour] /= self.evidence.step(colours[0])
+        if self.data_weights.noisy:
+            out.mul_(self.data_weights.signal_share(out[None, : self.colour], colours)[0])
+        if self.data_weights.linear:
+            out[: self.colour] /= self.data_weights.step(colours[0])
         if self.joint is not None:
             for rows in self.bands():
                 out[:, rows] *= self.enlarged(self.joint[n : n + 1], rows)[0]
@@ -264,10 +264,10 @@ class Scene:
 
     def completed(self, u: Tensor, leftovers: list[View], rows: slice) -> Tensor:
         """Rows of what the key frames show with what they lack; changes u."""
-        if not self.evidence.linear:
+        if not self.data_weights.linear:
             return self.composed(leftovers, rows, u)
         rest = self.composed(leftovers, rows)
-        rest[:, : self.colour] *= self.evidence.step(u[:, : self.colour])
+        rest[:, : self.colour] *= self.data_weights.step(u[:, : self.colour])
         return u.add_(rest)
 
     def _moving(self, n: int) -> Tensor:

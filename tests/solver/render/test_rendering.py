@@ -7,19 +7,19 @@ import torch
 from tests.support.moving import gliding, inner
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.project import nearness, positions
-from vsdeblur.solver.render.scene import Scene
+from vsdeblur.solver.render.solved import SolvedWindow
 
 SPEED = 8  # pixels a period
 
 
-def scene(frames: torch.Tensor, cuts: frozenset[int] = frozenset()) -> Scene:
+def scene(frames: torch.Tensor, cuts: frozenset[int] = frozenset()) -> SolvedWindow:
     """Black key frames that move by SPEED: whatever is seen comes from the residual."""
     n, _, height, width = frames.shape
     path = torch.zeros(n, 4, height, width)
     path[:, 0] = SPEED
     motion = Motion(path, torch.ones(n, 1, height, width), torch.ones(n, 2, height, width))
     taus = ((0.0,),) * n
-    return Scene(torch.zeros_like(frames), frames, motion, 1, 0, (0.5,) * n, (1.0,) * n, cuts, taus, rows=24)
+    return SolvedWindow(torch.zeros_like(frames), frames, motion, 1, 0, (0.5,) * n, (1.0,) * n, cuts, taus, rows=24)
 
 
 def test_what_the_key_frames_lack_is_carried_from_shutter_to_shutter() -> None:
@@ -50,7 +50,7 @@ def test_a_small_fast_object_is_seen_where_it_is_at_the_instant() -> None:
         keys[n, :, 20:28, left : left + 6] = 1
         path[n, 0, 20:28, left : left + 6] = 20
     motion = Motion(path, torch.ones(2, 1, height, width), torch.ones(2, 2, height, width))
-    moving = Scene(keys, keys, motion, 1, 0, (0.5, 0.5), (1.0, 1.0), frozenset(), ((0.0,),) * 2, rows=height)
+    moving = SolvedWindow(keys, keys, motion, 1, 0, (0.5, 0.5), (1.0, 1.0), frozenset(), ((0.0,),) * 2, rows=height)
     to_left, to_right = positions(path[:1], path[1:], (nearness(path[:1]), nearness(path[1:])), 0.5, 1.0, scale=1)
     assert (to_left[0, 0, 21:27, 21:25] + 10).abs().max() < 2
     assert (to_right[0, 0, 21:27, 21:25] - 10).abs().max() < 2

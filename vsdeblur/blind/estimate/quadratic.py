@@ -12,7 +12,7 @@ from vsdeblur.blind.operators.fourier import fast_length
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
+class KernelQuadratic:
     """|| Dv - k Du ||^2 = k'Rk - 2 b'k + |Dv|^2 for kernels k (P, n, n), one for each of P pieces of a picture.
 
     R is Toeplitz: correlation with the autocorrelation of Du, ``auto``, its rfft2 on a torus in which n x n pixels
@@ -25,7 +25,7 @@ class Evidence:
     side: int
 
     @classmethod
-    def of(cls, u: Tensor, v: Tensor, n: int) -> Evidence:
+    def of(cls, u: Tensor, v: Tensor, n: int) -> KernelQuadratic:
         """u: gradients (P, G, H + 2m, W + 2m), v: (P, G, H, W), m = n // 2; both already weighed."""
         m = n // 2
         height, width = u.shape[-2:]

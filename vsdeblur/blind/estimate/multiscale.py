@@ -24,7 +24,7 @@ _FAINT = 0.12
 
 
 @torch.no_grad()
-def closer(v: Tensor, poses: Poses, sigma: float | None) -> Poses:
+def refine_scales(v: Tensor, poses: Poses, sigma: float | None) -> Poses:
     """The movement of the camera as v (1, 1, H, W) shows it at the largest scale at which it is within reach.
 
     poses: found in v made smaller. sigma: of the noise in v; None measures it. Each scale costs the same, however large
@@ -33,8 +33,8 @@ def closer(v: Tensor, poses: Poses, sigma: float | None) -> Poses:
     begun = poses
     while (times := _step(v, poses)) >= _LEAST_STEP:
         small, level = scaled(v, poses.size[0] / v.shape[-2] * times, sigma)
-        poses = poses.closer((small.shape[-2], small.shape[-1]), times)
-        patches = Patches.telling(small, PIECES, SIDE)
+        poses = poses.zoomed((small.shape[-2], small.shape[-1]), times)
+        patches = Patches.by_gradient(small, PIECES, SIDE)
         pieces, price = patches.cut(small), StrongEdges().price(level)
         slopes = gradients(pieces)
         for _ in range(_ROUNDS):

@@ -1,0 +1,95 @@
+"""Unrolled E2 (``solver="unrolled"``): the u-step, a learned step on key frames, the projection of D1, and a learned
+step at the instants that are rendered; sub-frames that agree at last."""
+
+from __future__ import annotations
+
+import logging
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+    from vsdeblur.options import Options
+    from vsdeblur.solver.unrolled.instants import InstantStep
+    from vsdeblur.solver.unrolled.stage import ProximalStep
+
+log = logging.getLogger("vsdeblur")
+
+
+def uses_key_frame_step(options: Options) -> bool:
+    """Whether the options ask for the learned step on key frames: by ``solver``, or else by the preset.
+
+    Without the project's weights the presets do without, and say so once.
+    """
+    from vsdeblur.presets import EFFORTS
+
+    return _wanted(options, "unrolled", EFFORTS[options.preset].learned)
+
+
+def uses_instant_step(options: Options) -> bool:
+    """The same of the learned step at rendered instants."""
+    from vsdeblur.presets import EFFORTS
+
+    given = _given(options)
+    if options.mode == "frame" or (given and given.is_file()):
+        return False
+    return _wanted(options, "instants", EFFORTS[options.preset].refined)
+
+
+def uses_consistency(options: Options) -> bool:
+    """Whether sub-frames are made to agree at the end (``vsdeblur.solver.consistency``): the last step of "best".
+
+    With an output shutter each output is a mean over many of them.
+    """
+    return uses_instant_step(options) and not options.out_shutter
+
+
+def load_key_frame_step(options: Options, device: torch.device) -> ProximalStep:
+    """The learned step that the options ask for. Raises DeblurError or InputError where its weights cannot be had."""
+    from vsdeblur.solver.unrolled.stage import load_proximal
+
+    return load_proximal(_own(options, "unrolled"), device, linear=options.transfer != "linear")
+
+
+def load_instant_step(options: Options, device: torch.device) -> InstantStep:
+    """The learned step at instants that the options ask for. Raises as ``load_key_frame_step`` does."""
+    from vsdeblur.solver.unrolled.instants import load_instants
+
+    return load_instants(_own(options, "instants"), device, linear=options.transfer != "linear")
+
+
+def _wanted(options: Options, name: str, by_preset: bool) -> bool:
+    from vsdeblur.weights import available
+
+    if options.solver is not None:
+        return options.solver.startswith("unrolled")
+    if by_preset and not available(name):
+        _say_missing(name)
+    return by_preset and available(name)
+
+
+def _own(options: Options, name: str) -> Path | None:
+    """The file of the weights ``name`` that the options give, None for the project's own.
+
+    A folder may hold either network's, by the names that ``vsdeblur train`` gives them; a file is the first one's.
+    """
+    from vsdeblur.weights import within
+
+    given = _given(options)
+    if given and given.is_dir():
+        path = within(given, name)
+        return path if path.exists() else None
+    return given
+
+
+def _given(options: Options) -> Path | None:
+    """The PATH of solver="unrolled:PATH"."""
+    _, _, path = (options.solver or "").partition(":")
+    return Path(path) if path else None
+
+
+@lru_cache
+def _say_missing(name: str) -> None:
+    log.warning('no weights "%s" in this installation: the learned step that needs them is left out', name)
