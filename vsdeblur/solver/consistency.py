@@ -196,8 +196,8 @@ def changed(
 ) -> Tensor:
     """What the steps change in a tile's own sub-frames, (len(own), C, h, w).
 
-    u: (T, C, h, w), overwritten. links: and the sub-frames that each is of. opened: as in ``held``. data_weights: whether
-    u is linear light. Of that D2 sees the root, about what a display shows.
+    u: (T, C, h, w), overwritten. links: and the sub-frames that each is of. opened: as in ``held``. data_weights:
+    whether u is linear light. Of that D2 sees the root, about what a display shows.
     """
     start = u[own].clone()
     for _ in range(STEPS):

@@ -19,9 +19,9 @@ from vsdeblur.engine.plan import make_plan
 from vsdeblur.errors import InputError
 from vsdeblur.flow.motion import Motion
 from vsdeblur.options import Options
-from vsdeblur.solver import unrolled
 from vsdeblur.solver.render.refined import CELL, HELD, HINTS, RefinedInstants, instant_features
 from vsdeblur.solver.render.solved import SolvedWindow
+from vsdeblur.solver.unrolled import choose
 from vsdeblur.solver.unrolled.choose import uses_instant_step, uses_key_frame_step
 from vsdeblur.solver.unrolled.instant_net import InstantNet
 from vsdeblur.solver.unrolled.instants import InstantStep, load_instants
@@ -219,7 +219,7 @@ def test_the_preset_does_without_missing_weights_and_says_so(
     assert uses_instant_step(Options(preset="fast", solver="unrolled"))
     assert not uses_instant_step(Options(preset="best", solver="keyframes"))
     monkeypatch.setattr("vsdeblur.weights.available", lambda name: name != "instants")
-    unrolled._say_missing.cache_clear()
+    choose._say_missing.cache_clear()
     with caplog.at_level(logging.WARNING, "vsdeblur"):
         assert not uses_instant_step(best)
         assert not uses_instant_step(best)
