@@ -22,16 +22,34 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SOURCE = 'vs.core.bs.VideoSource("in.mp4")'  # a plugin that the tests do without: a clip of VapourSynth's own stands in
 _PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_COMMAND = re.compile(r"^(?: {4}|.*[|`] ?)?(?:uv run )?(vsdeblur [a-z]+ [^`|#\n]*)", re.MULTILINE)
+_SPAN = re.compile(r"`(vsdeblur [a-z]+[^`]*)`")
 
 
-def found(pattern: re.Pattern[str]) -> list[Any]:
-    """What the pattern's group matches in all pages, named after page and line."""
+def python_blocks() -> list[Any]:
+    """The Python blocks of all pages, named after page and line."""
     return [
-        pytest.param(match[1].rstrip(), id=f"{page.relative_to(ROOT)}:{text[: match.start(1)].count(chr(10)) + 1}")
+        pytest.param(match[1], id=f"{page.relative_to(ROOT)}:{text[: match.start()].count(chr(10)) + 1}")
         for page, text in ((page, page.read_text(encoding="utf-8")) for page in PAGES)
-        for match in pattern.finditer(text)
+        for match in _PYTHON.finditer(text)
     ]
+
+
+def commands() -> list[Any]:
+    """Every ``vsdeblur ...`` of all pages: in shell blocks, in indented blocks, and in the middle of a sentence."""
+    found = []
+    for page in PAGES:
+        fence = ""
+        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+            if line.startswith("```"):
+                fence = "" if fence else line[3:] or "text"
+                continue
+            parts = _SPAN.findall(line)
+            if fence == "sh" or (not fence and line.startswith("    ")):
+                code = line.split("#")[0]
+                parts = [part.strip().removeprefix("uv run ") for part in re.split(r"&&|\|", code)]
+            name = f"{page.relative_to(ROOT)}:{number}"
+            found += [pytest.param(part, id=name) for part in parts if part.startswith("vsdeblur ")]
+    return found
 
 
 def write_clip(path: Path, frames: int = 4, height: int = 48, width: int = 64) -> None:
@@ -47,7 +65,7 @@ def write_clip(path: Path, frames: int = 4, height: int = 48, width: int = 64) -
         container.mux(stream.encode())
 
 
-@pytest.mark.parametrize("code", found(_PYTHON))
+@pytest.mark.parametrize("code", python_blocks())
 def test_python_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import vapoursynth as vs
 
@@ -63,7 +81,7 @@ def test_python_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         shown.get_frame(0).close()  # filters of VapourSynth work when a frame is asked for
 
 
-@pytest.mark.parametrize("line", found(_COMMAND))
+@pytest.mark.parametrize("line", commands())
 def test_command_line_is_valid(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every option exists and takes the value that is given to it. "..." stands for what is left out."""
     monkeypatch.chdir(tmp_path)
@@ -76,8 +94,9 @@ def test_command_line_is_valid(line: str, tmp_path: Path, monkeypatch: pytest.Mo
     command: click.Command = main
     context = click.Context(main)
     while isinstance(command, click.Group) and words:
-        child = command.get_command(context, words.pop(0))
-        assert child is not None, f"no such command: {line}"
+        name = words.pop(0)
+        child = command.get_command(context, name)
+        assert child is not None, f"no such command: {name}"
         command = child
-    if words and "..." not in line:
-        command.make_context(command.name, words, resilient_parsing=False)
+    if words:
+        command.make_context(command.name, words)
