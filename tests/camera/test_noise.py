@@ -10,7 +10,7 @@ from vsdeblur import restore
 from vsdeblur.camera.noise import NOISELESS, Noise, noise_level, sensor_noise
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.engine import engine
-from vsdeblur.solver.data_weights import PASSED, Evidence
+from vsdeblur.solver.data_weights import PASSED, DataWeights
 from vsdeblur.solver.keyframes import KeyFrameProblem
 from vsdeblur.synthetic.scene import Scene, film
 
@@ -55,22 +55,22 @@ def test_clipped_and_black_areas_tell_nothing() -> None:
 
 @pytest.mark.parametrize("v", [torch.rand(1, 3, 12, 40), torch.zeros(2, 3, 64, 64), walls().mul(255).round() / 255])
 def test_what_is_too_small_black_or_clean_has_no_noise(v: Tensor) -> None:
-    assert not Evidence(sensor_noise(v), linear=True).noisy
+    assert not DataWeights(sensor_noise(v), linear=True).noisy
 
 
 def test_evidence_falls_with_noise_and_holds_where_there_is_texture() -> None:
     v = walls(1)
-    assert float(Evidence(NOISELESS, True).weight(v).min()) > 1 - 1e-5
-    assert not Evidence(Noise(0.0, PASSED**2)).noisy
-    weight = Evidence(Noise(4e-3, 2e-5), True).weight(noisy(v, Noise(4e-3, 2e-5)))
+    assert float(DataWeights(NOISELESS, True).weight(v).min()) > 1 - 1e-5
+    assert not DataWeights(Noise(0.0, PASSED**2)).noisy
+    weight = DataWeights(Noise(4e-3, 2e-5), True).weight(noisy(v, Noise(4e-3, 2e-5)))
     assert float(weight[..., :60, :].median()) < 0.1 < 2 * float(weight[..., 84:, :].median())
-    assert float(Evidence(Noise(4e-4, 2e-6), True).weight(v)[..., :60, :].median()) > float(
+    assert float(DataWeights(Noise(4e-4, 2e-6), True).weight(v)[..., :60, :].median()) > float(
         weight[..., :60, :].median()
     )
     residual = 0.05 * torch.randn(v.shape, generator=drawn(2))
-    believed = Evidence(Noise(0.0, 0.05**2)).believed(residual, v)
+    believed = DataWeights(Noise(0.0, 0.05**2)).signal_share(residual, v)
     assert float(believed.mean()) < 0.15
-    assert float(Evidence(NOISELESS).believed(residual, v).min()) == 1
+    assert float(DataWeights(NOISELESS).signal_share(residual, v).min()) == 1
 
 
 def filmed() -> tuple[Tensor, Tensor]:
@@ -88,8 +88,8 @@ def psnr(light: Tensor, stored: Tensor) -> float:
 def test_light_is_solved_as_a_display_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
     stored, light = filmed()
     shown = psnr(light, stored)
-    monkeypatch.setattr(Evidence, "metric", lambda self, v: None)
-    monkeypatch.setattr(Evidence, "step", lambda self, light: torch.ones_like(light))
+    monkeypatch.setattr(DataWeights, "metric", lambda self, v: None)
+    monkeypatch.setattr(DataWeights, "step", lambda self, light: torch.ones_like(light))
     plain = psnr(light, stored)
     assert shown > plain + 0.5
 
