@@ -65,6 +65,14 @@ def write_clip(path: Path, frames: int = 4, height: int = 48, width: int = 64) -
         container.mux(stream.encode())
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """To files of the repository; headings are checked where the site is built."""
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert not missing
+
+
 @pytest.mark.parametrize("code", python_blocks())
 def test_python_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import vapoursynth as vs
