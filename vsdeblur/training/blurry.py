@@ -1,45 +1,56 @@
-"""Samples of the motion recipe: scenes as filmed, with what DIS finds in their blurry frames."""
+"""Samples of the motion recipe: footage as filmed, with what DIS finds in the blurry frames."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
+from vsdeblur.window import Window
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.pairwise import PairwiseMotion
-from vsdeblur.training.film import Take, film
+from vsdeblur.training.drawing import PATH_TAUS, DrawnFootage, true_paths
+from vsdeblur.training.film import film
+from vsdeblur.training.material import Material
 from vsdeblur.training.pool import Sample
-from vsdeblur.training.scenes import random_scene
-from vsdeblur.window import Window
 
 _FAST = 0.2  # share of the scenes whose first path is DIS at the fast preset
-_FROM_CLIPS = 0.3  # share of the samples that come from clips, where there are any
+_QUARTERS = 4  # sub-frames per period of clips are a multiple of this: SHARP_TAUS are among them
 
 
 @dataclass(frozen=True, slots=True)
 class BlurryScenes:
-    """A ``Maker``: the fields of ``Take``, shutter (1,), known (1,): 1 where the paths are, and what DIS finds:
-    base (4, H, W) path, hints (3, H, W) its reliability and occlusion, float16.
+    """A ``Maker`` of blurry frames, sharp instants and paths.
 
-    size: pixels per side. device: where scenes are rendered.
+    Its samples: blurry, sharp, shutter (1,) as in ``Take``; paths (6, 2, H / 2, W / 2) float16 at PATH_TAUS and
+    seen (2, H / 2, W / 2) bool as in ``true_paths``, known (1,): 1 where these are known, as they are not in clips;
+    what DIS finds: base (4, H, W) path, hints (3, H, W) its reliability and occlusion, float16.
+
+    Args:
+        material: What scenes are made of.
+        size: Pixels per side.
+        device: Where scenes are drawn.
     """
 
-    photos: Sequence[Path]
+    material: Material
     size: int = 192
-    clips: Sequence[Path] = ()
     device: str = "cpu"
 
     def __call__(self, rng: np.random.Generator) -> Sample:
-        if self.clips and rng.random() < _FROM_CLIPS:
-            from vsdeblur.training.clips import clip_sample
-
-            return clip_sample(list(self.clips), rng, self.size)
-        take = film(random_scene(rng, self.photos, self.size), rng, torch.device(self.device))
-        return _sample(take, "fast" if rng.random() < _FAST else "medium")
+        real, half, device = self.material.real(rng), self.size // 2, torch.device(self.device)
+        if real:
+            take = film(self.material.stretch(rng, self.size, multiple=_QUARTERS), rng, device)
+            paths = torch.zeros(len(PATH_TAUS), 2, half, half, dtype=torch.float16)
+            seen = torch.zeros(2, half, half, dtype=torch.bool)
+        else:
+            scene = self.material.scene(rng, self.size)
+            take = film(DrawnFootage(scene), rng, device)
+            paths, seen = true_paths(scene)
+        pictures = {key: getattr(take, key).cpu().contiguous() for key in ("blurry", "sharp")}
+        known = {"shutter": torch.tensor([take.shutter]), "known": torch.full((1,), 0.0 if real else 1.0)}
+        preset = "fast" if rng.random() < _FAST else "medium"
+        return with_first_path(pictures | {"paths": paths, "seen": seen} | known, preset)
 
 
 def with_first_path(sample: Sample, preset: str = "medium") -> Sample:
@@ -48,9 +59,3 @@ def with_first_path(sample: Sample, preset: str = "medium") -> Sample:
     motion = engine(Window(sample["blurry"].float() / 255, 0, 0, 3), float(sample["shutter"][0]))
     hints = torch.cat((motion.reliability[1], motion.occlusion[1]))
     return sample | {"base": motion.path[1].half().contiguous(), "hints": hints.half().contiguous()}
-
-
-def _sample(take: Take, preset: str) -> Sample:
-    fields = {key: getattr(take, key).cpu().contiguous() for key in ("blurry", "sharp", "paths", "seen")}
-    told = {"shutter": torch.tensor([take.shutter]), "known": torch.ones(1)}
-    return with_first_path(fields | told, preset)

@@ -7,7 +7,6 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from safetensors import safe_open
@@ -15,11 +14,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from vsdeblur.errors import ArgumentError, InputError
-
-if TYPE_CHECKING:
-    from vsdeblur.training.loop import Recipe
+from vsdeblur.training.recipe import Recipe
+from vsdeblur.weights import fill
 
 CHECKPOINT = "checkpoint.safetensors"
+PROJECT = "project"  # as weights to start from: those of this installation
 
 
 @dataclass(slots=True, eq=False)
@@ -34,13 +33,26 @@ class State:
     seconds: float = 0.0
 
     @staticmethod
-    def fresh(recipe: Recipe, seed: int, out: Path) -> State:
-        """Step 0. Raises ArgumentError when ``out`` already holds a run."""
+    def fresh(recipe: Recipe, seed: int, out: Path, start_from: str | None = None) -> State:
+        """Step 0.
+
+        Args:
+            recipe: Whose network it is.
+            seed: Of random weights.
+            out: Where the run is going to be.
+            start_from: Weights, file or folder; "project" for the released ones, None for random ones.
+
+        Raises:
+            ArgumentError: When ``out`` already holds a run.
+            InputError: For a file that holds no such weights.
+        """
         if (out / CHECKPOINT).exists():
             raise ArgumentError("--out", str(out), "a folder without a checkpoint, or --resume given")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = recipe.network()
+        if start_from is not None:
+            fill(network, recipe.name, None if start_from == PROJECT else Path(start_from))
         return State(network, copy.deepcopy(network), _optimiser(network), seed)
 
     def to(self, device: torch.device) -> None:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from vsdeblur.window import Window
 from vsdeblur.calibration.shutter.window import window_evidence
-from vsdeblur.training.film import draw, reach
+from vsdeblur.training.degrade import through_jpeg
+from vsdeblur.training.drawing import DrawnFootage, reach
+from vsdeblur.training.footage import COMB, Footage, Opening, exposures
+from vsdeblur.training.material import Material
 from vsdeblur.training.paths import Spline
 from vsdeblur.training.pool import Sample
-from vsdeblur.training.scenes import Layer, Scene, random_scene
-from vsdeblur.window import Window
+from vsdeblur.training.scenes import Layer, LayeredScene
 
 _SHORT = 0.15  # share of the films with a shutter of less than a tenth
 _COMB = 0.4  # share of the films that are means of sharp frames, an eighth of a period apart
@@ -31,12 +31,12 @@ _SIZES = (144, 176, 208)
 class ExposedScenes:
     """A ``Maker``: tiles (T, FEATURES), frame (T,) which of the film's three they are of, shutter (1,)."""
 
-    photos: Sequence[Path]
+    material: Material
 
     @torch.inference_mode()
     def __call__(self, rng: np.random.Generator) -> Sample:
         while True:
-            v, shutter, linear = exposed(rng, self.photos)
+            v, shutter, linear = exposed(rng, self.material)
             found = window_evidence(Window(v, 0, 0, len(v)), linear=linear)
             tiles = torch.cat([one.tiles for one in found])
             if len(tiles):
@@ -45,32 +45,41 @@ class ExposedScenes:
         return {"tiles": tiles, "frame": frame, "shutter": torch.tensor([shutter], dtype=torch.float32)}
 
 
-def exposed(rng: np.random.Generator, photos: Sequence[Path]) -> tuple[Tensor, float, bool]:
+def exposed(rng: np.random.Generator, material: Material) -> tuple[Tensor, float, bool]:
     """Three frames (3, 3, H, W) as the estimate gets them, their shutter, and whether they are linear light."""
     size, fine = int(rng.choice(_SIZES)), 1 + int(rng.random() < 0.4)
-    scene = random_scene(rng, photos, size * fine)
-    if rng.random() < _STILL_CAMERA and len(scene.layers) > 1:
-        scene = _on_tripod(scene)
-    scene = replace(scene, layers=tuple(_out_of_focus(layer, rng, fine) for layer in scene.layers))
-    shutter = float(rng.uniform(0.01, 0.1) if rng.random() < _SHORT else rng.uniform(0.1, 1.0))
-    if rng.random() < 0.1:
-        shutter = 1.0
-    count = min(max(int(np.ceil(reach(scene) / fine * shutter / _STEP)), 3), _MOST_STEPS)
-    if rng.random() < _COMB:
-        count = max(1, round(shutter * 8))
-        shutter = count / 8 if count > 1 else float(rng.choice([0.125, 0.02]))
-        if count == 1 and shutter > 0.1:
-            count = 3
-    open_at = ((np.arange(count) + 0.5) / count - 0.5) * shutter
-    light = torch.stack(
-        [F.avg_pool2d(draw(scene, open_at + n, torch.device("cpu")).mean(0, keepdim=True), fine)[0] for n in (-1, 0, 1)]
-    )
+    footage: Footage
+    if material.real(rng):
+        footage = material.stretch(rng, size)
+        opening = footage.opening(rng, centred=False)
+    else:
+        scene = material.scene(rng, size * fine)
+        if rng.random() < _STILL_CAMERA and len(scene.layers) > 1:
+            scene = _on_tripod(scene)
+        scene = replace(scene, layers=tuple(_out_of_focus(layer, rng, fine) for layer in scene.layers))
+        footage, opening = DrawnFootage(scene, fine), _opening(rng, reach(scene) / fine)
+    light = exposures(footage, opening, (-1.0, 0.0, 1.0), torch.device("cpu"))
     height = int(size * rng.choice([0.5, 0.75, 1.0]))
     light = light[:, :, (size - height) // 2 :][:, :, :height]
     if rng.random() < 0.35:  # a soft lens
         sigma = float(rng.uniform(0.4, 1.2))
         light = torch.stack([_soft(x, sigma) for x in light])
-    return _as_read(light, scene.gamma, rng), shutter, scene.gamma != 1
+    return _as_read(light, footage.gamma, rng), opening.shutter, footage.gamma != 1
+
+
+def _opening(rng: np.random.Generator, motion: float) -> Opening:
+    """A shutter for a drawn scene that moves by ``motion`` pixels per period."""
+    shutter = float(rng.uniform(0.01, 0.1) if rng.random() < _SHORT else rng.uniform(0.1, 1.0))
+    if rng.random() < 0.1:
+        shutter = 1.0
+    count = min(max(int(np.ceil(motion * shutter / _STEP)), 3), _MOST_STEPS)
+    averaged = bool(rng.random() < _COMB)
+    if averaged:
+        count = max(1, round(shutter * COMB))
+        shutter = count / COMB if count > 1 else float(rng.choice([1 / COMB, 0.02]))
+        if count == 1 and shutter > 0.1:
+            count = 3
+    return Opening(shutter, ((np.arange(count) + 0.5) / count - 0.5) * shutter, averaged)
 
 
 def _soft(x: Tensor, sigma: float) -> Tensor:
@@ -87,14 +96,9 @@ def _as_read(light: Tensor, gamma: float, rng: np.random.Generator) -> Tensor:
     stored = (light.clamp(0, 1) ** (1 / gamma) * 255).round().to(torch.uint8)
     if rng.random() < 0.4:
         quality = int(rng.integers(60, 97))
-        stored = torch.stack([_compressed(x, quality) for x in stored])
+        stored = torch.stack([through_jpeg(x, quality) for x in stored])
     back = gamma if rng.random() < 0.8 else gamma * float(rng.uniform(0.8, 1.25))
     return (stored.float() / 255) ** back
-
-
-def _compressed(frame: Tensor, quality: int) -> Tensor:
-    _, data = cv2.imencode(".jpg", frame.permute(1, 2, 0).numpy(), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return torch.from_numpy(cv2.imdecode(data, cv2.IMREAD_COLOR)).permute(2, 0, 1)
 
 
 def _out_of_focus(layer: Layer, rng: np.random.Generator, fine: int) -> Layer:
@@ -105,7 +109,7 @@ def _out_of_focus(layer: Layer, rng: np.random.Generator, fine: int) -> Layer:
     return replace(layer, texture=np.asarray(cv2.GaussianBlur(layer.texture, (0, 0), sigma), np.float32))
 
 
-def _on_tripod(scene: Scene) -> Scene:
+def _on_tripod(scene: LayeredScene) -> LayeredScene:
     """The scene without its camera's movement."""
     layers = (replace(layer, camera=Spline(layer.camera.points * 0, layer.camera.spacing)) for layer in scene.layers)
     return replace(scene, layers=tuple(layers))

@@ -6,27 +6,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.engine.engine import Engine
+from vsdeblur.window import Window
 from vsdeblur.options import Options
 from vsdeblur.solver.render.refined import instant_features
 from vsdeblur.solver.unrolled.stage import SHOWN, load_proximal
-from vsdeblur.training.film import COMB, Opening, Wear, draw, random_shutter, stored, worn
-from vsdeblur.training.paths import Array, Spline
+from vsdeblur.training.degrade import Degradation, degraded, stored
+from vsdeblur.training.drawing import DrawnFootage
+from vsdeblur.training.footage import COMB, Footage, Opening, exposures
+from vsdeblur.training.material import Material
+from vsdeblur.training.paths import Spline
 from vsdeblur.training.pool import Sample
-from vsdeblur.training.scenes import Scene, random_scene
-from vsdeblur.window import Window
+from vsdeblur.training.scenes import LayeredScene
 
 OPEN, LOOSE = 4, 2  # instants of one exposure, spread evenly, and others
 GROUPS = 2  # of these, in a sample
-CLEAN = Wear(clean=1.0, compressed=0.0)  # of noise it would learn to smooth, which takes the finest texture of others
-_OVERSAMPLED = 2
+CLEAN = Degradation(
+    clean=1.0, compressed=0.0
+)  # of noise it would learn to smooth, which takes the finest texture of others
+_SUPERSAMPLING = 2
 _EXPOSURES = (-2.0, -1.0, 0.0, 1.0, 2.0)  # all but the first and the last are what a clip's inside is like
 _PACE = 0.78  # periods of the scenes' own paths, which are known for four, in one of the film's five
 _HURRIED, _FASTEST = 0.5, 2.8  # share of the scenes in which all moves faster, and by how much at most
@@ -43,29 +46,31 @@ class InstantScenes:
     T is GROUPS times OPEN + LOOSE. size: pixels per side, a multiple of 16.
     """
 
-    photos: Sequence[Path]
+    material: Material
     size: int = 144
 
     @torch.inference_mode()
     def __call__(self, rng: np.random.Generator) -> Sample:
-        scene = random_scene(rng, self.photos, _OVERSAMPLED * self.size)
-        scene = _hurried(scene, float(rng.uniform(1, _FASTEST)) if rng.random() < _HURRIED else 1.0)
-        opening = random_shutter(rng, scene)
-
-        def light(times: Array) -> Tensor:
-            return F.avg_pool2d(draw(scene, _PACE * times, torch.device("cpu")), _OVERSAMPLED)
-
-        blurry = worn(torch.stack([light(opening.at + n).mean(0) for n in _EXPOSURES]), scene, rng, CLEAN)
-        times = _instants(rng, opening)
-        sharp = stored(light(np.array(times)), scene)
-        straight = scene.gamma == 1
-        pictures, hints = _looked((blurry.float() / 255) ** scene.gamma, times, opening, straight, rng)
-        fields = {"pictures": pictures, "sharp": (sharp.float() / 255) ** scene.gamma}
+        footage, device = self._footage(rng), torch.device("cpu")
+        opening = footage.opening(rng, centred=False)
+        blurry = degraded(exposures(footage, opening, _EXPOSURES, device), footage.gamma, rng, CLEAN)
+        times = footage.instants(np.array(_instants(rng, opening)), opening)
+        sharp = stored(footage.light(times, device), footage.gamma)
+        straight = footage.gamma == 1
+        pictures, hints = _looked((blurry.float() / 255) ** footage.gamma, list(times), opening, straight, rng)
+        fields = {"pictures": pictures, "sharp": (sharp.float() / 255) ** footage.gamma}
         shown = {key: x if straight else x.clamp_(min=0).sqrt_() for key, x in fields.items()}
         return {key: x.half() for key, x in (shown | {"hints": hints}).items()}
 
+    def _footage(self, rng: np.random.Generator) -> Footage:
+        if self.material.real(rng):
+            return self.material.stretch(rng, self.size, len(_EXPOSURES))
+        scene = self.material.scene(rng, _SUPERSAMPLING * self.size)
+        scene = _hurried(scene, float(rng.uniform(1, _FASTEST)) if rng.random() < _HURRIED else 1.0)
+        return DrawnFootage(scene, _SUPERSAMPLING, _PACE)
 
-def _hurried(scene: Scene, pace: float) -> Scene:
+
+def _hurried(scene: LayeredScene, pace: float) -> LayeredScene:
     """All that moves in it does so ``pace`` times as far."""
 
     def faster(path: Spline) -> Spline:
@@ -88,6 +93,7 @@ def _instants(rng: np.random.Generator, opening: Opening) -> list[float]:
         during = ((np.arange(OPEN) + 0.5 + shift) / OPEN - 0.5) * shutter
         if opening.averaged and len(opening.at) % OPEN == 0:  # sub-frames of the mean itself
             during = rng.permutation(opening.at)[:OPEN]
+        during = during.clip(opening.at.min(), opening.at.max())
         times += [float(middle + t) for t in sorted(during)]
         for _ in range(LOOSE):
             between = int(rng.integers(-1, 1)) + shutter / 2 + gap * float(rng.uniform(0, 1))

@@ -50,7 +50,8 @@ class Journal:
         canvas = np.full((_HEIGHT, _WIDTH, 3), 255, np.uint8)
         left, right, top, bottom = _MARGIN, _WIDTH - 12, 12, _HEIGHT - _MARGIN
         cv2.rectangle(canvas, (left, top), (right, bottom), (200, 200, 200))
-        shown = [(k, np.array([e.get(k, np.nan) for e in entries]), colour) for k, colour in _CURVES]
+        curves = [(k, colour) for k, colour in _CURVES if k in entries[-1]]
+        shown = [(k, np.array([e.get(k, np.nan) for e in entries]), colour) for k, colour in curves]
         highest = float(np.nanmax([np.nanpercentile(values, 98) for _, values, _ in shown]))
         for row, (key, values, colour) in enumerate(shown):
             x = left + (steps - steps[0]) / max(steps[-1] - steps[0], 1) * (right - left)

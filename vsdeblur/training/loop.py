@@ -7,20 +7,19 @@ passes through the same states as one that was not. At most a minute of work is 
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from vsdeblur.training.checkpoint import State, load_state, save_state
 from vsdeblur.training.journal import Journal
-from vsdeblur.training.pool import Sample
+from vsdeblur.training.pool import Sample, SampleSource
+from vsdeblur.training.recipe import Recipe
 
 log = logging.getLogger("vsdeblur")
 
@@ -29,54 +28,19 @@ DECAY = 0.998  # of the moving average of the weights
 _LARGEST_GRADIENT = 1.0
 
 
-class Recipe(Protocol):
-    """What one network needs to be trained."""
-
-    name: str
-    batch: int
-
-    def rate(self, step: int) -> float: ...
-
-    def network(self) -> nn.Module: ...
-
-    def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Sample: ...
-
-    def loss(self, network: nn.Module, batch: Sample, step: int) -> tuple[Tensor, dict[str, float]]: ...
-
-    def validate(self, network: nn.Module, samples: Sequence[Sample]) -> dict[str, float]: ...
-
-
-def half_cosine(step: int, steps: int, peak: float, warm_up: int) -> float:
-    """A rate that rises to ``peak`` over ``warm_up`` steps, and falls to a hundredth of it along ``steps``."""
-    done = min(step / steps, 1.0)
-    return peak * min((step + 1) / warm_up, 1.0) * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
-
-
-class FallingRate:
-    """The part of a recipe that says how fast it learns: half a cosine, from ``peak``, along ``steps``."""
-
-    peak: float
-    warm_up: int
-
-    def __init__(self, steps: int) -> None:
-        """steps: of the whole course."""
-        self.steps = steps
-
-    def rate(self, step: int) -> float:
-        return half_cosine(step, self.steps, self.peak, self.warm_up)
-
-
-class Source(Protocol):
-    """Samples by step: which numbers step i may draw from, and the samples themselves."""
-
-    def available(self, step: int) -> int: ...
-
-    def __getitem__(self, number: int) -> Sample: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How long, where and from what seed. minutes: of work in all, earlier pieces included; steps: a bound, or None."""
+    """How long, where and from what a network is trained.
+
+    Args:
+        minutes: Of work in all, earlier pieces included.
+        seed: Of all that is random.
+        device: Where.
+        steps: The last one, None for no bound.
+        log_every: Steps between two entries of the log.
+        half_precision: Whether the network computes in bfloat16 where that is enough.
+        start_from: Weights to begin with: a file or folder, "project" for the released ones, None for random ones.
+    """
 
     minutes: float
     seed: int = 0
@@ -84,22 +48,36 @@ class Course:
     steps: int | None = None
     log_every: int = 50
     half_precision: bool = True
+    start_from: str | None = None
 
 
 def train(
     recipe: Recipe,
-    source: Source,
+    source: SampleSource,
     out: Path,
     course: Course,
     resume: bool = False,
     stop: Callable[[], bool] = lambda: False,
 ) -> State:
-    """Train until the minutes or steps are over or ``stop`` says so; checkpoint, weights, log and plot go to ``out``.
+    """Train until the minutes or steps are over or ``stop`` says so.
 
-    Raises ArgumentError when ``out`` holds a run and ``resume`` is not asked, or another run than this one.
+    Args:
+        recipe: What is trained.
+        source: Of its samples.
+        out: Folder for checkpoint, weights, log and plot.
+        course: How long, where and from what.
+        resume: Whether to go on with the run that ``out`` holds.
+        stop: Asked before every step.
+
+    Returns:
+        The state after the last step, which is also in ``out``.
+
+    Raises:
+        ArgumentError: When ``out`` holds a run and ``resume`` is not asked.
+        InputError: When it holds another run than this one.
     """
     device = torch.device(course.device)
-    state = load_state(recipe, course.seed, out) if resume else State.fresh(recipe, course.seed, out)
+    state = load_state(recipe, course.seed, out) if resume else State.fresh(recipe, course.seed, out, course.start_from)
     state.to(device)
     journal = Journal(out, state.step)
     saved = begun = time.monotonic()
@@ -138,7 +116,7 @@ def judge(recipe: Recipe, state: State, held_out: Sequence[Sample], out: Path) -
     return scores
 
 
-def _batch(recipe: Recipe, source: Source, seed: int, step: int, device: torch.device) -> Sample:
+def _batch(recipe: Recipe, source: SampleSource, seed: int, step: int, device: torch.device) -> Sample:
     rng = np.random.default_rng((seed, step))
     numbers = rng.integers(source.available(step), size=recipe.batch)
     batch = recipe.collate([source[int(k)] for k in numbers], rng)

@@ -31,9 +31,27 @@ class Maker(Protocol):
     def __call__(self, rng: np.random.Generator) -> Sample: ...
 
 
+class SampleSource(Protocol):
+    """Samples by step."""
+
+    def available(self, step: int) -> int:
+        """How many numbers, from 0, step ``step`` may draw from."""
+        ...
+
+    def __getitem__(self, number: int) -> Sample:
+        """The sample of that number."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """What ``make`` makes, by number, in ``folder``."""
+    """What ``make`` makes, by number, in ``folder``.
+
+    Args:
+        folder: For a file per sample.
+        make: What makes them.
+        seed: Of all that is random.
+    """
 
     folder: Path
     make: Maker

@@ -53,7 +53,7 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class LayeredScene:
     """layers: from the back to the front. gamma: stored values = light ** (1 / gamma)."""
 
     layers: tuple[Layer, ...]
@@ -61,7 +61,7 @@ class Scene:
     gamma: float
 
 
-def random_scene(rng: np.random.Generator, photos: Sequence[Path], size: int = 192) -> Scene:
+def random_scene(rng: np.random.Generator, photos: Sequence[Path], size: int = 192) -> LayeredScene:
     """A scene of size x size pixels: still to about 20 pixels of motion per period at 192, steady to erratic."""
     gamma = float(rng.choice([1.0, 1.0, 1.8, 2.2, 2.4]))
     brightness = float(rng.uniform(1.0, 2.0)) if rng.random() < 0.2 else 1.0  # highlights that clip
@@ -76,7 +76,7 @@ def random_scene(rng: np.random.Generator, photos: Sequence[Path], size: int = 1
     layers = [_background(light(photo_crop(rng, photos, 2 * size)), camera, size)]
     for _ in range(int(rng.choice([0, 1, 1, 2, 3, 4]))):
         layers.append(_object(rng, light, photos, camera, size))
-    return Scene(tuple(layers), size, gamma)
+    return LayeredScene(tuple(layers), size, gamma)
 
 
 def _speed(rng: np.random.Generator, most: float) -> float:

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from vsdeblur.colour.transfer import from_linear
+from vsdeblur.presets import EFFORTS
 from vsdeblur.engine.engine import Engine
+from vsdeblur.window import Window
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.flow.warp import warp
 from vsdeblur.options import Options
-from vsdeblur.presets import EFFORTS
 from vsdeblur.solver.unrolled.stage import SHOWN
-from vsdeblur.training.film import SHARP_TAUS, Take, Wear, film
+from vsdeblur.training.degrade import Degradation
+from vsdeblur.training.film import SHARP_TAUS, Take, film
+from vsdeblur.training.material import Material
 from vsdeblur.training.pool import Sample
-from vsdeblur.training.scenes import random_scene
-from vsdeblur.window import Window
 
-CALM = Wear(clean=0.4, shot=(-13.0, -8.0), read=(-15.0, -9.5), compressed=0.15, quality=(80, 98))
-_OVERSAMPLED = 2
+CALM = Degradation(
+    clean=0.4, shot=(-13.0, -8.0), read=(-15.0, -9.5), compressed=0.15, quality=(80, 98), video=0.5, crf=(10, 22)
+)
+_SUPERSAMPLING = 2
 _FAST = 0.7  # share of the scenes that are solved by the fast preset's motion: it takes a third of the time
 _STEPS = {"fast": (6, 6, 12), "balanced": (6, 8, 16)}
 
@@ -37,12 +38,12 @@ class SolvedScenes:
     of the others the stored values themselves are averaged and solved. size: pixels per side.
     """
 
-    photos: Sequence[Path]
+    material: Material
     size: int = 144
 
     def __call__(self, rng: np.random.Generator) -> Sample:
-        scene = random_scene(rng, self.photos, _OVERSAMPLED * self.size)
-        return _solved(film(scene, rng, wear=CALM, oversampled=_OVERSAMPLED), scene.gamma, rng)
+        footage = self.material.footage(rng, self.size, _SUPERSAMPLING)
+        return _solved(film(footage, rng, how=CALM), footage.gamma, rng)
 
 
 @torch.inference_mode()

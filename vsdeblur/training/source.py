@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from vsdeblur.training.pool import Pool, Sample
 
 FIRST = 64  # scenes that there are before the first step
-REUSE = 4  # how often a scene is seen, about, while the pool grows
+REUSE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,13 @@ class GrowingPool:
 
     What is not there yet when it is drawn is rendered on the spot, so the samples of a step never depend on how far
     the rendering has come.
+
+    Args:
+        pool: The samples.
+        batch: Samples per step.
+        first: Samples that there are before the first step.
+        reuse: How often a sample is drawn, about, while the pool grows.
+        limit: Of the pool.
     """
 
     pool: Pool

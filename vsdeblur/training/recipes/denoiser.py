@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from vsdeblur.priors.tv import TotalVariation
 from vsdeblur.priors.video_net import ALIGN, FRAMES, VideoNet
-from vsdeblur.training.loop import FallingRate
 from vsdeblur.training.pool import Sample
+from vsdeblur.training.recipe import FallingRate
 
 CROP = 80
 STEPS = 12000
@@ -41,8 +41,8 @@ class DenoiserRecipe(FallingRate):
     batch = 12
     peak, warm_up = _RATE, WARM_UP
 
-    def __init__(self, steps: int = STEPS) -> None:
-        super().__init__(steps)
+    def __init__(self, steps: int = STEPS, peak: float | None = None) -> None:
+        super().__init__(steps, peak)
 
     def network(self) -> nn.Module:
         return VideoNet()

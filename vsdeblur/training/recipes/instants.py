@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from vsdeblur.solver.render.refined import CELL
 from vsdeblur.solver.unrolled.instant_net import InstantNet
 from vsdeblur.training.instants import LOOSE, OPEN
-from vsdeblur.training.loop import FallingRate
 from vsdeblur.training.pool import Sample, stacked
+from vsdeblur.training.recipe import FallingRate
 
 CROP = 96
 STEPS = 8000
@@ -34,8 +34,8 @@ class InstantsRecipe(FallingRate):
     batch = 6
     peak, warm_up = _RATE, WARM_UP
 
-    def __init__(self, steps: int = STEPS) -> None:
-        super().__init__(steps)
+    def __init__(self, steps: int = STEPS, peak: float | None = None) -> None:
+        super().__init__(steps, peak)
 
     def network(self) -> nn.Module:
         return InstantNet().to(memory_format=torch.channels_last)

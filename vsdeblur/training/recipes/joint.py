@@ -22,8 +22,8 @@ from vsdeblur.blind.deconvolve.unrolled import stages, started
 from vsdeblur.blind.estimate.kernel_net import REACH, KernelNet
 from vsdeblur.blind.estimate.kernels import RANK, meant_blur
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
-from vsdeblur.training.loop import FallingRate
 from vsdeblur.training.pool import Sample
+from vsdeblur.training.recipe import FallingRate
 from vsdeblur.training.recipes.kernels import KernelsRecipe, mean_scores, network_error
 from vsdeblur.training.recipes.restoration import RestorationRecipe, restoration_error
 from vsdeblur.weights import fill
@@ -48,8 +48,15 @@ class JointRecipe(FallingRate):
     batch = 4
     peak, warm_up = _RATE, WARM_UP
 
-    def __init__(self, steps: int = STEPS, kernels: Path | None = None, restoration: Path | None = None) -> None:
-        super().__init__(steps)
+    def __init__(
+        self,
+        steps: int = STEPS,
+        peak: float | None = None,
+        *,
+        kernels: Path | None = None,
+        restoration: Path | None = None,
+    ) -> None:
+        super().__init__(steps, peak)
         self.kernels, self.restoration = KernelsRecipe(steps), RestorationRecipe(steps)
         self.begun = {"kernels": kernels, "restoration": restoration}
 

@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vsdeblur.blind.estimate.kernel_net import REACH, SPAN, KernelNet, contrast, gradient
-from vsdeblur.training.loop import FallingRate, Recipe
 from vsdeblur.training.pool import Sample, stacked
+from vsdeblur.training.recipe import FallingRate, Recipe
 from vsdeblur.training.shaken import CELL
 
 STEPS = 8000
@@ -38,8 +38,8 @@ class KernelsRecipe(FallingRate):
     batch = 8
     peak, warm_up = _RATE, WARM_UP
 
-    def __init__(self, steps: int = STEPS) -> None:
-        super().__init__(steps)
+    def __init__(self, steps: int = STEPS, peak: float | None = None) -> None:
+        super().__init__(steps, peak)
 
     def network(self) -> nn.Module:
         return KernelNet().to(memory_format=torch.channels_last)

@@ -26,7 +26,8 @@ from vsdeblur.flow.pairwise import PairwiseMotion
 from vsdeblur.flow.warp import inside, sampling_grid, warp
 from vsdeblur.options import Options
 from vsdeblur.tensors import box
-from vsdeblur.training.film import PATH_TAUS, SHARP_TAUS
+from vsdeblur.training.drawing import PATH_TAUS
+from vsdeblur.training.film import SHARP_TAUS
 from vsdeblur.training.pool import Sample
 from vsdeblur.window import Window
 
@@ -50,9 +51,12 @@ class MotionRecipe:
     name = "motion"
     batch = 8
 
+    def __init__(self, peak: float | None = None) -> None:
+        self.peak = peak or _RATE
+
     def rate(self, step: int) -> float:
         """Held, then falling with the root of time: good weights whenever the run ends."""
-        return _RATE * min((step + 1) / WARM_UP, 1.0, math.sqrt(HOLD / (step + 1)))
+        return self.peak * min((step + 1) / WARM_UP, 1.0, math.sqrt(HOLD / (step + 1)))
 
     def network(self) -> nn.Module:
         return BlurNet()

@@ -20,8 +20,8 @@ from vsdeblur.blind.deconvolve.restoration_net import RestorationNet, shown, uns
 from vsdeblur.blind.deconvolve.unrolled import stages
 from vsdeblur.blind.estimate.kernel_net import REACH, SPAN
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
-from vsdeblur.training.loop import FallingRate
 from vsdeblur.training.pool import Sample, stacked
+from vsdeblur.training.recipe import FallingRate
 from vsdeblur.training.recipes.kernels import turned
 
 STEPS = 4000
@@ -40,8 +40,8 @@ class RestorationRecipe(FallingRate):
     batch = 8
     peak, warm_up = _RATE, WARM_UP
 
-    def __init__(self, steps: int = STEPS) -> None:
-        super().__init__(steps)
+    def __init__(self, steps: int = STEPS, peak: float | None = None) -> None:
+        super().__init__(steps, peak)
 
     def network(self) -> nn.Module:
         return RestorationNet().to(memory_format=torch.channels_last)

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from vsdeblur.calibration.shutter.fit import NEAR, median
 from vsdeblur.calibration.shutter.reader import CANDIDATES, ShutterReader
-from vsdeblur.training.loop import FallingRate
 from vsdeblur.training.pool import Sample
+from vsdeblur.training.recipe import FallingRate
 
 STEPS = 3000
 _RATE = 3e-3
@@ -26,8 +26,8 @@ class ShutterRecipe(FallingRate):
     batch = 16
     peak, warm_up = _RATE, 100
 
-    def __init__(self, steps: int = STEPS) -> None:
-        super().__init__(steps)
+    def __init__(self, steps: int = STEPS, peak: float | None = None) -> None:
+        super().__init__(steps, peak)
 
     def network(self) -> nn.Module:
         return ShutterReader()

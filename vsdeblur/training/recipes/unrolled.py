@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from vsdeblur.solver.unrolled.net import ProximalNet
-from vsdeblur.training.loop import FallingRate
 from vsdeblur.training.pool import Sample, stacked
+from vsdeblur.training.recipe import FallingRate
 
 CROP = 112
 STEPS = 5000
@@ -31,8 +31,8 @@ class UnrolledRecipe(FallingRate):
     batch = 10
     peak, warm_up = _RATE, WARM_UP
 
-    def __init__(self, steps: int = STEPS) -> None:
-        super().__init__(steps)
+    def __init__(self, steps: int = STEPS, peak: float | None = None) -> None:
+        super().__init__(steps, peak)
 
     def network(self) -> nn.Module:
         return ProximalNet().to(memory_format=torch.channels_last)
