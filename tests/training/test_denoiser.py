@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 
 from vsdeblur.cli import main
 from vsdeblur.priors.video_net import VideoNet
-from vsdeblur.training.moving import MovingPhotos
+from vsdeblur.training.material import Material
+from vsdeblur.training.moving import MovingFrames
 from vsdeblur.training.photos import find_photos
 from vsdeblur.training.pool import Pool, Sample
 from vsdeblur.training.recipes.denoiser import DenoiserRecipe, noisy_crop
@@ -23,7 +24,7 @@ SIZE = 48
 
 @pytest.fixture(scope="module")
 def samples(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
-    pool = Pool(tmp_path_factory.mktemp("moving"), MovingPhotos(find_photos(photos)[0], SIZE), 2)
+    pool = Pool(tmp_path_factory.mktemp("moving"), MovingFrames(Material(find_photos(photos)[0]), SIZE), 2)
     return [pool[k] for k in range(8)]
 
 

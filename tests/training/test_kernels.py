@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 from vsdeblur.blind.estimate.kernel_net import REACH, SPAN, KernelNet, autocorrelations, gradient, quotients
 from vsdeblur.cli import main
 from vsdeblur.errors import InputError
-from vsdeblur.training.loop import Recipe
 from vsdeblur.training.photos import find_photos
 from vsdeblur.training.pool import Pool, Sample
+from vsdeblur.training.recipe import Recipe
 from vsdeblur.training.recipes import joint
 from vsdeblur.training.recipes.joint import JointRecipe
 from vsdeblur.training.recipes.kernels import KernelsRecipe, kernel_error, mixed, reblur_error, reblurred, turned

@@ -13,6 +13,7 @@ from vsdeblur.calibration.shutter.evidence import ACROSS, ALONG, FEATURES, ONWAR
 from vsdeblur.calibration.shutter.fit import NOTHING, fit, median
 from vsdeblur.calibration.shutter.reader import CANDIDATES, ShutterReader, candidate_rows
 from vsdeblur.training.exposed import ExposedScenes
+from vsdeblur.training.material import Material
 from vsdeblur.training.photos import find_photos
 from vsdeblur.training.pool import Pool, Sample
 from vsdeblur.training.recipes.shutter import ShutterRecipe
@@ -20,7 +21,7 @@ from vsdeblur.training.recipes.shutter import ShutterRecipe
 
 @pytest.fixture(scope="module")
 def samples(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
-    pool = Pool(tmp_path_factory.mktemp("exposed"), ExposedScenes(find_photos(photos)[0]), 1)
+    pool = Pool(tmp_path_factory.mktemp("exposed"), ExposedScenes(Material(find_photos(photos)[0])), 1)
     return [pool[k] for k in range(4)]
 
 

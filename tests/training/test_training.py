@@ -9,19 +9,18 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from torch import nn
 
 from vsdeblur.cli import main
 from vsdeblur.errors import ArgumentError, InputError
-from vsdeblur.filters.pyav.file.write import write_mp4
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.warp import warp
-from vsdeblur.synthetic.scene import Scene
-from vsdeblur.synthetic.scene import film as film_scene
 from vsdeblur.training.blurry import BlurryScenes
 from vsdeblur.training.checkpoint import CHECKPOINT, load_state
-from vsdeblur.training.clips import find_clips
-from vsdeblur.training.film import PATH_TAUS, SHARP_TAUS, _draw_by_torch, draw, film
+from vsdeblur.training.drawing import PATH_TAUS, DrawnFootage, _draw_by_torch, draw, true_paths
+from vsdeblur.training.film import SHARP_TAUS, film
 from vsdeblur.training.loop import Course, judge, train
+from vsdeblur.training.material import Material
 from vsdeblur.training.paths import FIRST, LAST, random_spline
 from vsdeblur.training.photos import find_photos
 from vsdeblur.training.pool import Pool
@@ -29,13 +28,14 @@ from vsdeblur.training.recipes import motion
 from vsdeblur.training.recipes.motion import FIRST_PART, MotionRecipe, augmented, instant_error, path_error
 from vsdeblur.training.scenes import random_scene
 from vsdeblur.training.source import GrowingPool
+from vsdeblur.weights import fill
 
 SIZE = 64
 
 
 @pytest.fixture(scope="module")
 def pool(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Pool:
-    return Pool(tmp_path_factory.mktemp("scenes"), BlurryScenes(find_photos(photos)[0], SIZE), 3)
+    return Pool(tmp_path_factory.mktemp("scenes"), BlurryScenes(Material(find_photos(photos)[0]), SIZE), 3)
 
 
 def test_unusable_photographs_are_named(photos: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -67,8 +67,9 @@ def test_the_true_path_leads_to_where_things_are(photos: Path) -> None:
     errors = []
     for k in range(6):
         rng = np.random.default_rng((5, k))
-        take = film(random_scene(rng, kept, SIZE), rng)
-        ahead, back = (take.paths[PATH_TAUS.index(tau)].float() for tau in (1.0, -1.0))
+        scene = random_scene(rng, kept, SIZE)
+        take, (paths, _) = film(DrawnFootage(scene), rng), true_paths(scene)
+        ahead, back = (paths[PATH_TAUS.index(tau)].float() for tau in (1.0, -1.0))
         path = torch.cat(((ahead - back) / 2, ahead + back))[None]
         path = torch.nn.functional.interpolate(path, scale_factor=2.0, mode="bilinear")
         key, later = (take.sharp[SHARP_TAUS.index(tau)][None].float() for tau in (0.0, 0.5))
@@ -109,29 +110,6 @@ def test_augmentation_keeps_errors(pool: Pool) -> None:
         assert turned < instant_error(-batch["base"].float(), batch["sharp"])
         seen.add(augmented(pool[1], np.random.default_rng(k))["paths"].float().sum(0).sum().item())
     assert len(seen) > 3
-
-
-def test_clips_become_scenes_of_unknown_motion(photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    sharp, _ = film_scene(Scene(256, 320), 4, 8, 1.0, lambda light: light)
-    write_mp4(tmp_path / "long.mp4", sharp, 30)
-    write_mp4(tmp_path / "short.mp4", sharp[:10], 30)
-    (tmp_path / "notes.txt").write_text("no clip")
-    clips = find_clips(tmp_path)
-    assert [path.name for path in clips] == ["long.mp4"]
-    assert any("short.mp4" in line for line in caplog.messages)
-    assert any("notes.txt" in line for line in caplog.messages)
-    mixed = Pool(tmp_path / "scenes", BlurryScenes(find_photos(photos)[0], SIZE, clips), 3)
-    samples = [mixed[k] for k in range(8)]
-    known = [float(sample["known"]) for sample in samples]
-    assert 0 < sum(known) < len(known)
-    recipe = MotionRecipe()
-    batch = recipe.collate([samples[known.index(0)]], np.random.default_rng(0))
-    network = recipe.network()
-    for step in (0, FIRST_PART):
-        loss, _ = recipe.loss(network, batch, step)
-        network.zero_grad()
-        loss.backward()
-        assert any(p.grad is not None and bool(p.grad.any()) for p in network.parameters())
 
 
 def _wrong(sample: dict[str, torch.Tensor]) -> float:
@@ -206,6 +184,22 @@ def test_a_few_steps_lessen_the_loss(pool: Pool, step: int) -> None:
     assert losses[-1] < losses[0] - 0.05 * abs(losses[0])
 
 
+def test_a_run_starts_from_weights(pool: Pool, tmp_path: Path) -> None:
+    """From the released ones or another run's: at a rate of nothing they stay as they are."""
+    recipe = MotionRecipe(1e-12)
+
+    def first(out: str, start_from: str) -> nn.Module:
+        return train(recipe, _source(pool), tmp_path / out, Course(60, steps=1, start_from=start_from)).network
+
+    released = recipe.network()
+    fill(released, "motion")
+    for out, start_from in (("a", "project"), ("b", str(tmp_path / "a"))):
+        for found, wanted in zip(first(out, start_from).parameters(), released.parameters(), strict=True):
+            torch.testing.assert_close(found, wanted, rtol=0, atol=1e-6)
+    with pytest.raises(InputError, match="no such file"):
+        first("c", str(tmp_path / "nowhere"))
+
+
 def test_the_command_refuses_what_it_cannot_do(photos: Path, tmp_path: Path) -> None:
     run = CliRunner().invoke
     folder = str(photos)
@@ -214,6 +208,8 @@ def test_the_command_refuses_what_it_cannot_do(photos: Path, tmp_path: Path) -> 
         (["--photos", folder, "--out", str(tmp_path / "x" / "y")], "no such folder"),
         (["--photos", folder, "--out", str(tmp_path / "a"), "--minutes", "0"], "minutes"),
         (["--photos", folder, "--out", str(tmp_path / "a"), "--device", "tpu"], "tpu"),
+        (["--out", str(tmp_path / "a")], "--clips a folder"),
+        (["--clips", str(tmp_path / "none"), "--out", str(tmp_path / "a")], "no such folder"),
     ):
         result = run(main, ["train", "motion", *arguments])
         assert result.exit_code != 0

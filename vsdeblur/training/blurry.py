@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from vsdeblur.window import Window
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.pairwise import PairwiseMotion
 from vsdeblur.training.drawing import PATH_TAUS, DrawnFootage, true_paths
 from vsdeblur.training.film import film
 from vsdeblur.training.material import Material
 from vsdeblur.training.pool import Sample
+from vsdeblur.window import Window
 
 _FAST = 0.2  # share of the scenes whose first path is DIS at the fast preset
 _QUARTERS = 4  # sub-frames per period of clips are a multiple of this: SHARP_TAUS are among them

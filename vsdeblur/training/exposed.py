@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vsdeblur.window import Window
 from vsdeblur.calibration.shutter.window import window_evidence
 from vsdeblur.training.degrade import through_jpeg
 from vsdeblur.training.drawing import DrawnFootage, reach
@@ -18,6 +17,7 @@ from vsdeblur.training.material import Material
 from vsdeblur.training.paths import Spline
 from vsdeblur.training.pool import Sample
 from vsdeblur.training.scenes import Layer, LayeredScene
+from vsdeblur.window import Window
 
 _SHORT = 0.15  # share of the films with a shutter of less than a tenth
 _COMB = 0.4  # share of the films that are means of sharp frames, an eighth of a period apart

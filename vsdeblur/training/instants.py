@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from vsdeblur.engine.engine import Engine
-from vsdeblur.window import Window
 from vsdeblur.options import Options
 from vsdeblur.solver.render.refined import instant_features
 from vsdeblur.solver.unrolled.stage import SHOWN, load_proximal
@@ -23,6 +22,7 @@ from vsdeblur.training.material import Material
 from vsdeblur.training.paths import Spline
 from vsdeblur.training.pool import Sample
 from vsdeblur.training.scenes import LayeredScene
+from vsdeblur.window import Window
 
 OPEN, LOOSE = 4, 2  # instants of one exposure, spread evenly, and others
 GROUPS = 2  # of these, in a sample

@@ -8,18 +8,18 @@ import numpy as np
 import torch
 
 from vsdeblur.colour.transfer import from_linear
-from vsdeblur.presets import EFFORTS
 from vsdeblur.engine.engine import Engine
-from vsdeblur.window import Window
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.flow.warp import warp
 from vsdeblur.options import Options
+from vsdeblur.presets import EFFORTS
 from vsdeblur.solver.unrolled.stage import SHOWN
 from vsdeblur.training.degrade import Degradation
 from vsdeblur.training.film import SHARP_TAUS, Take, film
 from vsdeblur.training.material import Material
 from vsdeblur.training.pool import Sample
+from vsdeblur.window import Window
 
 CALM = Degradation(
     clean=0.4, shot=(-13.0, -8.0), read=(-15.0, -9.5), compressed=0.15, quality=(80, 98), video=0.5, crf=(10, 22)

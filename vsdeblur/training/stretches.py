@@ -11,18 +11,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vsdeblur.errors import InputError
 from vsdeblur.training.clips import CELL, ClipFile, Frames
 from vsdeblur.training.footage import COMB, Opening
 from vsdeblur.training.oversample import oversampled
 from vsdeblur.training.paths import Array
 
 _SPACING = 1.25  # pixels of motion between sub-frames, at most, where blur is to be continuous
-_MOST_BETWEEN = 4  # sub-frames per frame: faster motion is blurred in the source already
+_FASTEST = 4 * _SPACING  # pixels per frame where sub-frames are made: what is faster is blurred in the source already
 _FEWEST = 6  # sub-frames per period
 _LONGEST = 24  # frames per period
 _FASTER = 1.5  # times the most motion that is wanted: averaged stretches have the pace of their clip
 _RELIABLE = 0.96  # share of a picture's pixels whose flow has to be reliable where sub-frames are made
-_TRIES = 12  # places among which the ones that move are drawn
+_MOST_TRIES = 1000
+_PLACES = 12  # among which the ones that move are drawn
 _STILL = 0.02  # pixels per frame: added to a place's motion as the weight that it is drawn with
 
 
@@ -72,7 +74,7 @@ class Wanted:
         size: Pixels per side.
         periods: Of exposures around the middle, an odd number.
         motion: Pixels per period, from and to, drawn from logarithmically.
-        multiple: Of sub-frames per period, so that its halves or quarters are sub-frames.
+        multiple: A power of two that divides the sub-frames per period, so that halves or quarters of it are sub-frames.
         averaged: Share of the stretches whose blur is the mean of frames as they are, however far apart.
     """
 
@@ -84,12 +86,20 @@ class Wanted:
 
 
 def random_stretch(rng: np.random.Generator, clips: Sequence[ClipFile], wanted: Wanted) -> Stretch:
-    """A random place in a random clip, scaled and cropped, half a sub-frame to spare at either end."""
+    """A random place in a random clip, scaled and cropped, half a sub-frame to spare at either end.
+
+    Raises:
+        InputError: Where none is found that can be used.
+    """
     averaged = bool(rng.random() < wanted.averaged)
-    while True:
+    for _ in range(_MOST_TRIES):
         found = _tried(rng, clips[int(rng.integers(len(clips)))], wanted, averaged)
         if found is not None:
             return found
+    low, high = wanted.motion
+    raise InputError(
+        f"no stretch of {len(clips)} clips moves by {low:g} to {high:g} pixels per period, or has enough frames"
+    )
 
 
 def _tried(rng: np.random.Generator, clip: ClipFile, wanted: Wanted, averaged: bool) -> Stretch | None:
@@ -103,10 +113,11 @@ def _tried(rng: np.random.Generator, clip: ClipFile, wanted: Wanted, averaged: b
     motion = float(np.exp(rng.uniform(*np.log(wanted.motion))))
     between = 1 if averaged else _power_of_two(speed / _SPACING)
     stride = COMB if averaged else _multiple(motion / max(speed, 1e-3), max(wanted.multiple // between, 1))
+    while stride * between < _FEWEST:
+        between *= 2
     around = (wanted.periods * stride + 1) // 2 + 1
-    if between > _MOST_BETWEEN or 2 * around >= total or stride * between < _FEWEST:
-        return None
-    if averaged and speed * stride > _FASTER * wanted.motion[1]:
+    too_fast = speed * stride > _FASTER * wanted.motion[1] if averaged else speed > _FASTEST
+    if too_fast or 2 * around >= total:
         return None
     middle = int(np.clip(place.middle, around, total - 1 - around))
     rows, columns = (slice(x, x + source) for x in (place.y, place.x))
@@ -142,7 +153,7 @@ def _place(rng: np.random.Generator, clip: ClipFile, source: int, frames: int) -
     height, width = clip.frames.shape[1:3]
     half = min(frames // 2, (len(clip.frames) - 1) // 2)
     places, weights = [], []
-    for _ in range(_TRIES):
+    for _ in range(_PLACES):
         y, x = int(rng.integers(height - source + 1)), int(rng.integers(width - source + 1))
         middle = int(rng.integers(half, len(clip.frames) - half))
         cells = (slice(y // CELL, (y + source) // CELL), slice(x // CELL, (x + source) // CELL))

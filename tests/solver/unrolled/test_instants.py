@@ -27,6 +27,7 @@ from vsdeblur.solver.unrolled.instant_net import InstantNet
 from vsdeblur.solver.unrolled.instants import InstantStep, load_instants
 from vsdeblur.solver.unrolled.net import ProximalNet
 from vsdeblur.training.instants import GROUPS, LOOSE, OPEN, InstantScenes
+from vsdeblur.training.material import Material
 from vsdeblur.training.photos import find_photos
 from vsdeblur.training.recipes.instants import InstantsRecipe, augmented, reversed_in_time
 from vsdeblur.window import Window
@@ -279,7 +280,7 @@ def test_the_recipe_learns() -> None:
 
 
 def test_scenes_are_rendered_for_it(photos: Path) -> None:
-    make = InstantScenes(find_photos(photos)[0], 48)
+    make = InstantScenes(Material(find_photos(photos)[0]), 48)
     one = make(np.random.default_rng(3))
     count = GROUPS * (OPEN + LOOSE)
     assert one["pictures"].shape == (count, 5, 3, 48, 48)
