@@ -12,7 +12,7 @@ import torch
 from tests.training.conftest import FRAMES
 from vsdeblur.errors import InputError
 from vsdeblur.training.blurry import BlurryScenes
-from vsdeblur.training.clips import CELL, SMALLEST, ClipFile, find_clips, measured
+from vsdeblur.training.clips import CELL, MIN_CLIP_SIDE, ClipFile, find_clips, measured
 from vsdeblur.training.exposed import exposed
 from vsdeblur.training.footage import exposures
 from vsdeblur.training.instants import InstantScenes
@@ -49,7 +49,7 @@ def test_clips_are_decoded_once_and_held_out(
         assert any(name in line and why in line for line in caplog.messages)
     frames, speeds = kept[0].frames, kept[0].speeds
     assert frames.shape[0] == FRAMES
-    assert SMALLEST <= min(frames.shape[1:3]) < 208
+    assert MIN_CLIP_SIDE <= min(frames.shape[1:3]) < 208
     assert speeds.shape == (FRAMES - 1, frames.shape[1] // CELL, frames.shape[2] // CELL)
     monkeypatch.setattr("vsdeblur.filters.pyav.file.read.read_rgb", None)
     (again, _) = find_clips(clip_folder, tmp_path)

@@ -39,12 +39,16 @@ def oversampled(frames: Frames, factor: int, least: float) -> Frames | None:
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
     out = [frames[0]]
     for k in range(len(frames) - 1):
-        ahead, back = dis.calc(grey[k], grey[k + 1], None), dis.calc(grey[k + 1], grey[k], None)  # type: ignore[call-overload]
+        ahead, back = _flow(dis, grey[k], grey[k + 1]), _flow(dis, grey[k + 1], grey[k])
         if reliable(frames[k : k + 2], ahead, back).mean() < least:
             return None
         out += [_between(frames[k], frames[k + 1], ahead, back, j / factor) for j in range(1, factor)]
         out.append(frames[k + 1])
     return np.stack(out)
+
+
+def _flow(dis: Any, first: Any, second: Any) -> Flow:
+    return np.asarray(dis.calc(first, second, None), np.float32)
 
 
 def reliable(pair: Frames | Sequence[Any], ahead: Flow, back: Flow) -> npt.NDArray[np.bool_]:

@@ -74,7 +74,7 @@ class Wanted:
         size: Pixels per side.
         periods: Of exposures around the middle, an odd number.
         motion: Pixels per period, from and to, drawn from logarithmically.
-        multiple: A power of two that divides the sub-frames per period, so that halves or quarters of it are sub-frames.
+        multiple: A power of two that divides the sub-frames per period, so that its halves or quarters are on them.
         averaged: Share of the stretches whose blur is the mean of frames as they are, however far apart.
     """
 
