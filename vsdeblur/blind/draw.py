@@ -111,10 +111,10 @@ def _scale_bar(width: int, enlarged: float) -> Any:
     """A strip to go below the drawing: how long 1, 10 or 100 pixels of blur are in it."""
     import cv2
 
-    strip = np.zeros((_STRIP, width, 3), np.float32)
+    strip = np.zeros((_STRIP, width, 3), np.uint8)  # OpenCV 5 draws text on 8 bits alone
     length = next((n for n in (1, 10) if n * enlarged >= 24), 100)
     bar = 8 + round(length * enlarged)
-    cv2.rectangle(strip, (8, 12), (bar, 15), (1.0, 1.0, 1.0), -1)
+    cv2.rectangle(strip, (8, 12), (bar, 15), (255, 255, 255), -1)
     font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.5
-    cv2.putText(strip, f"{length} px of blur", (bar + 8, 19), font, scale, (1.0, 1.0, 1.0), 1, cv2.LINE_AA)
-    return strip
+    cv2.putText(strip, f"{length} px of blur", (bar + 8, 19), font, scale, (255, 255, 255), 1, cv2.LINE_AA)
+    return strip.astype(np.float32) / 255

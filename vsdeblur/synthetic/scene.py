@@ -138,7 +138,9 @@ def _label(rng: np.random.Generator, size: int, text: str) -> Image:
     rows, columns = height + 2 * baseline, width + 2 * baseline
     image = _texture(rng, max(rows, columns), cell=max(4, size // 5), contrast=0.6)[:rows, :columns] * 0.25
     origin = (baseline, height + baseline // 2)
-    cv2.putText(image, text, origin, cv2.FONT_HERSHEY_DUPLEX, scale, (0.85, 0.9, 0.8), thick, cv2.LINE_AA)
+    ink = np.zeros((rows, columns), np.uint8)  # OpenCV 5 draws text on 8 bits alone
+    cv2.putText(ink, text, origin, cv2.FONT_HERSHEY_DUPLEX, scale, 255, thick, cv2.LINE_8)
+    image = np.where(ink[..., None] > 127, np.array([0.85, 0.9, 0.8], np.float32), image)
     mask = np.zeros((rows, columns), np.uint8)
     cv2.rectangle(mask, (2, 2), (columns - 3, rows - 3), 255, -1, cv2.LINE_AA)
     return _with_alpha(image.astype(np.float32), mask)
