@@ -105,7 +105,7 @@ def transcode(
 
     console = quiet_console(quiet)
     if not quiet and source != "-":
-        _estimate(console, source, target, arguments)
+        _forecast(console, source, target, arguments)
     try:
         with Bar(console) as bar:
             done = run(source, target, **arguments, progress=None if quiet else bar)
@@ -122,12 +122,10 @@ def transcode(
     return PARTIAL if done.partial else 0
 
 
-def _estimate(console: Console, source: str, target: str, arguments: dict[str, Any]) -> None:
-    """Say how long it will take, by restoring a little; wrong arguments are found on the way."""
-    from vsdeblur.filters.pyav.file.source import seconds as parsed
+def _forecast(console: Console, source: str, target: str, arguments: dict[str, Any]) -> None:
+    """Print how long it will take, measured on a little of it; wrong arguments are found on the way."""
     from vsdeblur.filters.pyav.file.target import check
-    from vsdeblur.filters.pyav.inspect.probe import estimate
-    from vsdeblur.filters.pyav.inspect.transfer import find_transfer
+    from vsdeblur.filters.pyav.inspect.probe import forecast
     from vsdeblur.options import FIT
 
     if target != "-":
@@ -135,15 +133,14 @@ def _estimate(console: Console, source: str, target: str, arguments: dict[str, A
     names = ("factor", "fps", "slow", "shutter", "out_shutter", "readout", "transfer", "preset", "prior", "flow")
     more = ("device", "max_memory", "solver", "mode", "duplicates", "start", "duration")
     chosen = {name: arguments[name] for name in (*names, *more) if name in arguments}
+    ahead = forecast(source, **chosen)
+    found = ahead.calibration
     if chosen.get("transfer") == FIT:
-        part = (parsed(name, chosen.get(name), positive=name == "duration") for name in ("start", "duration"))
-        curve = find_transfer(source, FIT, *part)
-        console.print(f"transfer {curve}")
-        chosen["transfer"] = curve.transfer
-    frames, seconds, found, rolling = estimate(source, **chosen)
-    if found.source != "given":
-        console.print(f"shutter {found.shutter:g} of the frame period, {found.source}")
-    if rolling.source != "given":
-        console.print(f"readout {rolling}")
-    if frames is not None:
-        console.print(f"about {clock(frames * seconds)} for {frames} frames, {seconds:.3g} s each")
+        console.print(f"transfer {found.transfer}")
+    if found.shutter.source != "given":
+        console.print(f"shutter {found.shutter.shutter:g} of the frame period, {found.shutter.source}")
+    if found.readout.source != "given":
+        console.print(f"readout {found.readout}")
+    if ahead.frames is not None:
+        total = clock(ahead.frames * ahead.seconds_per_frame)
+        console.print(f"about {total} for {ahead.frames} frames, {ahead.seconds_per_frame:.3g} s each")

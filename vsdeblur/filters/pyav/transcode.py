@@ -12,6 +12,7 @@ from vsdeblur.errors import ArgumentError
 from vsdeblur.filters.pyav.file import target as target_file
 from vsdeblur.filters.pyav.file.source import Source, seconds
 from vsdeblur.filters.pyav.job import Job, Task
+from vsdeblur.filters.pyav.outputs import write
 from vsdeblur.filters.pyav.report import Progress, Report
 from vsdeblur.options import parse_factor, parse_fps
 
@@ -106,7 +107,7 @@ def transcode(
     report = Report(source, target)
     with Source(source, start=begin, duration=length, strict=strict) as opened:
         job = Job(task, opened, report)
-        job.run()
+        write(job)
         report.frames_in, report.errors = opened.frames_in, opened.errors
         report.seconds = job.elapsed
     return report

@@ -52,7 +52,7 @@ class Encoder:
         return self.codec in _CONSTANT_RATE
 
 
-def choose(
+def choose_encoder(
     frame: av.VideoFrame,
     container: str,
     codec: str | None,
@@ -79,7 +79,7 @@ def choose(
         raise ArgumentError("codec", name, "a video encoder of this FFmpeg, such as libx264, libx265 or ffv1") from None
     target = closest(source.name, _usable(found, source, frame.width, frame.height))
     if target != source:
-        _tell_losses(source, target, name, warn)
+        _warn_of_losses(source, target, name, warn)
     settings = {str(key): str(value) for key, value in options.items()}
     if crf is not None:
         if name not in _TAKE_CRF:
@@ -151,7 +151,7 @@ def check_aspect(source: Source, encoder: Encoder, container: str, warn: Callabl
     warn(f"the sample aspect ratio {ratio} is lost in {container} with {encoder.codec}: mp4 or libx264 would keep it")
 
 
-def _tell_losses(source: Layout, target: Layout, codec: str, warn: Callable[[str], None]) -> None:
+def _warn_of_losses(source: Layout, target: Layout, codec: str, warn: Callable[[str], None]) -> None:
     lost = []
     if source.has_alpha and not target.has_alpha:
         lost.append("its alpha is dropped")
@@ -208,8 +208,3 @@ def _mastering(data: bytes, chroma_unit: int | None, light_unit: int | None) -> 
     )
     darkest, brightest = (text(value, light_unit) for value in values[8:10])
     return f"G({green})B({blue})R({red})WP({white})L({brightest},{darkest})"
-
-
-def rate_of_output(rate: Fraction | None, factor: Fraction, slow: Fraction) -> Fraction:
-    """The nominal output rate; a source without a rate counts as 25 per second."""
-    return (rate or Fraction(25)) * factor / slow

@@ -28,7 +28,7 @@ _MARGIN = Fraction(2)  # seconds of interleaving: how far the audio may lag behi
 _UP_ALREADY = Fraction(10)  # seconds before a preview in which a subtitle may have begun that is still up
 _EARLY = Fraction(1)  # an input that ends this much before its header says is called truncated
 
-Other = Callable[["Packet[Stream]"], None]
+Packets = Callable[["Packet[Stream]"], None]
 
 
 class Source:
@@ -103,7 +103,7 @@ class Source:
         stop = self.origin + length if self.end is None else min(self.end, self.origin + length)
         return max(round((stop - self.begin) * self.rate), 1)
 
-    def frames(self, other: Other | None = None) -> Iterator[av.VideoFrame]:
+    def frames(self, other: Packets | None = None) -> Iterator[av.VideoFrame]:
         """Decode the video; packets of the other streams go to ``other`` as they come."""
         if self.begin > self.origin and self.seekable:
             self._seek()

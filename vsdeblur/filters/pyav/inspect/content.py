@@ -15,7 +15,7 @@ import numpy.typing as npt
 from vsdeblur.clip.repeats import find_repeats
 from vsdeblur.options import Options
 
-_SMALL = 320  # pixels of the longer side at which cuts, repeats and motion are looked for
+_SMALL = 320  # pixels of the longer side at which cuts, repeats and motion are measured
 _PAIRS = 24  # that motion is measured on
 _NEARLY = 99.5  # per cent
 _SAME = 0.1  # mean difference in code values up to which nothing moves
@@ -23,7 +23,7 @@ _SAME = 0.1  # mean difference in code values up to which nothing moves
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Seen in the first ``frames`` frames. Motion is in pixels of the full size per frame period.
+    """Of the first ``frames`` frames. Motion is in pixels of the full size per frame period.
 
     repeats: frames that repeat the one before. pictures_per_second: of the others, None where none repeat.
     """
@@ -36,10 +36,17 @@ class Content:
     motion_95: float
 
 
-def look_over(
+def read_content(
     frames: Iterator[av.VideoFrame], options: Options, kept: list[av.VideoFrame], rate: Fraction | None
 ) -> Content:
-    """Of frames of one size, as their content says. kept: some of them, read on the way. rate: frames per second."""
+    """The content of frames of any size.
+
+    Args:
+        frames: decoded frames.
+        options: what cuts are detected with.
+        kept: frames of the first one's kind, filled while ``frames`` is read.
+        rate: frames per second.
+    """
     small = np.stack([_reduced(frame, kept[0]) for frame in frames])
     gray = small.mean(axis=3)
     repeats = find_repeats([(one / 255).astype(np.float32) for one in gray])

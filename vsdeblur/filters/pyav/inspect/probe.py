@@ -1,9 +1,9 @@
-"""What the filter sees in a file: streams, timing, colour, repeated frames, cuts, motion, plan and time."""
+"""What a file holds and what restoring it takes: streams, timing, colour, content, memory plan and time."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from itertools import islice, pairwise
@@ -16,21 +16,20 @@ from vsdeblur.engine.cost import FRAMES as WINDOW
 from vsdeblur.errors import InputError
 from vsdeblur.filters.pyav.colour import Converter, kind
 from vsdeblur.filters.pyav.file.source import Source, seconds
-from vsdeblur.filters.pyav.inspect.content import Content, look_over
+from vsdeblur.filters.pyav.inspect.calibration import Calibration, calibrate
+from vsdeblur.filters.pyav.inspect.content import Content, read_content
 from vsdeblur.filters.pyav.inspect.cost import Grain, Work, noise_in, plan_for, plan_work, seconds_each
 from vsdeblur.filters.pyav.inspect.gyro import about, find_alignment
-from vsdeblur.filters.pyav.inspect.readout import FoundReadout, find_readout
-from vsdeblur.filters.pyav.inspect.shutter import Found, find_shutter
-from vsdeblur.filters.pyav.inspect.survey import Survey
-from vsdeblur.filters.pyav.timeline import ROUGHLY
-from vsdeblur.options import AUTO, TELEMETRY, Options, parse_fps, parse_options
+from vsdeblur.options import AUTO, Options, parse_fps
 from vsdeblur.timing import output_count
 
-_PACKETS = 5000  # that timing is judged by
+_PACKETS = 5000  # that timing is derived from
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class StreamFacts:
+    """One stream: its kind (\"video\", \"audio\", ...), codec and a detail in words."""
+
     index: int
     kind: str
     codec: str | None
@@ -38,7 +37,7 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class FileTiming:
     """rate: frames per second. Durations are the gaps between timestamps, in milliseconds."""
 
     rate: Fraction | None
@@ -68,14 +67,16 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
+    """Everything that ``vsdeblur inspect`` prints; times and sizes are in the parts' own units."""
+
     path: str
     options: Options
     shutter_from: str
     readout_from: str
     gyro: str
     container: str
-    streams: tuple[Stream, ...]
-    timing: Timing
+    streams: tuple[StreamFacts, ...]
+    timing: FileTiming
     picture: Picture
     content: Content
     noise: Grain
@@ -103,71 +104,83 @@ class Probe:
 def probe(
     path: str, frames: int = 240, measure: bool = True, *, factor: Any = 1, fps: Any = None, **options: Any
 ) -> Probe:
-    """Look at a file: its timing by its first packets, its first ``frames`` frames by their content.
+    """Inspect a file: its timing by its first packets, its first frames by their content.
 
-    measure: also time the engine on a small piece. factor, fps and options: as in transcode. Raises InputError for a
-    file without usable video, ArgumentError for arguments that do not fit it.
+    Args:
+        path: of the file.
+        frames: how many to decode.
+        measure: also time the engine on a small piece.
+        factor, fps, options: as in :func:`vsdeblur.filters.pyav.transcode`; without one the readout is
+            "auto".
+
+    Raises:
+        InputError: for a file without usable video.
+        ArgumentError: for arguments that do not fit it.
     """
     timing = _timing(path)
-    survey = Survey(path, options.get("transfer"))
-    rolling = find_readout(survey, options.get("readout", AUTO), timing.rate)
-    chosen = _options(timing.rate, factor, fps, {**options, "readout": rolling.readout})
-    found = find_shutter(survey, chosen, timing.rate, only_telemetry=options.get("shutter") == TELEMETRY)
-    chosen = found.resolve(chosen)
-    found_by = (found.source, rolling.source, about(find_alignment(survey)))
+    arguments = {"factor": factor, "readout": AUTO, **options}
+    found = calibrate(path, timing.rate, arguments, fps=None if fps is None else parse_fps(fps))
+    gyroscope = about(find_alignment(found.survey))
     kept: list[av.VideoFrame] = []
     middle = max(min(frames, timing.frames or 0) - WINDOW, 0) // 2
     with Source(path) as source:
-        content = look_over(_kept(islice(source.frames(), frames), kept, middle), chosen, kept, timing.rate)
+        decoded = _kept(islice(source.frames(), frames), kept, middle)
+        content = read_content(decoded, found.options, kept, timing.rate)
         streams = tuple(_stream(stream) for stream in source.container.streams)
         container = str(source.container.format.name)
-    converter = Converter(kept[0], chosen.transfer)
-    noise = noise_in(kept[0], converter)
-    work = plan_work(kept, converter, timing.frames, chosen, measure)
-    picture = _picture(kept[0], converter)
-    return Probe(path, chosen, *found_by, container, streams, timing, picture, content, noise, work)
+    converter = Converter(kept[0], found.options.transfer)
+    return Probe(
+        path=path,
+        options=found.options,
+        shutter_from=found.shutter.source,
+        readout_from=found.readout.source,
+        gyro=gyroscope,
+        container=container,
+        streams=streams,
+        timing=timing,
+        picture=_picture(kept[0], converter),
+        content=content,
+        noise=noise_in(kept[0], converter),
+        work=plan_work(kept, converter, timing.frames, found.options, measure),
+    )
 
 
-def estimate(
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a transcode will take, without its encoder, and what it will restore with.
+
+    Attributes:
+        frames: outputs; None where the file does not say how long it is.
+        seconds_per_frame: of each output.
+    """
+
+    frames: int | None
+    seconds_per_frame: float
+    calibration: Calibration
+
+
+def forecast(
     path: str,
     *,
-    factor: Any = 1,
     fps: Any = None,
     slow: Any = None,
     start: Any = None,
     duration: Any = None,
     **options: Any,
-) -> tuple[int | None, float, Found, FoundReadout]:
-    """(output frames, seconds for each, shutter, readout) of a transcode with these arguments, without the encoder.
-
-    Raises as it would. The number of frames is None where the file does not say how long it is.
-    """
-    begin, length = seconds("start", start, positive=False), seconds("duration", duration, positive=True)
-    with Source(path, start=begin, duration=length) as source:
-        survey = Survey(path, options.get("transfer"), begin, length)
-        rolling = find_readout(survey, options.get("readout", 0), source.rate)
-        options["readout"] = rolling.readout
-        chosen = _options(source.rate, factor if slow is None else slow, fps, options)
-        only = options.get("shutter") == TELEMETRY
-        found = find_shutter(survey, chosen, source.rate, only_telemetry=only)
-        chosen = found.resolve(chosen)
+) -> Forecast:
+    """The forecast of a transcode with these arguments; raises as that would."""
+    part = seconds("start", start, positive=False), seconds("duration", duration, positive=True)
+    if slow is not None:
+        options["factor"] = slow
+    with Source(path, start=part[0], duration=part[1]) as source:
+        grid = None if fps is None else parse_fps(fps)
+        found = calibrate(path, source.rate, options, fps=grid, part=part)
         kept: list[av.VideoFrame] = []
         deque(_kept(islice(source.frames(), WINDOW), kept), maxlen=0)
         total = source.total
-    converter = Converter(kept[0], chosen.transfer)
-    each = seconds_each(kept, converter, chosen, plan_for(kept[0], converter, chosen))
-    return None if total is None else output_count(total, chosen.factor), each, found, rolling
-
-
-def _options(rate: Fraction | None, factor: Any, fps: Any, options: Mapping[str, Any]) -> Options:
-    if options.get("shutter") == TELEMETRY:
-        options = {**options, "shutter": None}
-    if fps is None:
-        return parse_options(rate=rate, factor=factor, **options)
-    grid = parse_fps(fps)
-    if rate and ROUGHLY <= grid / rate < 1:
-        return parse_options(rate=rate, factor=1, **options)
-    return parse_options(rate=rate, fps_num=grid.numerator, fps_den=grid.denominator, **options)
+    converter = Converter(kept[0], found.options.transfer)
+    each = seconds_each(kept, converter, found.options, plan_for(kept[0], converter, found.options))
+    return Forecast(None if total is None else output_count(total, found.options.factor), each, found)
 
 
 def _kept(frames: Iterator[av.VideoFrame], kept: list[av.VideoFrame], middle: int = 0) -> Iterator[av.VideoFrame]:
@@ -186,7 +199,7 @@ def _kept(frames: Iterator[av.VideoFrame], kept: list[av.VideoFrame], middle: in
         raise InputError("no frame could be decoded")
 
 
-def _timing(path: str) -> Timing:
+def _timing(path: str) -> FileTiming:
     """Rate and timing by the packets, without decoding."""
     with Source(path) as source:
         tick, rate = source.tick, source.rate
@@ -198,7 +211,7 @@ def _timing(path: str) -> Timing:
     rate = rate or (1 / median(gaps) if gaps else None)
     middle = median(gaps) if gaps else (1 / rate if rate else Fraction(0))
     low, high = (gaps[0], gaps[-1]) if gaps else (middle, middle)
-    return Timing(
+    return FileTiming(
         rate=rate,
         variable=bool(gaps) and high - low > 2 * tick + middle / 20,
         shortest_ms=float(1000 * low),
@@ -231,11 +244,11 @@ def _picture(frame: av.VideoFrame, converter: Converter) -> Picture:
     )
 
 
-def _stream(stream: Any) -> Stream:
+def _stream(stream: Any) -> StreamFacts:
     context = stream.codec_context
     detail = ""
     if stream.type == "audio":
         detail = f"{context.sample_rate} Hz, {context.layout.name}"
     elif stream.type == "video":
         detail = f"{context.width}x{context.height}, {context.pix_fmt}"
-    return Stream(stream.index, stream.type, None if context is None else context.name, detail)
+    return StreamFacts(stream.index, stream.type, None if context is None else context.name, detail)

@@ -14,7 +14,7 @@ ALIKE = 0.35  # of the period: places whose shutters differ by more were filmed 
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundShutter:
     """A shutter and where it comes from, in words. per_chunk: the clip has several, so each chunk finds its own.
 
     exposures: of every frame, from telemetry; ``shutter`` is then the usual one.
@@ -31,38 +31,40 @@ class Found:
         return replace(options, shutter=self.shutter, auto_shutter=self.per_chunk, timed=timed)
 
 
-def find_shutter(survey: Survey, options: Options, rate: Fraction | None, *, only_telemetry: bool = False) -> Found:
+def find_shutter(
+    survey: Survey, options: Options, rate: Fraction | None, *, only_telemetry: bool = False
+) -> FoundShutter:
     """The shutter that a file is restored with: as given, else by its telemetry, else estimated.
 
     survey: of the part that matters. rate: frames per second. Raises ArgumentError where only telemetry would do and
     there is none.
     """
     if not options.auto_shutter:
-        return Found(options.shutter, "given")
+        return FoundShutter(options.shutter, "given")
     exposures = None if survey.path == "-" else read_exposures(survey.path, rate)
     if exposures and rate:
         low, high = 1000 * min(exposures.values), 1000 * max(exposures.values)
         words = f"by telemetry of {exposures.camera}: {low:.3g} to {high:.3g} ms"
-        return Found(exposures.part(1 / float(rate)), words, exposures=exposures)
+        return FoundShutter(exposures.part(1 / float(rate)), words, exposures=exposures)
     if only_telemetry:
         need = "" if installed() else "; it takes the package telemetry-parser: pip install 'vsdeblur[telemetry]'"
         raise ArgumentError("shutter", TELEMETRY, f"used with a file that carries its exposure times{need}")
     if survey.path == "-":
-        return Found(options.shutter, "estimated from each chunk", per_chunk=True)
+        return FoundShutter(options.shutter, "estimated from each chunk", per_chunk=True)
     pooled = survey.shutter
     shutter, confidence = pooled.estimate
     reach = pooled.range
     if reach and reach[1] - reach[0] > ALIKE:
         words = f"estimated from each chunk: it lies between {reach[0]:.2f} and {reach[1]:.2f}"
-        return Found(pooled.estimate.usable, words, per_chunk=True)
+        return FoundShutter(pooled.estimate.usable, words, per_chunk=True)
     if pooled.estimate.usable != shutter or not confidence:
         why = (
             "nothing moves enough to tell"
             if not confidence
             else f"the clip does not tell (confidence {confidence:.2f})"
         )
-        return Found(pooled.estimate.usable, f"assumed: {why}")
+        return FoundShutter(pooled.estimate.usable, f"assumed: {why}")
     sure = sum(1 for place in pooled.places if place.confidence)
     spread = f", {reach[0]:.2f} to {reach[1]:.2f}" if reach and reach[0] != reach[1] else ""
     number = f"{sure} place{'s' if sure > 1 else ''}"
-    return Found(round(shutter, 3), f"estimated from {number}{spread}, confidence {confidence:.2f}")
+    return FoundShutter(round(shutter, 3), f"estimated from {number}{spread}, confidence {confidence:.2f}")

@@ -1,0 +1,204 @@
+"""The three ways to write a job's frames: as y4m, into a container, and into a container by way of kept segments."""
+
+from __future__ import annotations
+
+import heapq
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import av
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from vsdeblur.filters.pyav.colour import Converter
+from vsdeblur.filters.pyav.file import target as target_file
+from vsdeblur.filters.pyav.file import y4m
+from vsdeblur.filters.pyav.file.coder import Coder
+from vsdeblur.filters.pyav.file.encoder import Encoder, add_stream, check_aspect, choose_encoder, start
+from vsdeblur.filters.pyav.file.segments import Parts
+from vsdeblur.filters.pyav.file.streams import Copier
+from vsdeblur.filters.pyav.format import closest
+from vsdeblur.filters.pyav.job import Job
+from vsdeblur.filters.pyav.timeline import exact
+from vsdeblur.options import Options
+from vsdeblur.version import __version__
+
+
+def write(job: Job) -> None:
+    """Run the job; its target appears under its name when it is whole."""
+    if job.task.is_y4m:
+        _write_y4m(job)
+    elif job.task.resume:
+        _write_segments(job)
+    else:
+        _write_container(job)
+
+
+def _write_y4m(job: Job) -> None:
+    first, frames = job.open()
+    if len(job.source.container.streams) > 1:
+        job.report.warn("y4m holds video alone: the other streams are left out")
+    form = closest(first.format.name, y4m.FORMATS)
+    _describe(job, "y4m", form.name, first)
+    aspect = exact(job.source.video.sample_aspect_ratio)
+    with ExitStack() as stack:
+        file: BinaryIO
+        if job.task.target == "-":
+            file = sys.stdout.buffer
+        else:
+            temporary = stack.enter_context(target_file.written(Path(job.task.target)))
+            file = stack.enter_context(target_file.opened(temporary, Path(job.task.target)))
+        writer: y4m.Writer | None = None
+        for item in job.restored(frames, first, form, constant=True):
+            writer = writer or y4m.Writer(file, item.frame, job.output_rate, aspect)
+            writer.write(item.frame)
+        if writer:
+            writer.flush()
+
+
+def _write_container(job: Job) -> None:
+    target = Path(job.task.target)
+    copier = Copier(job.source, target_file.format_of(target), job.task.slow, job.report.warn)
+    first, frames = job.open(copier.write)
+    video = _Video.choose(job, first)
+    restored = job.restored(frames, first, video.encoder.target, constant=video.constant)
+    with target_file.written(target) as temporary, target_file.muxer(temporary, target, copier.tags) as output:
+        coder: Coder | None = None
+        for item in restored:
+            if coder is None:
+                coder = Coder(video.attach(output, copier, item.frame), video.tick)
+                copier.begin(output)
+            target_file.put(output, coder.encode(item.frame, item.time, item.duration), job.source.note)
+        if coder is not None:
+            target_file.put(output, coder.finish(), job.source.note)
+
+
+def _write_segments(job: Job) -> None:
+    target = Path(job.task.target)
+    first, frames = job.open()
+    video = _Video.choose(job, first)
+    parts = Parts(target, _fingerprint(job, video))
+    job.report.resumed = job.report.frames_out = parts.frames
+    sample = Converter(first, target=video.encoder.target).blank(first)
+    if not parts.complete:
+        try:
+            _encode_segments(job, parts, video, sample, frames, first)
+        finally:
+            parts.abandon()
+        parts.finish()
+    copier = Copier(job.source, video.container, job.task.slow, job.report.warn)
+    with target_file.written(target) as temporary, target_file.muxer(temporary, target, copier.tags) as output:
+        stream = video.attach(output, copier, sample)
+        target_file.put(output, _merged(job, parts, stream, video.tick, copier), job.source.note)
+    parts.remove()
+
+
+def _encode_segments(
+    job: Job,
+    parts: Parts,
+    video: _Video,
+    sample: av.VideoFrame,
+    frames: Iterator[av.VideoFrame],
+    first: av.VideoFrame,
+) -> None:
+    """Encode what is not in segments yet, each segment with an encoder of its own."""
+    coder: Coder | None = None
+    chunk = count = 0
+    restored = job.restored(frames, first, video.encoder.target, constant=video.constant, skip=parts.chunks)
+    for item in restored:
+        if coder is not None and item.chunk != chunk and parts.due:
+            parts.write(coder.finish())
+            parts.close(item.chunk, count)
+            coder = None
+        if coder is None:
+            coder = Coder.alone(video.container, lambda output: video.add(output, sample), video.tick, video.encoder)
+            count = 0
+            parts.begin()
+        parts.write(coder.encode(item.frame, item.time, item.duration))
+        chunk, count = item.chunk, count + 1
+    if coder is not None:
+        parts.write(coder.finish())
+        parts.close(chunk + 1, count)
+
+
+@dataclass(frozen=True, slots=True)
+class _Video:
+    """The video stream of an output: its encoder, whether its rate is constant, and its time base."""
+
+    job: Job
+    container: str
+    encoder: Encoder
+    constant: bool
+    tick: Fraction
+
+    @classmethod
+    def choose(cls, job: Job, first: av.VideoFrame) -> _Video:
+        """By the task, for frames like ``first``."""
+        task, warn = job.task, job.report.warn
+        container = target_file.format_of(Path(task.target))
+        encoder = choose_encoder(first, container, task.codec, task.crf, task.encoder_options, warn)
+        check_aspect(job.source, encoder, container, warn)
+        _describe(job, encoder.codec, encoder.target.name, first)
+        constant = encoder.constant_rate or container == "avi"
+        return cls(job, container, encoder, constant, job.tick(constant))
+
+    def add(self, output: Any, sample: av.VideoFrame) -> VideoStream:
+        """The stream in an output, for frames like ``sample``."""
+        return add_stream(output, self.encoder, sample, self.job.source, self.tick, self.job.output_rate)
+
+    def attach(self, output: Any, copier: Copier, sample: av.VideoFrame) -> VideoStream:
+        """The stream in an output beside the copied ones, with the header written."""
+        stream = copier.attach(output, lambda to: self.add(to, sample), self.job.ratio)
+        start(output, stream, self.encoder)
+        return stream
+
+
+def _describe(job: Job, codec: str, form: str, frame: av.VideoFrame) -> None:
+    report = job.report
+    report.codec, report.pixel_format = codec, form
+    report.width, report.height = frame.width, frame.height
+
+
+def _fingerprint(job: Job, video: _Video) -> dict[str, object]:
+    """Everything that the bytes of a segment depend on."""
+    path = Path(job.source.path)
+    status = path.stat()
+    options = {item.name: _plain(getattr(job.options, item.name)) for item in fields(Options)}
+    return {
+        "source": path.resolve(),
+        "source_size": status.st_size,
+        "source_mtime": status.st_mtime_ns,
+        "version": __version__,
+        "fps": job.task.fps,
+        "slow": job.task.slow,
+        "start": job.source.begin,
+        "end": job.source.end,
+        "codec": video.encoder.codec,
+        "pixel_format": video.encoder.target.name,
+        "encoder_options": sorted(video.encoder.options.items()),
+        "time_base": video.tick,
+        **options,
+    }
+
+
+def _plain(value: Any) -> object:
+    if callable(value):
+        return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', type(value).__qualname__)}"
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
+def _merged(job: Job, parts: Parts, stream: VideoStream, tick: Fraction, copier: Copier) -> Iterator[Packet[Any]]:
+    """The video's packets and the others', by decoding time."""
+
+    def video() -> Iterator[Packet[Any]]:
+        for packet in parts.packets():
+            packet.time_base, packet.stream = tick, stream
+            yield packet
+
+    others = (packet for packet in job.source.other_packets() if copier.place(packet))
+    return heapq.merge(video(), others, key=lambda packet: (packet.dts or 0) * exact(packet.time_base))
