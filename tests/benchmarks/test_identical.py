@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "benchmarks"
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 CHANGED, SAME = "tensors/array-float64", "errors/restore-frame"
