@@ -23,8 +23,8 @@ from common import machine, table, write_results
 
 from vsdeblur import estimate_readout, restore
 from vsdeblur.bench import protocol, run
-from vsdeblur.calibration.readout.fit import CONFIDENT, Estimate
-from vsdeblur.clip.samples import RUN
+from vsdeblur.calibration.readout.fit import CONFIDENT, ReadoutEstimate
+from vsdeblur.clip.samples import SAMPLE_FRAMES
 from vsdeblur.synthetic.handheld import MARGIN, Array, Hand, film, picture, view
 
 HERE = Path(__file__).parent
@@ -60,7 +60,7 @@ def tensor(film: Array) -> torch.Tensor:
 
 def tried(scene: str, hand: str, readout: float, v: torch.Tensor, transfer: str) -> Trial:
     begin = time.process_time()
-    found = Estimate(*estimate_readout(v, transfer))
+    found = ReadoutEstimate(*estimate_readout(v, transfer))
     trial = Trial(scene, hand, readout, *found, time.process_time() - begin)
     print(trial, flush=True)
     return trial
@@ -71,14 +71,14 @@ def generated(seeds: int) -> Iterator[Trial]:
         whole = picture(*SIZE, seed)
         for kind in (*TELLING, *STEADY):
             for readout in READOUTS if kind in TELLING else READOUTS[::2]:
-                v = tensor(film(whole, Hand.of(kind, seed), RUN, SHUTTER, readout, SIZE))
+                v = tensor(film(whole, Hand.of(kind, seed), SAMPLE_FRAMES, SHUTTER, readout, SIZE))
                 yield tried("generated", kind, readout, v, "linear")
 
 
 def on_clips(clips: list[protocol.Clip]) -> Iterator[Trial]:
     """Sharp frames that go on while a hand holds them: each exposure is of one of them, blurred by the hand alone."""
     for seed, clip in enumerate(clips):
-        whole = protocol.load(dataclasses.replace(clip, width=WIDE, periods=RUN), 1).astype(np.float32) / 255
+        whole = protocol.load(dataclasses.replace(clip, width=WIDE, periods=SAMPLE_FRAMES), 1).astype(np.float32) / 255
         size = (whole.shape[1] - 2 * MARGIN, whole.shape[2] - 2 * MARGIN)
         for kind in TELLING:
             for readout in READOUTS[::2]:

@@ -25,8 +25,8 @@ from common import machine, table, write_results
 from vsdeblur import restore
 from vsdeblur.bench import protocol, run
 from vsdeblur.calibration.shutter.clip import clip_evidence
-from vsdeblur.calibration.shutter.fit import Estimate, fit
-from vsdeblur.clip.samples import places_of
+from vsdeblur.calibration.shutter.fit import ShutterEstimate, fit_shutter
+from vsdeblur.clip.samples import clip_samples
 from vsdeblur.filters.pyav.file.read import count_frames
 from vsdeblur.synthetic.scene import Scene, film
 
@@ -52,7 +52,7 @@ class Trial:
 
     @property
     def usable(self) -> float:
-        return Estimate(self.found, self.confidence).usable
+        return ShutterEstimate(self.found, self.confidence).usable
 
     @property
     def error(self) -> float:
@@ -67,8 +67,8 @@ def tried(name: str, blurry: protocol.Frames, shutter: float) -> Trial:
     """By all places of the frames; five of them are one."""
     v = tensor(blurry)
     begin = time.process_time()
-    evidence = [one for place in clip_evidence(places_of(v, linear=False)) for one in place]
-    found = fit(evidence)
+    evidence = [one for place in clip_evidence(clip_samples(v, linear=False)) for one in place]
+    found = fit_shutter(evidence)
     taken = time.process_time() - begin
     points = sum(one.points for one in evidence)
     speed = sum(one.travel for one in evidence) / max(points, 1e-9)

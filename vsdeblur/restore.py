@@ -19,7 +19,7 @@ from vsdeblur.camera.exposure import Exposure, Quadrature
 from vsdeblur.camera.rolling import row_delays
 from vsdeblur.clip.cadence import REACH, Look, clip_numbers
 from vsdeblur.clip.repeats import Thumbnail, distinct, thumbnails
-from vsdeblur.clip.samples import places_of, tensor_places
+from vsdeblur.clip.samples import clip_samples, tensor_samples
 from vsdeblur.colour.response import name_of
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.device import choose_device
@@ -127,7 +127,7 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
 
 
 def _fitted(stored: Tensor) -> str:
-    estimate = clip_response(tensor_places(stored))
+    estimate = clip_response(tensor_samples(stored))
     if estimate.usable is None:
         log.warning('transfer: the clip does not tell (confidence %.2f): "linear" is taken', estimate.confidence)
         return "linear"
@@ -138,7 +138,7 @@ def _estimated(light: Tensor, seen: Sequence[Thumbnail], options: Options, reado
     """The options with the shutter, where that is to be found, and the readout, of the frames that repeat none."""
     new = distinct(seen)
     pictures = light[new] if len(new) < len(seen) else light
-    places = places_of(pictures, linear=options.transfer != "linear")
+    places = clip_samples(pictures, linear=options.transfer != "linear")
     if options.auto_shutter:
         options = replace(options, shutter=clip_shutter(places).estimate.usable, auto_shutter=False)
     if readout:

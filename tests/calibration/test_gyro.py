@@ -11,7 +11,7 @@ import torch
 
 from tests.support.pyav import write_clip
 from tests.support.shake import blur, shaken
-from vsdeblur.calibration.gyro.fit import Alignment, Steps, Turning, align
+from vsdeblur.calibration.gyro.fit import Alignment, GyroAngles, PictureSteps, align
 from vsdeblur.camera.path import CameraPath
 from vsdeblur.filters.pyav.inspect import gyro as _gyro
 from vsdeblur.filters.pyav.inspect import telemetry as _telemetry
@@ -28,21 +28,21 @@ def turned(times: np.ndarray) -> np.ndarray:
     return 0.03 * np.stack([np.sin(3 * times), np.sin(2 * times + 1), 0.3 * np.sin(4 * times)], -1)
 
 
-def measured(noise: float = 0.01) -> Turning:
+def measured(noise: float = 0.01) -> GyroAngles:
     """What a gyroscope with other axes and a clock that is ahead writes down."""
     times = np.arange(0, 10, 1 / RATE)
     rates = (turned(times - OFFSET + 1e-3) - turned(times - OFFSET - 1e-3)) / 2e-3
     rates = np.stack([-rates[:, 2], rates[:, 0], rates[:, 1]], -1)
-    return Turning.of(times, rates + np.random.default_rng(0).normal(0, noise, rates.shape))
+    return GyroAngles.of(times, rates + np.random.default_rng(0).normal(0, noise, rates.shape))
 
 
-def steps(scale: float = 1.0) -> Steps:
+def steps(scale: float = 1.0) -> PictureSteps:
     begin = np.arange(30, 250) / 30
     change = turned(begin + 1 / 30) - turned(begin)
     moved = scale * change * [FOCAL, -FOCAL, 1]
     moved += np.random.default_rng(1).normal(0, 1e-4, moved.shape)
     moved[::17] += 0.02  # where flow failed
-    return Steps(begin, begin + 1 / 30, moved)
+    return PictureSteps(begin, begin + 1 / 30, moved)
 
 
 def test_axes_focal_length_and_offset_are_found() -> None:
@@ -66,14 +66,14 @@ def test_the_path_goes_as_the_camera_turned() -> None:
 
 
 def test_what_does_not_agree_is_refused() -> None:
-    elsewhere = Turning.of(measured().times, np.random.default_rng(2).normal(0, 0.1, (2000, 3)))
+    elsewhere = GyroAngles.of(measured().times, np.random.default_rng(2).normal(0, 0.1, (2000, 3)))
     found = align(elsewhere, steps())
     assert found is not None
     assert not found.agrees
     assert "not used" in _gyro.about(found)
-    still = Steps(steps().begin, steps().end, np.zeros((220, 3)))
+    still = PictureSteps(steps().begin, steps().end, np.zeros((220, 3)))
     assert align(measured(), still) is None
-    few = Steps(steps().begin[:5], steps().end[:5], steps().moved[:5])
+    few = PictureSteps(steps().begin[:5], steps().end[:5], steps().moved[:5])
     assert align(measured(), few) is None
     assert "none" in _gyro.about(None)
 
@@ -104,7 +104,7 @@ def test_files_without_a_gyroscope_have_none(tmp_path: Path, monkeypatch: pytest
     samples = [{"timestamp_ms": 5.0 * n, "gyro": (0.0, 90.0, 0.0)} for n in range(201)]
     monkeypatch.setattr(_telemetry, "installed", lambda: True)
     monkeypatch.setattr(_telemetry, "_read_gyro", lambda path: samples)
-    turning = _telemetry.read_turning(path)
+    turning = _telemetry.read_gyro_angles(path)
     assert turning is not None
     assert turning.at(np.array([1.0]))[0] == pytest.approx([0, np.pi / 2, 0])
     assert _gyro.find_alignment(Survey(path)) is None  # four frames that hardly move

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from tests.support.pyav import write_clip
 from vsdeblur import estimate_readout, restore
-from vsdeblur.calibration.readout.clip import place_drift
+from vsdeblur.calibration.readout.clip import sample_drift
 from vsdeblur.calibration.readout.evidence import Drift
-from vsdeblur.calibration.readout.fit import CONFIDENT, NOTHING, Estimate, fit, likelihood
-from vsdeblur.clip.samples import RUN, Place
+from vsdeblur.calibration.readout.fit import CONFIDENT, NOTHING, ReadoutEstimate, fit_readout, likelihood
+from vsdeblur.clip.samples import SAMPLE_FRAMES, ClipSample
 from vsdeblur.errors import ArgumentError
 from vsdeblur.filters.pyav.inspect import readout as _readout
 from vsdeblur.filters.pyav.inspect.readout import FoundReadout, find_readout
@@ -40,7 +40,7 @@ def filmed(kind: str = "held", readout: float = 0.6, frames: int = 8, shutter: f
 
 
 def drift_of(frames: Tensor) -> Drift:
-    drift = place_drift(Place.of(frames))
+    drift = sample_drift(ClipSample.of(frames))
     assert drift is not None
     return drift
 
@@ -62,7 +62,7 @@ def test_a_global_shutter_is_known_as_one() -> None:
 @pytest.mark.parametrize("kind", ["pan", "still"])
 def test_motion_that_does_not_change_tells_nothing(kind: str) -> None:
     assert estimate_readout(filmed(kind))[1] < 0.2
-    assert fit([drift_of(filmed(kind))]).usable == 0
+    assert fit_readout([drift_of(filmed(kind))]).usable == 0
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 64, 64), (2, 1, 64, 64), (5, 1, 16, 300), (5, 3, 33, 40), (5, 1, 300, 17)])
@@ -86,9 +86,13 @@ def test_a_cut_and_what_moves_by_itself_do_not_mislead() -> None:
 def test_places_are_added_up_and_one_may_be_wrong() -> None:
     right, wrong = drift_of(filmed()), drift_of(filmed("walking", 0.0))
     assert likelihood(right).sum() == pytest.approx(1)
-    assert fit([right, right, wrong]).readout == pytest.approx(0.6, rel=0.15)
-    assert fit([right, right]).confidence > fit([right]).confidence > fit([right, wrong]).confidence
-    assert fit([]) == NOTHING
+    assert fit_readout([right, right, wrong]).readout == pytest.approx(0.6, rel=0.15)
+    assert (
+        fit_readout([right, right]).confidence
+        > fit_readout([right]).confidence
+        > fit_readout([right, wrong]).confidence
+    )
+    assert fit_readout([]) == NOTHING
 
 
 def test_numpy_arrays_and_nonsense() -> None:
@@ -104,7 +108,7 @@ def test_restore_takes_what_it_finds() -> None:
     v = filmed()[:5, :, :64, :64]
     common = {"shutter": 0.3, "preset": "fast", "flow": "dis"}
     found = estimate_readout(v)
-    assert isinstance(found, Estimate)
+    assert isinstance(found, ReadoutEstimate)
     assert torch.equal(restore(v, readout="auto", **common), restore(v, readout=found.usable, **common))  # type: ignore[arg-type]
     still = v[:1].expand(3, -1, -1, -1)
     assert torch.equal(restore(still, readout="auto", **common), restore(still, **common))  # type: ignore[arg-type]
@@ -120,7 +124,7 @@ def test_files_are_looked_at_as_a_whole(tmp_path: Path, monkeypatch: pytest.Monk
     assert "does not tell" in find_readout(survey, "auto", rate).source
     with pytest.raises(ArgumentError, match="readout"):
         find_readout(Survey("-"), "auto", rate)
-    monkeypatch.setattr(Survey, "readout", Estimate(0.4, 0.9))
+    monkeypatch.setattr(Survey, "readout", ReadoutEstimate(0.4, 0.9))
     common = {"shutter": 0.5, "preset": "fast", "flow": "dis"}
     for name, readout in (("auto", "auto"), ("given", 0.4)):
         done = transcode(path, tmp_path / f"{name}.y4m", readout=readout, **common)  # type: ignore[arg-type]
@@ -128,9 +132,9 @@ def test_files_are_looked_at_as_a_whole(tmp_path: Path, monkeypatch: pytest.Monk
     assert (tmp_path / "auto.y4m").read_bytes() == (tmp_path / "given.y4m").read_bytes()
     assert done.readout_from == "given"
     assert find_readout(survey, "auto", rate).source == "estimated, confidence 0.90"
-    monkeypatch.setattr(Survey, "readout", Estimate(0.0, 0.9))
+    monkeypatch.setattr(Survey, "readout", ReadoutEstimate(0.0, 0.9))
     assert "rows move alike" in find_readout(survey, "auto", rate).source
-    monkeypatch.setattr(Survey, "readout", Estimate(0.0, 0.1))
+    monkeypatch.setattr(Survey, "readout", ReadoutEstimate(0.0, 0.1))
     assert "does not tell" in find_readout(survey, "auto", rate).source
 
 
@@ -159,7 +163,7 @@ def test_hosts_that_cannot_look_ahead_say_who_can() -> None:
 
     with pytest.raises(ArgumentError, match="estimate_readout"):
         deblur_frames([], readout="auto", rate=30)
-    blank = vs.core.std.BlankClip(width=64, height=64, format=vs.GRAYS, length=RUN)
+    blank = vs.core.std.BlankClip(width=64, height=64, format=vs.GRAYS, length=SAMPLE_FRAMES)
     with pytest.raises(vs.Error, match="estimate_readout"):
         deblur(blank, readout="auto")
     assert estimate_readout(blank) == NOTHING

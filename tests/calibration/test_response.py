@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vsdeblur import estimate_response, restore
 from vsdeblur.calibration.response.evidence import Ramps, frame_ramps
-from vsdeblur.calibration.response.fit import Estimate, fit
+from vsdeblur.calibration.response.fit import ResponseEstimate, fit_response
 from vsdeblur.cli import main
 from vsdeblur.colour.response import Response, gamma_of, name_of
 from vsdeblur.colour.transfer import from_linear, is_known, to_linear
@@ -77,11 +77,11 @@ def blurred_steps(gamma: float, frames: int = 3, noise: float = 0.0) -> Tensor:
     return (stored * 255).round().clamp(0, 255) / 255
 
 
-def found(v: Tensor) -> Estimate:
+def found(v: Tensor) -> ResponseEstimate:
     path = torch.zeros(len(v), 4, *v.shape[-2:])
     path[:, 0] = SPEED
     seen = torch.ones(len(v), 2, *v.shape[-2:])
-    return fit([frame_ramps(v, Motion(path, seen[:, :1], seen), 1)], SHUTTER)
+    return fit_response([frame_ramps(v, Motion(path, seen[:, :1], seen), 1)], SHUTTER)
 
 
 @pytest.mark.parametrize("gamma", [1.2, 1.95, 2.6])
@@ -95,14 +95,14 @@ def test_what_does_not_tell() -> None:
     flat = torch.full((3, 1, 64, 320), 0.5)
     assert found(flat) == (1.0, 0.0)
     assert found(flat).usable is None
-    assert fit([], 0.5) == (1.0, 0.0)
+    assert fit_response([], 0.5) == (1.0, 0.0)
 
 
 def test_ramps_bent_as_no_gamma_bends_them_do_not_tell() -> None:
     rising = torch.linspace(0, 30, 33).pow(3) / 900  # convex in stored values
     count = 100
     ends = torch.full((count,), 0.2), torch.full((count,), 0.8), torch.full((count,), 0.5)
-    assert fit([Ramps(rising.expand(count, -1), *ends, torch.arange(count) % 16)], 0.5) == (1.0, 0.0)
+    assert fit_response([Ramps(rising.expand(count, -1), *ends, torch.arange(count) % 16)], 0.5) == (1.0, 0.0)
 
 
 def test_estimate_response_finds_motion_itself() -> None:
@@ -114,20 +114,20 @@ def test_estimate_response_finds_motion_itself() -> None:
 
 def test_restore_fits_the_transfer(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     v = blurred_steps(2.0)[..., :96]
-    said = Estimate(2.0, 0.9)
+    said = ResponseEstimate(2.0, 0.9)
     monkeypatch.setattr(import_module("vsdeblur.restore"), "clip_response", lambda places: said)
     arguments = {"shutter": SHUTTER, "flow": "dis", "preset": "fast"}
     assert torch.equal(restore(v, transfer="fit", **arguments), restore(v, transfer="response2", **arguments))
-    said = Estimate(2.0, 0.1)
+    said = ResponseEstimate(2.0, 0.1)
     assert torch.equal(restore(v, transfer="fit", **arguments), restore(v, transfer="linear", **arguments))
     assert "does not tell (confidence 0.10)" in caplog.text
 
 
 def test_what_a_file_is_restored_with(monkeypatch: pytest.MonkeyPatch) -> None:
     for said, transfer, words in (
-        (Estimate(1.9, 0.7), "response1.9", "fitted to the clip, confidence 0.70"),
-        (Estimate(1.9, 0.3), None, "confidence 0.30"),
-        (Estimate(1.0, 0.0), None, "no edges"),
+        (ResponseEstimate(1.9, 0.7), "response1.9", "fitted to the clip, confidence 0.70"),
+        (ResponseEstimate(1.9, 0.3), None, "confidence 0.30"),
+        (ResponseEstimate(1.0, 0.0), None, "no edges"),
     ):
         monkeypatch.setattr(Survey, "response", said)
         curve = find_transfer("clip.mkv", "fit")

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from vsdeblur import estimate_shutter, restore
-from vsdeblur.calibration.shutter.fit import NOTHING, fit
-from vsdeblur.calibration.shutter.window import shutter_of, window_evidence
+from vsdeblur.calibration.shutter.fit import NOTHING, fit_shutter
+from vsdeblur.calibration.shutter.window import window_evidence, window_shutter
 from vsdeblur.errors import ArgumentError, DeblurError
 from vsdeblur.options import DEFAULT_SHUTTER, Options, parse_options
 from vsdeblur.synthetic.scene import Scene, film
@@ -56,7 +56,7 @@ def test_without_motion_there_is_no_confidence_and_the_fallback(count: int) -> N
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 300), (16, 16), (32, 33)])
 def test_tiny_pictures_are_no_trouble(size: tuple[int, int]) -> None:
-    found = fit(window_evidence(Window(torch.rand(6, 3, *size), 0, 0, 6)))
+    found = fit_shutter(window_evidence(Window(torch.rand(6, 3, *size), 0, 0, 6)))
     assert 0 < found.shutter <= 1
 
 
@@ -76,7 +76,7 @@ def test_a_cut_is_not_motion() -> None:
     v = torch.cat((filmed(0.5)[:3], filmed(1.0)[3:].flip(2)))
     window = Window(v, 10, 0, 5, cuts=frozenset({13}))
     alone = Window(v[:3], 0, 0, 3)
-    assert fit(window_evidence(window)) == fit(window_evidence(alone))
+    assert fit_shutter(window_evidence(window)) == fit_shutter(window_evidence(alone))
 
 
 def test_a_window_tells_what_a_host_can_see_and_no_more() -> None:
@@ -84,10 +84,10 @@ def test_a_window_tells_what_a_host_can_see_and_no_more() -> None:
     auto, given = parse_options(shutter="auto"), parse_options(shutter=0.5)
     assert (auto.auto_shutter, given.auto_shutter) == (True, False)
     window = Window(v, 0, 1, 3)
-    assert shutter_of(window, given) == 0.5
-    assert shutter_of(window, auto) == shutter_of(dataclasses.replace(window, start=20), auto)
-    assert shutter_of(window, auto) == pytest.approx(1.0, abs=0.1)
-    assert shutter_of(Window(v[:1].expand(5, -1, -1, -1), 0, 1, 3), Options(auto_shutter=True)) == DEFAULT_SHUTTER
+    assert window_shutter(window, given) == 0.5
+    assert window_shutter(window, auto) == window_shutter(dataclasses.replace(window, start=20), auto)
+    assert window_shutter(window, auto) == pytest.approx(1.0, abs=0.1)
+    assert window_shutter(Window(v[:1].expand(5, -1, -1, -1), 0, 1, 3), Options(auto_shutter=True)) == DEFAULT_SHUTTER
 
 
 def test_restore_takes_the_estimate_as_if_it_were_given() -> None:

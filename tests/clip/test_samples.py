@@ -13,31 +13,40 @@ import pytest
 import torch
 
 from vsdeblur import estimate_shutter
-from vsdeblur.clip.samples import LONGEST, RUN, SPOTS, Place, each, places_of, spots, tensor_places
+from vsdeblur.clip.samples import (
+    MAX_SIDE,
+    SAMPLE_FRAMES,
+    SAMPLES,
+    ClipSample,
+    clip_samples,
+    map_samples,
+    sample_ranges,
+    tensor_samples,
+)
 from vsdeblur.filters.pyav.file.source import Source
 from vsdeblur.filters.pyav.inspect import survey as _places
-from vsdeblur.filters.pyav.inspect.survey import Survey, file_places
+from vsdeblur.filters.pyav.inspect.survey import Survey, file_samples
 from vsdeblur.synthetic.scene import Scene, film
 
 
 @pytest.mark.parametrize("total", [1, 5, 6, 7, 71, 72, 73, 1000])
 def test_places_are_spread_over_the_clip_and_lie_inside_it(total: int) -> None:
-    places = spots(total)
+    places = sample_ranges(total)
     assert places[0].start == 0
     assert places[-1].stop == total
-    assert all(0 < len(place) <= RUN for place in places)
+    assert all(0 < len(place) <= SAMPLE_FRAMES for place in places)
     assert all(a.stop <= b.start for a, b in pairwise(places))
-    assert len(places) <= SPOTS
-    assert sum(map(len, places)) == min(total, SPOTS * RUN)
+    assert len(places) <= SAMPLES
+    assert sum(map(len, places)) == min(total, SAMPLES * SAMPLE_FRAMES)
 
 
 def test_a_place_is_grey_small_and_of_one_scene() -> None:
     coarse = torch.rand(2, 3, 2, 16, generator=torch.Generator().manual_seed(0))
-    frames = coarse.repeat_interleave(20, 2).repeat_interleave(LONGEST // 8, 3)
-    place = Place.of(torch.cat((frames[:1], frames[1:2].expand(4, -1, -1, -1))))
-    assert place.frames.shape == (5, 1, 20, LONGEST)
+    frames = coarse.repeat_interleave(20, 2).repeat_interleave(MAX_SIDE // 8, 3)
+    place = ClipSample.of(torch.cat((frames[:1], frames[1:2].expand(4, -1, -1, -1))))
+    assert place.frames.shape == (5, 1, 20, MAX_SIDE)
     scene = place.scene
-    assert scene.shape == (4, 1, 20, LONGEST)
+    assert scene.shape == (4, 1, 20, MAX_SIDE)
     whole = torch.nn.functional.avg_pool2d(frames[1].mean(0)[None, None], 2)[0]
     torch.testing.assert_close(scene[0], whole, atol=1e-3, rtol=1e-3)
 
@@ -48,18 +57,18 @@ def test_all_of_a_short_clip_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> No
     seen: list[int] = []
     monkeypatch.setattr(clip, "window_evidence", lambda window, linear: seen.append(len(window.frames)) or [])
     for total, windows in ((3, [3]), (10, [6, 4]), (30, [6, 6, 6, 6, 6]), (72, [6] * 6), (500, [6] * 6)):
-        clip.clip_shutter(places_of(torch.zeros(total, 1, 40, 40)))
+        clip.clip_shutter(clip_samples(torch.zeros(total, 1, 40, 40)))
         assert sorted(seen, reverse=True) == windows
         seen.clear()
 
 
 def test_every_place_is_heard_in_order_and_its_errors_too() -> None:
-    places = places_of(torch.arange(60.0).view(60, 1, 1, 1).expand(-1, -1, 32, 32) / 60)
-    assert each(lambda place: round(60 * float(place.frames[0].mean())), places) == [0, 12, 24, 36, 48]
+    places = clip_samples(torch.arange(60.0).view(60, 1, 1, 1).expand(-1, -1, 32, 32) / 60)
+    assert map_samples(lambda place: round(60 * float(place.frames[0].mean())), places) == [0, 12, 24, 36, 48]
     threads = torch.get_num_threads()
-    assert each(lambda place: torch.get_num_threads(), places) == [1] * 5
+    assert map_samples(lambda place: torch.get_num_threads(), places) == [1] * 5
     with pytest.raises(ZeroDivisionError):
-        each(lambda place: 1 / 0, places)
+        map_samples(lambda place: 1 / 0, places)
     assert torch.get_num_threads() == threads
 
 
@@ -87,7 +96,7 @@ def numbered(path: Path, frames: int, key: Callable[[int], bool]) -> Path:
 def begins(path: Path, start: Fraction | None = None) -> list[int]:
     """The numbers of the frames that places begin with."""
     with Source(str(path), start=start) as source:
-        return [round(30 * place.times[0]) for place in file_places(source, "linear")]
+        return [round(30 * place.times[0]) for place in file_samples(source, "linear")]
 
 
 def decoded(path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -107,13 +116,13 @@ def decoded(path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
 def test_where_key_frames_are_many_little_else_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = numbered(tmp_path / "many.mp4", 172, lambda n: n % 8 == 0)
     found = begins(path)
-    wanted = [run.start for run in spots(172)]
+    wanted = [run.start for run in sample_ranges(172)]
     assert found == wanted
-    assert decoded(path, monkeypatch) == SPOTS * RUN + sum(start % 8 for start in wanted)
+    assert decoded(path, monkeypatch) == SAMPLES * SAMPLE_FRAMES + sum(start % 8 for start in wanted)
 
 
 def test_where_they_are_few_the_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = [run.start for run in spots(172)]
+    wanted = [run.start for run in sample_ranges(172)]
     path = numbered(tmp_path / "one.mp4", 172, lambda n: n == 0)
     assert begins(path) == wanted
     assert decoded(path, monkeypatch) == 172
@@ -127,14 +136,14 @@ def test_a_part_is_looked_at_alone(tmp_path: Path) -> None:
     assert all(begin >= 60 for begin in begins(path, Fraction(2)))
 
 
-def test_what_a_survey_tells_is_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_survey_estimates_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = numbered(tmp_path / "in.mp4", 30, lambda n: n == 0)
     first = Survey(str(path))
-    told = first.shutter, first.readout, first.drifts
-    monkeypatch.setattr(Survey, "places", property(lambda self: pytest.fail("read again")))
+    found = first.shutter, first.readout, first.drifts
+    monkeypatch.setattr(Survey, "samples", property(lambda self: pytest.fail("read again")))
     again = Survey(str(path))
-    assert (again.shutter, again.readout) == told[:2]
-    assert again.drifts is told[2]
+    assert (again.shutter, again.readout) == found[:2]
+    assert again.drifts is found[2]
     with pytest.raises(pytest.fail.Exception, match="read again"):
         Survey(str(path), "bt709").shutter  # noqa: B018
 
@@ -152,4 +161,4 @@ def test_a_file_tells_what_its_frames_tell(tmp_path: Path) -> None:
     by_file, by_tensor = Survey(str(path), "linear").shutter.estimate, estimate_shutter(frames)
     assert by_file == pytest.approx(by_tensor, abs=1e-3)
     assert by_file.shutter == pytest.approx(0.75, abs=0.1)
-    assert len(tensor_places(frames, None)) == 1
+    assert len(tensor_samples(frames, None)) == 1

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from vsdeblur.calibration.shutter import fit as fitting
-from vsdeblur.calibration.shutter.evidence import ACROSS, ALONG, FEATURES, ONWARD, SCALARS, Evidence
-from vsdeblur.calibration.shutter.fit import NOTHING, fit, median
+from vsdeblur.calibration.shutter.evidence import ACROSS, ALONG, FEATURES, ONWARD, SCALARS, ShutterEvidence
+from vsdeblur.calibration.shutter.fit import NOTHING, fit_shutter, median
 from vsdeblur.calibration.shutter.reader import CANDIDATES, ShutterReader, candidate_rows
 from vsdeblur.training.exposed import ExposedScenes
 from vsdeblur.training.material import Material
@@ -101,7 +101,7 @@ def test_without_weights_nothing_is_known_and_it_is_said(
     monkeypatch.setattr(fitting, "available", lambda name: False)
     fitting._reader.cache_clear()
     try:
-        assert fit([Evidence(samples[0]["tiles"], 1.0, 5.0)]) == NOTHING
+        assert fit_shutter([ShutterEvidence(samples[0]["tiles"], 1.0, 5.0)]) == NOTHING
         assert "0.5" in caplog.text
     finally:
         fitting._reader.cache_clear()

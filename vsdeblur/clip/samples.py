@@ -1,6 +1,6 @@
-"""What is looked at of a clip to find out how it was filmed: a few frames at places spread over it, grey and small.
+"""Samples of a clip: a few successive frames at each of several places spread over it, grey and small.
 
-Shutter, readout and gyroscope are all told from the same places.
+Shutter, readout, response and gyroscope are all estimated from the same samples.
 """
 
 from __future__ import annotations
@@ -21,18 +21,20 @@ from vsdeblur.device import single_thread
 from vsdeblur.flow.pairwise import averaged
 from vsdeblur.tensors import as_frames
 
-SPOTS = 6  # places that a clip is looked at in
-RUN = 12  # successive frames of a place: several changes of direction of a hand
-LONGEST = 1280  # pixels of the pictures
+SAMPLES = 6  # of a clip
+SAMPLE_FRAMES = 12  # successive frames of a sample: several changes of direction of a hand
+MAX_SIDE = 1280  # pixels of the pictures
 _LARGEST = 65504.0  # of half precision
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
-    """Successive frames (n, 1, h, w) of one kind, none of which repeats the one before.
+class ClipSample:
+    """Successive frames of one kind, none of which repeats the one before.
 
-    linear: their values are linear light, and not stored values taken as they are. times: when they are shown, seconds,
-    where that is known.
+    Attributes:
+        frames: (n, 1, h, w), half precision, since a clip has many.
+        linear: whether values are linear light rather than stored values as they are.
+        times: when they are shown, seconds; empty where that is not known.
     """
 
     frames: Tensor
@@ -40,9 +42,9 @@ class Place:
     times: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, frames: Tensor, *, linear: bool = True, times: tuple[float, ...] = ()) -> Place:
-        """Of frames (n, C, H, W), C 1 or 3: kept in half precision, since a clip has many."""
-        small = torch.cat([shrunk(frame[None]).clamp(-_LARGEST, _LARGEST).half() for frame in frames])
+    def of(cls, frames: Tensor, *, linear: bool = True, times: tuple[float, ...] = ()) -> ClipSample:
+        """The sample of frames (n, C, H, W), C 1 or 3, of any values."""
+        small = torch.cat([reduced(frame[None]).clamp(-_LARGEST, _LARGEST).half() for frame in frames])
         return cls(small, linear, times)
 
     @property
@@ -56,26 +58,27 @@ class Place:
         return max(pairwise(ends), key=lambda scene: scene[1] - scene[0])
 
 
-def shrunk(frames: Tensor) -> Tensor:
-    """Frames (n, C, H, W) of any device and type as they are looked at: (n, 1, h, w), float32, LONGEST at most."""
+def reduced(frames: Tensor) -> Tensor:
+    """Frames (n, C, H, W) of any device and type, grey, MAX_SIDE pixels at most: (n, 1, h, w), float32, CPU."""
     grey = frames.float().cpu().mean(1, keepdim=True)
-    return averaged(grey, -(-max(frames.shape[-2:]) // LONGEST))
+    return averaged(grey, -(-max(frames.shape[-2:]) // MAX_SIDE))
 
 
-def spots(total: int) -> list[range]:
-    """The frames to look at of ``total``: SPOTS times RUN frames, or all of them where there are no more."""
-    if total <= SPOTS * RUN:
-        return [range(start, min(start + RUN, total)) for start in range(0, total, RUN)]
-    return [range(start, start + RUN) for start in (n * (total - RUN) // (SPOTS - 1) for n in range(SPOTS))]
+def sample_ranges(total: int) -> list[range]:
+    """Which of ``total`` frames are sampled: SAMPLES times SAMPLE_FRAMES, or all where there are no more."""
+    if total <= SAMPLES * SAMPLE_FRAMES:
+        return [range(start, min(start + SAMPLE_FRAMES, total)) for start in range(0, total, SAMPLE_FRAMES)]
+    starts = (n * (total - SAMPLE_FRAMES) // (SAMPLES - 1) for n in range(SAMPLES))
+    return [range(start, start + SAMPLE_FRAMES) for start in starts]
 
 
-def places_of(light: Tensor, *, linear: bool = True) -> list[Place]:
-    """Of frames (N, C, H, W)."""
-    return [Place.of(light[run.start : run.stop], linear=linear) for run in spots(len(light))]
+def clip_samples(light: Tensor, *, linear: bool = True) -> list[ClipSample]:
+    """The samples of frames (N, C, H, W); ``linear``: their values are linear light."""
+    return [ClipSample.of(light[run.start : run.stop], linear=linear) for run in sample_ranges(len(light))]
 
 
-def tensor_places(clip: Any, transfer: str | None = None) -> list[Place]:
-    """The places of frames (N, C, H, W) as :func:`vsdeblur.restore` takes them, without those that repeat.
+def tensor_samples(clip: Any, transfer: str | None = None) -> list[ClipSample]:
+    """The samples of frames (N, C, H, W) as :func:`vsdeblur.restore` takes them, without those that repeat.
 
     Args:
         clip: a float tensor or array.
@@ -89,13 +92,13 @@ def tensor_places(clip: Any, transfer: str | None = None) -> list[Place]:
     name = transfer or "linear"
     frames = as_frames(clip, "clip")
     frames = frames[distinct(thumbnails(frames))]
-    return places_of(to_linear(frames.float().cpu().contiguous(), name), linear=name != "linear")
+    return clip_samples(to_linear(frames.float().cpu().contiguous(), name), linear=name != "linear")
 
 
-def each[T](look: Callable[[Place], T], places: Sequence[Place]) -> list[T]:
-    """What every place says, on as many threads as torch has.
+def map_samples[T](estimate: Callable[[ClipSample], T], samples: Sequence[ClipSample]) -> list[T]:
+    """``estimate`` of every sample, on as many threads as torch has.
 
-    Each place on one: that is faster than all threads on each place, and no sum depends on their number.
+    Each sample on one: that is faster than all threads on each sample, and no sum depends on their number.
     """
     with single_thread() as count, ThreadPoolExecutor(count) as threads:
-        return list(threads.map(look, places))
+        return list(threads.map(estimate, samples))

@@ -11,7 +11,7 @@ from math import ceil, log2
 from vsdeblur.blind.footprint import beside_tiles
 from vsdeblur.calibration.shutter.window import FRAMES
 from vsdeblur.clip.cadence import REACH
-from vsdeblur.clip.samples import LONGEST
+from vsdeblur.clip.samples import MAX_SIDE
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.flow import is_learned
 from vsdeblur.flow.pairwise import motion_scale
@@ -204,7 +204,7 @@ def _peak(
         kept, at_hand = _agreeing(options, height, width, channels)
         rendering = max(rendering, 6 * frame + at_hand) + kept
     if options.auto_shutter:  # looked for before anything else is
-        shrunk = -(-max(height, width) // LONGEST)
+        shrunk = -(-max(height, width) // MAX_SIDE)
         finding = max(finding, _LOOKED_AT * -(-height // shrunk) * -(-width // shrunk) * _FLOAT)
     return int(always + max(finding, solved * frame + max(solver, rendering)))
 

@@ -1,12 +1,12 @@
-"""The camera's path by its gyroscope: H = K R K^-1, with K, R and the clocks' offset found from the pictures.
+"""The camera's path from its gyroscope: H = K R K^-1, with K, R and the clocks' offset found from the pictures.
 
-Files say how fast a camera turned, but not how gyroscope and picture lie to one another: the order and sign of the
+Files hold how fast a camera turned, but not how gyroscope and picture lie to one another: the order and sign of the
 axes, the focal length behind the lens and the processing, the offset of the clocks. For small angles K R K^-1 is a
 shift and a turn of the picture that are linear in the angles, so a 3 x 3 matrix M stands for all but the offset, and
 
     (shift x, shift y, turn) of the picture from frame to frame = M (angles turned in between) + drift
 
-is a linear regression for each offset. What it leaves says whether the gyroscope tells of this picture at all: after
+is a linear regression for each offset. Its residual shows whether the gyroscope describes this picture at all: after
 electronic stabilisation, or in a gimbal, it may not.
 """
 
@@ -34,14 +34,19 @@ _FINE = 8  # instants per knot that it is fitted to
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Turning:
-    """times: (n,) seconds, ascending; angles: (n, 3), turned since the first, radians, about the sensor's own axes."""
+class GyroAngles:
+    """What a gyroscope turned.
+
+    Attributes:
+        times: (n,) seconds, ascending.
+        angles: (n, 3), radians turned since the first, about the sensor's own axes.
+    """
 
     times: Array
     angles: Array
 
     @classmethod
-    def of(cls, times: Array, rates: Array) -> Turning:
+    def of(cls, times: Array, rates: Array) -> GyroAngles:
         """rates: (n, 3) radians per second."""
         steps = (rates[1:] + rates[:-1]) / 2 * np.diff(times)[:, None]
         return cls(times, np.concatenate((np.zeros((1, 3)), np.cumsum(steps, 0))))
@@ -52,10 +57,13 @@ class Turning:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Steps:
-    """How the picture moved between frames at ``begin`` and ``end``, (n,) seconds each.
+class PictureSteps:
+    """How the picture moved between pairs of frames.
 
-    moved: (n, 3): shift x and y of its middle as parts of its width, turn in radians.
+    Attributes:
+        begin: (n,) seconds, of the first frames.
+        end: (n,) seconds, of the second frames.
+        moved: (n, 3): shift x and y of the picture's middle as parts of its width, turn in radians.
     """
 
     begin: Array
@@ -65,12 +73,16 @@ class Steps:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alignment:
-    """matrix: (3, 3), from angles to (shift x, shift y, turn). offset: seconds that the gyroscope's clock is ahead.
+    """How a gyroscope lies to the picture.
 
-    explained: of the variance of the shifts, by fits to the other half of the pairs. left: their error, of the width.
+    Attributes:
+        matrix: (3, 3), from angles to (shift x, shift y, turn).
+        offset: seconds that the gyroscope's clock is ahead.
+        explained: part of the variance of the shifts, by fits to the other half of the pairs.
+        left: root mean square of what is not explained, as a part of the width.
     """
 
-    turning: Turning
+    turning: GyroAngles
     matrix: Array
     offset: float
     explained: float
@@ -95,7 +107,7 @@ class Alignment:
         return CameraPath(knots, origin, _SPACING, centre)
 
 
-def align(turning: Turning, steps: Steps) -> Alignment | None:
+def align(turning: GyroAngles, steps: PictureSteps) -> Alignment | None:
     """The alignment that explains the steps best; None where they are too few or hardly move."""
     inside = (steps.begin > turning.times[0]) & (steps.end < turning.times[-1])
     moved = steps.moved[inside]

@@ -1,4 +1,4 @@
-"""The readout of a whole clip: the drift of the places that it is looked at in, taken together."""
+"""The readout of a whole clip, from the drift of its samples together."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from collections.abc import Sequence
 
 import torch
 
-from vsdeblur.calibration.readout.evidence import LONGEST, MIN_DRIFT_SIDE, Drift, find_drift
-from vsdeblur.calibration.readout.fit import Estimate, fit
-from vsdeblur.clip.samples import Place, each
+from vsdeblur.calibration.readout.evidence import MAX_DRIFT_SIDE, MIN_DRIFT_SIDE, Drift, find_drift
+from vsdeblur.calibration.readout.fit import ReadoutEstimate, fit_readout
+from vsdeblur.clip.samples import ClipSample, map_samples
 from vsdeblur.flow.pairwise import averaged
 
-_FEWEST = 3  # frames, for motion to change
+_MIN_FRAMES = 3  # for motion to change
 
 
 @torch.inference_mode()
-def place_drift(place: Place) -> Drift | None:
-    """What a place tells, by its longest scene; None where that is too little."""
-    scene = place.scene[:, 0]
-    scale = -(-max(scene.shape[-2:]) // LONGEST)
-    if len(scene) < _FEWEST or min(scene.shape[-2:]) // scale < MIN_DRIFT_SIDE:
+def sample_drift(sample: ClipSample) -> Drift | None:
+    """The drift in a sample's longest scene; None where that is too short or too small."""
+    scene = sample.scene[:, 0]
+    scale = -(-max(scene.shape[-2:]) // MAX_DRIFT_SIDE)
+    if len(scene) < _MIN_FRAMES or min(scene.shape[-2:]) // scale < MIN_DRIFT_SIDE:
         return None
-    return find_drift(averaged(scene, scale), linear=place.linear)
+    return find_drift(averaged(scene, scale), linear=sample.linear)
 
 
-def clip_readout(places: Sequence[Place]) -> Estimate:
-    """One estimate from several places."""
-    return fit([drift for drift in each(place_drift, places) if drift])
+def clip_readout(samples: Sequence[ClipSample]) -> ReadoutEstimate:
+    """One estimate from all samples."""
+    return fit_readout([drift for drift in map_samples(sample_drift, samples) if drift])

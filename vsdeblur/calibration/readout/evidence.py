@@ -1,4 +1,4 @@
-"""How the picture moves from frame to frame, in a coarse grid of cells: all that the readout is told from."""
+"""How the picture moves from frame to frame, in a coarse grid of cells: the evidence of the readout."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Array = NDArray[np.floating[Any]]
 
 ROWS, COLUMNS = 8, 5
 MIN_DRIFT_SIDE = 4 * ROWS  # rows and columns of a picture that has room for the cells
-LONGEST = 480  # pixels of the picture that motion is looked for in
-_DETAIL = 9  # pixels around a point that say whether it has texture in both directions
-_NOISE = 1.5 / 255  # of a gradient that says little
+MAX_DRIFT_SIDE = 480  # pixels of the picture that motion is found in
+_DETAIL = 9  # pixels around a point in which its texture in both directions is measured
+_NOISE = 1.5 / 255  # of a gradient with half weight
 _FEWEST = 16  # points of a cell
 _DISPLAY_GAMMA = 1 / 2.2
 _ROUNDS = 10  # of reweighting
@@ -31,11 +31,14 @@ _LEAST = 0.1  # pixels: residuals below are as good as none
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drift:
-    """Of a run of frames without a cut.
+    """The motion of a run of frames without a cut.
 
-    flow: (pairs, cells, 2), pixels (x, y) from each frame to the next. weight: (pairs, cells) in [0, 1], by the detail
-    that a cell had to go by. at: (cells, 2), where the cells' middles lie, pixels from the middle of the picture, which
-    is ``height`` pixels high and ``width`` wide.
+    Attributes:
+        flow: (pairs, cells, 2), pixels (x, y) from each frame to the next.
+        weight: (pairs, cells) in [0, 1], by the detail that a cell has.
+        at: (cells, 2), the cells' middles, pixels from the middle of the picture.
+        height: of the picture, pixels.
+        width: of the picture, pixels.
     """
 
     flow: Array
@@ -46,7 +49,7 @@ class Drift:
 
 
 def find_drift(grey: Tensor, *, linear: bool = True) -> Drift:
-    """Of successive grey frames (n, h, w), n at least 2, by OpenCV DIS. linear: they are linear light."""
+    """The drift of successive grey frames (n, h, w), n at least 2, by OpenCV DIS; ``linear``: they are linear light."""
     shown = grey.clamp(0, 1) ** _DISPLAY_GAMMA if linear else grey.clamp(0, 1)
     height, width = shown.shape[-2:]
     cell = (height // ROWS, width // COLUMNS)
@@ -60,7 +63,7 @@ def find_drift(grey: Tensor, *, linear: bool = True) -> Drift:
     return Drift(np.stack([one for one, _ in found]), np.stack([one for _, one in found]), at, height, width)
 
 
-def believed(drift: Drift) -> Array:
+def robust_weights(drift: Drift) -> Array:
     """(pairs, cells): the weights, less where a cell goes its own way, and where a pair's flow is rough.
 
     Judged without a path: by a flow that varies over the picture as any camera's may, and the cell's usual remainder.
@@ -77,15 +80,15 @@ def believed(drift: Drift) -> Array:
             left[n] = flow - smooth @ np.linalg.lstsq(root * smooth, root * flow, rcond=None)[0]
         if len(left) >= _MANY:
             left -= np.median(left, 0)
-    believed: Array = weight * np.square(usual.min() / usual)
-    return believed
+    robust: Array = weight * np.square(usual.min() / usual)
+    return robust
 
 
 def shifts_and_turns(drift: Drift) -> Array:
     """(pairs, 3): how the picture moved as a whole, its middle along x and y in pixels, and its turn in radians."""
     flat = np.concatenate((np.ones((len(drift.at), 1)), drift.at), 1)
     out = []
-    for flow, w in zip(drift.flow, believed(drift), strict=True):
+    for flow, w in zip(drift.flow, robust_weights(drift), strict=True):
         root = np.sqrt(w)[:, None] + 1e-6
         (x, y), (_, turn), (shear, _) = np.linalg.lstsq(root * flat, root * flow, rcond=None)[0]
         out.append((x, y, (turn - shear) / 2))
@@ -100,11 +103,11 @@ def _cells(a: Tensor, flow: Tensor, cell: tuple[int, int], corner: tuple[int, in
     stays = (to_x >= 0) & (to_x <= width - 1) & (to_y >= 0) & (to_y <= height - 1)
     parts = [_by_cell(field.numpy(), cell, corner) for field in (*flow, _detail(a), stays)]
     across, down, detail, inside = parts
-    asked = (detail >= np.median(detail, 1, keepdims=True)) & (inside > 0)
-    some = asked.sum(1) >= _FEWEST
-    asked |= ~some[:, None]  # a median needs something; its weight will be none
-    middle = np.stack([np.nanmedian(np.where(asked, field, np.nan), axis=1) for field in (across, down)], -1)
-    strength = np.nanmean(np.where(asked, detail, np.nan), axis=1)
+    chosen = (detail >= np.median(detail, 1, keepdims=True)) & (inside > 0)
+    some = chosen.sum(1) >= _FEWEST
+    chosen |= ~some[:, None]  # a median needs something; its weight will be none
+    middle = np.stack([np.nanmedian(np.where(chosen, field, np.nan), axis=1) for field in (across, down)], -1)
+    strength = np.nanmean(np.where(chosen, detail, np.nan), axis=1)
     return middle, some * strength / (strength + _NOISE**2)
 
 

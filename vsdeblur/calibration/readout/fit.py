@@ -1,4 +1,4 @@
-"""The readout that explains how the picture moves, and how sure that is.
+"""The readout that explains how the picture moves, and its confidence.
 
 The camera moves along a path g(t): shift, turn and zoom. Row y of a picture H rows high is exposed at  n + rho y / H,
 so a point seen at (x, y) in frame n and a row Fy further down in frame n + 1 has moved by
@@ -6,7 +6,7 @@ so a point seen at (x, y) in frame n and a row Fy further down in frame n + 1 ha
     F(x, y) = g(n + 1 + rho (y + Fy) / H) - g(n + rho y / H)
 
 and rows differ because the camera's motion changes: the flow of the last row is that of the first, rho periods later.
-Motion that never changes says nothing about rho (a picture that leans and glides is as good as an upright one), and so
+Motion that never changes leaves rho open (a picture that leans and glides is as good as an upright one), and so
 does none. Which rho makes the flow of all rows and frames one path? Given rho everything is linear: cubic splines for
 the path, a smooth Gaussian process; for each cell an offset and a factor (what stands nearer moves faster), and for
 each pair a little motion of its own (what flow errs by). So the likelihood of rho, all else integrated out, is known
@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vsdeblur.calibration.readout.evidence import Array, Drift, believed
+from vsdeblur.calibration.readout.evidence import Array, Drift, robust_weights
 from vsdeblur.camera.path import splines
 from vsdeblur.device import single_thread
 
@@ -38,30 +38,35 @@ _OFFSET, _NEARER, _OWN = 1.0, 0.3, 1.0  # a priori: pixels, a part of the motion
 _NOISE = 0.2  # pixels, a priori, against which the first two are weighed
 _SHARE = 0.5  # cells are not independent: what each counts for
 _FLOOR = 1e-4  # pixels squared: no flow is better
-_ODD = 0.02  # of the places mislead: so much of each place's likelihood is spread over all candidates
+_ODD = 0.02  # of the samples mislead: so much of each one's likelihood is spread over all candidates
 
 
-class Estimate(NamedTuple):
-    """readout: in periods, [0, 1). confidence: in [0, 1]; 0 where the motion is steady or there is none."""
+class ReadoutEstimate(NamedTuple):
+    """A readout and its confidence.
+
+    Attributes:
+        readout: periods from the first row's exposure to the last one's, [0, 1).
+        confidence: in [0, 1]; 0 where the motion is steady or there is none.
+    """
 
     readout: float
     confidence: float
 
     @property
     def usable(self) -> float:
-        """The readout where that is sure enough, else the fallback of none."""
+        """The readout where its confidence is CONFIDENT or more, else 0."""
         return self.readout if self.confidence >= CONFIDENT else 0.0
 
 
-NOTHING = Estimate(0.0, 0.0)
+NOTHING = ReadoutEstimate(0.0, 0.0)
 
 
-def fit(places: Sequence[Drift]) -> Estimate:
-    """The readout that several places of a clip share."""
-    told = [likelihood(place) for place in places if len(place.flow) > 1]
-    if not told:
+def fit_readout(drifts: Sequence[Drift]) -> ReadoutEstimate:
+    """The readout that several samples of a clip share."""
+    posteriors = [likelihood(drift) for drift in drifts if len(drift.flow) > 1]
+    if not posteriors:
         return NOTHING
-    total = np.sum([np.log((1 - _ODD) * one + _ODD / len(CANDIDATES)) for one in told], axis=0)
+    total = np.sum([np.log((1 - _ODD) * one + _ODD / len(CANDIDATES)) for one in posteriors], axis=0)
     share = np.exp(total - total.max())
     share /= share.sum()
     mean = float(share @ CANDIDATES)
@@ -74,23 +79,23 @@ def fit(places: Sequence[Drift]) -> Estimate:
     if 0 < best < len(total) - 1:  # between candidates by a parabola
         before, at, after = total[best - 1 : best + 2]
         readout += _STEP / 2 * float((before - after) / min(before - 2 * at + after, -1e-12))
-    return Estimate(round(readout, 3), round(confidence, 3))
+    return ReadoutEstimate(round(readout, 3), round(confidence, 3))
 
 
 def likelihood(drift: Drift) -> Array:
-    """Of each candidate, by the frames of one place; the sum is 1."""
-    weight = _SHARE * believed(drift).ravel()
+    """Of each candidate, by the frames of one sample; the sum is 1."""
+    weight = _SHARE * robust_weights(drift).ravel()
     if weight.sum() < 1:
         return np.full(len(CANDIDATES), 1 / len(CANDIDATES))
     with single_thread():
         model = _Model(drift, weight)
-        told = np.stack([model.evidence(float(readout)) for readout in CANDIDATES])
-    share = np.exp(told - told.max()).sum(1)
+        logs = np.stack([model.evidence(float(readout)) for readout in CANDIDATES])
+    share = np.exp(logs - logs.max()).sum(1)
     return np.asarray(share / share.sum())
 
 
 class _Model:
-    """The normal equations of a place, offsets, factors and the pairs' own motion already eliminated."""
+    """The normal equations of a sample, offsets, factors and the pairs' own motion already eliminated."""
 
     def __init__(self, drift: Drift, weight: Array) -> None:
         """weight: (pairs * cells,)."""
@@ -137,8 +142,8 @@ class _Model:
         root = torch.linalg.cholesky(normal + self.priors)
         half = torch.linalg.solve_triangular(root, slope[:, None], upper=False)
         noise = (self.power - half.square().sum((1, 2))).clamp(min=0) / self.count + _FLOOR
-        told: Array = (-0.5 * (self.count * noise.log() + _log_determinant(root) - self.extents)).numpy()
-        return told
+        logs: Array = (-0.5 * (self.count * noise.log() + _log_determinant(root) - self.extents)).numpy()
+        return logs
 
     def _basis(self, times: Array) -> Array:
         return splines(torch.from_numpy(times), self.knots, -_SPACING, _SPACING).numpy()

@@ -1,4 +1,4 @@
-"""The response curve of a whole clip: the ramps of the places that it is looked at in, taken together."""
+"""The response curve of a whole clip, from the ramps of its samples together."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from collections.abc import Sequence
 import torch
 
 from vsdeblur.calibration.response.evidence import Ramps, frame_ramps
-from vsdeblur.calibration.response.fit import Estimate, fit
-from vsdeblur.calibration.shutter.clip import windows
-from vsdeblur.calibration.shutter.evidence import Evidence, frame_evidence
-from vsdeblur.calibration.shutter.fit import fit as fit_shutter
-from vsdeblur.calibration.shutter.window import looked_at
-from vsdeblur.clip.samples import Place, each
+from vsdeblur.calibration.response.fit import ResponseEstimate, fit_response
+from vsdeblur.calibration.shutter.clip import sample_windows
+from vsdeblur.calibration.shutter.evidence import ShutterEvidence, frame_evidence
+from vsdeblur.calibration.shutter.fit import fit_shutter
+from vsdeblur.calibration.shutter.window import frames_and_motion
+from vsdeblur.clip.samples import ClipSample, map_samples
 
 
-def clip_response(places: Sequence[Place]) -> Estimate:
-    """One estimate from several places, whose values are as they are stored."""
-    told = [one for place in each(lambda place: _told(place, len(places)), places) for one in place]
-    shutter = fit_shutter([evidence for evidence, _ in told]).usable
-    return fit([ramps for _, ramps in told], shutter)
+def clip_response(samples: Sequence[ClipSample]) -> ResponseEstimate:
+    """One estimate from all samples, whose values are as they are stored."""
+    by_sample = map_samples(lambda sample: _sample_evidence(sample, len(samples)), samples)
+    evidence = [one for frames in by_sample for one in frames]
+    shutter = fit_shutter([blur for blur, _ in evidence]).usable
+    return fit_response([ramps for _, ramps in evidence], shutter)
 
 
 @torch.inference_mode()
-def _told(place: Place, of: int) -> list[tuple[Evidence, Ramps]]:
-    """What each frame of a place, one ``of`` so many, says of the shutter, and its ramps."""
-    told = []
-    for window in windows(place, of):
-        seen = looked_at(window, linear=False)
-        if seen is not None:
-            told += [(frame_evidence(*seen, n), frame_ramps(*seen, n)) for n in range(len(seen[0]))]
-    return told
+def _sample_evidence(sample: ClipSample, count: int) -> list[tuple[ShutterEvidence, Ramps]]:
+    """Each frame's evidence of the shutter, and its ramps; ``count``: samples of the clip."""
+    evidence = []
+    for window in sample_windows(sample, count):
+        found = frames_and_motion(window, linear=False)
+        if found is not None:
+            evidence += [(frame_evidence(*found, n), frame_ramps(*found, n)) for n in range(len(found[0]))]
+    return evidence

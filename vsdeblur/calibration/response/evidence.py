@@ -22,8 +22,8 @@ LEVELS = 33  # stored values between the ends of a ramp whose places are kept
 TILES = 4  # per side of a picture: ramps of one tile are not independent
 _STEPS = 61  # places along the motion, from one period's way before a point to one after it
 _SLOWEST, _FASTEST = 3.0, 64.0  # pixels per period
-_MOST = 12000  # points of a frame that are looked at
-_STEADY = 0.5  # how surely a point moves along its path, and evenly
+_MOST = 12000  # points of a frame
+_STEADY = 0.5  # how well a point follows its path, and evenly
 _CONTRAST = 0.15  # between the ends of a ramp, stored values
 _WITHIN = (0.02, 0.98)  # where they lie: neither black nor clipped
 _SHORTEST = 4.0  # pixels
@@ -31,9 +31,16 @@ _SHORTEST = 4.0  # pixels
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ramps:
-    """places: (P, LEVELS), where each of as many even steps of stored value from end to end is reached, of the ramp's
-    own unit of time. low, high: (P,) the stored values of the ends. length: (P,) from end to end, in periods of motion.
-    tile: (P,) the part of the picture, from 0 to TILES^2 - 1."""
+    """P blurred edges.
+
+    Attributes:
+        places: (P, LEVELS), where each of as many even steps of stored value from end to end is reached, in the ramp's
+            own unit of time.
+        low: (P,) stored values of the dark ends.
+        high: (P,) stored values of the light ends.
+        length: (P,) from end to end, in periods of motion.
+        tile: (P,) the part of the picture, from 0 to TILES^2 - 1.
+    """
 
     places: Tensor
     low: Tensor
@@ -43,14 +50,20 @@ class Ramps:
 
 
 def frame_ramps(stored: Tensor, motion: Motion, n: int) -> Ramps:
-    """Of frame n of ``stored`` (N, 1, h, w), values as they are stored; motion: at the resolution of ``stored``."""
+    """The ramps of one frame.
+
+    Args:
+        stored: (N, 1, h, w), values as they are stored.
+        motion: of ``stored``, at its resolution.
+        n: the frame.
+    """
     height, width = stored.shape[-2:]
     velocity = motion.path[n, :2].flatten(1)
     speed = velocity.square().sum(0).sqrt()
     moving = (speed > _SLOWEST) & (speed < _FASTEST) & (steadiness(stored, motion, n).flatten() > _STEADY)
-    asked = moving.nonzero()[:, 0]
-    asked = asked[:: max(1, -(-len(asked) // _MOST))]
-    x, y, step, speed = asked % width, asked // width, velocity[:, asked], speed[asked]
+    points = moving.nonzero()[:, 0]
+    points = points[:: max(1, -(-len(points) // _MOST))]
+    x, y, step, speed = points % width, points // width, velocity[:, points], speed[points]
     tau = torch.linspace(-1, 1, _STEPS)[:, None]
     px, py = x + tau * step[0], y + tau * step[1]
     grid = torch.stack((px * (2 / (width - 1)) - 1, py * (2 / (height - 1)) - 1), -1)[None]

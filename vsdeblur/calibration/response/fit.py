@@ -1,4 +1,4 @@
-"""The gamma in whose light the ramps are straight, and how sure that is."""
+"""The gamma in whose light the ramps are straight, and its confidence."""
 
 from __future__ import annotations
 
@@ -23,8 +23,13 @@ _NATURE = 0.15  # of the gamma: how far edges of a clip are from even steps on t
 _FEWEST = 50  # ramps
 
 
-class Estimate(NamedTuple):
-    """gamma: of a ``Response``. confidence: how probable it is that the true one lies within NEAR, in [0, 1]."""
+class ResponseEstimate(NamedTuple):
+    """A gamma and how probable it is.
+
+    Attributes:
+        gamma: of a :class:`vsdeblur.colour.response.Response`.
+        confidence: the probability that the true one lies within NEAR of it, [0, 1].
+    """
 
     gamma: float
     confidence: float
@@ -35,27 +40,32 @@ class Estimate(NamedTuple):
         return self.gamma if self.confidence >= CONFIDENT else None
 
 
-def fit(places: Sequence[Ramps], shutter: float) -> Estimate:
-    """From the ramps of frames, (1.0, 0.0) where they are few or bent as by no gamma. shutter: of the period."""
-    votes = [tally(ramps, shutter) for ramps in places]
+def fit_response(ramps: Sequence[Ramps], shutter: float) -> ResponseEstimate:
+    """The gamma of the ramps of frames; (1.0, 0.0) where they are few, or bent as by no gamma.
+
+    Args:
+        ramps: of each frame.
+        shutter: the open fraction of the period.
+    """
+    votes = [tally(frame, shutter) for frame in ramps]
     if sum(count for _, count in votes) < _FEWEST:
-        return Estimate(1.0, 0.0)
+        return ResponseEstimate(1.0, 0.0)
     groups = torch.cat([tiles for tiles, _ in votes])
     groups = groups[groups.abs().sum(1) > 0]
     total = groups.sum(0)
     gamma = _balanced(total)
     if len(groups) < 2 or not LEAST - _BEYOND < gamma < MOST + _BEYOND:
-        return Estimate(1.0, 0.0)
-    # What would have come out without each tile tells how far they agree (the jackknife).
+        return ResponseEstimate(1.0, 0.0)
+    # The spread of the estimates without each tile in turn is the error of the whole (the jackknife).
     others = torch.tensor([_balanced(total - group) for group in groups])
     spread = float((others - others.mean()).square().sum() * (len(groups) - 1) / len(groups))
     error = math.sqrt(spread + (_NATURE * gamma) ** 2)
-    return Estimate(min(max(gamma, LEAST), MOST), math.erf(NEAR / (math.sqrt(2) * error)))
+    return ResponseEstimate(min(max(gamma, LEAST), MOST), math.erf(NEAR / (math.sqrt(2) * error)))
 
 
 def tally(ramps: Ramps, shutter: float) -> tuple[Tensor, int]:
     """How far the ramps are bent in the light of each gamma, (tiles, gammas), negative where that is too small, and how
-    many ramps speak."""
+    many ramps count."""
     fits = (ramps.length > _LENGTH[0] * shutter) & (ramps.length < _LENGTH[1] * shutter)
     places, low, high, tile = ramps.places[fits], ramps.low[fits], ramps.high[fits], ramps.tile[fits]
     # A bend shows in proportion to the ratio of the ends; steps of little contrast are often no steps.

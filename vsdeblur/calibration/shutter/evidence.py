@@ -1,4 +1,4 @@
-"""What one frame says about its exposure: how its blur repeats along its motion, tile by tile.
+"""The evidence that one frame has of its exposure: how its blur repeats along its motion, tile by tile.
 
 Let K be a sharp frame that moves by V in a period and v the mean of K over the exposure, a box of length s |V|. A
 second derivative of v along the motion is a difference of first derivatives of K at the ends of the box,
@@ -10,9 +10,9 @@ so that its autocorrelation at the lag a V is, with R that of K's first derivati
     C(a) = E[|V|^2 v_ee(x) v_ee(x + a V)] = (2 R(a) - R(a - s) - R(a + s)) / s^2
 
 with a trough at a = s, the classic sign of motion blur (Yitzhaky and Kopeika 1997). R is read across the motion, where
-nothing is blurred. Every lag is measured in the point's own motion, so points of all speeds speak of the same s. The
+nothing is blurred. Every lag is measured in the point's own motion, so points of all speeds share the same s. The
 same correlation with the neighbouring frames has its peak at a = 1 where the motion is right, and troughs at 1 - s and
-1 + s. How these curves look where the motion is wrong, or the ground is still, a network has learned (reader.py).
+1 + s. How these curves fit where the motion is wrong, or the ground is still, a network has learned (reader.py).
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ ACROSS = torch.arange(25) * 0.1
 ONWARD = torch.arange(21) * 0.1  # to the neighbouring frames
 SCALARS = 9
 FEATURES = len(ALONG) + len(ACROSS) + len(ONWARD) + SCALARS
-SLOWEST, FASTEST = 3.0, 48.0  # pixels per period of the points that are asked
-_TILE = 32  # pixels per side of what is judged by itself, or this part of the picture's longer side:
+SLOWEST, FASTEST = 3.0, 48.0  # pixels per period of the points that count
+_TILE = 32  # pixels per side of what is evaluated by itself, or this part of the picture's longer side:
 _TILES = 16
 _FEWEST = 12  # points of a tile
 _MOST = 8000  # points of a frame
@@ -48,11 +48,13 @@ _FLOOR = (2 / 255) ** 2  # of the local gradient's square, so that flat ground d
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
+class ShutterEvidence:
     """Of a frame, or of several.
 
-    tiles: (tiles, FEATURES), what the network reads. points: how many moving points there are. travel: the sum of their
-    speeds, pixels per period.
+    Attributes:
+        tiles: (tiles, FEATURES), the network's input.
+        points: how many moving points there are.
+        travel: the sum of their speeds, pixels per period.
     """
 
     tiles: Tensor
@@ -60,25 +62,34 @@ class Evidence:
     travel: float
 
 
-def frame_evidence(v: Tensor, motion: Motion, n: int) -> Evidence:
-    """What frame n of v (N, 1, h, w), any scale of values about [0, 1], says; motion: at the resolution of v."""
+def frame_evidence(v: Tensor, motion: Motion, n: int) -> ShutterEvidence:
+    """The evidence of one frame.
+
+    Args:
+        v: (N, 1, h, w), any scale of values about [0, 1].
+        motion: of v, at its resolution.
+        n: the frame.
+
+    References:
+        Yitzhaky and Kopeika, "Identification of blur parameters from motion blurred images", 1997: the trough at a = s.
+    """
     height, width = v.shape[-2:]
     velocity = motion.path[n, :2]
     speed = velocity.square().sum(0).sqrt()
     ahead = velocity / speed.clamp(min=1e-3)
     along, across, once, gradient = _derivatives(v[n : n + 1], ahead)
-    look = _look(v, motion, n)
-    belief = look.steady * (speed > SLOWEST) * (speed < FASTEST)
-    asked = (belief > 0.05).flatten().nonzero()[:, 0]
-    share = max(1, -(-len(asked) // _MOST))
-    asked = asked[::share]
+    fit = _path_fit(v, motion, n)
+    weights = fit.steady * (speed > SLOWEST) * (speed < FASTEST)
+    chosen = (weights > 0.05).flatten().nonzero()[:, 0]
+    share = max(1, -(-len(chosen) // _MOST))
+    chosen = chosen[::share]
     edge = max(_TILE, -(-max(height, width) // _TILES))
     columns = -(-width // edge)
     count = columns * -(-height // edge)
-    tile = asked // width // edge * columns + asked % width // edge
-    # Contrast is normalised: a few strong edges, often those of occlusions, must not speak for all.
-    root = (belief / (gradient + _FLOOR)).sqrt()
-    step, fast, weight = velocity.flatten(1)[:, asked], speed.flatten()[asked], belief.flatten()[asked]
+    tile = chosen // width // edge * columns + chosen % width // edge
+    # Contrast is normalised: a few strong edges, often those of occlusions, must not outweigh all others.
+    root = (weights / (gradient + _FLOOR)).sqrt()
+    step, fast, weight = velocity.flatten(1)[:, chosen], speed.flatten()[chosen], weights.flatten()[chosen]
 
     def total(x: Tensor) -> Tensor:
         """(..., P) -> (..., tiles)."""
@@ -86,9 +97,9 @@ def frame_evidence(v: Tensor, motion: Motion, n: int) -> Evidence:
 
     def correlation(here: Tensor, there: Tensor, step: Tensor, lags: Tensor) -> Tensor:
         """(lags, tiles): the weighted mean of here(x) there(x + lag step)."""
-        moved = _moved(torch.stack((there * root, root)), asked, step, lags)
-        own = root.flatten()[asked]
-        top = total(moved[0] * (here * root).flatten()[asked])
+        moved = _moved(torch.stack((there * root, root)), chosen, step, lags)
+        own = root.flatten()[chosen]
+        top = total(moved[0] * (here * root).flatten()[chosen])
         return top / (total(moved[1] * own) + 1e-4)
 
     turned = torch.stack((-step[1], step[0]))
@@ -104,17 +115,17 @@ def frame_evidence(v: Tensor, motion: Motion, n: int) -> Evidence:
     energy = correlation(once, once, torch.zeros_like(step), torch.zeros(1))[0]
 
     def of(x: Tensor) -> Tensor:
-        return total(x.flatten()[asked] * weight) * mean
+        return total(x.flatten()[chosen] * weight) * mean
 
     area = total(torch.ones_like(fast))
     bend = motion.path[n, 2:4].square().sum(0).sqrt()
-    direction = total(ahead.flatten(1)[:, asked] * weight) * mean
+    direction = total(ahead.flatten(1)[:, chosen] * weight) * mean
     scalars = torch.stack(  # speed, moving part, how the path fits, how it bends and spreads, contrasts, neighbours
         (
             of(speed).clamp(min=1).log() - 2,
             (area * share / edge**2).clamp(max=1.0),
-            of(look.moved / (look.unmoved + 1e-7)).clamp(max=2),
-            of((look.moved / (gradient + _FLOOR)).clamp(max=4)),
+            of(fit.moved / (fit.unmoved + 1e-7)).clamp(max=2),
+            of((fit.moved / (gradient + _FLOOR)).clamp(max=4)),
             of((bend / (speed + 0.3)).clamp(max=2)),
             direction.square().sum(0).sqrt(),
             (r[0].clamp(min=1e-5) / energy.clamp(min=1e-5)).log() / 2,
@@ -122,15 +133,16 @@ def frame_evidence(v: Tensor, motion: Motion, n: int) -> Evidence:
             torch.full_like(points, float(len(sides) - 1)),
         )
     )
-    asks = (area >= _FEWEST) & (c[0] > 0) & (r[0] > 0) & (len(sides) > 0)
+    usable = (area >= _FEWEST) & (c[0] > 0) & (r[0] > 0) & (len(sides) > 0)
     first = c[:1].clamp(min=1e-6)
     features = torch.cat((c / first, r / r[:1].clamp(min=1e-6), onward / first, scalars)).T
-    return Evidence(features[asks].contiguous(), float(points.sum()) * share, float((weight * fast).sum()) * share)
+    travel = float((weight * fast).sum()) * share
+    return ShutterEvidence(features[usable].contiguous(), float(points.sum()) * share, travel)
 
 
 def steadiness(v: Tensor, motion: Motion, n: int) -> Tensor:
-    """(h, w), in [0, 1]: how surely the points of frame n of v (N, 1, h, w) move along their paths, and evenly."""
-    return _look(v, motion, n).steady
+    """(h, w), in [0, 1]: how well the points of frame n of v (N, 1, h, w) follow their paths, and evenly."""
+    return _path_fit(v, motion, n).steady
 
 
 def _joined(motion: Motion, v: Tensor, n: int, other: int) -> bool:
@@ -138,10 +150,10 @@ def _joined(motion: Motion, v: Tensor, n: int, other: int) -> bool:
     return 0 <= other < len(v) and bool(motion.occlusion[n, 0 if other > n else 1].any())
 
 
-def _moved(image: Tensor, asked: Tensor, step: Tensor, lags: Tensor) -> Tensor:
-    """image (C, h, w) lag * step away from the asked points: (C, lags, P); 0 outside."""
+def _moved(image: Tensor, chosen: Tensor, step: Tensor, lags: Tensor) -> Tensor:
+    """image (C, h, w) lag * step away from the points: (C, lags, P); 0 outside."""
     height, width = image.shape[-2:]
-    x, y = asked % width, asked // width
+    x, y = chosen % width, chosen // width
     px, py = x + lags[:, None] * step[0], y + lags[:, None] * step[1]
     within = (px >= _RADIUS) & (px <= width - 1 - _RADIUS) & (py >= _RADIUS) & (py <= height - 1 - _RADIUS)
     grid = torch.stack((px * (2 / (width - 1)) - 1, py * (2 / (height - 1)) - 1), -1)[None]
@@ -149,16 +161,21 @@ def _moved(image: Tensor, asked: Tensor, step: Tensor, lags: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Look:
-    """How a frame's path fits, each (h, w). moved, unmoved: mean square that is left of the neighbours when they are
-    moved along the path, and when they are not. steady: in [0, 1], not at the frame's edge, and hardly bent."""
+class _PathFit:
+    """How a frame's path fits, each (h, w).
+
+    Attributes:
+        moved: mean squared difference of the neighbours moved along the path.
+        unmoved: the same of the neighbours as they are.
+        steady: in [0, 1]: explained by the path, not at the frame's edge, and hardly bent.
+    """
 
     moved: Tensor
     unmoved: Tensor
     steady: Tensor
 
 
-def _look(v: Tensor, motion: Motion, n: int) -> _Look:
+def _path_fit(v: Tensor, motion: Motion, n: int) -> _PathFit:
     path = motion.path[n : n + 1]
     moved, unmoved = torch.zeros_like(v[n : n + 1]), torch.zeros_like(v[n : n + 1])
     sides = 0
@@ -175,7 +192,7 @@ def _look(v: Tensor, motion: Motion, n: int) -> _Look:
     steady = 1 / (1 + (bend / (0.25 * speed + 0.3)).square())
     inner = F.pad(torch.ones_like(speed)[..., _RADIUS:-_RADIUS, _RADIUS:-_RADIUS], (_RADIUS,) * 4)
     sides = max(sides, 1)
-    return _Look(moved[0, 0] / sides, unmoved[0, 0] / sides, (real * steady * inner)[0, 0])
+    return _PathFit(moved[0, 0] / sides, unmoved[0, 0] / sides, (real * steady * inner)[0, 0])
 
 
 def _box(x: Tensor, size: int) -> Tensor:

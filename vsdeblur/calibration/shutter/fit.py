@@ -1,4 +1,4 @@
-"""The shutter that explains the evidence, and how sure that is."""
+"""The shutter that explains the evidence, and its confidence."""
 
 from __future__ import annotations
 
@@ -10,37 +10,41 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vsdeblur.calibration.shutter.evidence import Evidence
+from vsdeblur.calibration.shutter.evidence import ShutterEvidence
 from vsdeblur.calibration.shutter.reader import CANDIDATES, ShutterReader
 from vsdeblur.options import DEFAULT_SHUTTER
 from vsdeblur.weights import available, fill
 
 log = logging.getLogger("vsdeblur")
 
-CONFIDENT = 0.1  # below this nothing is known, and the fallback is taken; from here on an estimate errs less than that
+CONFIDENT = 0.1  # from here on an estimate errs less than the fallback, which is taken below
 NEAR = 0.1  # of the period: an estimate as near as this is a right one
 
 
-class Estimate(NamedTuple):
-    """shutter: the open fraction of the period, in (0, 1]. confidence: how probable it is that the true one is within
-    0.1 of it; 0 where nothing moves."""
+class ShutterEstimate(NamedTuple):
+    """A shutter and how probable it is.
+
+    Attributes:
+        shutter: the open fraction of the period, in (0, 1].
+        confidence: the probability that the true one is within 0.1 of it; 0 where nothing moves.
+    """
 
     shutter: float
     confidence: float
 
     @property
     def usable(self) -> float:
-        """The shutter where that is sure enough, else the fallback of half a period."""
+        """The shutter where its confidence is CONFIDENT or more, else the fallback of half a period."""
         return self.shutter if self.confidence >= CONFIDENT else DEFAULT_SHUTTER
 
 
-NOTHING = Estimate(DEFAULT_SHUTTER, 0.0)
+NOTHING = ShutterEstimate(DEFAULT_SHUTTER, 0.0)
 
 
-def fit(evidence: Sequence[Evidence]) -> Estimate:
-    """The shutter that frames share: the median of what the network makes of all their tiles.
+def fit_shutter(evidence: Sequence[ShutterEvidence]) -> ShutterEstimate:
+    """The shutter that frames share: the median of the network's posterior over all their tiles.
 
-    Without the network's weights there is nothing to go by, which is said once.
+    Without the network's weights the estimate has no confidence, which is logged once.
     """
     tiles = [one.tiles for one in evidence if len(one.tiles)]
     network = _reader() if tiles else None
@@ -51,7 +55,7 @@ def fit(evidence: Sequence[Evidence]) -> Estimate:
         likely = network(together, torch.ones(together.shape[:2]))[0].double().exp()
     shutter = median(likely)
     near = (CANDIDATES - shutter).abs() <= NEAR
-    return Estimate(shutter, min(float(likely[near].sum()), 1.0))
+    return ShutterEstimate(shutter, min(float(likely[near].sum()), 1.0))
 
 
 def median(likely: Tensor) -> float:

@@ -1,4 +1,4 @@
-"""What a window says about its shutter, looked at cheaply: a few frames, as small as their motion allows."""
+"""The shutter of one window, cheaply: a few frames, as small as their motion allows."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import logging
 import torch
 from torch import Tensor
 
-from vsdeblur.calibration.shutter.evidence import Evidence, frame_evidence
-from vsdeblur.calibration.shutter.fit import fit
-from vsdeblur.clip.samples import shrunk
+from vsdeblur.calibration.shutter.evidence import ShutterEvidence, frame_evidence
+from vsdeblur.calibration.shutter.fit import fit_shutter
+from vsdeblur.clip.samples import reduced
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.pairwise import PairwiseMotion, averaged
@@ -20,37 +20,37 @@ from vsdeblur.window import Window
 log = logging.getLogger("vsdeblur")
 
 FRAMES = 6
-_MOTION = 640  # pixels of the picture that motion is looked for in
+_MOTION = 640  # pixels of the picture that motion is found in
 _MIN_SHUTTER_SIDE = 32  # pixels of a side: smaller pictures have no room for a blur and its motion
 _SLOW = 8.0  # pixels per period of the faster tenth: slower motion is measured where it has more pixels
 
 
-def shutter_of(window: Window, options: Options) -> float:
+def window_shutter(window: Window, options: Options) -> float:
     """The shutter to solve a window with: as given, or estimated from the window alone, a pure function of it."""
     if not options.auto_shutter:
         return options.shutter
-    estimate = fit(window_evidence(window, linear=options.transfer != "linear"))
+    estimate = fit_shutter(window_evidence(window, linear=options.transfer != "linear"))
     log.debug("frames from %d on: shutter %.2f, confidence %.2f", window.start, *estimate)
     return estimate.usable
 
 
 @torch.inference_mode()
-def window_evidence(window: Window, *, linear: bool = True) -> list[Evidence]:
-    """What the frames in the middle of a window's longest scene say. linear: its values are linear light."""
-    seen = looked_at(window, linear=linear)
-    return [] if seen is None else [frame_evidence(*seen, n) for n in range(len(seen[0]))]
+def window_evidence(window: Window, *, linear: bool = True) -> list[ShutterEvidence]:
+    """The evidence of the frames in the middle of a window's longest scene; ``linear``: its values are linear light."""
+    found = frames_and_motion(window, linear=linear)
+    return [] if found is None else [frame_evidence(*found, n) for n in range(len(found[0]))]
 
 
-def looked_at(window: Window, *, linear: bool) -> tuple[Tensor, Motion] | None:
+def frames_and_motion(window: Window, *, linear: bool) -> tuple[Tensor, Motion] | None:
     """Grey frames (n, 1, h, w) from the middle of a window's longest scene and their motion, None where it has few."""
     scene = _longest_scene(window)
     if scene.stop - scene.start < 3 or min(window.frames.shape[-2:]) < _MIN_SHUTTER_SIDE:
         return None
     frames = window.frames[scene, : window.colour]
-    grey = torch.cat([shrunk(frame[None]) for frame in frames])
+    grey = torch.cat([reduced(frame[None]) for frame in frames])
     step = -(-max(grey.shape[-2:]) // _MOTION)
     small = Window(averaged(grey, step), 0, 0, len(grey), 1)
-    # What jumps or is small does not tell: neither the camera nor inertia is asked.
+    # What jumps or is small shows no blur along its motion: no camera path, no continuation in time.
     find = PairwiseMotion(DisFlow("fast"), linear=linear, camera=False, inertia=False)
     motion = find(small, DEFAULT_SHUTTER)
     speed = motion.path[:, :2].square().sum(1).sqrt().flatten()

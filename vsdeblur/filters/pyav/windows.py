@@ -13,7 +13,7 @@ from statistics import median
 
 import av
 
-from vsdeblur.calibration.shutter.window import shutter_of
+from vsdeblur.calibration.shutter.window import window_shutter
 from vsdeblur.camera.path import CameraPath
 from vsdeblur.clip.cadence import REACH, Look, clip_numbers
 from vsdeblur.clip.repeats import Thumbnail
@@ -187,7 +187,7 @@ class _Run:
         window = self._decoded(items, kept[0], chunk)
         cuts = self._cuts(window, kept)
         window = dataclasses.replace(window, cuts=cuts)
-        shutter = shutter_of(window, options)
+        shutter = window_shutter(window, options)
         exposures = None
         if self.settings.exposure:
             exposures = [self.settings.exposure(item.time) for item in items]

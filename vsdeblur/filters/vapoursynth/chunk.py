@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import vapoursynth as vs
 
-from vsdeblur.calibration.shutter.window import shutter_of
+from vsdeblur.calibration.shutter.window import window_shutter
 from vsdeblur.clip.cadence import REACH, Look, clip_numbers
 from vsdeblur.clip.repeats import Thumbnail, thumbnail
 from vsdeblur.colour.planes import Colour
@@ -98,14 +98,14 @@ class ChunkSolver:
             cuts = look.cuts | clip_numbers(look.kept, found)
             timed = look.timed(self._props(start, reached).lengths(), cuts)
             window = dataclasses.replace(window, cuts=timed.in_window(cuts))
-            shutter = shutter_of(window, options)
+            shutter = window_shutter(window, options)
             parts = {n: timed.shutter_shown(n, shutter, options) for n in range(begin, end)}
             instants = [timed.instant(self._instant(j, parts)) for j in outputs]
             window = timed.window(window, instants, shutter, options)
         else:
             cuts = props.given_cuts() | found
             window = dataclasses.replace(window, cuts=cuts)
-            shutter = shutter_of(window, options)
+            shutter = window_shutter(window, options)
             durations, shutters = props.exposure(shutter)
             window = dataclasses.replace(window, durations=durations, shutters=shutters)
             parts = {n: shutters[n - opening] if shutters else shutter for n in range(begin, end)}

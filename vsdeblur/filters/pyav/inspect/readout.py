@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from vsdeblur.calibration.readout.fit import CONFIDENT, Estimate
+from vsdeblur.calibration.readout.fit import CONFIDENT, ReadoutEstimate
 from vsdeblur.errors import ArgumentError
 from vsdeblur.filters.pyav.inspect.survey import Survey
 from vsdeblur.filters.pyav.inspect.telemetry import camera_readout, installed
@@ -52,5 +52,5 @@ def find_readout(survey: Survey, given: float | str, rate: Fraction | None) -> F
     return FoundReadout(0, "assumed: the camera's motion does not tell" + _how(estimate))
 
 
-def _how(estimate: Estimate) -> str:
+def _how(estimate: ReadoutEstimate) -> str:
     return f" (confidence {estimate.confidence:.2f})" if estimate.confidence else ""

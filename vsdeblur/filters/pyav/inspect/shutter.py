@@ -10,7 +10,7 @@ from vsdeblur.filters.pyav.inspect.survey import Survey
 from vsdeblur.filters.pyav.inspect.telemetry import Exposures, installed, read_exposures
 from vsdeblur.options import TELEMETRY, Options
 
-ALIKE = 0.35  # of the period: places whose shutters differ by more were filmed differently
+ALIKE = 0.35  # of the period: samples whose shutters differ by more were filmed differently
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def find_shutter(
             else f"the clip does not tell (confidence {confidence:.2f})"
         )
         return FoundShutter(pooled.estimate.usable, f"assumed: {why}")
-    sure = sum(1 for place in pooled.places if place.confidence)
+    sure = sum(1 for sample in pooled.samples if sample.confidence)
     spread = f", {reach[0]:.2f} to {reach[1]:.2f}" if reach and reach[0] != reach[1] else ""
     number = f"{sure} place{'s' if sure > 1 else ''}"
     return FoundShutter(round(shutter, 3), f"estimated from {number}{spread}, confidence {confidence:.2f}")

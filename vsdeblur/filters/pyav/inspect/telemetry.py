@@ -12,7 +12,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vsdeblur.calibration.gyro.fit import Turning
+    from vsdeblur.calibration.gyro.fit import GyroAngles
 
 PACKAGE = "telemetry_parser"
 _READOUT = "0x53524f54"  # GoPro's "SROT", sensor readout time in milliseconds
@@ -72,18 +72,18 @@ def stabilised(samples: Sequence[Mapping[str, Any]]) -> bool:
     return any(mode not in (None, "", "N") for mode in said)
 
 
-def read_turning(path: str) -> Turning | None:
+def read_gyro_angles(path: str) -> GyroAngles | None:
     """What the gyroscope measured, seconds from the file's start; None where there is none."""
     samples = [one for one in _read_gyro(path) if one.get("gyro")] if installed() else []
     if len(samples) < 2:
         return None
     import numpy as np
 
-    from vsdeblur.calibration.gyro.fit import Turning
+    from vsdeblur.calibration.gyro.fit import GyroAngles
 
     times = np.array([one["timestamp_ms"] for one in samples]) / 1000
     rates = np.radians(np.array([one["gyro"] for one in samples], np.float64))
-    return Turning.of(times, rates)
+    return GyroAngles.of(times, rates)
 
 
 def _read_gyro(path: str) -> Sequence[Mapping[str, Any]]:
