@@ -17,13 +17,14 @@ from vsdeblur.calibration.response.clip import clip_response
 from vsdeblur.calibration.shutter.clip import clip_shutter
 from vsdeblur.camera.exposure import Exposure, Quadrature
 from vsdeblur.camera.rolling import row_delays
-from vsdeblur.clip.cadence import REACH, Look, clip_numbers
 from vsdeblur.clip.repeats import Thumbnail, distinct, thumbnails
 from vsdeblur.clip.samples import clip_samples, tensor_samples
 from vsdeblur.colour.response import name_of
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.device import choose_device
+from vsdeblur.engine.chunks import FrameSource, chunk_windows
 from vsdeblur.engine.engine import Engine
+from vsdeblur.engine.grid import Grid, by_factor
 from vsdeblur.errors import ArgumentError
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.options import AUTO, FIT, Options, parse_options
@@ -31,8 +32,7 @@ from vsdeblur.priors import get_prior
 from vsdeblur.solver.asap import solve_asap
 from vsdeblur.solver.subframes import solve_with_flow
 from vsdeblur.tensors import as_frames
-from vsdeblur.timing import instant, output_count, shown_frame
-from vsdeblur.window import Window, window_bounds
+from vsdeblur.timing import output_count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -146,54 +146,41 @@ def _estimated(light: Tensor, seen: Sequence[Thumbnail], options: Options, reado
     return options
 
 
+class TensorSource(FrameSource):
+    """A clip that is in memory as a whole.
+
+    Attributes:
+        frames: (N, C, H, W) float32, linear light.
+        small: The frames as they are stored, small; empty where repeats are not looked for.
+    """
+
+    def __init__(self, frames: Tensor, small: Sequence[Thumbnail] = ()) -> None:
+        self.frames, self.small, self.colour = frames, small, frames.shape[1]
+
+    def hold(self, frames: range) -> int:
+        return len(self.frames)
+
+    def light(self, frames: Sequence[int]) -> Tensor:
+        """A view where the frames are neighbours."""
+        first, end = frames[0], frames[-1] + 1
+        return self.frames[first:end] if end - first == len(frames) else self.frames[list(frames)]
+
+    def thumbnails(self, frames: range) -> Sequence[Thumbnail]:
+        return self.small[frames.start : frames.stop]
+
+
 def _by_windows(
-    light: Tensor, options: Options, record: Callable[[float], None] | None, seen: Sequence[Thumbnail] = ()
+    light: Tensor, options: Options, record: Callable[[float], None] | None, small: Sequence[Thumbnail] = ()
 ) -> Tensor:
-    """seen: the frames as they are stored, small, where repeats are to be looked for."""
+    """small: as in ``TensorSource``."""
     frames, channels, height, width = light.shape
     engine = Engine(options, height, width, channels)
-    total = output_count(frames, options.factor)
-    instants = [instant(j, options.factor, options.shutter, options.readout) for j in range(total)]
-    out = light.new_empty(total, channels, height, width)
-    for chunk in range(-(-frames // engine.plan.chunk)):
-        start, stop, first, count = window_bounds(chunk, engine.plan.chunk, engine.plan.halo, frames)
-        window = Window(light[start:stop], start, first, count, colour=channels)
-        begin = start + first
-        wanted = [j for j, t in enumerate(instants) if begin <= t < begin + count]
-        shown = [instants[j] for j in wanted]
-        look = _look(seen, begin, begin + count, engine.plan.halo, options) if seen else None
-        if look is not None and look.repeats and wanted:
-            window, shown = _distinct(light, look, engine, options, wanted)
-        else:
-            window = replace(window, cuts=_cuts(engine, window, options))
-        for j, u in zip(wanted, engine.restore(window, shown, record=record), strict=True):
-            out[j] = u
+    out = light.new_empty(output_count(frames, options.factor), channels, height, width)
+    grid = Grid.of(engine.plan, options)
+    for part in chunk_windows(TensorSource(light, small), grid, options, by_factor(options)):
+        for output, picture in part.restore(engine, record):
+            out[output.number] = picture
     return out
-
-
-def _look(seen: Sequence[Thumbnail], begin: int, end: int, halo: int, options: Options) -> Look:
-    start, stop = max(begin - halo - REACH, 0), min(end + halo + REACH, len(seen))
-    given = options.scene_cuts
-    cuts = given if isinstance(given, frozenset) else frozenset()
-    return Look(seen[start:stop], start, begin, end, halo, start == 0, stop == len(seen), cuts)
-
-
-def _distinct(
-    light: Tensor, look: Look, engine: Engine, options: Options, outputs: Sequence[int]
-) -> tuple[Window, list[float]]:
-    """A chunk's window without repeats, and the instants of its outputs as that counts them."""
-    kept = look.kept
-    window = Window(light[list(kept)], kept[0], 0, 0, colour=light.shape[1])
-    cuts = look.cuts
-    if options.uses_detector:
-        cuts = clip_numbers(kept, engine.find_cuts(window))
-    timed = look.timed([1.0] * len(look.thumbnails), cuts)
-    instants = []
-    for j in outputs:
-        shutter = timed.shutter_shown(shown_frame(j, options.factor), options.shutter, options)
-        instants.append(timed.instant(instant(j, options.factor, shutter, options.readout)))
-    window = replace(window, cuts=timed.in_window(cuts))
-    return timed.window(window, instants, options.shutter, options), instants
 
 
 def _jointly(
@@ -217,12 +204,6 @@ def _exposure(light: Tensor, options: Options, device: torch.device) -> Exposure
     quadrature: Quadrature = "taps" if options.quadrature == "taps" else "integral"
     delays = row_delays(light.shape[-2], options.readout) if options.readout else None
     return Exposure.build(len(light), options.factor, options.shutter, delays, quadrature, device=device)
-
-
-def _cuts(engine: Engine, window: Window, options: Options) -> frozenset[int]:
-    if isinstance(options.scene_cuts, frozenset):
-        return options.scene_cuts
-    return engine.find_cuts(window) if options.uses_detector else frozenset()
 
 
 def _by_true_motion(light: Tensor, flow: Tensor, options: Options, record: Callable[[float], None] | None) -> Tensor:

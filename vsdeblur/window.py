@@ -17,17 +17,20 @@ if TYPE_CHECKING:
 class Window:
     """Consecutive source frames around one chunk of the fixed grid.
 
-    frames: (n, C, H, W) float32, linear light, nominally [0, 1], larger and negative values allowed. At the clip's ends
-    the window is simply shorter: nothing is repeated or invented.
-    start: the number in the clip of frames[0]. first, count: the chunk is frames[first : first + count].
-    colour: how many leading channels are colour (1 or 3) and drive the motion; any further ones (alpha) follow it.
-    cuts: numbers in the clip of the frames that open a scene (a cut lies just before them).
-    durations: of each frame in any unit (VFR), None when all are equal.
-    shutters: the open fraction of each frame's own period, None when the options' holds for all.
-    usual: the period that a readout is a part of, None for the median; shown: the one that has ``factor`` outputs, None
-    for each frame's own. Both in the unit of durations.
-    camera: a path that the camera may have gone, by its gyroscope; pixels of the frames, mean periods from the opening
-    of frames[0].
+    Attributes:
+        frames: (n, C, H, W) float32, linear light, nominally [0, 1], larger and negative values allowed. At the clip's
+            ends the window is simply shorter: nothing is repeated or invented.
+        start: Number in the clip of frames[0].
+        first: The chunk is frames[first : first + count].
+        count: Its number of frames.
+        colour: How many leading channels are colour (1 or 3) and drive the motion; any further ones (alpha) follow it.
+        cuts: Numbers in the clip of the frames that open a scene (a cut lies just before them).
+        durations: Of each frame in any unit (variable rate), None when all are equal.
+        shutters: The open fraction of each frame's own duration, None when the options' holds for all.
+        readout_period: The period that a readout is a fraction of, in the unit of durations; None for their median.
+        output_period: The period that has ``factor`` outputs, in that unit; None for each frame's own.
+        camera: A path that the camera may have gone, by its gyroscope: pixels of the frames, mean periods from the
+            opening of frames[0].
     """
 
     frames: Tensor
@@ -38,13 +41,13 @@ class Window:
     cuts: frozenset[int] = frozenset()
     durations: tuple[float, ...] | None = None
     shutters: tuple[float, ...] | None = None
-    usual: float | None = None
-    shown: float | None = None
+    readout_period: float | None = None
+    output_period: float | None = None
     camera: CameraPath | None = None
 
     @property
     def spans(self) -> tuple[float, ...]:
-        """For each frame the previous period over its own (1 without VFR)."""
+        """For each frame the previous period over its own (1 at a constant rate)."""
         if self.durations is None:
             return (1.0,) * len(self.frames)
         d = self.durations
@@ -58,23 +61,14 @@ class Window:
         return list(pairwise([0, *opening, count]))
 
     @property
-    def usual_over_own(self) -> Tensor:
-        """The usual period over that of each frame, (n,) float64."""
+    def readout_periods(self) -> Tensor:
+        """The readout period in durations of each frame, (n,) float64."""
         own = torch.tensor(self.durations or (1.0,) * len(self.frames), dtype=torch.float64)
-        return (own.quantile(0.5) if self.usual is None else self.usual) / own
+        return (own.quantile(0.5) if self.readout_period is None else self.readout_period) / own
 
     @property
-    def shown_periods(self) -> tuple[float, ...]:
-        """For each frame how many times ``factor`` outputs its period has."""
-        if self.durations is None or self.shown is None:
+    def output_periods(self) -> tuple[float, ...]:
+        """The duration of each frame in output periods."""
+        if self.durations is None or self.output_period is None:
             return (1.0,) * len(self.frames)
-        return tuple(d / self.shown for d in self.durations)
-
-
-def window_bounds(chunk: int, length: int, halo: int, total: int | None) -> tuple[int, int, int, int]:
-    """(start, stop, first, count) of the window of chunk ``chunk`` on the fixed grid of a clip of ``total`` frames."""
-    begin = chunk * length
-    end = begin + length if total is None else min(begin + length, total)
-    start = max(begin - halo, 0)
-    stop = end + halo if total is None else min(end + halo, total)
-    return start, stop, begin - start, end - begin
+        return tuple(d / self.output_period for d in self.durations)

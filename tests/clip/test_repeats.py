@@ -16,12 +16,12 @@ from av.rational import AVRational
 
 from tests.support.vapoursynth import clip_of, planes, record_engine
 from vsdeblur import deblur, estimate_shutter, restore
-from vsdeblur.clip.cadence import REACH, Look, Timed
+from vsdeblur.clip.cadence import REACH, ChunkNeighbourhood, PictureTimes
 from vsdeblur.clip.repeats import _difference, find_repeats, thumbnail
+from vsdeblur.engine.grid import Grid
 from vsdeblur.errors import ArgumentError
 from vsdeblur.filters.pyav import deblur_frames
-from vsdeblur.filters.pyav.timeline import ByFactor, Chunk
-from vsdeblur.filters.pyav.timeline import Timed as TimedFrame
+from vsdeblur.filters.pyav.timeline import ByFactor, ChunkTimes, TimedFrame
 
 torch.set_num_threads(1)
 
@@ -110,17 +110,28 @@ def test_thumbnails_of_any_samples() -> None:
     assert np.abs(thumbnail([np.rint(wide * 255).astype(np.uint8)[:, ::-1]], 255)[:, ::-1] - floats).max() < 0.01
 
 
-def timed(times: Sequence[float], begin: int, end: int, cuts: frozenset[int] = frozenset()) -> tuple[Look, Timed]:
+def timed(
+    times: Sequence[float], begin: int, end: int, cuts: frozenset[int] = frozenset()
+) -> tuple[ChunkNeighbourhood, PictureTimes]:
     start, stop = max(begin - 2 - REACH, 0), min(end + 2 + REACH, len(times))
-    look = Look(small(times)[start:stop], start, begin, end, 2, start == 0, stop == len(times), cuts)
-    return look, look.timed([1.0] * (stop - start), cuts)
+    around = ChunkNeighbourhood(
+        thumbnails=small(times)[start:stop],
+        start=start,
+        begin=begin,
+        end=end,
+        halo=2,
+        at_start=start == 0,
+        at_end=stop == len(times),
+        cuts=cuts,
+    )
+    return around, around.picture_times([1.0] * (stop - start), cuts)
 
 
 def shown(times: Sequence[float], begin: int, end: int, cuts: frozenset[int] = frozenset()) -> list[float]:
     """What the pictures between which outputs lie show, mixed by time: the camera's time at each output."""
-    look, known = timed(times, begin, end, cuts)
-    held = [*(times[n] for n in look.kept), times[look.kept[-1]] + 1]
-    at = [known.instant(begin + (k + 0.5) / 4) - look.kept[0] for k in range(4 * (end - begin))]
+    around, known = timed(times, begin, end, cuts)
+    held = [*(times[n] for n in around.kept), times[around.kept[-1]] + 1]
+    at = [known.instant(begin + (k + 0.5) / 4) - around.kept[0] for k in range(4 * (end - begin))]
     return [float(np.interp(x, range(len(held)), held)) for x in at]
 
 
@@ -130,33 +141,33 @@ def test_a_cadence_is_made_even_and_chunks_agree(chunk: int) -> None:
     np.testing.assert_allclose(camera, [0.8 * (8 + (k + 0.5) / 4) for k in range(32)], atol=1e-6)
     end = shown(CADENCE[:38], 30, 38)[:-7]  # in the middle of the cadence; without the last picture
     np.testing.assert_allclose(end, [0.8 * (30 + (k + 0.5) / 4) for k in range(25)], atol=1e-6)
-    look, known = timed(CADENCE, 16, 16 + chunk)
-    assert len(look.kept) <= chunk + 4
-    assert known.usual == pytest.approx(1.25)
+    around, known = timed(CADENCE, 16, 16 + chunk)
+    assert len(around.kept) <= chunk + 4
+    assert known.period == pytest.approx(1.25)
 
 
 def test_a_frame_that_was_missed_leaves_the_others_in_their_place() -> None:
     times = [n - 1 if n % 5 == 3 else n for n in range(30)]
     np.testing.assert_allclose(shown(times, 8, 16), [8 + (k + 0.5) / 4 for k in range(32)], atol=1e-6)
-    assert timed(times, 8, 16)[1].usual == 1.0
+    assert timed(times, 8, 16)[1].period == 1.0
 
 
 def test_nothing_is_late_or_early_across_a_cut() -> None:
     cut = frozenset({13})
-    look, known = timed(CADENCE, 8, 16, cut)
-    opens = dict(zip(look.kept, known.opens, strict=False))
-    assert opens[13] == 13 - look.start  # a picture that is late elsewhere
-    assert known.in_window(cut) == {look.kept[0] + look.kept.index(13)}
-    assert look.repeats == {n for n in repeated(CADENCE) if look.start < n < look.start + len(look.thumbnails)}
+    around, known = timed(CADENCE, 8, 16, cut)
+    opens = dict(zip(around.kept, known.opens, strict=False))
+    assert opens[13] == 13 - around.start  # a picture that is late elsewhere
+    assert known.to_window(cut) == {around.kept[0] + around.kept.index(13)}
+    assert around.repeats == {n for n in repeated(CADENCE) if around.start < n < around.start + len(around.thumbnails)}
     assert 11 not in timed(CADENCE, 8, 16, frozenset({11}))[0].repeats  # said to open a scene, so no repeat
 
 
 def test_frames_that_all_repeat_many_times_are_said_to_be_few(caplog: pytest.LogCaptureFixture) -> None:
     from vsdeblur.clip import cadence
 
-    cadence._say_few.cache_clear()
-    look, _ = timed([n // 4 for n in range(40)], 16, 17)
-    assert [n // 4 for n in look.kept] == [3, 4, 5, 6]
+    cadence._warn_of_few_pictures.cache_clear()
+    around, _ = timed([n // 4 for n in range(40)], 16, 17)
+    assert [n // 4 for n in around.kept] == [3, 4, 5, 6]
     assert "fewer than 2 pictures" in caplog.text
 
 
@@ -273,6 +284,6 @@ def test_pyav_gives_what_tensors_give() -> None:
 def test_the_middle_of_an_exposure_is_that_of_its_own_frame() -> None:
     """Where a frame is shown for twice as long, its exposure is not."""
     item = TimedFrame(frames([0])[0], Fraction(0), Fraction(1, 30), Fraction(1, 30))
-    chunk = Chunk([item] * 3, 0, 0, 3, ends=True, final=True)
-    moments = ByFactor(Fraction(1), 0.5).moments(chunk, lambda n: (0.5, 0.25, 0.5)[n])
+    times = ChunkTimes(chunk=Grid(3, 2, 2).chunk(0, 3), frames=[item] * 3, first=0, final=True)
+    moments = ByFactor(Fraction(1)).moments(times, lambda n: (0.5, 0.25, 0.5)[n])
     assert [moment.instant for moment in moments] == [0.25, 1.125, 2.25]

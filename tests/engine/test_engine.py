@@ -18,6 +18,7 @@ from vsdeblur.bench.protocol import Frames
 from vsdeblur.colour.transfer import TRANSFERS, to_linear
 from vsdeblur.device import choose_device
 from vsdeblur.engine.engine import Engine
+from vsdeblur.engine.grid import Grid
 from vsdeblur.engine.plan import default_budget, make_plan
 from vsdeblur.errors import ArgumentError, DeblurError, MemoryBudgetError
 from vsdeblur.flow.motion import Motion
@@ -25,7 +26,7 @@ from vsdeblur.options import parse_options
 from vsdeblur.solver.keyframes import KeyFrameProblem
 from vsdeblur.synthetic.scene import Scene, film
 from vsdeblur.timing import instant, output_count
-from vsdeblur.window import Window, window_bounds
+from vsdeblur.window import Window
 
 H, W, FACTOR = 64, 96, 8
 
@@ -238,8 +239,9 @@ def test_chunks_do_not_show(blurry: Tensor) -> None:
     """A frame restored from its own chunk's window against the same from one window of the whole clip."""
     engine = Engine(options(), H, W)
     whole = list(engine.restore(Window(blurry, 0, 0, 5), [2.25, 2.75]))
-    start, stop, first, count = window_bounds(2, 1, engine.plan.halo, 5)
-    chunk = list(engine.restore(Window(blurry[start:stop], start, first, count), [2.25, 2.75]))
+    around = Grid(1, engine.plan.halo, engine.plan.halo).chunk(2, 5).window
+    window = Window(blurry[around.start : around.stop], around.start, 2 - around.start, 1)
+    chunk = list(engine.restore(window, [2.25, 2.75]))
     for a, b in zip(whole, chunk, strict=True):
         assert psnr(a, b) > psnr(a, blurry[2]) + 10
         assert psnr(a, b) > 36

@@ -20,7 +20,7 @@ import vapoursynth as vs
 from tests.support.vapoursynth import clip_of, core, moving, planes
 from vsdeblur import deblur
 from vsdeblur.filters.vapoursynth.chunk import ChunkSolver
-from vsdeblur.filters.vapoursynth.props import Timing
+from vsdeblur.filters.vapoursynth.props import ClipTiming
 from vsdeblur.options import parse_options
 
 torch.set_num_threads(1)
@@ -163,8 +163,8 @@ def test_mpv_script_lives_with_the_memory_that_it_asks_for() -> None:
         waiting.append(out.get_frame_async(n))
     for future in waiting:
         future.result().close()
-    plan = ChunkSolver(parse_options(factor=2, preset="fast"), fmt, 1920, 1080, Timing(100, None, False))
-    assert memory >= plan.window_length + plan.length
+    plan = ChunkSolver(parse_options(factor=2, preset="fast"), fmt, 1920, 1080, ClipTiming(100, None, False))
+    assert memory >= plan.window_length + plan.grid.length
     assert newest < 30 + plan.window_length
 
 

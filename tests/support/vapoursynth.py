@@ -123,10 +123,7 @@ def record_engine(monkeypatch: pytest.MonkeyPatch) -> Record:
             record.channels.append(channels)
             self.plan = SimpleNamespace(chunk=record.chunk, halo=record.halo, peak_bytes=0, budget=2**32)
 
-        def find_cuts(self, window: Window) -> frozenset[int]:
-            return frozenset(n for n in record.cuts if window.start < n < window.start + len(window.frames))
-
-        def restore(self, window: Window, instants: Sequence[float]) -> Iterator[Any]:
+        def restore(self, window: Window, instants: Sequence[float], **_: Any) -> Iterator[Any]:
             record.windows.append(window)
             record.instants.append(list(instants))
             if record.error:
@@ -135,6 +132,10 @@ def record_engine(monkeypatch: pytest.MonkeyPatch) -> Record:
                 picture = window.frames[int(t) - window.start].clone()
                 yield record.change(picture, t) if record.change else picture
 
+    def found(frames: Any, start: int = 0) -> frozenset[int]:
+        return frozenset(n for n in record.cuts if start < n < start + len(frames))
+
+    monkeypatch.setattr("vsdeblur.engine.chunks.find_cuts", found)
     monkeypatch.setattr(_engines, "Engine", Recorder)
     _engines._kept_engine.cache_clear()
     monkeypatch.setattr(_engines, "_kept_engine", Recorder)

@@ -14,7 +14,8 @@ import logging
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cache, cached_property
 from itertools import accumulate, pairwise
 from statistics import fmean, median
@@ -24,26 +25,30 @@ from numpy.typing import NDArray
 
 from vsdeblur.clip.repeats import Thumbnail, find_repeats
 from vsdeblur.options import Options
-from vsdeblur.window import Window
 
 log = logging.getLogger("vsdeblur")
 
-REACH = 6  # frames looked at beyond a window on either side: what tells when the pictures of its halo were taken
-_SPAN = 5  # pictures over which lateness is made good where no other repeat is so near
+REACH = 6  # frames beyond a window on either side: what the times of the pictures in its halo are judged from
+_SPAN = 5  # pictures over which lateness is spread where no other repeat is so near
 _LAST = 1 - 2**-20  # of the period of the last picture: instants past it stay there
-SHORTEST = 1e-6  # of the period: a shutter is never quite shut, whatever durations a clip claims
-_MOVING = 0.25  # of the fastest: what moves less tells little of how far things move
-_FLOOR = 0.1  # pixels of thumbnails by which flow may err
-_LONGER = 1.2  # times as long as the one beside it is a picture shown that is called shown longer
+_MOVING = 0.25  # of the fastest motion: slower points say little about how far things move
+_FLOW_ERROR = 0.1  # pixels of thumbnails
+_LONGER = 1.2  # times as long as the one beside it: a picture that counts as shown longer
 
 
-@dataclass(frozen=True, eq=False)
-class Look:
-    """The frames around a chunk, small.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ChunkNeighbourhood:
+    """The frames around a chunk, as thumbnails.
 
-    thumbnails: of frames ``start`` on of the clip. begin, end: the chunk is frames begin .. end - 1. halo: pictures
-    that its window is to have on either side. opens, closes: whether the clip does with the first or the last of the
-    thumbnails. cuts: frames that are known to open a scene.
+    Attributes:
+        thumbnails: Of frames ``start`` on of the clip.
+        start: Number in the clip of the first of them.
+        begin: Number of the chunk's first frame.
+        end: Number after that of its last one.
+        halo: Pictures that the chunk's window has on either side.
+        at_start: Whether the clip begins with the first thumbnail.
+        at_end: Whether it ends with the last one.
+        cuts: Numbers of frames that are known to open a scene.
     """
 
     thumbnails: Sequence[Thumbnail]
@@ -51,10 +56,10 @@ class Look:
     begin: int
     end: int
     halo: int
-    opens: bool
-    closes: bool
+    at_start: bool
+    at_end: bool
     cuts: frozenset[int] = frozenset()
-    _known: dict[int, NDArray[np.float32]] = field(default_factory=dict, init=False, repr=False)
+    _flows: dict[int, NDArray[np.float32]] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def repeats(self) -> frozenset[int]:
@@ -69,143 +74,137 @@ class Look:
 
     @cached_property
     def kept(self) -> tuple[int, ...]:
-        """Numbers in the clip of the frames that the window is to have, no more than without repeats."""
+        """Numbers in the clip of the window's frames, no more than without repeats."""
         first, last = (bisect_right(self.pictures, n) - 1 for n in (self.begin, self.end - 1))
-        # Of the first picture it is not known whether it repeats one from before the look.
-        left = max(first - self.halo, 0 if self.opens else min(first, 1))
-        late = 1 if self.repeats else 0  # a picture that is late is seen in this chunk already
+        # The first picture may repeat one from before the thumbnails.
+        left = max(first - self.halo, 0 if self.at_start else min(first, 1))
+        late = 1 if self.repeats else 0  # a picture that is late was taken in this chunk's time already
         right = min(last + 1 + late + self.halo, left + self.end - self.begin + 2 * self.halo)
-        if (first - left < self.halo and not self.opens) or (right > len(self.pictures) and not self.closes):
-            _say_few(self.halo)
+        if (first - left < self.halo and not self.at_start) or (right > len(self.pictures) and not self.at_end):
+            _warn_of_few_pictures(self.halo)
         return self.pictures[left:right]
 
-    def timed(self, lengths: Sequence[float], cuts: frozenset[int]) -> Timed:
-        """When the pictures were taken. lengths: for how long each frame is shown. cuts: frames that open a scene."""
-        times = tuple(accumulate(lengths, initial=0.0))
+    def picture_times(self, durations: Sequence[float | Fraction], cuts: frozenset[int]) -> PictureTimes:
+        """When the pictures were taken.
+
+        Args:
+            durations: For how long each frame is shown, in any unit.
+            cuts: Numbers in the clip of the frames that open a scene.
+
+        Returns:
+            The times in that unit, from the first thumbnail's on.
+        """
+        shown = [float(duration) for duration in durations]
+        times = tuple(accumulate(shown, initial=0.0))
         opens = [times[n - self.start] for n in self.pictures] + [times[-1]]
         periods = [after - before for before, after in pairwise(opens)]
         scenes = frozenset(k for k, n in enumerate(self.pictures) if n in cuts)
-        longer = self._longer(periods, scenes)
-        if longer and self._late(periods, scenes, longer):
-            _make_good(opens, periods, longer, scenes)
+        longer = self._shown_longer(periods, scenes)
+        if longer and self._are_late(periods, scenes, longer):
+            _spread_lateness(opens, periods, longer, scenes)
         first = self.pictures.index(self.kept[0])
-        known = slice(0 if self.opens else 1, len(periods) if self.closes else -1)
-        return Timed(
-            self.start,
-            times,
-            self.kept,
-            tuple(opens[first : first + len(self.kept) + 1]),
-            median(periods[known] or periods),
-            median(lengths),
+        known = slice(0 if self.at_start else 1, len(periods) if self.at_end else -1)
+        return PictureTimes(
+            start=self.start,
+            frame_times=times,
+            kept=self.kept,
+            opens=tuple(opens[first : first + len(self.kept) + 1]),
+            period=median(periods[known] or periods),
+            frame_period=median(shown),
         )
 
-    def _longer(self, periods: Sequence[float], scenes: frozenset[int]) -> list[int]:
+    def _shown_longer(self, periods: Sequence[float], scenes: frozenset[int]) -> list[int]:
         """The pictures that are repeated, and so shown longer than one beside them."""
-        repeated = [k for k, n in enumerate(self.pictures) if n + 1 in self.repeats and (k or self.opens)]
-        return [k for k in repeated if self._shorter(k, periods, scenes)]
+        repeated = [k for k, n in enumerate(self.pictures) if n + 1 in self.repeats and (k or self.at_start)]
+        return [k for k in repeated if self._briefer_beside(k, periods, scenes)]
 
-    def _shorter(self, k: int, periods: Sequence[float], scenes: frozenset[int]) -> list[int]:
+    def _briefer_beside(self, k: int, periods: Sequence[float], scenes: frozenset[int]) -> list[int]:
         """Which pictures beside picture k, in its scene, are shown for less time."""
         beside = [n for n, opening in ((k - 1, k), (k + 1, k + 1)) if opening not in scenes]
         return [n for n in beside if 0 <= n < len(periods) and periods[k] > _LONGER * periods[n]]
 
-    def _late(self, periods: Sequence[float], scenes: frozenset[int], longer: Sequence[int]) -> bool:
-        """Whether things move no further to the picture after a repeat than to any other; so where nothing tells."""
-        votes = []
+    def _are_late(self, periods: Sequence[float], scenes: frozenset[int], longer: Sequence[int]) -> bool:
+        """Whether things move no further to the picture after a repeat than to any other; so where nothing moves."""
+        exponents = []  # of  distance ~ time: 0 for pictures that are late, 1 for pictures that are on time
         for k in longer:
-            shorter = self._shorter(k, periods, scenes)
-            if any(n + 1 in scenes or n + 1 >= len(self.pictures) for n in (k, *shorter)):
+            briefer = self._briefer_beside(k, periods, scenes)
+            if any(n + 1 in scenes or n + 1 >= len(self.pictures) for n in (k, *briefer)):
                 continue
-            beside = np.mean([self._moved(n) for n in shorter], axis=0)
-            moving = beside > max(_MOVING * np.quantile(beside, 0.95), _FLOOR)
+            beside = np.mean([self._distance(n) for n in briefer], axis=0)
+            moving = beside > max(_MOVING * np.quantile(beside, 0.95), _FLOW_ERROR)
             if moving.any():
-                further = float(np.median((self._moved(k)[moving] + _FLOOR) / (beside[moving] + _FLOOR)))
-                votes.append(math.log(further) / math.log(periods[k] / fmean(periods[n] for n in shorter)))
-        return not votes or median(votes) < 0.5
+                further = float(np.median((self._distance(k)[moving] + _FLOW_ERROR) / (beside[moving] + _FLOW_ERROR)))
+                exponents.append(math.log(further) / math.log(periods[k] / fmean(periods[n] for n in briefer)))
+        return not exponents or median(exponents) < 0.5
 
-    def _moved(self, k: int) -> NDArray[np.float32]:
+    def _distance(self, k: int) -> NDArray[np.float32]:
         """How far each point moves from picture k to the next, (h, w), in pixels of thumbnails."""
-        if k not in self._known:
+        if k not in self._flows:
             import torch
 
             from vsdeblur.flow.dis import DisFlow
 
             a, b = (torch.from_numpy(self.thumbnails[n - self.start])[None] for n in self.pictures[k : k + 2])
-            self._known[k] = np.linalg.norm(DisFlow("fast")(a, b).numpy(), axis=0)
-        return self._known[k]
+            self._flows[k] = np.linalg.norm(DisFlow("fast")(a, b).numpy(), axis=0)
+        return self._flows[k]
 
 
-@dataclass(frozen=True, slots=True)
-class Timed:
-    """When the pictures of a window were taken. Times are those in which frames are shown, from frame ``start`` on.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureTimes:
+    """When the pictures of a window were taken, in the unit of the frames' durations.
 
-    times: when each frame of the look is first shown, and its end. kept: numbers in the clip of the window's frames.
-    opens: when the exposure of each opened, and that of the next one. usual: the time between pictures, shown: that
-    between frames.
+    Attributes:
+        start: Number in the clip of the frame at time 0.
+        frame_times: When each frame from ``start`` on is first shown, and the end of the last one.
+        kept: Numbers in the clip of the window's frames, its pictures.
+        opens: When the exposure of each opened, and that of the next one.
+        period: Median time between pictures.
+        frame_period: Median time between frames.
     """
 
     start: int
-    times: tuple[float, ...]
+    frame_times: tuple[float, ...]
     kept: tuple[int, ...]
     opens: tuple[float, ...]
-    usual: float
-    shown: float
+    period: float
+    frame_period: float
 
-    def in_window(self, cuts: frozenset[int]) -> frozenset[int]:
-        """Frames of the clip that open a scene as the window counts them: one more from picture to picture."""
+    @property
+    def durations(self) -> tuple[float, ...]:
+        """From the opening of each picture's exposure to that of the next."""
+        return tuple(after - before for before, after in pairwise(self.opens))
+
+    def to_window(self, cuts: frozenset[int]) -> frozenset[int]:
+        """Numbers of frames in the clip as the window counts them: one more from picture to picture."""
         return frozenset(self.kept[0] + k for k, n in enumerate(self.kept) if n in cuts)
 
     def instant(self, t: float) -> float:
-        """An instant of the clip, in periods in which frames are shown, as one of the window."""
-        n = min(max(math.floor(t) - self.start, 0), len(self.times) - 2)
-        time = self.times[n] + (t - self.start - n) * (self.times[n + 1] - self.times[n])
+        """An instant in periods of the clip's frames as one in periods of the window's pictures."""
+        n = min(max(math.floor(t) - self.start, 0), len(self.frame_times) - 2)
+        time = self.frame_times[n] + (t - self.start - n) * (self.frame_times[n + 1] - self.frame_times[n])
         k = min(max(bisect_right(self.opens, time) - 1, 0), len(self.kept) - 1)
         part = (time - self.opens[k]) / (self.opens[k + 1] - self.opens[k])
         return self.kept[0] + k + min(part, _LAST)
 
-    def shutter_shown(self, frame: int, shutter: float, options: Options) -> float:
-        """What ``timing.instant`` is to take for the shutter of a frame: of the time for which that is shown.
+    def time_of(self, name: str, part: float, options: Options) -> float:
+        """How long a "shutter" or "readout" lasts that is given as a part of the period."""
+        return part * (self.frame_period if name in options.timed else self.period)
 
-        With what the readout is longer than ``options.readout`` of that time, since it adds the two up.
+    def shutter_of_frame(self, frame: int, exposure: float, options: Options) -> float:
+        """What ``timing.instant`` takes for the shutter of a frame, as a part of the time for which that is shown.
+
+        It adds ``options.readout`` of that time; so what the true readout is longer by is part of this.
         """
         n = frame - self.start
-        time = self._time("shutter", shutter, options) + self._time("readout", options.readout, options)
-        return time / (self.times[n + 1] - self.times[n]) - options.readout
-
-    def window(
-        self, window: Window, instants: Sequence[float], shutters: float | Sequence[float], options: Options
-    ) -> Window:
-        """The window of the kept frames with its times. instants: its own. shutters: the options' for all frames, or
-        how long each was exposed."""
-        durations = [after - before for before, after in pairwise(self.opens)]
-        if isinstance(shutters, float):
-            shutters = (self._time("shutter", shutters, options),) * len(durations)
-        first, last = math.floor(instants[0]), math.floor(instants[-1])
-        return replace(
-            window,
-            first=first - window.start,
-            count=last + 1 - first,
-            durations=tuple(durations),
-            shutters=tuple(min(max(s / d, SHORTEST), 1.0) for s, d in zip(shutters, durations, strict=True)),
-            usual=self._time("readout", 1.0, options),
-            shown=self.shown,
-        )
-
-    def _time(self, name: str, part: float, options: Options) -> float:
-        """What a shutter or a readout lasts, given as a part of the period."""
-        return part * (self.shown if name in options.timed else self.usual)
+        time = exposure + self.time_of("readout", options.readout, options)
+        return time / (self.frame_times[n + 1] - self.frame_times[n]) - options.readout
 
 
-def clip_numbers(kept: Sequence[int], cuts: frozenset[int]) -> frozenset[int]:
-    """The inverse of ``Timed.in_window``."""
-    return frozenset(kept[n - kept[0]] for n in cuts)
+def _spread_lateness(opens: list[float], periods: list[float], longer: Sequence[int], scenes: frozenset[int]) -> None:
+    """Move the pictures after a repeat, up to the next repeat, to where an even pace puts them.
 
-
-def _make_good(opens: list[float], periods: list[float], longer: Sequence[int], scenes: frozenset[int]) -> None:
-    """Spread the time that a repeat won over the pictures after it, up to the next repeat.
-
-    Where that is not in sight: at the pace before, or else evenly up to the scene's end, or _SPAN pictures. opens: of
-    each picture and the end of the last one. periods: what is between pictures, where that is now known.
+    Where no other repeat is in reach: at the pace before, or else evenly up to the scene's end, or _SPAN pictures.
+    opens: of each picture and the end of the last one. periods: what is between pictures, where that is now known.
     """
     ends = sorted({*scenes, len(opens) - 1})
     pace: float | None = None
@@ -220,5 +219,5 @@ def _make_good(opens: list[float], periods: list[float], longer: Sequence[int], 
 
 
 @cache
-def _say_few(halo: int) -> None:
+def _warn_of_few_pictures(halo: int) -> None:
     log.warning("frames are repeated so often that motion is found from fewer than %d pictures on a side", halo)

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from vsdeblur.camera.noise import sensor_noise
-from vsdeblur.clip.cuts import find_cuts
 from vsdeblur.device import choose_device, total_memory
 from vsdeblur.engine import quadrature
 from vsdeblur.engine.heap import release_unused
@@ -99,10 +98,6 @@ class Engine:
         self.agreeing = find_quick_flow(linear=linear) if self.plan.consistent else None
         self.alone = None if options.mode == "joint" else Alone(options, self.device, self.plan.per_frame_bytes)
 
-    def find_cuts(self, window: Window) -> frozenset[int]:
-        """Numbers in the clip of the window's frames that open a scene, by the engine's own detector."""
-        return find_cuts(window.frames[:, : window.colour], window.start)
-
     @torch.inference_mode()
     def restore(
         self,
@@ -126,7 +121,7 @@ class Engine:
             return
         scene = self._with_less_memory(lambda batch: self._scene(window, motion, batch, record))
         at = self._shown(scene)
-        offsets, periods = quadrature.output(self.options, scene.motion), window.shown_periods
+        offsets, periods = quadrature.output(self.options, scene.motion), window.output_periods
         if self.agreeing is not None:
             agreeing = TemporalConsistency(scene, at, self.agreeing, 1 / float(self.options.factor))
             yield from (u.cpu() for u in agreeing.instants(instants))
@@ -157,7 +152,7 @@ class Engine:
         window = replace(window, frames=window.frames.to(self.device, torch.float32))
         shutters = tuple(window.shutters or (self.options.shutter,) * len(window.frames))
         motion = self.find_motion(window, self.options.shutter)
-        taus = quadrature.exposures(self.options, motion, shutters, window.shown_periods)
+        taus = quadrature.exposures(self.options, motion, shutters, window.output_periods)
         evidence = self._evidence(window)
         return self._solve(window, motion, taus, shutters, window.spans, evidence, BATCH, None).keys, motion
 
@@ -178,7 +173,7 @@ class Engine:
         # Frames beyond the chunk's neighbours have served: they gave those a path.
         before = 2 if self.options.readout else 1  # the last rows of an instant lie up to a period back
         near = slice(max(window.first - before, 0), window.first + window.count + 1)
-        taus = quadrature.exposures(self.options, found, shutters, window.shown_periods)
+        taus = quadrature.exposures(self.options, found, shutters, window.output_periods)
         stilled: list[int] = []
         if self.alone and self.options.mode == "auto":
             own, stilled = freed(self.alone, window, found, taus, range(*near.indices(len(taus))))

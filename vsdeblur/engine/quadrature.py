@@ -51,8 +51,10 @@ def delays(options: Options, window: Window) -> Tensor | None:
         return None
     steps = None
     if options.quadrature == "taps":
-        steps = float(options.factor) * (window.usual / window.shown if window.usual and window.shown else 1)
-    return torch.outer(window.usual_over_own, row_delays(height, readout, steps))
+        steps = float(options.factor) * (
+            window.readout_period / window.output_period if window.readout_period and window.output_period else 1
+        )
+    return torch.outer(window.readout_periods, row_delays(height, readout, steps))
 
 
 def reach(motion: Motion) -> float:

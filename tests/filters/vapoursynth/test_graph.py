@@ -35,7 +35,7 @@ from tests.support.vapoursynth import (
 )
 from vsdeblur import deblur
 from vsdeblur.filters.vapoursynth import chunk as _vs_chunk
-from vsdeblur.filters.vapoursynth.props import Timing
+from vsdeblur.filters.vapoursynth.props import ClipTiming
 from vsdeblur.options import parse_options
 
 torch.set_num_threads(1)
@@ -280,7 +280,7 @@ def test_a_player_with_an_endless_clip_and_a_short_memory(threads: None) -> None
         with out.get_frame(n) as frame:
             assert (frame.props["_DurationNum"], frame.props["_DurationDen"]) == (1, 48)
             assert abs(int(planes(frame)[0][0, 0]) - n // 2) <= 1
-    plan = _vs_chunk.ChunkSolver(parse_options(factor=2), endless.format, 32, 24, Timing(10, None, False))
+    plan = _vs_chunk.ChunkSolver(parse_options(factor=2), endless.format, 32, 24, ClipTiming(10, None, False))
     assert max(memory) < plan.window_length, "a memory of one window is enough"
 
 

@@ -10,13 +10,11 @@ from typing import Any
 import av
 
 from vsdeblur.filters.pyav.timeline import (
-    ByFactor,
-    ByRate,
-    Schedule,
     common_tick,
     exact,
     is_standard,
     rate_of,
+    schedule_of,
     ticks,
     timed,
 )
@@ -73,15 +71,12 @@ def _deblurred(
     rate = rate or rate_of(head)
     parsed = checked or _frame_options(factor, fps, rate, options)
     tick = exact(head[0].time_base) or Fraction(1, 90_000)
-    schedule: Schedule = ByFactor(parsed.factor, parsed.shutter, parsed.readout)
     unit = (common_tick(tick, 1 / grid) if grid else tick) / parsed.factor.numerator
     if fps is not None and rate:
-        origin = head[0].pts * tick if head[0].pts is not None else Fraction(0)
-        lag = Fraction(parsed.shutter + parsed.readout) / 2 / rate if fps == rate else Fraction(1, 2) / fps
-        schedule = ByRate(fps, origin, lag)
         unit = common_tick(tick, 1 / fps)
     unit = common_tick(unit)
-    for item in restore_frames(timed(chain(head, frames), rate, grid), Settings(parsed, schedule)):
+    schedule = schedule_of(parsed, fps, rate, head[0])
+    for item in restore_frames(timed(chain(head, frames), rate, grid), Settings(options=parsed, schedule=schedule)):
         frame = item.frame
         frame.pts, frame.time_base = ticks(item.time, unit), unit
         frame.duration = ticks(item.time + item.duration, unit) - frame.pts

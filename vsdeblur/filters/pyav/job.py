@@ -19,7 +19,7 @@ from vsdeblur.filters.pyav.format import Layout
 from vsdeblur.filters.pyav.inspect.calibration import Part, calibrate
 from vsdeblur.filters.pyav.inspect.gyro import about
 from vsdeblur.filters.pyav.report import Progress, Report
-from vsdeblur.filters.pyav.timeline import ByFactor, ByRate, Schedule, common_tick, exact, is_standard, timed
+from vsdeblur.filters.pyav.timeline import common_tick, is_standard, schedule_of, timed
 from vsdeblur.filters.pyav.windows import Restored, Settings, restore_frames
 
 
@@ -131,24 +131,15 @@ class Job:
 
     def _settings(self, first: av.VideoFrame, target: Layout, skip: int) -> Settings:
         return Settings(
-            self.options,
-            self._schedule(first),
-            target,
+            options=self.options,
+            schedule=schedule_of(self.options, self.task.fps, self.rate, first),
+            target=target,
             skip=skip,
             exposure=self._exposure if self._exposures else None,
             camera=self._camera if self._alignment and self._alignment.agrees else None,
             warn=self.report.warn,
-            count=self._count_repeats,
+            count_repeats=self._count_repeats,
         )
-
-    def _schedule(self, first: av.VideoFrame) -> Schedule:
-        if self.task.fps is None or not self.rate:
-            return ByFactor(self.options.factor, self.options.shutter, self.options.readout)
-        origin = first.pts * exact(first.time_base) if first.pts is not None else Fraction(0)
-        half = Fraction(1, 2) / self.task.fps
-        same = self.task.fps == self.rate  # as with factor 1: nothing is extrapolated
-        middle = Fraction(self.options.shutter + self.options.readout) / 2 / self.rate
-        return ByRate(self.task.fps, origin, middle if same else half)
 
     def _exposure(self, time: Fraction) -> float:
         """Seconds, by telemetry, of the frame at a time of the source."""

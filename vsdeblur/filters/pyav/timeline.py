@@ -16,7 +16,9 @@ from statistics import median
 import av
 from av.rational import AVRational
 
-from vsdeblur.timing import instant
+from vsdeblur.engine.grid import Chunk
+from vsdeblur.options import Options
+from vsdeblur.timing import instant, shown_frame
 
 log = logging.getLogger("vsdeblur")
 
@@ -27,7 +29,7 @@ ROUGHLY = Fraction(19, 20)  # of the average rate: a variable-rate clip may be p
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Timed:
+class TimedFrame:
     """A source frame, when it is shown and for how long (seconds), and the tick to which the source rounded."""
 
     frame: av.VideoFrame
@@ -50,7 +52,7 @@ def timed(
     rate: Fraction | None = None,
     grid: Fraction | None = None,
     warn: Callable[[str], None] = log.warning,
-) -> Iterator[Timed]:
+) -> Iterator[TimedFrame]:
     """Give every frame its time and duration, holding back one frame. ``rate``: about how many there are per second.
 
     Durations are the differences of timestamps, since the durations that demuxers report are often the nominal one.
@@ -79,12 +81,12 @@ def timed(
                 time = exact_time
         if previous is not None:
             duration = time - previous[1]
-            yield Timed(previous[0], previous[1], duration, previous[2])
+            yield TimedFrame(previous[0], previous[1], duration, previous[2])
             period = period or duration
         previous = frame, time, tick
     if previous is not None:
         frame, time, tick = previous
-        yield Timed(frame, time, period or _own_duration(frame) or _FALLBACK_PERIOD, tick)
+        yield TimedFrame(frame, time, period or _own_duration(frame) or _FALLBACK_PERIOD, tick)
 
 
 def is_standard(rate: Fraction) -> bool:
@@ -108,18 +110,20 @@ def exact(value: AVRational | None) -> Fraction:
     return Fraction(value.num, value.den) if value is not None and value.den else Fraction(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Frames begin..end-1 of a run, among ``frames``, which are number ``first`` on, with a neighbour on either side.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkTimes:
+    """When the frames of a chunk are shown.
 
-    ends: the run ends with the chunk; final: so does the whole stream.
+    Attributes:
+        chunk: The chunk.
+        frames: The frames at hand: those of the chunk, and the one before it where there is one.
+        first: The number of the first of them.
+        final: Whether the stream ends with the chunk.
     """
 
-    frames: Sequence[Timed]
+    chunk: Chunk
+    frames: Sequence[TimedFrame]
     first: int
-    begin: int
-    end: int
-    ends: bool
     final: bool
 
     def time_at(self, position: Fraction) -> Fraction:
@@ -129,21 +133,19 @@ class Chunk:
 
 
 class ByFactor:
-    """``factor`` outputs for every source period, whatever it lasts: VFR stays VFR."""
+    """``factor`` outputs for every source period, whatever it lasts: a variable rate stays variable."""
 
-    def __init__(self, factor: Fraction, shutter: float, readout: float = 0.0) -> None:
-        self.factor, self.shutter, self.readout = factor, shutter, readout
+    def __init__(self, factor: Fraction, readout: float = 0.0) -> None:
+        self.factor, self.readout = factor, readout
 
-    def moments(self, chunk: Chunk, shutter: Callable[[int], float] | None = None) -> Iterator[Moment]:
-        """The outputs whose instants lie within a chunk. shutter: of a frame's own period, None for the usual one."""
-        begin = math.ceil(chunk.begin * self.factor - Fraction(1, 2))
-        end = math.ceil(chunk.end * self.factor - Fraction(1, 2))
-        if chunk.ends:
-            end = min(end, int(chunk.end * self.factor))
-        for j in range(max(begin, 0), end):
-            time, closes = chunk.time_at(j / self.factor), chunk.time_at((j + 1) / self.factor)
-            part = shutter(j) if shutter and self.factor == 1 else self.shutter
-            yield Moment(time, closes - time, instant(j, self.factor, part, self.readout))
+    def moments(self, times: ChunkTimes, shutter: Callable[[int], float]) -> list[Moment]:
+        """The outputs whose instants lie within a chunk. shutter: of a frame's own period."""
+        factor, moments = self.factor, []
+        for j in times.chunk.outputs(factor):
+            time, closes = times.time_at(j / factor), times.time_at((j + 1) / factor)
+            shown = instant(j, factor, shutter(shown_frame(j, factor)), self.readout)
+            moments.append(Moment(time, closes - time, shown))
+        return moments
 
 
 class ByRate:
@@ -153,25 +155,43 @@ class ByRate:
         """lag: from an output's timestamp to the instant that it shows, in seconds."""
         self.fps, self.origin, self.lag = fps, origin, lag
 
-    def moments(self, chunk: Chunk, shutter: Callable[[int], float] | None = None) -> Iterator[Moment]:
+    def moments(self, times: ChunkTimes, shutter: Callable[[int], float]) -> list[Moment]:
         """The outputs whose instants lie within a chunk, whatever its shutter; the last does not outlast the stream."""
-        shift = self.origin + self.lag
-        frames = chunk.frames[chunk.begin - chunk.first : chunk.end - chunk.first]
+        chunk, shift = times.chunk, self.origin + self.lag
+        frames = times.frames[chunk.begin - times.first : chunk.end - times.first]
         close = frames[-1].time + frames[-1].duration
         begin, end = math.ceil((frames[0].time - shift) * self.fps), math.ceil((close - shift) * self.fps)
-        if chunk.final:
+        if times.final:
             end = min(end, math.floor((close - self.origin) * self.fps))
-        n = 0
+        n, moments = 0, []
         for k in range(max(begin, 0), end):
             time = self.origin + k / self.fps
             shown = time + self.lag
             while shown >= frames[n].time + frames[n].duration:
                 n += 1
             position = chunk.begin + n + (shown - frames[n].time) / frames[n].duration
-            yield Moment(time, 1 / self.fps, float(position))
+            moments.append(Moment(time, 1 / self.fps, float(position)))
+        return moments
 
 
 Schedule = ByFactor | ByRate
+
+
+def schedule_of(options: Options, fps: Fraction | None, rate: Fraction | None, first: av.VideoFrame) -> Schedule:
+    """Which outputs a stream has.
+
+    Args:
+        options: Its arguments.
+        fps: The rate of a uniform grid, None for ``options.factor`` outputs a frame.
+        rate: The source's frames per second, where they are known.
+        first: The stream's first frame.
+    """
+    if fps is None or not rate:
+        return ByFactor(options.factor, options.readout)
+    origin = first.pts * exact(first.time_base) if first.pts is not None else Fraction(0)
+    # As with factor 1, nothing is extrapolated where the rate stays.
+    lag = Fraction(options.shutter + options.readout) / 2 / rate if fps == rate else Fraction(1, 2) / fps
+    return ByRate(fps, origin, lag)
 
 
 def common_tick(*steps: Fraction) -> Fraction:

@@ -1,45 +1,52 @@
-"""From a stream of frames to restored frames: the fixed grid of chunks, one window in memory at a time."""
+"""From a stream of frames to restored frames: one window in memory at a time."""
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import count
+from itertools import islice
 from statistics import median
+from typing import TYPE_CHECKING
 
 import av
 
-from vsdeblur.calibration.shutter.window import window_shutter
-from vsdeblur.camera.path import CameraPath
-from vsdeblur.clip.cadence import REACH, Look, clip_numbers
 from vsdeblur.clip.repeats import Thumbnail
 from vsdeblur.colour.planes import Colour
+from vsdeblur.engine.chunks import FrameSource, chunk_windows
+from vsdeblur.engine.grid import Chunk, Grid
 from vsdeblur.errors import InputError
 from vsdeblur.filters.pyav.colour import Converter, describe, kind
 from vsdeblur.filters.pyav.format import Layout
-from vsdeblur.filters.pyav.timeline import Chunk, Moment, Schedule, Timed
+from vsdeblur.filters.pyav.timeline import ChunkTimes, Moment, Schedule, TimedFrame
 from vsdeblur.options import Options
-from vsdeblur.window import Window, window_bounds
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vsdeblur.camera.path import CameraPath
 
 log = logging.getLogger("vsdeblur")
 
 # (opening of the first frame, period, both in seconds, number of frames, (height, width)) -> their path
-Camera = Callable[[float, float, int, tuple[int, int]], CameraPath]
+Camera = Callable[[float, float, int, tuple[int, int]], "CameraPath"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the window loop needs besides the frames.
+    """What a stream is restored with, besides its frames.
 
-    schedule: which outputs there are. target: the pixel format of all outputs, None for the source's own.
-    skip: chunks that are done already (nothing is solved for them). exposure: for how many seconds the shutter was
-    open at a time of the source, where that is known. camera: the path of frames that open at a time of the source,
-    where a gyroscope tells it. warn: where remarks about the input go. count: is told how many frames of a chunk repeat
-    the one before.
+    Attributes:
+        options: The arguments.
+        schedule: Which outputs there are.
+        target: The pixel format of all outputs, None for the source's own.
+        skip: Chunks that are done already (nothing is solved for them).
+        exposure: For how many seconds the shutter was open at a time of the source, where that is known.
+        camera: The path of frames that open at a time of the source, where there is a gyroscope.
+        warn: Where remarks about the input go.
+        count_repeats: Called with the number of frames in a chunk that repeat the one before.
     """
 
     options: Options
@@ -49,7 +56,7 @@ class Settings:
     exposure: Callable[[Fraction], float] | None = None
     camera: Camera | None = None
     warn: Callable[[str], None] = log.warning
-    count: Callable[[int], None] = lambda _: None
+    count_repeats: Callable[[int], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,20 +69,34 @@ class Restored:
     chunk: int
 
 
-def restore_frames(frames: Iterable[Timed], settings: Settings) -> Iterator[Restored]:
+def restore_frames(frames: Iterable[TimedFrame], settings: Settings) -> Iterator[Restored]:
     """Restore a stream. A change of size, format or colour tags ends the window there and starts a new one.
 
-    Raises InputError for interlaced frames and for formats that cannot be processed.
+    Raises:
+        InputError: For interlaced frames and for formats that cannot be processed.
     """
-    source = _Peekable(frames)
+    from vsdeblur.engine.engine import Engine
+
+    stream, options = _Peekable(frames), settings.options
     done, chunks = 0, 0
     like: Colour | None = None
-    while (first := source.peek()) is not None:
-        run = _Run(source, first, settings, done, chunks, like)
-        yield from run.outputs()
-        done, chunks = run.stop, run.chunk
-        like = run.converter.out if settings.target else None
-        following = source.peek()
+    while (first := stream.peek()) is not None:
+        converter = Converter(first.frame, options.transfer, settings.target, like)
+        run = StreamedFrames(stream, first, converter, settings, done)
+        size = first.frame.height, first.frame.width, converter.channels
+        engine = Engine(options, *size, host_bytes=converter.host_bytes)
+        grid = Grid.of(engine.plan, options)
+        for part in chunk_windows(run, grid, options, run.moments, settings.skip - chunks):
+            settings.count_repeats(len(part.repeats))
+            last = -1
+            for moment, picture in part.restore(engine):
+                n = min(int(moment.instant), part.chunk.end - 1)
+                frame = converter.encode(picture, run.held(n).frame, first=n != last)
+                last = n
+                yield Restored(frame, moment.time, moment.duration, chunks + part.chunk.number)
+        done, chunks = done + run.length, chunks + grid.chunks(run.length)
+        like = converter.out if settings.target else None
+        following = stream.peek()
         if following is not None:
             before, after, when = describe(first.frame), describe(following.frame), float(following.time)
             change = "changes its colour tags" if before == after else f"changes from {before} to {after}"
@@ -85,186 +106,103 @@ def restore_frames(frames: Iterable[Timed], settings: Settings) -> Iterator[Rest
 class _Peekable:
     """An iterator that shows the next item without taking it."""
 
-    def __init__(self, items: Iterable[Timed]) -> None:
+    def __init__(self, items: Iterable[TimedFrame]) -> None:
         self._items = iter(items)
-        self._next: Timed | None = None
+        self._next: TimedFrame | None = None
 
-    def peek(self) -> Timed | None:
+    def peek(self) -> TimedFrame | None:
         if self._next is None:
             self._next = next(self._items, None)
         return self._next
 
-    def take(self) -> Timed:
+    def take(self) -> TimedFrame:
         item = self.peek()
         assert item is not None
         self._next = None
         return item
 
 
-class _Run:
-    """Frames of one kind. ``stop`` and ``chunk`` count the frames and chunks of the whole stream up to its end."""
+class StreamedFrames(FrameSource):
+    """A run of frames of one kind, of which those around one chunk are in memory.
+
+    Attributes:
+        offset: Frames of the stream before the run.
+    """
 
     def __init__(
-        self, source: _Peekable, first: Timed, settings: Settings, done: int, chunks: int, like: Colour | None
+        self, stream: _Peekable, first: TimedFrame, converter: Converter, settings: Settings, offset: int
     ) -> None:
-        from vsdeblur.engine.engine import Engine
+        self.offset, self.colour = offset, converter.colours
+        self._stream, self._kind, self._converter, self._settings = stream, kind(first.frame), converter, settings
+        self._frames: deque[TimedFrame] = deque()
+        self._small: deque[Thumbnail] = deque()  # of each of them, where repeats are looked for
+        self._base = 0  # the number in this run of the first of them
+        self._ended = False
 
-        frame, options = first.frame, settings.options
-        self.converter = Converter(frame, options.transfer, settings.target, like)
-        self.engine = Engine(
-            options, frame.height, frame.width, self.converter.channels, host_bytes=self.converter.host_bytes
-        )
-        self.source, self.settings, self.kind = source, settings, kind(frame)
-        self.offset, self.stop, self.chunk = done, done, chunks
-        self.held: deque[Timed] = deque()
-        self.small: deque[Thumbnail] = deque()  # of each that is held, where repeats are looked for
-        self.base = 0  # the number in this run of held[0]
-        self.ended = False
+    @property
+    def length(self) -> int:
+        """Frames so far; of the whole run once it has ended."""
+        return self._base + len(self._frames)
 
-    def outputs(self) -> Iterator[Restored]:
-        plan = self.engine.plan
-        reach = plan.halo + (REACH if self.settings.options.finds_repeats else 0)
-        for number in count():
-            stop = window_bounds(number, plan.chunk, reach, None)[1]
-            self._read(stop)
-            total = self.base + len(self.held) if self.ended else None
-            start, stop, first, length = window_bounds(number, plan.chunk, reach, total)
-            if length <= 0:
-                return
-            self._drop(min(start, start + first - 1))  # a frame before the chunk, halo or not
-            if self.chunk >= self.settings.skip:
-                begin, ends = start + first, total == start + first + length
-                final = ends and self.source.peek() is None
-                chunk = Chunk(list(self.held), self.base, begin, begin + length, ends, final)
-                yield from self._solve(chunk, start, stop)
-            self.chunk += 1
+    def held(self, n: int) -> TimedFrame:
+        return self._frames[n - self._base]
 
-    def _read(self, stop: int) -> None:
-        """Hold the frames up to number ``stop`` and look at the one after, or notice that the run ends before."""
-        while not self.ended and self.base + len(self.held) <= stop:
-            item = self.source.peek()
-            if item is None or kind(item.frame) != self.kind:
-                self.ended = True
-                return
-            if item.frame.interlaced_frame:
-                raise InputError(
-                    f"the frame at {float(item.time):.3f} s is interlaced: deinterlace first, with bwdif or yadif"
-                )
-            self.held.append(self.source.take())
-            if self.settings.options.finds_repeats:
-                self.small.append(self.converter.thumbnail(item.frame))
-            self.stop += 1
+    def moments(self, chunk: Chunk, shutter: Callable[[int], float]) -> list[Moment]:
+        """The outputs of a chunk."""
+        final = chunk.is_last and self._stream.peek() is None
+        times = ChunkTimes(chunk=chunk, frames=list(self._frames), first=self._base, final=final)
+        return self._settings.schedule.moments(times, shutter)
 
-    def _drop(self, start: int) -> None:
-        while self.base < start:
-            self.held.popleft()
-            if self.small:
-                self.small.popleft()
-            self.base += 1
+    def hold(self, frames: range) -> int | None:
+        while not self._ended and self.length <= frames.stop:  # one more, to know whether the run ends here
+            self._take()
+        while self._base < frames.start and self._frames:
+            self._frames.popleft()
+            if self._small:
+                self._small.popleft()
+            self._base += 1
+        return self.length if self._ended else None
 
-    def _solve(self, chunk: Chunk, start: int, stop: int) -> Iterator[Restored]:
-        """The outputs of a chunk, frames ``start`` to ``stop`` - 1 at hand."""
-        if not any(self.settings.schedule.moments(chunk)):
+    def _take(self) -> None:
+        item = self._stream.peek()
+        if item is None or kind(item.frame) != self._kind:
+            self._ended = True
             return
-        window, moments, instants = self._window(chunk, start, stop)
-        last = -1
-        for moment, linear in zip(moments, self.engine.restore(window, instants), strict=True):
-            n = min(int(moment.instant), chunk.end - 1)
-            frame = self.converter.encode(linear, chunk.frames[n - chunk.first].frame, first=n != last)
-            last = n
-            yield Restored(frame, moment.time, moment.duration, self.chunk)
+        if item.frame.interlaced_frame:
+            raise InputError(
+                f"the frame at {float(item.time):.3f} s is interlaced: deinterlace first, with bwdif or yadif"
+            )
+        self._frames.append(self._stream.take())
+        if self._settings.options.finds_repeats:
+            self._small.append(self._converter.thumbnail(item.frame))
 
-    def _window(self, chunk: Chunk, start: int, stop: int) -> tuple[Window, list[Moment], list[float]]:
-        """The window, the outputs that come from it, and their instants as the window counts them."""
-        options, halo = self.settings.options, self.engine.plan.halo
-        kept: Sequence[int] = range(max(chunk.begin - halo, start), min(chunk.end + halo, stop))
-        look = self._look(chunk, start, stop) if options.finds_repeats else None
-        repeated = look is not None and bool(look.repeats)
-        if look is not None and repeated:
-            kept = look.kept
-            self.settings.count(sum(n in look.repeats for n in range(chunk.begin, chunk.end)))
-        items = [chunk.frames[n - chunk.first] for n in kept]
-        window = self._decoded(items, kept[0], chunk)
-        cuts = self._cuts(window, kept)
-        window = dataclasses.replace(window, cuts=cuts)
-        shutter = window_shutter(window, options)
-        exposures = None
-        if self.settings.exposure:
-            exposures = [self.settings.exposure(item.time) for item in items]
-        if look is not None and repeated:
-            lengths = _lengths(chunk.frames[start - chunk.first : stop - chunk.first])
-            timed = look.timed(lengths, clip_numbers(kept, cuts))
-            moments = list(self.settings.schedule.moments(chunk, lambda n: timed.shutter_shown(n, shutter, options)))
-            instants = [timed.instant(moment.instant) for moment in moments]
-            return timed.window(window, instants, exposures or shutter, options), moments, instants
-        durations, shutters = _variable(items, shutter)
-        if exposures:
-            shutters = tuple(min(s / float(item.duration), 1.0) for s, item in zip(exposures, items, strict=True))
-        if shutters is None and shutter != options.shutter:
-            shutters = (shutter,) * len(items)
-        path = self._path(items, shutter)
-        window = dataclasses.replace(window, durations=durations, shutters=shutters, camera=path)
-        parts = shutters or (shutter,) * len(items)
-        moments = list(self.settings.schedule.moments(chunk, lambda n: parts[n - window.start]))
-        return window, moments, [moment.instant for moment in moments]
-
-    def _look(self, chunk: Chunk, start: int, stop: int) -> Look:
-        given = self.settings.options.scene_cuts
-        return Look(
-            list(self.small)[start - self.base : stop - self.base],
-            start,
-            chunk.begin,
-            chunk.end,
-            self.engine.plan.halo,
-            opens=start == 0,
-            closes=self.ended and stop == self.base + len(self.held),
-            cuts=frozenset(n - self.offset for n in given) if isinstance(given, frozenset) else frozenset(),
-        )
-
-    def _decoded(self, items: Sequence[Timed], start: int, chunk: Chunk) -> Window:
+    def light(self, frames: Sequence[int]) -> Tensor:
         import torch
 
-        frame = items[0].frame
-        frames = torch.empty(len(items), self.converter.channels, frame.height, frame.width)
-        for out, item in zip(frames, items, strict=True):
-            self.converter.decode(item.frame, out)
-        return Window(frames, start, chunk.begin - start, chunk.end - chunk.begin, self.converter.colours)
+        like = self.held(frames[0]).frame
+        light = torch.empty(len(frames), self._converter.channels, like.height, like.width)
+        for out, n in zip(light, frames, strict=True):
+            self._converter.decode(self.held(n).frame, out)
+        return light
 
-    def _cuts(self, window: Window, kept: Sequence[int]) -> frozenset[int]:
-        """Of the frames ``kept`` of the run, as the window counts them."""
-        given = self.settings.options.scene_cuts
-        cuts: frozenset[int] = frozenset()
-        if self.settings.options.uses_detector:
-            cuts = self.engine.find_cuts(window)
-        elif isinstance(given, frozenset):
-            cuts = frozenset(window.start + k for k, n in enumerate(kept) if n + self.offset in given)
-        return frozenset(n for n in cuts if window.start < n < window.start + len(kept))
+    def thumbnails(self, frames: range) -> list[Thumbnail]:
+        return list(islice(self._small, frames.start - self._base, frames.stop - self._base))
 
-    def _path(self, items: Sequence[Timed], shutter: float) -> CameraPath | None:
-        """The camera's, where a gyroscope tells it."""
-        if self.settings.camera is None:
+    def durations(self, frames: Sequence[int]) -> list[Fraction]:
+        """Seconds; what differs by no more than timestamps are rounded is a constant rate."""
+        items = [self.held(n) for n in frames]
+        durations = [item.duration for item in items]
+        if max(durations) - min(durations) <= 2 * max(item.tick for item in items):
+            return [median(durations)] * len(items)
+        return durations
+
+    def exposures(self, frames: Sequence[int]) -> list[float] | None:
+        exposure = self._settings.exposure
+        return None if exposure is None else [exposure(self.held(n).time) for n in frames]
+
+    def camera_path(self, frame: int, opening: float, period: float, length: int) -> CameraPath | None:
+        if self._settings.camera is None:
             return None
-        period = float(sum(item.duration for item in items) / len(items))
-        opening = float(items[0].time) - shutter * period / 2  # it was aligned with frames as a whole
-        frame = items[0].frame
-        return self.settings.camera(opening, period, len(items), (frame.height, frame.width))
-
-
-def _variable(items: Sequence[Timed], shutter: float) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
-    """Durations and shutters of a variable-rate window: the exposure is the same time for all its frames."""
-    durations = [item.duration for item in items]
-    if _is_constant(items):
-        return None, None
-    exposure = shutter * median(durations)
-    return tuple(float(d) for d in durations), tuple(min(float(exposure / d), 1.0) for d in durations)
-
-
-def _lengths(items: Sequence[Timed]) -> list[float]:
-    """Seconds that frames are shown for; of a constant rate all the same."""
-    durations = [item.duration for item in items]
-    return [float(median(durations))] * len(items) if _is_constant(items) else [float(d) for d in durations]
-
-
-def _is_constant(items: Sequence[Timed]) -> bool:
-    durations = [item.duration for item in items]
-    return max(durations) - min(durations) <= 2 * max(item.tick for item in items)
+        item = self.held(frame)
+        size = item.frame.height, item.frame.width
+        return self._settings.camera(float(item.time) + opening, period, length, size)

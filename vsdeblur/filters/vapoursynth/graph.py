@@ -131,7 +131,7 @@ def check_format(clip: vs.VideoNode) -> None:
 
 def _build(clip: vs.VideoNode, options: Options, rate: Fraction | None, *, uniform: bool) -> vs.VideoNode:
     from vsdeblur.filters.vapoursynth.chunk import ChunkSolver
-    from vsdeblur.filters.vapoursynth.props import Timing, representable
+    from vsdeblur.filters.vapoursynth.props import ClipTiming, representable
 
     out_rate = representable(rate * options.factor) if rate else None
     if rate and not out_rate:
@@ -140,7 +140,7 @@ def _build(clip: vs.VideoNode, options: Options, rate: Fraction | None, *, unifo
         )
     if clip.gpu_resident:
         clip = clip.std.GPUDownload()
-    timing = Timing(clip.num_frames, rate, uniform)
+    timing = ClipTiming(clip.num_frames, rate, uniform)
     solver = ChunkSolver(options, clip.format, clip.width, clip.height, timing)
     parcels = _parcels(clip, solver, options)
     length = output_count(clip.num_frames, options.factor)
@@ -170,15 +170,15 @@ def _build(clip: vs.VideoNode, options: Options, rate: Fraction | None, *, unifo
 
 def _parcels(clip: vs.VideoNode, solver: ChunkSolver, options: Options) -> vs.VideoNode:
     """The clip with one frame per chunk, which carries the chunk's output frames, or an error, as properties."""
-    chunks, length = solver.chunks, solver.length
+    chunks, length = solver.chunks, solver.grid.length
     # Blank frames stand in for those before the start and after the end. Without a copy of the ends no source is asked
     # for a frame twice, and a player's endless clip is never asked for its end.
     blank = clip.std.BlankClip(length=1, keep=True)
     # One at least: the cache set below is not the source's.
-    after = chunks * length + solver.reach - clip.num_frames + 1
+    after = chunks * length + solver.grid.reach - clip.num_frames + 1
     padded = clip + blank.std.Loop(after)
-    if solver.reach:
-        padded = blank.std.Loop(solver.reach) + padded
+    if solver.grid.reach:
+        padded = blank.std.Loop(solver.grid.reach) + padded
     # Neighbouring windows share their halo.
     padded.std.SetVideoCache(mode=1, fixedsize=1, maxsize=solver.window_length)
     window = [padded.std.Trim(first=k) for k in range(solver.window_length)]
@@ -215,7 +215,7 @@ def _solved(solver: ChunkSolver, chunk: int, frames: Sequence[vs.VideoFrame]) ->
         return str(error)
     except Exception as error:
         log.exception("chunk %d failed", chunk)
-        return f"frames from {chunk * solver.length} on: {type(error).__name__}: {' '.join(str(error).split())}"
+        return f"frames from {chunk * solver.grid.length} on: {type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _kept_parcels(solver: ChunkSolver) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from statistics import median
 from typing import Any
 
 import vapoursynth as vs
@@ -19,7 +18,6 @@ from vsdeblur.timing import first_shown, shown_frame
 Props = Mapping[str, Any]
 _FAMILIES: dict[int, Family] = {vs.GRAY: "GRAY", vs.RGB: "RGB", vs.YUV: "YUV"}
 _INT64 = 2**63 - 1
-_SHORTEST = 1e-6  # of the period: a shutter is never quite shut, whatever durations a clip claims
 
 
 def integer(props: Props, key: str) -> int | None:
@@ -65,7 +63,7 @@ def alpha_colour(fmt: vs.VideoFormat) -> Colour:
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class ClipTiming:
     """How the clip runs. total: source frames. rate: frames per second, None where only the frames' durations tell.
 
     uniform: the output has a fixed rate of its own, whatever the durations of the source say.
@@ -83,26 +81,15 @@ class WindowProps:
     start: int
     props: Sequence[Props]
     options: Options
-    timing: Timing
+    timing: ClipTiming
 
     def durations(self) -> list[Fraction | None]:
         period = 1 / self.timing.rate if self.timing.rate else None
         return [_duration(props) or period for props in self.props]
 
-    def exposure(self, shutter: float) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
-        """Durations and shutters for the engine, None where the rate does not vary and the options' shutter holds.
-
-        The exposure is the same time for all frames: the shutter's fraction of the median period of the window.
-        """
-        known = self._varying()
-        if known is None:
-            return None, None if shutter == self.options.shutter else (shutter,) * len(self.props)
-        seconds = shutter * median(known)
-        return tuple(map(float, known)), tuple(min(max(float(seconds / d), _SHORTEST), 1.0) for d in known)
-
-    def lengths(self) -> list[float]:
-        """How long each frame is shown; of a constant rate all the same."""
-        return [1.0] * len(self.props) if (known := self._varying()) is None else list(map(float, known))
+    def shown_for(self) -> list[Fraction]:
+        """How long each frame is shown; of a constant rate, and where that is not known, one period each."""
+        return self._varying() or [Fraction(1)] * len(self.props)
 
     def _varying(self) -> list[Fraction] | None:
         """The durations, None where they do not vary or are not known."""
@@ -116,13 +103,6 @@ class WindowProps:
         prev = {self.start + i for i, props in enumerate(self.props) if integer(props, "_SceneChangePrev")}
         following = {self.start + i + 1 for i, props in enumerate(self.props) if integer(props, "_SceneChangeNext")}
         return frozenset(prev | following)
-
-    def given_cuts(self) -> frozenset[int]:
-        """The cuts that are known without looking at pictures, as the argument scene_cuts wants them."""
-        wanted = self.options.scene_cuts
-        if isinstance(wanted, frozenset):
-            return frozenset(n for n in wanted if self.start <= n <= self.start + len(self.props))
-        return self.host_cuts() if wanted else frozenset()
 
     def write(self, out: vs.FrameProps, output: int, cuts: frozenset[int]) -> None:
         """Turn the properties of the source frame that output ``output`` shows, copied to ``out``, into its own."""

@@ -6,7 +6,7 @@ import vapoursynth as vs
 
 from vsdeblur.clip.repeats import distinct
 from vsdeblur.clip.samples import ClipSample, sample_ranges
-from vsdeblur.filters.vapoursynth.chunk import Source, decode, thumbnail_of
+from vsdeblur.filters.vapoursynth.chunk import ClipFrame, decode, thumbnail_of
 from vsdeblur.filters.vapoursynth.graph import check_format
 from vsdeblur.filters.vapoursynth.props import colour_of, refuse_fields
 
@@ -26,8 +26,8 @@ def _sample(clip: vs.VideoNode, run: range, transfer: str | None) -> ClipSample:
     sources = []
     for k in distinct([thumbnail_of(frame) for frame in frames]):
         colour = colour_of(clip.format, clip.height, dict(frames[k].props), transfer)
-        sources.append(Source(run[k], frames[k], colour, None))
-    place = ClipSample.of(decode(sources), linear=sources[0].colour.transfer != "linear")
+        sources.append(ClipFrame(frames[k], colour, None))
+    sample = ClipSample.of(decode(sources), linear=sources[0].colour.transfer != "linear")
     for frame in frames:
         frame.close()
-    return place
+    return sample
