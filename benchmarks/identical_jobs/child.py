@@ -28,6 +28,8 @@ def run(job: Job, outcomes: Outcomes) -> None:
         os.chdir(folder)
         try:
             for label, value in job.run():
+                if label in parts:
+                    raise ValueError(f"two parts are named {label}")
                 parts[label] = np.array(value)
         except Exception as raised:
             traceback.print_exc(limit=-4)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from identical_jobs import Parts, job
-from identical_jobs.files import contents, write
+from identical_jobs.files import SAME_X264, contents, write
 from identical_jobs.scenes import film, integers, shaken, stored
 
 _TIMES = re.compile(r"\d+(\.\d+)? (s|min|h)\b|\d+(\.\d+)?(e-?\d+)? s each")
@@ -68,7 +68,8 @@ def image(name: str, bits: int, alpha: bool = False) -> Parts:
 def transcode() -> Parts:
     write(Path("in.mp4"), film(8, (96, 64)), sound=True)
     options = ("--factor", "2", "--shutter", "180deg", "--preset", "fast", "--json", "--report", "report.json")
-    code, out, err = vsdeblur("transcode", "in.mp4", "out.mp4", *options)
+    encoder = ("--encoder-option", f"x264-params={SAME_X264}")
+    code, out, err = vsdeblur("transcode", "in.mp4", "out.mp4", *options, *encoder)
     yield "exit code", str(code)
     for label, text in (("stdout", out), ("report", Path("report.json").read_text())):
         yield label, repr({name: value for name, value in json.loads(text).items() if name != "seconds"})
@@ -93,8 +94,9 @@ def pipe() -> Parts:
 @job("command/inspect", quick=True)
 def inspect() -> Parts:
     write(Path("in.mp4"), film(12, (96, 64), cuts=(7,)), sound=True)
-    yield from said(vsdeblur("inspect", "in.mp4", "--factor", "2", "--no-time"))
-    yield from said(vsdeblur("inspect", "in.mp4", "--no-time", "--json"))
+    for more in (("--factor", "2"), ("--json",)):
+        for label, text in said(vsdeblur("inspect", "in.mp4", "--no-time", *more)):
+            yield f"{more[0]} {label}", text
 
 
 @job("command/refusals")

@@ -5,9 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from identical_jobs import Parts, job
-from identical_jobs.scenes import film, integers, stored
+from identical_jobs.scenes import Array, film, stored
 from identical_jobs.tensors import eight_bits, restored
 from identical_jobs.vs_clips import clip_of, pictures
+
+
+def handheld() -> Array:
+    """A camera that shakes, by rows."""
+    return eight_bits(film(12, (160, 96), speed=2, sway=6, readout=0.5, shutter=0.4))
+
+
+def panned() -> Array:
+    """Fast enough for its blur to be measured, stored by a curve."""
+    return eight_bits(stored(film(8, (192, 128), speed=8, shutter=0.9)))
 
 
 @job("estimates/tensor", quick=True)
@@ -16,27 +26,30 @@ def of_tensor() -> Parts:
 
     import vsdeblur
 
-    panned = torch.from_numpy(eight_bits(film(6, speed=8, shutter=0.75)))
-    shaken = torch.from_numpy(eight_bits(film(9, (160, 96), sway=5, readout=0.5)))
-    yield "shutter", repr(vsdeblur.estimate_shutter(panned))
-    yield "shutter srgb", repr(vsdeblur.estimate_shutter(panned, transfer="srgb"))
-    yield "readout", repr(vsdeblur.estimate_readout(shaken))
-    yield "response", repr(vsdeblur.estimate_response(panned))
+    yield "shutter", repr(vsdeblur.estimate_shutter(torch.from_numpy(panned())))
+    yield "shutter srgb", repr(vsdeblur.estimate_shutter(torch.from_numpy(panned()), transfer="srgb"))
+    yield "readout", repr(vsdeblur.estimate_readout(torch.from_numpy(handheld())))
+    yield "response", repr(vsdeblur.estimate_response(torch.from_numpy(panned())))
 
 
 @job("estimates/vapoursynth")
 def of_clip() -> Parts:
     import vsdeblur
 
-    clip = clip_of("YUV420P8", pictures("YUV420P8", film(9, (160, 96), speed=7, sway=4, readout=0.4, shutter=0.8)))
-    yield "shutter", repr(vsdeblur.estimate_shutter(clip))
-    yield "readout", repr(vsdeblur.estimate_readout(clip))
-    yield "response", repr(vsdeblur.estimate_response(clip))
+    moving = clip_of("YUV420P8", pictures("YUV420P8", film(8, (192, 128), speed=8, shutter=0.9)))
+    shaken = clip_of("YUV420P8", pictures("YUV420P8", handheld()))
+    yield "shutter", repr(vsdeblur.estimate_shutter(moving))
+    yield "readout", repr(vsdeblur.estimate_readout(shaken))
+    yield "response", repr(vsdeblur.estimate_response(moving))
 
 
-@job("estimates/restore-auto", shutter="auto", readout="auto")
-@job("estimates/restore-auto-shutter", shutter="auto")
-@job("estimates/restore-fit", shutter=0.8, transfer="fit")
-def on_the_way(**options: Any) -> Parts:
-    video = integers(stored(film(7, (160, 96), speed=8, sway=5, readout=0.4, shutter=0.8)), 8).astype("f4") / 255
-    yield from restored(video, 2, preset="fast", **options)
+@job("estimates/restore-shutter", shutter="auto")
+@job("estimates/restore-fit", shutter=0.9, transfer="fit")
+def of_a_pan(**options: Any) -> Parts:
+    yield from restored(panned(), 1, preset="fast", **options)
+
+
+@job("estimates/restore-readout", readout="auto", shutter=0.4)
+@job("estimates/restore-both", readout="auto", shutter="auto")
+def of_a_hand(**options: Any) -> Parts:
+    yield from restored(handheld(), 1, preset="fast", **options)
