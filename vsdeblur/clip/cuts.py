@@ -26,7 +26,7 @@ THRESHOLD = 0.7
 _SPREAD_WEIGHT = 6.0
 _SPREAD_MOST = 0.4  # a flash spreads values without end; it must never make a cut on its own
 _SAME = 0.9  # frames that correlate like this without any motion need no flow
-_FLOOR = 0.02  # contrast below which noise, not the scene, would speak; in units of the picture's own white
+_FLOOR = 0.02  # contrast below which noise would dominate; in units of the picture's own white
 _DARK = 0.05  # darkest display value that counts as white
 _DIS_MIN_SIDE = 40  # pixels; below about 32 beside 96, OpenCV's DIS crashes the process
 
@@ -57,7 +57,7 @@ def _small(frame: Tensor) -> Picture:
     height, width = frame.shape[-2:]
     scale = min(1.0, EDGE / max(height, width))
     size = max(_DIS_MIN_SIDE, round(height * scale)), max(_DIS_MIN_SIDE, round(width * scale))
-    step = max(1, height // (4 * size[0]))  # four rows in each small pixel's height tell as much as all of them
+    step = max(1, height // (4 * size[0]))  # four rows in each small pixel's height are as good as all of them
     small = adaptive_avg_pool2d(frame.detach()[:, ::step].float(), size)
     small = torch.nan_to_num(small, 0.0, 0.0, 0.0).clamp_min(0).pow(1 / 2.2)
     picture: Picture = np.ascontiguousarray(small.permute(1, 2, 0).cpu().numpy())

@@ -24,13 +24,13 @@ Thumbnail = NDArray[np.float32]  # (h, w), grey, as stored, nominally [0, 1]
 
 EDGE = 320  # pixels on the longer side of a thumbnail
 LONGEST = 3  # repeats of one picture; what stands for longer is a pause
-_BLOCK = 8  # pixels: the place that differs most speaks for the frame, since often only something small moves
+_BLOCK = 8  # pixels: the block that differs most counts for the frame, since often only something small moves
 _CODED = 4 / 255  # what coding a repeat anew may change in the block that differs most: H.264 at good quality 1 to 3
 _WORN = 16 / 255  # the same at CRF 28 to 33
 _SPARSE = 4.0  # times what the block in the middle differs by: 7 and more where coded anew, below 2 for noise
 _SHIFTED = 0.5  # of the difference; of small motion a shift explains more
 _WINDOW = 16  # pixels that shift together
-_TOLD = 50  # one window in so many, those that differ most, is asked
+_TESTED = 50  # one window in so many, those that differ most, is tested
 _COPIED = 0.5  # of what two frames with noise of their own differ by
 _MOVED = 2.0  # of the same: what frames have to differ by for something to have moved
 _LEAST = 2 / 255
@@ -127,7 +127,7 @@ def _shifted(a: Thumbnail, b: Thumbnail) -> float:
     ridge = 1e-4 * (xx + yy) + 1e-7
     xx, yy = xx + ridge, yy + ridge
     explained = (yy * cx * cx - 2 * xy * cx * cy + xx * cy * cy) / (xx * yy - xy * xy)
-    most = np.argsort(whole, axis=None)[-max(whole.size // _TOLD, 4) :]
+    most = np.argsort(whole, axis=None)[-max(whole.size // _TESTED, 4) :]
     return float(explained.flat[most].sum() / max(whole.flat[most].sum(), 1e-12))
 
 

@@ -1,4 +1,4 @@
-"""What a picture's file says besides its pixels."""
+"""The metadata of a picture's file."""
 
 from __future__ import annotations
 
@@ -36,4 +36,4 @@ NOTHING = About()
 
 
 class BrokenFile(ValueError):
-    """A file that ends too soon, or is not what it says."""
+    """A file that ends too soon, or does not match its header."""

@@ -131,7 +131,7 @@ def exif_block(directory: Directory) -> bytes:
 
 
 def orientation(exif: bytes | None) -> int:
-    """1 (upright) to 8, as Exif has it; 1 where it says nothing that can be read."""
+    """1 (upright) to 8, as Exif has it; 1 where there is none that can be read."""
     try:
         value = read_directory(exif)[0].number(ORIENTATION, 1) if exif else 1
     except BrokenDirectory:

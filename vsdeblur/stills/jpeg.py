@@ -1,4 +1,4 @@
-"""What JPEG files say: their segments (ITU-T T.81, annex B; Exif 3.0; XMP part 3; ICC.1 annex B.4)."""
+"""The metadata of JPEG files: their segments (ITU-T T.81, annex B; Exif 3.0; XMP part 3; ICC.1 annex B.4)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SCAN = 0xDA
 
 
 def read_about(data: bytes) -> tuple[About, int]:
-    """What the file says, and how many components its pixels have. Raises BrokenFile."""
+    """The file's metadata, and how many components its pixels have. Raises BrokenFile."""
     exif = xmp = None
     profile: dict[int, bytes] = {}
     native: list[bytes] = []
@@ -40,7 +40,7 @@ def read_about(data: bytes) -> tuple[About, int]:
 
 
 def write_about(data: bytes, about: About) -> bytes:
-    """An encoded picture with what is said of it put in."""
+    """An encoded picture with its metadata inserted."""
     native = about.native if about.family == "jpeg" else tuple(_made(about))
     pieces = [*native, *(_segment(marker, body) for marker, body in _segments(data))]
     jfif = [piece for piece in pieces if piece[1] == 0xE0]  # one header is enough: the source's, with its density

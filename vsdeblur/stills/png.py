@@ -1,4 +1,4 @@
-"""What PNG files say: their chunks (PNG, third edition, W3C 2025)."""
+"""The metadata of PNG files: their chunks (PNG, third edition, W3C 2025)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LARGEST = 2**26  # bytes of a profile or a text; more is an attack
 
 
 def read_about(data: bytes) -> About:
-    """What the file says. Raises BrokenFile."""
+    """The file's metadata. Raises BrokenFile."""
     exif = xmp = icc = None
     native: list[bytes] = []
     for name, body in _chunks(data):
@@ -35,7 +35,7 @@ def read_about(data: bytes) -> About:
 
 
 def write_about(data: bytes, about: About) -> bytes:
-    """An encoded picture with what is said of it put in."""
+    """An encoded picture with its metadata inserted."""
     native = about.native if about.family == "png" else tuple(_made(about))
     after_header = len(SIGNATURE) + 12 + 13
     return data[:after_header] + b"".join(native) + data[after_header:]

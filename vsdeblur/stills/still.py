@@ -1,4 +1,4 @@
-"""A still picture: its values, how they are stored, and what its file says."""
+"""A still picture: its values, how they are stored, and the metadata of its file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What TIFF files say: the entries of their first directory (TIFF 6.0; XMP part 3; ICC.1 annex B.3)."""
+"""The metadata of TIFF files: the entries of their first directory (TIFF 6.0; XMP part 3; ICC.1 annex B.3)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _GREY, _RGB, _PALETTE, _YCC = (0, 1), 2, 3, 6
 
 
 def read_about(data: bytes) -> tuple[About, bytes]:
-    """What the file says, and the file so changed that a reader hands its samples out as they are stored.
+    """The file's metadata, and the file so changed that a reader hands its samples out as they are stored.
 
     Readers turn pictures by their orientation, and multiply colours by alpha; both are theirs to do who show them.
     Raises BrokenFile, also for pictures that are not grey or RGB.
@@ -56,13 +56,13 @@ def read_about(data: bytes) -> tuple[About, bytes]:
 
 
 def write_about(data: bytes, about: About, alpha: bool) -> bytes:
-    """An encoded picture with what is said of it put in: a new directory behind the old one, which is given up."""
+    """An encoded picture with its metadata inserted: a new directory behind the old one, which is given up."""
     encoded = read_directory(data)[0]
-    said = _said(about.exif).ordered(encoded.order)
+    exif = _exif_entries(about.exif).ordered(encoded.order)
     more = {
         tag: Entry(kind, len(body), body) for tag, kind, body in ((_XMP, 1, about.xmp), (_ICC, 7, about.icc)) if body
     }
-    merged = replace(encoded, entries={**encoded.entries, **said.entries, **more}, children=said.children)
+    merged = replace(encoded, entries={**encoded.entries, **exif.entries, **more}, children=exif.children)
     if alpha:
         merged = merged.shorts(_EXTRA, _ASSOCIATED if about.associated else _STRAIGHT)
     data += b"\0" * (len(data) % 2)
@@ -80,8 +80,8 @@ def _check(directory: Directory) -> None:
         raise BrokenFile("a TIFF file with white as 0 or planes one after the other: convert it to RGB first")
 
 
-def _said(exif: bytes | None) -> Directory:
-    """What Exif says, but for how pixels lie in its file; nothing where it cannot be read."""
+def _exif_entries(exif: bytes | None) -> Directory:
+    """The entries of Exif, but for how pixels lie in its file; nothing where it cannot be read."""
     try:
         return read_directory(exif)[0].without(_PIXELS) if exif else Directory()
     except BrokenDirectory:

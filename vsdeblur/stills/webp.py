@@ -1,4 +1,4 @@
-"""What WebP files say: their chunks (RFC 9649)."""
+"""The metadata of WebP files: their chunks (RFC 9649)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FLAGS = {b"ICCP": 0x20, b"EXIF": 0x08, b"XMP ": 0x04}
 
 
 def read_about(data: bytes) -> tuple[About, bool]:
-    """What the file says, and whether it is coded without loss. Raises BrokenFile."""
+    """The file's metadata, and whether it is coded without loss. Raises BrokenFile."""
     found = dict(reversed(list(_chunks(data))))  # of several the first counts
     if found.get(b"VP8X", b"\0")[0] & _ANIMATED:
         raise BrokenFile("a moving picture")
@@ -23,9 +23,9 @@ def read_about(data: bytes) -> tuple[About, bool]:
 
 
 def write_about(data: bytes, about: About, width: int, height: int, alpha: bool) -> bytes:
-    """An encoded picture with what is said of it put in."""
-    said = {b"ICCP": about.icc, b"EXIF": about.exif, b"XMP ": about.xmp}
-    more = {name: body for name, body in said.items() if body is not None}
+    """An encoded picture with its metadata inserted."""
+    chunks = {b"ICCP": about.icc, b"EXIF": about.exif, b"XMP ": about.xmp}
+    more = {name: body for name, body in chunks.items() if body is not None}
     if not more:
         return data
     picture = [(name, body) for name, body in _chunks(data) if name != b"VP8X"]

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from vsdeblur.calibration.shutter.evidence import ACROSS, ALONG, ONWARD, SCALARS
 
 CANDIDATES = torch.arange(1, 41) * 0.025
-_AROUND = torch.arange(-6, 7) * 0.05  # lags around a candidate's trough that are looked at
+_AROUND = torch.arange(-6, 7) * 0.05  # lags around a candidate's trough
 _BESIDE = torch.arange(-2, 3) * 0.1  # and around its places in the neighbouring frames
-_RIDGE = 0.2  # on the part that looks like no blur, so that it does not explain short blur away
+_RIDGE = 0.2  # on the part without blur, so that it does not explain short blur away
 _ROWS = 2 * len(_AROUND) + 3 * len(_BESIDE) + 4 + 3 + 2 + 3 + SCALARS  # numbers about a candidate
 _JUDGE = SCALARS + len(ONWARD) + 4 + 2  # and about a tile
 
@@ -95,7 +95,7 @@ def _unexplained(found: Tensor, blurred: Tensor) -> Tensor:
     of them (no blur), neither counting negative: (P, C).
 
     The size of ``blurred`` is free, so that no shutter wins by smoothing more: only the place of the trough
-    counts. What stands still beside what moves, and noise, look like no blur.
+    counts. What stands still beside what moves, and noise, have the curve of no blur.
     """
     sharp = blurred[:, :1]
     aa, ab, bb = blurred.square().sum(-1), (blurred * sharp).sum(-1), (1 + _RIDGE) * sharp.square().sum(-1)

@@ -26,7 +26,7 @@ _SLOW = 8.0  # pixels per period of the faster tenth: slower motion is measured 
 
 
 def window_shutter(window: Window, options: Options) -> float:
-    """The shutter to solve a window with: as given, or estimated from the window alone, a pure function of it."""
+    """The shutter to solve a window with: as given, or estimated from the window, a pure function of it."""
     if not options.auto_shutter:
         return options.shutter
     estimate = fit_shutter(window_evidence(window, linear=options.transfer != "linear"))

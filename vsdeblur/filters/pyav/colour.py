@@ -75,7 +75,7 @@ class Converter:
         out[: self.colours] = self.colour.decode(components)
 
     def thumbnail(self, frame: av.VideoFrame) -> Thumbnail:
-        """What repeats of a frame are told by: its luma, or the mean of its colours, small."""
+        """What repeats are recognised by: a frame's luma, or the mean of its colours, small."""
         components = self.source.read(frame)
         seen = components[:1] if self.colour.family == "YUV" else components[: self.colours]
         return thumbnail(seen, 1.0 if self.source.is_float else (1 << self.source.bits) - 1)

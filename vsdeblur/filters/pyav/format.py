@@ -1,6 +1,6 @@
 """How FFmpeg's pixel formats lay samples out in memory, for all of them that hold plain samples.
 
-PyAV's ``to_ndarray`` knows a few dozen formats; the planes of the others are read here, by what the format's own
+PyAV's ``to_ndarray`` reads a few dozen formats; the planes of the others are read here, by what the format's own
 description and name say, so that p010, yuv444p10 or yuv440p12 need no conversion on the way in or out.
 """
 

@@ -21,7 +21,7 @@ from vsdeblur.filters.pyav.timeline import (
 from vsdeblur.filters.pyav.windows import Settings, restore_frames
 from vsdeblur.options import Options, is_time, parse_fps, parse_options
 
-_FIRST_LOOK = 3  # frames from which the rate is taken, where it is asked for
+_RATE_FRAMES = 3  # that the rate is derived from, where it is needed
 
 
 def deblur_frames(
@@ -64,7 +64,7 @@ def _deblurred(
     checked: Options | None,
     options: Mapping[str, Any],
 ) -> Iterator[av.VideoFrame]:
-    head = list(islice(frames, _FIRST_LOOK))
+    head = list(islice(frames, _RATE_FRAMES))
     if not head:
         return
     grid = rate if rate and is_standard(rate) else None

@@ -116,7 +116,7 @@ def _encode_segments(
             parts.close(item.chunk, count)
             coder = None
         if coder is None:
-            coder = Coder.alone(video.container, lambda output: video.add(output, sample), video.tick, video.encoder)
+            coder = Coder.detached(video.container, lambda output: video.add(output, sample), video.tick, video.encoder)
             count = 0
             parts.begin()
         parts.write(coder.encode(item.frame, item.time, item.duration))

@@ -23,7 +23,7 @@ from vsdeblur.timing import instant, shown_frame
 log = logging.getLogger("vsdeblur")
 
 FINEST_TICK = Fraction(1, 1_000_000_000)
-_FALLBACK_PERIOD = Fraction(1, 25)  # of a single frame that says nothing about its duration
+_FALLBACK_PERIOD = Fraction(1, 25)  # of a single frame without a duration
 
 ROUGHLY = Fraction(19, 20)  # of the average rate: a variable-rate clip may be put on its nominal rate's grid
 
@@ -95,7 +95,7 @@ def is_standard(rate: Fraction) -> bool:
 
 
 def rate_of(frames: Sequence[av.VideoFrame]) -> Fraction | None:
-    """The frame rate that the first frames' timestamps speak of: one over the median of their differences."""
+    """The frame rate of the first frames' timestamps: one over the median of their differences."""
     times = [frame.pts * exact(frame.time_base) for frame in frames if frame.pts is not None]
     steps = [b - a for a, b in pairwise(times) if b > a]
     return 1 / median(steps) if steps else None

@@ -64,7 +64,7 @@ def alpha_colour(fmt: vs.VideoFormat) -> Colour:
 
 @dataclass(frozen=True, slots=True)
 class ClipTiming:
-    """How the clip runs. total: source frames. rate: frames per second, None where only the frames' durations tell.
+    """How the clip runs. total: source frames. rate: frames per second, None where only the frames have durations.
 
     uniform: the output has a fixed rate of its own, whatever the durations of the source say.
     """

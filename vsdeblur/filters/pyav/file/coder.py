@@ -1,4 +1,4 @@
-"""An encoder in use: exact timestamps in, packets that know their durations out."""
+"""An encoder in use: exact timestamps in, packets with their durations out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ class Coder:
         self._last: int | None = None
 
     @classmethod
-    def alone(cls, container: str, add_video: Callable[[Any], VideoStream], tick: Fraction, encoder: Encoder) -> Coder:
+    def detached(
+        cls, container: str, add_video: Callable[[Any], VideoStream], tick: Fraction, encoder: Encoder
+    ) -> Coder:
         """An encoder as it would be in ``container``, whose packets go elsewhere."""
         output = av.open(io.BytesIO(), "w", format=container)
         stream = add_video(output)

@@ -201,8 +201,8 @@ class Source:
     def _length(self) -> Fraction | None:
         if self.video.duration:
             return self.video.duration * exact(self.video.time_base)
-        alone = all(stream.type == "video" for stream in self.container.streams)
-        return Fraction(self.container.duration, av.time_base) if self.container.duration and alone else None
+        only_video = all(stream.type == "video" for stream in self.container.streams)
+        return Fraction(self.container.duration, av.time_base) if self.container.duration and only_video else None
 
     def _seek(self) -> None:
         """To the key frame before ``begin``, or to the start where the format overshoots or cannot seek."""

@@ -10,7 +10,7 @@ import av
 from vsdeblur.errors import DeblurError
 from vsdeblur.filters.pyav.format import Layout, layout
 
-# What readers know (FFmpeg, x264, vspipe's users), in FFmpeg's names.
+# What readers accept (FFmpeg, x264, vspipe's users), in FFmpeg's names.
 FORMATS = (
     *("gray", "gray10le", "gray12le", "gray16le", "yuv411p"),
     *(f"yuv{sub}p{bits}" for sub in (420, 422, 444) for bits in ("", "10le", "12le", "16le")),

@@ -1,4 +1,4 @@
-"""What restoring a file takes, memory and time, judged by a few of its frames; and how noisy they are."""
+"""What restoring a file takes, memory and time, measured on a few of its frames; and how noisy they are."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ if TYPE_CHECKING:
 
     from vsdeblur.engine.plan import Plan
 
-_GREY, _SHADOWS = 0.18, 0.01  # light that noise is told at
+_GREY, _SHADOWS = 0.18, 0.01  # light at which noise is stated
 
 
 @dataclass(frozen=True, slots=True)
-class Grain:
-    """The sensor's noise: deviations of a display's values of 255, in mid grey and in shadows.
+class SensorGrain:
+    """The sensor's noise.
 
-    weighed: whether it is so much that it decides how far an exposure is believed.
+    Attributes:
+        grey: standard deviation in mid grey, of display values up to 255.
+        shadows: the same in shadows.
+        weighed: whether it is enough to lower the weight of the data term.
     """
 
     grey: float
@@ -36,7 +39,16 @@ class Grain:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The memory plan, and the time on this machine without the encoder's: per output frame, and for the whole file."""
+    """The memory plan, and the time on this machine without the encoder's.
+
+    Attributes:
+        chunk: source frames solved together.
+        halo: further source frames on either side.
+        peak_bytes: of memory.
+        seconds_per_frame: of each output; None where it was not measured.
+        output_frames: in all; None where the file does not say how long it is.
+        seconds: for the whole file.
+    """
 
     chunk: int
     halo: int
@@ -49,7 +61,15 @@ class Work:
 def plan_work(
     kept: Sequence[av.VideoFrame], converter: Converter, frames: int | None, options: Options, measure: bool
 ) -> Work:
-    """kept: a few successive frames. frames: how many there are in all. measure: also time the engine."""
+    """The work that a file is.
+
+    Args:
+        kept: a few successive frames.
+        converter: of their kind.
+        frames: how many there are in all.
+        options: to restore with.
+        measure: also time the engine.
+    """
     plan = plan_for(kept[0], converter, options)
     each = seconds_each(kept, converter, options, plan) if measure else None
     outputs = None if frames is None else output_count(frames, options.factor)
@@ -63,7 +83,7 @@ def plan_for(frame: av.VideoFrame, converter: Converter, options: Options) -> Pl
     return Engine(options, frame.height, frame.width, converter.channels, host_bytes=converter.host_bytes).plan
 
 
-def noise_in(frame: av.VideoFrame, converter: Converter) -> Grain:
+def noise_in(frame: av.VideoFrame, converter: Converter) -> SensorGrain:
     import torch
 
     from vsdeblur.camera.noise import sensor_noise
@@ -74,13 +94,13 @@ def noise_in(frame: av.VideoFrame, converter: Converter) -> Grain:
     with single_thread():
         converter.decode(frame, light)
         noise = sensor_noise(light[None, : converter.colours])
-    told = DataWeights(noise, converter.colour.transfer != "linear")
-    grey, shadows = (255 * told.level(torch.tensor([value])) for value in (_GREY, _SHADOWS))
-    return Grain(grey, shadows, told.noisy)
+    weights = DataWeights(noise, converter.colour.transfer != "linear")
+    grey, shadows = (255 * weights.level(torch.tensor([value])) for value in (_GREY, _SHADOWS))
+    return SensorGrain(grey, shadows, weights.noisy)
 
 
 def seconds_each(kept: Sequence[av.VideoFrame], converter: Converter, options: Options, plan: Plan) -> float:
-    """Seconds per output frame: the engine's, judged by a piece from the middle, and the conversions'."""
+    """Seconds per output frame: the engine's, measured on a piece from the middle, and the conversions'."""
     import torch
 
     from vsdeblur.engine.cost import PIECE, seconds_per_output

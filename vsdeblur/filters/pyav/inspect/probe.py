@@ -18,7 +18,7 @@ from vsdeblur.filters.pyav.colour import Converter, kind
 from vsdeblur.filters.pyav.file.source import Source, seconds
 from vsdeblur.filters.pyav.inspect.calibration import Calibration, calibrate
 from vsdeblur.filters.pyav.inspect.content import Content, read_content
-from vsdeblur.filters.pyav.inspect.cost import Grain, Work, noise_in, plan_for, plan_work, seconds_each
+from vsdeblur.filters.pyav.inspect.cost import SensorGrain, Work, noise_in, plan_for, plan_work, seconds_each
 from vsdeblur.filters.pyav.inspect.gyro import about, find_alignment
 from vsdeblur.options import AUTO, Options, parse_fps
 from vsdeblur.timing import output_count
@@ -79,7 +79,7 @@ class Probe:
     timing: FileTiming
     picture: Picture
     content: Content
-    noise: Grain
+    noise: SensorGrain
     work: Work
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The readout of a file's rolling shutter: as given, by telemetry, or from places spread over it."""
+"""The readout of a file's rolling shutter: as given, by telemetry, or estimated from samples of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vsdeblur.options import AUTO, TELEMETRY
 
 @dataclass(frozen=True, slots=True)
 class FoundReadout:
-    """What to hand on as ``readout``, and where it comes from, in words."""
+    """A value for ``readout``, and where it comes from, in words."""
 
     readout: float | str
     source: str
@@ -30,17 +30,17 @@ def find_readout(survey: Survey, given: float | str, rate: Fraction | None) -> F
 
     survey: of the part that matters. given: as everywhere, or "telemetry", or "auto": by telemetry, else estimated.
     rate: frames per second. Raises ArgumentError where only telemetry would do and there is none, and for "auto" of
-    standard input, which cannot be looked at first.
+    standard input, which cannot be read twice.
     """
     if given not in (TELEMETRY, AUTO):
         return FoundReadout(given, "given")
     if survey.path == "-" and given == AUTO:
         raise ArgumentError("readout", given, "a fraction of the period or a time for standard input")
-    camera, said, stabilised = camera_readout(survey.path) if rate and survey.path != "-" else ("", None, False)
-    if said is not None and stabilised:
+    camera, seconds, stabilised = camera_readout(survey.path) if rate and survey.path != "-" else ("", None, False)
+    if seconds is not None and stabilised:
         return FoundReadout(0, f"none: by telemetry {camera} has stabilised the picture, and moved its rows")
-    if said is not None:
-        return FoundReadout(f"{said!r}s", f"by telemetry of {camera}: {1000 * said:.3g} ms")
+    if seconds is not None:
+        return FoundReadout(f"{seconds!r}s", f"by telemetry of {camera}: {1000 * seconds:.3g} ms")
     if given == TELEMETRY:
         need = "" if installed() else "; it takes the package telemetry-parser: pip install 'vsdeblur[telemetry]'"
         raise ArgumentError("readout", TELEMETRY, f"used with a file that carries its readout time{need}")

@@ -1,4 +1,4 @@
-"""The shutter of a file: as given, by telemetry, or from places spread over it."""
+"""The shutter of a file: as given, by telemetry, or estimated from samples of it."""
 
 from __future__ import annotations
 

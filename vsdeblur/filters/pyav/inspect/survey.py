@@ -130,7 +130,7 @@ def file_samples(source: Source, transfer: str | None) -> Iterator[ClipSample]:
 
 
 def _jumps(source: Source, at: int, start: int) -> bool:
-    """Whether a key frame lies between frames ``at`` and ``start``, or may, as far as the container says."""
+    """Whether a key frame lies between frames ``at`` and ``start``, or may, by the container's list."""
     assert source.rate is not None
     keys, end = source.listed
     tick = (source.begin + start / source.rate) / source.tick

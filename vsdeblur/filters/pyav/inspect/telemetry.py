@@ -43,7 +43,7 @@ def installed() -> bool:
 
 
 def read_exposures(path: str, rate: Fraction | None) -> Exposures | None:
-    """What the file says of its frames' exposure; None where it says nothing. rate: frames per second."""
+    """The exposure times of the frames in a file's telemetry; None without any. rate: frames per second."""
     if not rate or not installed():
         return None
     camera, samples = _read(path)
@@ -51,25 +51,25 @@ def read_exposures(path: str, rate: Fraction | None) -> Exposures | None:
 
 
 def camera_readout(path: str) -> tuple[str, float | None, bool]:
-    """The camera, its readout in seconds, None where the file does not say, and whether it stabilised the picture."""
+    """The camera, its readout in seconds, None without one, and whether it stabilised the picture."""
     camera, samples = _read(path) if installed() else ("", ())
     return camera, readout_from(samples), stabilised(samples)
 
 
 def readout_from(samples: Sequence[Mapping[str, Any]]) -> float | None:
-    """Seconds, from blocks of telemetry; None where they do not say."""
+    """Seconds, from blocks of telemetry; None without one."""
     for sample in samples:
         for group in sample.values():
-            said = group.get(_READOUT) if isinstance(group, Mapping) else None
-            if said is not None:
-                return float(said) / 1000
+            milliseconds = group.get(_READOUT) if isinstance(group, Mapping) else None
+            if milliseconds is not None:
+                return float(milliseconds) / 1000
     return None
 
 
 def stabilised(samples: Sequence[Mapping[str, Any]]) -> bool:
     """Whether the camera moved the picture against its own motion, by blocks of telemetry."""
-    said = [group.get(_STABILISED) for sample in samples for group in sample.values() if isinstance(group, Mapping)]
-    return any(mode not in (None, "", "N") for mode in said)
+    modes = [group.get(_STABILISED) for sample in samples for group in sample.values() if isinstance(group, Mapping)]
+    return any(mode not in (None, "", "N") for mode in modes)
 
 
 def read_gyro_angles(path: str) -> GyroAngles | None:
@@ -87,7 +87,7 @@ def read_gyro_angles(path: str) -> GyroAngles | None:
 
 
 def _read_gyro(path: str) -> Sequence[Mapping[str, Any]]:
-    """Samples of degrees per second at times in ms; none for files that the package does not know."""
+    """Samples of degrees per second at times in ms; none for files that the package cannot read."""
     try:
         samples: Sequence[Mapping[str, Any]] = import_module(PACKAGE).Parser(path).normalized_imu()
         return samples
@@ -96,7 +96,7 @@ def _read_gyro(path: str) -> Sequence[Mapping[str, Any]]:
 
 
 def _read(path: str) -> tuple[str, Sequence[Mapping[str, Any]]]:
-    """The camera's name and its blocks of telemetry; none for files that the package does not know."""
+    """The camera's name and its blocks of telemetry; none for files that the package cannot read."""
     try:
         parser = import_module(PACKAGE).Parser(path)
         return f"{parser.camera} {parser.model or ''}".strip(), parser.telemetry()

@@ -1,4 +1,4 @@
-"""The transfer function of a file: as given, by its tags, or fitted to places spread over it."""
+"""The transfer function of a file: as given, by its tags, or fitted to samples of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vsdeblur.options import FIT
 
 @dataclass(frozen=True, slots=True)
 class FoundTransfer:
-    """What to hand on as ``transfer``, and where it comes from, in words."""
+    """A value for ``transfer``, and where it comes from, in words."""
 
     transfer: str | None
     source: str
@@ -27,9 +27,15 @@ def find_transfer(
 ) -> FoundTransfer:
     """The transfer function that a file is restored with.
 
-    given: as everywhere, or "fit": fitted to the clip, and by the file's tags where that does not tell. begin, length:
-    the part that matters, in seconds. Raises ArgumentError for "fit" of standard input, which cannot be looked at
-    first.
+    Args:
+        path: of the file.
+        given: a curve's name, None for the file's tags, or "fit": fitted to the clip, by the tags where its confidence
+            is too low.
+        begin: of the part that is restored, seconds.
+        length: of that part, seconds.
+
+    Raises:
+        ArgumentError: for "fit" of standard input, which cannot be read twice.
     """
     if given != FIT:
         return FoundTransfer(given, "given" if given else "by the file's tags")
