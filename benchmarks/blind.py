@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from blurred import CUT, Blurred, held_out, levin_kind, psnr, shaken
-from common import machine, table, write_results
+from common import machine, table
+from records import PICTURES, write_results
 from torch import Tensor
 
 from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
@@ -130,7 +131,7 @@ def main(photos: Path, count: int, only: list[str], rows: list[str], name: str) 
         head = [f"{kind}, {len(chosen)} pictures", "mean gain, dB", "median", "least", "ratio below 3", "s a picture"]
         parts.append(table(head, lines(found[kind])))
     pictures = [path.stem for path in chosen]
-    write_results(name, {"machine": machine(), "pictures": pictures, "scores": found}, "\n\n".join(parts))
+    write_results(name, {"machine": machine(), "pictures": pictures, "scores": found}, "\n\n".join(parts), PICTURES)
 
 
 if __name__ == "__main__":

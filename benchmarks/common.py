@@ -1,4 +1,4 @@
-"""What the benchmarks share: a moving picture, one measured run in a process of its own, and result files."""
+"""What the benchmarks share: a moving picture, one measured run in a process of its own, and tables."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parent / "results"
 RATE = 30
 
 
@@ -73,14 +71,6 @@ def machine() -> dict[str, Any]:
         "torch": torch.__version__,
         "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
-
-
-def write_results(name: str, values: dict[str, Any], markdown: str) -> None:
-    """results/NAME.json and results/NAME.md; the table on stdout too."""
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-    (RESULTS / f"{name}.md").write_text(markdown + "\n", encoding="utf-8")
-    print(markdown)
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from blurred import CUT, Blurred, TwoPlanes, held_out, levin_kind, psnr, shaken, spread, two_planes
-from common import table, write_results
+from common import table
+from records import PICTURES, write_results
 
 from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
 from vsdeblur.blind.deconvolve.protocol import Deconvolver
@@ -116,7 +117,7 @@ def main(photos: Path, count: int, only: list[str], name: str) -> None:
         found["extreme"] = extreme(list(two_planes(spread(large, max(2, count // 6)))))
         head = [f"extreme, {len(found['extreme']['piecewise']['gain'])} pictures", "mean gain, dB", "median"]
         parts.append(table([*head, "least", "s a picture"], lines(found["extreme"])))
-    write_results(name, {"pictures": [path.stem for path in chosen], "scores": found}, "\n\n".join(parts))
+    write_results(name, {"pictures": [path.stem for path in chosen], "scores": found}, "\n\n".join(parts), PICTURES)
 
 
 if __name__ == "__main__":

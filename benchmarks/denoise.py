@@ -20,7 +20,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from common import table, write_results
+from common import table
+from records import DENOISERS, write_results
 from torch import Tensor
 
 from vsdeblur.priors.fastdvdnet import FastDvdNet, FastDvdPrior
@@ -126,7 +127,7 @@ def main(photos: Path, clips: int, weights: Path | None) -> None:
         [[name, f"{s:.2f}", f"{s / spent['NLM']:.3f}"] for name, s in spent.items()],
     )
     note = f"{clips} scenes from held-out photographs; TV: (strength, time), NLM: (h / sigma), both tuned on others."
-    write_results("denoise", {"quality": rows, "seconds": spent}, "\n\n".join((quality, note, times)))
+    write_results("denoise", {"quality": rows, "seconds": spent}, "\n\n".join((quality, note, times)), DENOISERS)
 
 
 if __name__ == "__main__":

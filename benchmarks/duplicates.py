@@ -23,7 +23,8 @@ from pathlib import Path
 import av
 import numpy as np
 import torch
-from common import machine, table, write_results
+from common import machine, table
+from records import RESTORATION, write_results
 from torch import Tensor
 
 from vsdeblur import restore
@@ -146,7 +147,9 @@ def main() -> None:
     after = [coded(given.clips_dir, crf) for crf in given.crf] if given.clips_dir else []
     if after:
         text += "\n" + table(["24 in 30, through a coder", "repeats found", "found where there is none"], after)
-    write_results(given.name, {"machine": machine(), "preset": given.preset, "psnr": values, "coded": after}, text)
+    write_results(
+        given.name, {"machine": machine(), "preset": given.preset, "psnr": values, "coded": after}, text, RESTORATION
+    )
 
 
 if __name__ == "__main__":

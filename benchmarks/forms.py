@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import machine, table, write_results
+from common import machine, table
+from records import RESTORATION, write_results
 from torch import Tensor
 
 from vsdeblur import restore
@@ -122,7 +123,9 @@ def main() -> None:
             cells = (f"{g:+.2f}" for g in gains)
             lines.append([f"{m}/8 {name}", *cells, f"{np.mean(gains):+.2f}", f"{seconds:.0f}"])
     head = ['gain of "all" over repeating, dB', *(name for name, _ in clips), "mean", "CPU s"]
-    write_results(given.name, {"machine": machine(), "preset": given.preset, "rows": values}, table(head, lines))
+    write_results(
+        given.name, {"machine": machine(), "preset": given.preset, "rows": values}, table(head, lines), RESTORATION
+    )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from blurred import held_out
-from common import machine, table, write_results
+from common import machine, table
+from records import PICTURES, write_results
 from torch import Tensor
 
 from vsdeblur.bench.meter import MemoryMeter
@@ -159,7 +160,7 @@ def main() -> None:
     shoots = {name: overshoot(restore_frame(picture)[0], picture) for name, picture in temptations()}
     rows += [[f"overshoot, {name}", f"{100 * share:.1f}%", "5%"] for name, share in shoots.items()]
     values |= {"sharp": gains, "overshoot": shoots}
-    write_results(given.name, values, table(["", "found", "bar or ratio"], rows))
+    write_results(given.name, values, table(["", "found", "bar or ratio"], rows), PICTURES)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import argparse
 
-from common import RATE, Job, Measured, machine, measure, table, write_results
+from common import RATE, Job, Measured, machine, measure, table
+from records import HOSTS, write_results
 
 from vsdeblur.options import PRESETS
 
@@ -57,7 +58,7 @@ def main() -> None:
             f"{max(peaks) / max(min(peaks), 1):.2f}."
         )
     values = {"machine": machine(), **{title: as_values(runs) for title, runs in groups.items()}}
-    write_results(given.name, values, "\n\n".join(parts))
+    write_results(given.name, values, "\n\n".join(parts), HOSTS)
 
 
 Runs = dict[str, tuple[Job, Measured]]

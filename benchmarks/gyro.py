@@ -15,7 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from common import machine, table, write_results
+from common import machine, table
+from records import HOSTS, write_results
 from torch import Tensor
 
 from vsdeblur import restore
@@ -77,7 +78,7 @@ def main() -> None:
             print(rows[-1], flush=True)
     head = ["all, dB", "preset", "fastest shift, px per period", "by the frames", "with the gyroscope", "gain"]
     found = {"explained": alignment.explained, "left": alignment.left, "offset": alignment.offset}
-    write_results("gyro", {"machine": machine(), "alignment": found, "rows": rows}, table(head, rows))
+    write_results("gyro", {"machine": machine(), "alignment": found, "rows": rows}, table(head, rows), HOSTS)
 
 
 if __name__ == "__main__":

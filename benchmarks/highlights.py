@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import argparse
 
-from common import machine, table, write_results
+from common import machine, table
+from records import RESTORATION, write_results
 from torch import Tensor
 
 from vsdeblur import restore
@@ -55,7 +56,9 @@ def main() -> None:
         values[name] = found
         rows.append([name, *(f"{x:.2f}" for x in found), f"{found[2] - found[1]:+.2f}"])
     head = ["PSNR, dB", "repeat", "taken at their word", "as lower bounds", "gain"]
-    write_results(given.name, {"machine": machine(), "preset": given.preset, "psnr": values}, table(head, rows))
+    write_results(
+        given.name, {"machine": machine(), "preset": given.preset, "psnr": values}, table(head, rows), RESTORATION
+    )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 python benchmarks/identical.py OLD NEW [--jobs quick 'tensors/*' pyav]     # two checkouts, run one after the other
 python benchmarks/identical.py OLD --store FOLDER                          # keep what OLD gives ...
 python benchmarks/identical.py NEW --against FOLDER                        # ... and compare with it, as often as wanted
+python benchmarks/identical.py OLD NEW --record                            # note it for stale.py, if all numbers are
 python benchmarks/identical.py --list
 
 Each checkout runs the same small jobs in a process of its own, by public names alone: tensors, VapourSynth, PyAV,
@@ -23,8 +24,9 @@ from pathlib import Path
 
 from common import table
 from identical_jobs import Job, all_jobs, chosen
-from identical_jobs.compare import difference
+from identical_jobs.compare import difference, same_numbers
 from identical_jobs.outcomes import Outcomes, versions
+from records import add_proof, commit_of
 
 HERE = Path(__file__).resolve().parent
 
@@ -38,7 +40,7 @@ def outcomes_of(checkout: Path, folder: Path, jobs: list[Job]) -> Outcomes:
     command = [sys.executable, "-m", "identical_jobs.child", checkout.resolve(), folder.resolve()]
     with tempfile.TemporaryDirectory() as empty:
         done = subprocess.run([*command, *(job.name for job in jobs)], cwd=empty, env=environment, check=False)
-    outcomes = Outcomes(folder, versions())
+    outcomes = Outcomes(folder, versions(), commit_of(checkout))
     if done.returncode:
         missing = [job.name for job in jobs if job.name not in outcomes.index]
         raise SystemExit(f"{checkout}: the process ended with {done.returncode} in {missing[:1] or 'its end'}")
@@ -78,7 +80,18 @@ def compare(jobs: list[Job], old: Outcomes, new: Outcomes) -> int:
     return differing
 
 
-def main(checkouts: list[Path], store: Path | None, against: Path | None, jobs: list[Job]) -> int:
+def record(jobs: list[Job], old: Outcomes, new: Outcomes) -> None:
+    """Note in results/identical.json that the two commits give the same numbers; texts may differ, and are named."""
+    if old.commit is None or new.commit is None:
+        raise SystemExit("not recorded: a checkout has changes that are not committed, or is none of git")
+    different = [job.name for job in jobs if not same_numbers(old.parts(job.name), new.parts(job.name))]
+    if different:
+        raise SystemExit(f"not recorded: pictures or other numbers differ in {', '.join(different)}")
+    words = [job.name for job in jobs if difference(old.parts(job.name), new.parts(job.name))]
+    add_proof(old.commit, new.commit, len(jobs), words)
+
+
+def main(checkouts: list[Path], store: Path | None, against: Path | None, note: bool, jobs: list[Job]) -> int:
     if store is not None:
         kept = outcomes_of(checkouts[0], store, jobs)
         failed = [job.name for job in jobs if kept.index[job.name].error]
@@ -87,7 +100,10 @@ def main(checkouts: list[Path], store: Path | None, against: Path | None, jobs: 
     with tempfile.TemporaryDirectory() as folder:
         new = outcomes_of(checkouts[-1], Path(folder) / "new", jobs)
         old = Outcomes(against) if against else outcomes_of(checkouts[0], Path(folder) / "old", jobs)
-        return int(compare(jobs, old, new) > 0)
+        differing = compare(jobs, old, new)
+        if note:
+            record(jobs, old, new)
+        return int(differing > 0)
 
 
 if __name__ == "__main__":
@@ -96,6 +112,7 @@ if __name__ == "__main__":
     parser.add_argument("--store", type=Path, metavar="FOLDER", help="keep what the checkout gives here")
     parser.add_argument("--against", type=Path, metavar="FOLDER", help="compare with what was kept here")
     parser.add_argument("--jobs", nargs="+", default=[], metavar="PATTERN", help="quick, parts of names, or patterns")
+    parser.add_argument("--record", action="store_true", help="note in results/identical.json that they are the same")
     parser.add_argument("--list", action="store_true", help="names of the jobs")
     given = parser.parse_args()
     if given.list:
@@ -103,7 +120,9 @@ if __name__ == "__main__":
         sys.exit()
     if len(given.checkouts) != (1 if given.store or given.against else 2) or (given.store and given.against):
         parser.error("OLD and NEW, or one checkout with --store or --against")
+    if given.record and (given.jobs or given.store):
+        parser.error("--record is for a comparison of all jobs")
     selected = chosen(given.jobs)
     if not selected:
         parser.error(f"no job matches {given.jobs}")
-    sys.exit(main(given.checkouts, given.store, given.against, selected))
+    sys.exit(main(given.checkouts, given.store, given.against, given.record, selected))

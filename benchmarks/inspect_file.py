@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from common import machine, table, write_results
+from common import machine, table
+from records import HOSTS, write_results
 
 from vsdeblur.engine.cost import FRAMES, PIECE, seconds_per_output
 from vsdeblur.engine.engine import Engine
@@ -97,7 +98,7 @@ def main() -> None:
     text = f"preset {given.preset}, factor {given.factor}, {torch.get_num_threads()} threads\n\n"
     text += table(head + ([] if given.no_chunk else more), rows)
     common = {"machine": machine(), "preset": given.preset, "factor": given.factor}
-    write_results("inspect", common | {"clips": values}, text)
+    write_results("inspect", common | {"clips": values}, text, HOSTS)
 
 
 if __name__ == "__main__":

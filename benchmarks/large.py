@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from blind import aligned_psnr
 from blurred import Blurred, held_out, whole
-from common import machine, table, write_results
+from common import machine, table
+from records import PICTURES, write_results
 
 from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
 from vsdeblur.blind.estimate.confidence import ConfidenceGate
@@ -82,7 +83,7 @@ def main() -> None:
         head = "sharp" if not extent else f"{extent:g} px"
         rows.append([head, f"{believed:.0%}", f"{mean['gain']:+.2f}", f"{least:+.2f}", f"{mean['seconds']:.1f}"])
     columns = [f"{len(large[: given.pictures])} pictures, shaken by", "believed", "gain, dB", "least", "s"]
-    write_results(given.name, {"machine": machine(), "scores": found}, table(columns, rows))
+    write_results(given.name, {"machine": machine(), "scores": found}, table(columns, rows), PICTURES)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ import tempfile
 from itertools import product
 from pathlib import Path
 
-from common import Job, machine, measure, table, write_results
+from common import Job, machine, measure, table
+from records import HOSTS, write_results
 
 from vsdeblur.engine.plan import Plan
 from vsdeblur.errors import MemoryBudgetError
@@ -88,6 +89,7 @@ def main() -> None:
         given.name,
         {"machine": machine(), "size": given.size, "steps": given.steps, "runs": values},
         text + table(head, rows),
+        HOSTS,
     )
 
 

@@ -23,7 +23,8 @@ import numpy as np
 import torch
 from blind import aligned_psnr
 from blurred import exposure
-from common import machine, table, write_results
+from common import machine, table
+from records import BY_FRAME, write_results
 from torch import Tensor
 
 from vsdeblur import restore
@@ -101,7 +102,7 @@ def main() -> None:
         cells = [[f"{np.mean(gain):+.2f} ({min(gain):+.2f})" for gain in found.values()] for found in cut.values()]
         parts.append(table(head, [[name, *row] for name, row in zip(cut, cells, strict=True)]))
     values = {"machine": machine(), "preset": given.preset, "open": given.open, "clips": rows, "cut": cut}
-    write_results(given.name, values, "\n\n".join(parts))
+    write_results(given.name, values, "\n\n".join(parts), BY_FRAME)
 
 
 def shown(places: Sequence[Any], scene: Scene, modes: Sequence[str], preset: str) -> dict[str, dict[str, list[float]]]:

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import machine, table, write_results
+from common import machine, table
+from records import RESTORATION, write_results
 from torch import Tensor
 
 from vsdeblur.bench.protocol import load, score
@@ -95,7 +96,7 @@ def main() -> None:
                 gain = f"{means[2] - means[1]:+.2f} ({worst:+.2f})"
                 rows.append([f"{preset}, {m}/8, ISO {iso}", *(f"{x:.2f}" for x in means), gain])
     head = ["PSNR, dB; known of the noise:", *KNOWN, "gain over one level (least of a clip)"]
-    write_results(given.name, {"machine": machine(), "psnr": values}, table(head, rows))
+    write_results(given.name, {"machine": machine(), "psnr": values}, table(head, rows), RESTORATION)
 
 
 if __name__ == "__main__":

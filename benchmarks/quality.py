@@ -8,7 +8,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from common import RESULTS, machine, table, write_results
+from common import machine, table
+from records import RESTORATION, RESULTS, write_results
 
 from vsdeblur.bench import report, run
 from vsdeblur.bench.rows import methods
@@ -45,7 +46,7 @@ def main() -> None:
         if given.html:
             RESULTS.mkdir(exist_ok=True)
             (RESULTS / f"{given.name}-{m}.html").write_text(report.html(results), encoding="utf-8")
-    write_results(given.name, {"machine": machine(), "exposures": values}, "\n\n".join(parts))
+    write_results(given.name, {"machine": machine(), "exposures": values}, "\n\n".join(parts), RESTORATION)
 
 
 if __name__ == "__main__":

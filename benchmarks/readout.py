@@ -19,7 +19,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from common import machine, table, write_results
+from common import machine, table
+from records import CALIBRATION, write_results
 
 from vsdeblur import estimate_readout, restore
 from vsdeblur.bench import protocol, run
@@ -156,7 +157,10 @@ def main() -> None:
     if loss:
         text += "\n" + table(["PSNR, dB", "ignored", "auto", "truth", "auto against truth", "the worst"], loss)
     write_results(
-        "readout", {"machine": machine(), "trials": [dataclasses.asdict(t) for t in trials], "loss": loss}, text
+        "readout",
+        {"machine": machine(), "trials": [dataclasses.asdict(t) for t in trials], "loss": loss},
+        text,
+        CALIBRATION,
     )
 
 

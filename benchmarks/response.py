@@ -20,7 +20,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from common import machine, table, write_results
+from common import machine, table
+from records import CALIBRATION, write_results
 from torch import Tensor
 
 from vsdeblur import estimate_response, restore
@@ -199,11 +200,11 @@ def main() -> None:
     trials += averages
     if trials:
         told = [dataclasses.asdict(t) for t in trials]
-        write_results("response", {"machine": machine(), "trials": told}, table(head, rows))
+        write_results("response", {"machine": machine(), "trials": told}, table(head, rows), CALIBRATION)
     if given.loss:
         loss = losses(clips, given.seeds)
         head = ["stored by", f'as if "{TAG}", dB', "gamma found", "fit", "true curve", "nearest response curve"]
-        write_results("response-loss", {"machine": machine(), "loss": loss}, table(head, loss))
+        write_results("response-loss", {"machine": machine(), "loss": loss}, table(head, loss), CALIBRATION)
 
 
 if __name__ == "__main__":

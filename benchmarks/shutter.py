@@ -20,7 +20,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import machine, table, write_results
+from common import machine, table
+from records import CALIBRATION, write_results
 
 from vsdeblur import restore
 from vsdeblur.bench import protocol, run
@@ -164,7 +165,9 @@ def main() -> None:
         ]
         text += "\n" + table(head, loss)
     values = {"machine": machine(), "trials": {k: [dataclasses.asdict(t) for t in v] for k, v in groups.items()}}
-    write_results(f"shutter-x{given.scale}" if given.scale > 1 else "shutter", values | {"loss": loss}, text)
+    write_results(
+        f"shutter-x{given.scale}" if given.scale > 1 else "shutter", values | {"loss": loss}, text, CALIBRATION
+    )
 
 
 if __name__ == "__main__":

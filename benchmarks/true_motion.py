@@ -15,7 +15,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from common import machine, table, write_results
+from common import machine, table
+from records import RESTORATION, write_results
 
 from vsdeblur import restore
 from vsdeblur.bench import protocol, run
@@ -62,7 +63,7 @@ def main() -> None:
             values[f"{m}/8 {name}"] = gains
             rows.append([f"{m}/8, {name}", *(f"{g:+.2f}" for g in gains), f"{np.mean(gains):+.2f}"])
     head = ['gain of "all" over repeating, dB', *(name for name, _ in clips), "mean"]
-    write_results(given.name, {"machine": machine(), "gains": values}, table(head, rows))
+    write_results(given.name, {"machine": machine(), "gains": values}, table(head, rows), RESTORATION)
 
 
 if __name__ == "__main__":

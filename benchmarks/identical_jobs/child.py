@@ -13,6 +13,7 @@ import traceback
 from pathlib import Path
 
 import numpy as np
+from records import commit_of
 
 from identical_jobs import Job, all_jobs
 from identical_jobs.outcomes import Outcome, Outcomes, versions
@@ -45,7 +46,7 @@ def main(checkout: Path, folder: Path, names: list[str]) -> None:
     if not Path(vsdeblur.__file__).resolve().is_relative_to(checkout.resolve()):
         raise SystemExit(f"vsdeblur is imported from {vsdeblur.__file__}, not from {checkout}")
     jobs = {job.name: job for job in all_jobs()}
-    outcomes = Outcomes(folder, versions())
+    outcomes = Outcomes(folder, versions(), commit_of(checkout))
     for name in names:
         run(jobs[name], outcomes)
         print(f"{checkout.name}: {name}, {outcomes.index[name].seconds} s", file=sys.stderr, flush=True)

@@ -24,15 +24,16 @@ class Outcome:
 
 
 class Outcomes:
-    """The folder; ``index`` has the jobs that are in it."""
+    """The folder; ``index`` has the jobs that are in it, ``commit`` is that of the checkout where it is known."""
 
-    def __init__(self, folder: Path, made_with: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, made_with: dict[str, str] | None = None, commit: str | None = None) -> None:
         """made_with: versions, for a folder that is written to; None reads one that is there."""
-        self.folder, self.index = folder, {}
+        self.folder = folder
         kept = json.loads(self._file.read_text()) if self._file.exists() else {"jobs": {}, "versions": made_with}
         self.made_with: dict[str, str] = made_with or kept["versions"]
+        self.commit: str | None = commit if made_with else kept.get("commit")
         self.index: dict[str, Outcome] = {}
-        if kept["versions"] == self.made_with:  # outcomes of other versions are no reference
+        if kept["versions"] == self.made_with and kept.get("commit") == self.commit:  # of others they are no reference
             self.index = {name: Outcome(**values) for name, values in kept["jobs"].items()}
 
     @property
@@ -45,7 +46,8 @@ class Outcomes:
             np.savez_compressed(file, allow_pickle=False, **parts)
         self.index[name] = outcome
         jobs = {key: asdict(value) for key, value in self.index.items()}
-        self._file.write_text(json.dumps({"versions": self.made_with, "jobs": jobs}, indent=1) + "\n")
+        kept = {"versions": self.made_with, "commit": self.commit, "jobs": jobs}
+        self._file.write_text(json.dumps(kept, indent=1) + "\n")
 
     def parts(self, name: str) -> dict[str, np.ndarray]:
         with np.load(self._parts(name)) as stored:
