@@ -97,8 +97,9 @@ def digest(values: dict[str, Any], markdown: str) -> str:
     return sha256((json.dumps(values) + markdown).encode()).hexdigest()[:16]
 
 
-def git(*arguments: str, folder: Path = ROOT) -> str | None:
-    """What git says in a checkout's folder; None where it is none or git fails."""
+def git(*arguments: str, folder: Path | None = None) -> str | None:
+    """What git says in a checkout's folder, the project's own by default; None where it is none or git fails."""
+    folder = folder or ROOT
     try:
         done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False)
     except OSError:
