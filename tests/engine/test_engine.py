@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import re
 from fractions import Fraction
 from itertools import pairwise
@@ -20,10 +19,9 @@ from vsdeblur.device import choose_device
 from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.grid import Grid
 from vsdeblur.engine.plan import default_budget, make_plan
-from vsdeblur.errors import ArgumentError, DeblurError, MemoryBudgetError
+from vsdeblur.errors import ArgumentError, MemoryBudgetError
 from vsdeblur.flow.motion import Motion
 from vsdeblur.options import parse_options
-from vsdeblur.solver.keyframes import KeyFrameProblem
 from vsdeblur.synthetic.scene import Scene, film
 from vsdeblur.timing import instant, output_count
 from vsdeblur.window import Window
@@ -298,37 +296,6 @@ def test_energies_are_recorded_and_fall(blurry: Tensor) -> None:
 
 
 # --- memory and devices ----------------------------------------------------------------------------------------------
-
-
-def test_out_of_memory_is_tried_again_with_the_same_result(
-    blurry: Tensor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    wanted = restore(blurry[:3], 2)
-    solve, batches = KeyFrameProblem.solve, []
-
-    def failing(self: KeyFrameProblem, *args: Any, **named: Any) -> Tensor:
-        batches.append(self.batch)
-        if self.batch > 1:
-            raise torch.OutOfMemoryError("no room")
-        return solve(self, *args, **named)
-
-    monkeypatch.setattr(KeyFrameProblem, "solve", failing)
-    with caplog.at_level(logging.WARNING, "vsdeblur"):
-        again = restore(blurry[:3], 2)
-    assert batches[0] > 1
-    assert batches[1] == 1
-    assert (again - wanted).abs().max() < 1e-5
-    assert len([r for r in caplog.records if r.levelno >= logging.WARNING]) == 1
-    assert "memory" in caplog.records[0].getMessage()
-
-
-def test_out_of_memory_twice_is_given_up(blurry: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(*args: Any, **named: Any) -> Tensor:
-        raise torch.OutOfMemoryError("no room")
-
-    monkeypatch.setattr(KeyFrameProblem, "solve", failing)
-    with pytest.raises((DeblurError, torch.OutOfMemoryError)):
-        restore(blurry[:2], 1)
 
 
 @pytest.mark.parametrize("size", [(64, 96), (480, 640), (1080, 1920)])

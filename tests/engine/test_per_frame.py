@@ -23,8 +23,9 @@ from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.cli import main
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.engine.engine import Engine
-from vsdeblur.engine.per_frame import LOST, SURE, Alone, loneliness
+from vsdeblur.engine.per_frame import RELIABLE, UNRELIABLE, PerFrame, per_frame_weight
 from vsdeblur.engine.plan import make_plan
+from vsdeblur.engine.retry import MemoryRetry
 from vsdeblur.errors import ArgumentError, MemoryBudgetError
 from vsdeblur.filters.pyav import deblur_frames
 from vsdeblur.flow.motion import Motion
@@ -123,7 +124,7 @@ def rendered(mode: str, v: Tensor, trust: Tensor | float, instants: tuple[float,
 
 
 def test_without_doubt_nothing_changes_and_nothing_is_spent(blurry: Tensor, calls: list[dict[str, Any]]) -> None:
-    assert rendered("auto", blurry[:3], SURE).equal(rendered("joint", blurry[:3], SURE))
+    assert rendered("auto", blurry[:3], RELIABLE).equal(rendered("joint", blurry[:3], RELIABLE))
     assert not calls
 
 
@@ -140,7 +141,7 @@ def test_without_trust_frames_are_restored_alone(blurry: Tensor, calls: list[dic
 
 
 def test_in_space_one_becomes_the_other_smoothly(blurry: Tensor, calls: list[dict[str, Any]]) -> None:
-    trust = (LOST + (SURE - LOST) * torch.linspace(-0.5, 1.5, W)).clamp(0, 1).expand(1, 1, H, W)
+    trust = (UNRELIABLE + (RELIABLE - UNRELIABLE) * torch.linspace(-0.5, 1.5, W)).clamp(0, 1).expand(1, 1, H, W)
     mixed, joint = (rendered(mode, blurry[:3], trust, (1.25,))[0] for mode in ("auto", "joint"))
     own = 1 - blurry[1]
     left, right = slice(0, 8), slice(-8, None)  # far enough from what was put in for the paths not to reach it
@@ -151,9 +152,9 @@ def test_in_space_one_becomes_the_other_smoothly(blurry: Tensor, calls: list[dic
 
 
 def test_the_share_is_smooth() -> None:
-    reliability = torch.linspace(0, 2 * SURE, 101).view(1, 1, 1, -1)
+    reliability = torch.linspace(0, 2 * RELIABLE, 101).view(1, 1, 1, -1)
     lost = torch.zeros(1, 1, 2, 101)
-    share = loneliness(torch.cat((reliability, lost), 2))[0, 0, 0]
+    share = per_frame_weight(torch.cat((reliability, lost), 2))[0, 0, 0]
     assert share[0] == 1
     assert bool((share[50:] == 0).all())
     assert (share.diff() <= 0).all()
@@ -164,8 +165,8 @@ def test_a_few_lost_places_are_left_to_the_neighbours() -> None:
     lost = torch.ones(2, 1, 10, 10)
     lost[0, :, :2] = 0
     lost[1, :, :4] = 0
-    assert not bool(loneliness(lost)[0].any())
-    assert torch.equal(loneliness(lost)[1], 1 - lost[1])
+    assert not bool(per_frame_weight(lost)[0].any())
+    assert torch.equal(per_frame_weight(lost)[1], 1 - lost[1])
 
 
 def test_a_frame_without_neighbours_is_restored_alone(blurry: Tensor, calls: list[dict[str, Any]]) -> None:
@@ -224,10 +225,11 @@ def test_what_is_planned_is_enough_for_a_frame(size: tuple[int, int], monkeypatc
     """The real restoration takes a frame of that size with the bytes that the plan leaves it."""
     none = UniformBlur(torch.ones(1, 1), size)
     monkeypatch.setattr("vsdeblur.blind.frame._estimator", lambda *_: lambda _: none)
+    retry = MemoryRetry(torch.device("cpu"), 128)
     for given in ({}, {"max_memory": "8GiB"}):
         plan = make_plan(options(mode="frame", **given), *size, 3, 0, 16 << 30)
         frame = torch.full((3, *size), 0.5)
-        assert close(Alone(options(mode="frame"), torch.device("cpu"), plan.per_frame_bytes)(frame, 3), frame)
+        assert close(PerFrame.of(options(mode="frame"), plan.per_frame_bytes, retry)(frame, 3), frame)
 
 
 def test_wrong_modes() -> None:

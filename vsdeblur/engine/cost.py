@@ -73,7 +73,8 @@ def _spent(
 ) -> _Spent:
     import torch
 
-    from vsdeblur.engine.engine import Engine, tiling
+    from vsdeblur.engine.engine import Engine
+    from vsdeblur.engine.key_frames import tiling
     from vsdeblur.tiles import solved_share
     from vsdeblur.window import Window
 

@@ -1,9 +1,10 @@
-"""Frames restored each by itself: all of them (mode="frame"), or where their neighbours do not tell (mode="auto")."""
+"""Frames restored each by itself: all of them (mode="frame"), or where their motion is not reliable (mode="auto")."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -16,100 +17,128 @@ from vsdeblur.tensors import MIN_FRAME_SIDE, smoothstep
 
 if TYPE_CHECKING:
     from vsdeblur.blind.operators.protocol import Blur
+    from vsdeblur.engine.retry import MemoryRetry
     from vsdeblur.options import Options
 
-# Trust in the motion from which on the joint solution stands, and up to which the frame by itself does. So low, because
-# between two frames what is sharp and moved wrongly flickers more than what is blurred and moved wrongly: with 0.5 and
-# 0.1 the clip with the worst motion (bikes, 8/8, preset fast) lost 0.17 dB, and 0.10 dB of flicker; so it is 0.01.
-# (With the blur from the kernel network, half trained; not measured again with that of the camera's path.)
-SURE, LOST = 0.02, 0.002
-# Part of a frame that must be lost before any of it is restored by itself, and from which on all that is lost is: a few
-# lost places flicker, and lose 0.01 dB (bikes), if they are sharp in one frame and not in the next.
-FEW, MUCH = 0.2, 0.4
-_SHOWN = "bt709"  # the curve by which linear light is shown
+# Reliability of the motion from which on the joint solution stands, and up to which the frame by itself does. So low,
+# because between two frames what is sharp and moved wrongly flickers more than what is blurred and moved wrongly: with
+# 0.5 and 0.1 the clip with the worst motion (bikes, 8/8, preset fast) lost 0.17 dB, and 0.10 dB of flicker; so it is
+# 0.01. (With the blur from the kernel network, half trained; not measured again with that of the camera's path.)
+RELIABLE, UNRELIABLE = 0.02, 0.002
+# Part of a frame that must be unreliable before any of it is restored by itself, and from which on all of that part is:
+# a few such places flicker, and lose 0.01 dB (bikes), if they are sharp in one frame and not in the next.
+MIN_PART, FULL_PART = 0.2, 0.4
+_DISPLAY = "bt709"  # the curve of a display
 
 
-def loneliness(reliability: Tensor) -> Tensor:
-    """How far a frame is left to itself, [0, 1], smooth in the reliability (..., h, w) of its motion."""
-    share = smoothstep(reliability, SURE, LOST)
-    return share * smoothstep(share.mean((-2, -1), keepdim=True), FEW, MUCH)
+def per_frame_weight(reliability: Tensor) -> Tensor:
+    """The weight of a frame by itself, [0, 1], smooth in the reliability (..., h, w) of its motion."""
+    weight = smoothstep(reliability, RELIABLE, UNRELIABLE)
+    return weight * smoothstep(weight.mean((-2, -1), keepdim=True), MIN_PART, FULL_PART)
 
 
-class Alone:
-    """``alone(frame, colour) -> sharp``: per-frame blind deblurring of the engine's frames.
+@dataclass(frozen=True, slots=True)
+class PerFrame:
+    """Blind deblurring of the engine's frames, one by one.
 
-    linear: frames are linear light; else they are averaged, and looked at, as they are.
+    Attributes:
+        linear: Whether frames are linear light; else they are averaged, and displayed, as they are.
+        prior: As in ``Options``.
+        tile_bytes: For the tiles of one frame.
+        retry: What runs on the device.
     """
 
-    def __init__(self, options: Options, device: torch.device, tiles: int) -> None:
-        """tiles: bytes for those of one frame."""
-        self.linear = options.transfer != "linear"
-        self.prior, self.device, self.tiles = options.prior, str(device), tiles
+    linear: bool
+    prior: str | Callable[..., Any] | None
+    tile_bytes: int
+    retry: MemoryRetry
+
+    @classmethod
+    def of(cls, options: Options, tile_bytes: int, retry: MemoryRetry) -> PerFrame:
+        return cls(options.transfer != "linear", options.prior, tile_bytes, retry)
 
     def __call__(self, frame: Tensor, colour: int, blur: Blur | None = None) -> Tensor:
-        """frame: (C, H, W), of whose channels the first ``colour`` are colour; the others follow the same blur.
+        """The sharp frame.
 
-        blur: None to find it.
+        Args:
+            frame: (C, H, W), of whose channels the first ``colour`` are colour; the others follow the same blur.
+            colour: 1 or 3.
+            blur: None to estimate it.
         """
+        if min(frame.shape[-2:]) < MIN_FRAME_SIDE:
+            return frame  # too little to estimate a blur from
+        return self.retry.run("restoring a frame by itself", lambda _: self._restored(frame, colour, blur))
+
+    def display(self, light: Tensor) -> Tensor:
+        """Display values of ``light``, any shape."""
+        return from_linear(light, _DISPLAY) if self.linear else light
+
+    def _restored(self, frame: Tensor, colour: int, blur: Blur | None) -> Tensor:
         from vsdeblur.blind.frame import restore_frame
 
-        if min(frame.shape[-2:]) < MIN_FRAME_SIDE:
-            return frame  # too little to see a blur in
-        room = self.tiles + beside_tiles(frame[0].numel())
-        curve = _SHOWN if self.linear else "linear"
-        shown = from_linear(frame[:colour], curve)
+        room = self.tile_bytes + beside_tiles(frame[0].numel())
+        curve = _DISPLAY if self.linear else "linear"
         sharp, blur = restore_frame(
-            shown,
+            from_linear(frame[:colour], curve),
             transfer=curve,
             prior=self.prior,
-            device=self.device,
+            device=str(self.retry.device),
             max_memory=room,
             estimator=None if blur is None else lambda _: blur,
         )
         parts = [to_linear(sharp.contiguous(), curve)]
-        for plane in frame[colour:]:
-            parts.append(self._following(plane[None], blur, room))
+        parts += [self._with_blur(plane[None], blur, room) for plane in frame[colour:]]
         return torch.cat(parts)
 
-    def shown(self, light: Tensor) -> Tensor:
-        """Display values of ``light``, any shape."""
-        return from_linear(light, _SHOWN) if self.linear else light
-
-    def _following(self, plane: Tensor, blur: Blur, room: int) -> Tensor:
+    def _with_blur(self, plane: Tensor, blur: Blur, room: int) -> Tensor:
+        """A plane (1, H, W) of shares, without the blur."""
         from vsdeblur.blind.frame import restore_frame
 
         if bool(plane.min() == plane.max()):
             return plane
-        known = restore_frame(plane, estimator=lambda _: blur, device=self.device, max_memory=room)
+        known = restore_frame(plane, estimator=lambda _: blur, device=str(self.retry.device), max_memory=room)
         return known[0].clamp(0, 1)
 
 
-def each_alone(alone: Alone, frames: Tensor, colour: int) -> Tensor:
+def restore_each(per_frame: PerFrame, frames: Tensor, colour: int) -> Tensor:
     """Every frame (n, C, H, W) by itself."""
-    return torch.stack([alone(frame, colour) for frame in frames])
+    return torch.stack([per_frame(frame, colour) for frame in frames])
 
 
-def put_in(
-    alone: Alone, keys: Tensor, frames: Tensor, motion: Motion, colour: int, freed: Sequence[int] = ()
+def blend_per_frame(
+    per_frame: PerFrame,
+    keys: Tensor,
+    frames: Tensor,
+    motion: Motion,
+    colour: int,
+    independent: Collection[int] = (),
 ) -> tuple[Tensor, Tensor | None]:
-    """Put each frame by itself in where its motion is not to be trusted; costs nothing where it is trusted everywhere.
+    """Blend in each frame by itself where its motion is not reliable; costs nothing where all of it is.
 
-    keys: (n, C, H, W), overwritten. frames: left as they are. freed: numbers of those that were restored by themselves
-    already, and solved as such. Returns the frames with the same put in, and how far each point still owes its exposure
-    anything, (n, 1, h, w); None for wholly.
+    Args:
+        per_frame: What restores a frame.
+        keys: Key frames (n, C, H, W), overwritten.
+        frames: The blurry frames, (n, C, H, W).
+        motion: Of the same frames.
+        colour: As in ``PerFrame``.
+        independent: Numbers of those that were restored by themselves already, and solved as such.
+
+    Returns:
+        The frames, blended likewise, and how far each point is one of the joint solution, (n, 1, h, w); None for
+        wholly.
     """
     size = (frames.shape[-2], frames.shape[-1])
-    share = loneliness(motion.reliability)
-    share[list(freed)] = 0
-    left = [n for n in range(len(frames)) if bool(share[n].any())]
-    if not left and not freed:
+    share = per_frame_weight(motion.reliability)
+    share[list(independent)] = 0
+    affected = [n for n in range(len(frames)) if bool(share[n].any())]
+    if not affected and not independent:
         return frames, None
-    frames = frames.clone() if left else frames
-    for n in left:
-        own = alone(frames[n], colour)
+    frames = frames.clone() if affected else frames
+    for n in affected:
+        own = per_frame(frames[n], colour)
         weight = upsampled(share[n : n + 1], motion.scale(*size), size, slice(0, size[0]))[0]
         for picture in (keys[n], frames[n]):
             picture.lerp_(own, weight)
     # What neighbours mend of a picture that was restored by itself is not to be undone.
-    share[list(freed)] = 1
+    share[list(independent)] = 1
     return frames, 1 - share

@@ -114,9 +114,9 @@ def _looked(
         quadrature="taps" if opening.averaged else "integral",
     )
     engine = Engine(options, light.shape[-2], light.shape[-1])
-    engine.proximal = load_proximal(linear=not straight)
+    engine.key_frame_solver.step = load_proximal(linear=not straight)
     cuts = frozenset({int(rng.integers(1, len(light)))} if rng.random() < _CUT else ())
-    scene = engine.scene(Window(light, 0, 1, len(light) - 2, cuts=cuts))
+    scene = engine.solve(Window(light, 0, 1, len(light) - 2, cuts=cuts))
     residual = lru_cache(scene.residual)
     middle = len(light) // 2 + opening.shutter / 2
     known = [instant_features(scene, scene.runs(middle + t), residual) for t in times]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,7 +13,6 @@ from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.upsample import upsampled
 from vsdeblur.flow.warp import warp
 from vsdeblur.options import Options
-from vsdeblur.presets import EFFORTS
 from vsdeblur.solver.unrolled.stage import SHOWN
 from vsdeblur.training.degrade import Degradation
 from vsdeblur.training.film import SHARP_TAUS, Take, film
@@ -54,7 +53,7 @@ def _solved(take: Take, gamma: float, rng: np.random.Generator) -> Sample:
     engine = Engine(
         Options(shutter=take.shutter, transfer=curve, preset=preset, solver="keyframes"), *blurry.shape[-2:]
     )
-    engine.effort = replace(EFFORTS[preset], steps=int(rng.choice(_STEPS[preset])))
+    engine.key_frame_solver.steps = int(rng.choice(_STEPS[preset]))
     keys, motion = engine.key_frames(Window(blurry, 0, 1, 1))
     size = (blurry.shape[-2], blurry.shape[-1])
     scale = motion.scale(*size)

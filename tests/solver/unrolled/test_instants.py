@@ -292,7 +292,7 @@ def test_scenes_are_rendered_for_it(photos: Path) -> None:
 def test_a_scene_is_what_instants_are_rendered_from() -> None:
     engine = Engine(Options(solver="keyframes", preset="fast"), 48, 48)
     v = moving_clip()
-    found = engine.scene(Window(v, 0, 1, 1))
+    found = engine.solve(Window(v, 0, 1, 1))
     assert len(found.keys) == 3
     expected = next(engine.restore(Window(v, 0, 1, 1), [1.25]))
     torch.testing.assert_close(found.instant(1.25, found.residual), expected)

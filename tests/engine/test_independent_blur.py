@@ -14,9 +14,9 @@ from vsdeblur import restore
 from vsdeblur.blind.estimate.softness import softness
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.blind.operators.uniform import UniformBlur
-from vsdeblur.engine import shaken
+from vsdeblur.engine import independent_blur
 from vsdeblur.engine.engine import Engine
-from vsdeblur.engine.shaken import SOFT, beyond, looks_shaken
+from vsdeblur.engine.independent_blur import SOFT, has_unexplained_blur, unexplained_share
 from vsdeblur.flow.motion import Motion
 from vsdeblur.options import parse_options
 from vsdeblur.window import Window
@@ -67,12 +67,12 @@ def test_what_is_sharp_has_fine_detail_in_every_direction(sharp: Tensor) -> None
 
 def test_a_path_explains_its_own_blur_and_no_other(sharp: Tensor) -> None:
     seen = blurred(sharp, FAR, 0)[None]
-    assert not looks_shaken(seen, path(FAR, 0), TAUS)
-    assert looks_shaken(seen, path(0, 0), TAUS)
-    assert looks_shaken(seen, path(0, FAR), TAUS)
-    assert looks_shaken(seen, path(3, 0), TAUS)
-    assert not looks_shaken(sharp[None], path(0, 0), TAUS)
-    assert not looks_shaken(sharp[None], path(FAR, FAR), TAUS)
+    assert not has_unexplained_blur(seen, path(FAR, 0), TAUS)
+    assert has_unexplained_blur(seen, path(0, 0), TAUS)
+    assert has_unexplained_blur(seen, path(0, FAR), TAUS)
+    assert has_unexplained_blur(seen, path(3, 0), TAUS)
+    assert not has_unexplained_blur(sharp[None], path(0, 0), TAUS)
+    assert not has_unexplained_blur(sharp[None], path(FAR, FAR), TAUS)
 
 
 def test_noise_is_no_detail_and_nothing_is_no_blur(sharp: Tensor) -> None:
@@ -80,7 +80,7 @@ def test_noise_is_no_detail_and_nothing_is_no_blur(sharp: Tensor) -> None:
     assert softness(blurred(sharp, FAR, 0)[0] + noise, 0.02) < SOFT
     assert softness(torch.full((H, W), 0.5), 0.001) == math.inf
     assert softness(0.5 + noise, 0.02) == math.inf
-    assert not looks_shaken(torch.zeros(1, 3, H, W), path(0, 0), TAUS)
+    assert not has_unexplained_blur(torch.zeros(1, 3, H, W), path(0, 0), TAUS)
 
 
 # The blur against the motion
@@ -91,20 +91,20 @@ def test_what_the_motion_tells_is_not_beyond_it() -> None:
     beside = (((0, 0), 1.0), ((FAR / 2, 0), 1.0), ((0, FAR / 2), 1.0))
     instead = (((FAR, 0), 0.0), ((2 * FAR, 0), 0.0), ((0, FAR), 0.0))  # who moved as far was not shaken instead
     for moved, wanted in beside + instead:
-        assert torch.allclose(beyond(blur, path(*moved), TAUS), torch.tensor(wanted), atol=0.02), moved
+        assert torch.allclose(unexplained_share(blur, path(*moved), TAUS), torch.tensor(wanted), atol=0.02), moved
     for soft in (1, 5):  # no blur, and what the softness of a lens passes for
-        assert not bool(beyond(line(soft), path(0, 0), TAUS).any())
+        assert not bool(unexplained_share(line(soft), path(0, 0), TAUS).any())
 
 
 def test_beyond_is_told_place_by_place() -> None:
     moved = path(0, 0)
     moved[..., W // 2 :] = path(FAR, 0)[..., W // 2 :]
-    share = beyond(line(FAR + 1), moved, TAUS)
+    share = unexplained_share(line(FAR + 1), moved, TAUS)
     assert share.shape == (1, 1, H, W)
     assert bool((share[..., : W // 3] > 0.95).all())
     assert bool((share[..., -W // 3 :] < 0.05).all())
     assert share.diff(dim=-1).abs().max() < 0.15
-    coarse = beyond(line(FAR + 1), moved[..., ::2, ::2], TAUS)
+    coarse = unexplained_share(line(FAR + 1), moved[..., ::2, ::2], TAUS)
     assert coarse.shape == (1, 1, H // 2, W // 2)
 
 
@@ -125,7 +125,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, sharp: Tensor) -> list[str]:
         assert estimator is not None
         return with_ripples(sharp), estimator(picture)
 
-    monkeypatch.setattr(shaken, "blur_of", found)
+    monkeypatch.setattr(independent_blur, "estimate_blur", found)
     monkeypatch.setattr("vsdeblur.blind.frame.restore_frame", rippled)
     return seen
 
@@ -164,7 +164,7 @@ def test_a_shaken_frame_is_restored_and_mended_by_its_neighbours(sharp: Tensor, 
 
 
 def test_what_is_not_believed_stays_joint(sharp: Tensor, calls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shaken, "blur_of", lambda _: line(1))
+    monkeypatch.setattr(independent_blur, "estimate_blur", lambda _: line(1))
     v = torch.stack((sharp, blurred(sharp, FAR, 0), sharp))
     assert rendered(v, path(0, 0, 3)).equal(rendered(v, path(0, 0, 3), "joint"))
     assert not calls

@@ -1,0 +1,211 @@
+"""All key frames of a window: the u-step, the z-step and the learned step, tile by tile."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from vsdeblur.engine import quadrature
+from vsdeblur.engine.independent_blur import INDEPENDENT_WEIGHT
+from vsdeblur.engine.plan import MAX_OVERLAP, MIN_OVERLAP, Plan
+from vsdeblur.flow.motion import Motion
+from vsdeblur.flow.pairwise import averaged
+from vsdeblur.flow.upsample import upsampled
+from vsdeblur.options import Options
+from vsdeblur.presets import EFFORTS
+from vsdeblur.priors import Prior, get_prior
+from vsdeblur.priors.tv import TotalVariation
+from vsdeblur.solver.data_weights import DataWeights
+from vsdeblur.solver.highlights import find_lights, white_level
+from vsdeblur.solver.keyframes import BATCH, KeyFrameProblem
+from vsdeblur.solver.unrolled.choose import load_key_frame_step, uses_key_frame_step
+from vsdeblur.solver.zstep import ZStep
+from vsdeblur.tiles import Tile, tiles
+from vsdeblur.window import Window
+
+CONTINUATION = (2.0, 1.5, 1.0)  # u-step and z-step in alternation: the prior's sigma over the noise of v
+PRIOR_RIDGE = 0.1
+# Noise up to which learned steps have full weight, and from which on none: after a prior, and without any.
+_AFTER_PRIOR, _WITHOUT = (1 / 255, 3 / 255), (4 / 255, 12 / 255)
+
+Record = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ExposureModel:
+    """The exposures of a window, as the model has them.
+
+    Attributes:
+        window: The n blurry frames, on the device.
+        motion: Of the same frames.
+        taus: For each frame the instants of its quadrature, in periods from its middle.
+        shutters: The open fraction of each frame's period.
+        spans: As ``Window.spans``.
+        weights: What the noise makes of the data term.
+        independent: Numbers of the frames that were restored by themselves: exposed for an instant.
+    """
+
+    window: Window
+    motion: Motion
+    taus: quadrature.Taus
+    shutters: tuple[float, ...]
+    spans: tuple[float, ...]
+    weights: DataWeights
+    independent: frozenset[int] = frozenset()
+
+    def part(self, frames: slice) -> ExposureModel:
+        """That of some neighbouring frames."""
+        first, end, _ = frames.indices(len(self.taus))
+        motion, window = self.motion, self.window
+        return replace(
+            self,
+            window=replace(window, frames=window.frames[frames], start=window.start + first),
+            motion=Motion(motion.path[frames], motion.reliability[frames], motion.occlusion[frames]),
+            taus=self.taus[frames],
+            shutters=self.shutters[frames],
+            spans=self.spans[frames],
+            independent=frozenset(n - first for n in self.independent if first <= n < end),
+        )
+
+    @property
+    def blurred(self) -> Tensor:
+        """Which frames show the blur of their motion, (n, 1, 1, 1)."""
+        blurred = [n not in self.independent for n in range(len(self.taus))]
+        return torch.tensor(blurred, device=self.window.frames.device)[:, None, None, None]
+
+
+class KeyFrames(NamedTuple):
+    """The solution.
+
+    Attributes:
+        keys: (n, C, H, W).
+        white: Where the frames clip, None where no moving light does.
+        streaks: Then (n, 1, h, w) in [0, 1], at the motion's resolution: how far the frames show streaks of lights
+            rather than what was there.
+    """
+
+    keys: Tensor
+    white: float | None
+    streaks: Tensor | None
+
+
+class KeyFrameSolver:
+    """Solves  min_K  sum_n lambda/2 |v_n - A_n K_n|^2 + D2(K) + R1(K).
+
+    Attributes:
+        z_step: The prior in place of R1's prox, None without.
+        step: The learned proximal step, None without.
+    """
+
+    def __init__(self, options: Options, device: torch.device) -> None:
+        linear = options.transfer != "linear"
+        self.steps = EFFORTS[options.preset].steps
+        self.z_step = None if options.prior is None else ZStep(_key_frame_prior(options.prior, device), linear)
+        self.step = load_key_frame_step(options, device) if uses_key_frame_step(options) else None
+
+    def solve(
+        self, exposures: ExposureModel, plan: Plan, *, batch: int = BATCH, record: Record | None = None
+    ) -> KeyFrames:
+        """The key frames, as far from v as the motion is reliable.
+
+        Args:
+            exposures: The data.
+            plan: Its tile size.
+            batch: As in ``KeyFrameProblem``; changes memory, not the result.
+            record: Called with the energy before and after every u-step.
+        """
+        window, motion = exposures.window, exposures.motion
+        colours = window.frames[:, : window.colour]
+        size = (colours.shape[-2], colours.shape[-1])
+        scale, white, sigma = motion.scale(*size), white_level(colours), self.noise(colours, exposures.weights)
+        learned = self.learned_weight(sigma)
+        open_for = [0.0 if n in exposures.independent else s for n, s in enumerate(exposures.shutters)]
+        keys = torch.zeros_like(window.frames)
+        streaks: Tensor | None = None
+        for tile in tiles(*size, *tiling(plan, motion)):
+            problem = self._problem(exposures, tile, batch)
+            v = problem.v
+            lights = None if white is None else find_lights(problem, white, window.colour)
+            if lights:
+                problem = replace(problem, v=lights.seen)
+            solved = self._alternate(problem, lights.below if lights else None, sigma, window.colour, record)
+            trust = upsampled(motion.reliability, scale, size, tile.rows, tile.columns)
+            solved = torch.lerp(v, solved, trust)
+            if self.step and learned > 0:
+                better = self.step(solved, problem, trust, open_for, window.colour)
+                solved = torch.lerp(solved, better, learned * exposures.blurred)
+            if lights:
+                solved += lights.above.mul_(trust)
+                streaks = torch.zeros_like(motion.reliability) if streaks is None else streaks
+                _add_streaks(streaks, lights.zone.mul_(trust).mul_(tile.weight.to(v)), tile, scale)
+            keys[..., tile.rows, tile.columns] += solved.mul_(tile.weight.to(v))
+        return KeyFrames(keys, None if streaks is None else white, streaks)
+
+    def noise(self, colours: Tensor, weights: DataWeights) -> float:
+        """The deviation of the noise in frames (n, C, H, W), as the prior or the data term has it."""
+        return self.z_step.noise(colours) if self.z_step else weights.level(colours)
+
+    def learned_weight(self, sigma: float) -> float:
+        """The weight of learned steps, [0, 1]: they take up v once more, with its noise."""
+        clean, noisy = _AFTER_PRIOR if self.z_step else _WITHOUT
+        return min(max((noisy - sigma) / (noisy - clean), 0.0), 1.0)
+
+    def _problem(self, exposures: ExposureModel, tile: Tile, batch: int) -> KeyFrameProblem:
+        frames, motion, weights = exposures.window.frames, exposures.motion, exposures.weights
+        size = (frames.shape[-2], frames.shape[-1])
+        scale, rows, columns = motion.scale(*size), tile.rows, tile.columns
+        v = frames[..., rows, columns].contiguous()
+        colours = v[:, : exposures.window.colour]
+        # With a prior the noise is the prior's: key frames that were weighted before came out worse.
+        data_weight = weights.weight(colours) if weights.noisy and self.z_step is None else None
+        if exposures.independent:
+            data_weight = torch.where(exposures.blurred, 1.0, INDEPENDENT_WEIGHT) * (
+                1 if data_weight is None else data_weight
+            )
+        return KeyFrameProblem(
+            v=v,
+            path=upsampled(motion.path, scale, size, rows, columns),
+            occlusion=upsampled(motion.occlusion, scale, size, rows, columns),
+            taus=exposures.taus,
+            spans=exposures.spans,
+            batch=batch,
+            data_weight=data_weight,
+            metric=weights.metric(colours),
+        )
+
+    def _alternate(
+        self, problem: KeyFrameProblem, start: Tensor | None, sigma: float, colour: int, record: Record | None
+    ) -> Tensor:
+        """u-step, and with a prior also z-steps: half-quadratic splitting with the prior in place of a prox."""
+        keys = problem.solve(self.steps, start, record=record)
+        if self.z_step is None:
+            return keys
+        *earlier, last = CONTINUATION
+        for share in earlier:
+            target = self.z_step(keys, problem, share * sigma, colour)
+            keys = problem.solve(self.steps // 2, keys, target, PRIOR_RIDGE, record)
+        return self.z_step(keys, problem, last * sigma, colour)
+
+
+def tiling(plan: Plan, motion: Motion) -> tuple[int, int]:
+    """Size and overlap of the tiles that a window with this motion is solved in."""
+    overlap = min(max(16 * math.ceil((quadrature.reach(motion) + 16) / 16), MIN_OVERLAP), MAX_OVERLAP)
+    # What slow motion needs no overlap for is solved as part of the tile: fewer tiles in the same memory.
+    return plan.tile + 2 * (MAX_OVERLAP - overlap), overlap
+
+
+def _add_streaks(streaks: Tensor, zone: Tensor, tile: Tile, scale: int) -> None:
+    """Add a tile's (n, 1, H, W) to ``streaks`` (n, 1, h, w)."""
+    small = averaged(zone, scale)
+    top, left = tile.rows.start // scale, tile.columns.start // scale  # tiles begin at multiples of 4
+    streaks[..., top : top + small.shape[-2], left : left + small.shape[-1]] += small
+
+
+def _key_frame_prior(prior: str | Callable[..., Any], device: torch.device) -> Prior:
+    # Neighbouring key frames lie a whole period's motion apart: total variation in time would smear it.
+    return TotalVariation(time=0.0) if prior == "tv" else get_prior(prior, device)
