@@ -46,7 +46,7 @@ def filmed(sharp: Tensor, steps: int, shutter: float, readout: float, quadrature
     height, frames = sharp.shape[-2], len(sharp) // steps - 1
     delays = row_delays(height, readout)
     exposure = Exposure.build(frames, steps, shutter, delays, quadrature, instants=len(sharp))
-    return (exposure.blur(sharp) * 255).round() / 255
+    return (exposure(sharp) * 255).round() / 255
 
 
 def psnr(u: Tensor, truth: Tensor) -> float:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.support.operators import check_adjoint, check_norm
 from vsdeblur.camera.exposure import Exposure
 from vsdeblur.errors import ArgumentError
 
@@ -41,10 +42,11 @@ def matrix(exposure: Exposure, row: int) -> Tensor:
 def test_weights_are_means_and_the_adjoint_is_exact(kwargs: dict) -> None:
     exposure = build(kwargs)
     assert torch.allclose(exposure.weights.sum(dim=2), torch.ones(1, dtype=torch.float64), atol=1e-9)
-    z, v = scene(exposure)
-    assert float((exposure.blur(z) * v).sum()) == pytest.approx(float((z * exposure.adjoint(v)).sum()), rel=1e-9)
+    domain = (exposure.instants, 2, H, W)
+    check_adjoint(exposure, domain)
+    check_norm(exposure, domain)
     largest = max(float(torch.linalg.matrix_norm(w, 2)) ** 2 for w in exposure.weights)
-    assert largest <= exposure.norm + 1e-9
+    assert largest <= exposure.norm_squared + 1e-9
 
 
 @pytest.mark.parametrize("kwargs", SHUTTERS)
@@ -68,7 +70,7 @@ def test_prox_takes_a_weight_per_pixel() -> None:
     weight = torch.rand(N, 1, H, W, dtype=torch.float64) + 0.1
     whole = exposure.prox(z, v, weight.expand(N, 2, H, W))
     assert torch.allclose(whole, exposure.prox(z, v, weight))
-    gradient = exposure.adjoint(weight * (exposure.blur(whole) - v)) + whole - z
+    gradient = exposure.adjoint(weight * (exposure(whole) - v)) + whole - z
     assert float(gradient.abs().max()) < 1e-9
 
 
@@ -77,44 +79,17 @@ def test_projection_meets_the_data_by_the_shortest_way(kwargs: dict) -> None:
     exposure = build(kwargs)
     z, v = scene(exposure)
     u = exposure.project(z, v)
-    assert torch.allclose(exposure.blur(u), v, atol=1e-9)
+    assert torch.allclose(exposure(u), v, atol=1e-9)
     for y in range(H):
         w = matrix(exposure, y)
         dense = torch.linalg.pinv(w) @ (v[:, :, y] - torch.tensordot(w, z[:, :, y], dims=1)).flatten(1)
         assert torch.allclose((u - z)[:, :, y].flatten(1), dense, atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("kwargs", SHUTTERS)
-def test_clipped_projection_is_feasible_and_nearest(kwargs: dict) -> None:
-    exposure = build(kwargs)
-    z, _ = scene(exposure)
-    z = 2.4 * z - 0.7
-    inside, _ = scene(exposure, seed=1)  # values that reach the same frames within [0, 1]
-    v = exposure.blur(inside)
-    u = exposure.project_clipped(z, v, sweeps=120)
-    assert float(u.min()) >= 0
-    assert float(u.max()) <= 1
-    assert torch.allclose(exposure.blur(u), v, atol=1e-6)
-    # The nearest point of a convex set: no feasible point lies on z's side of it.
-    assert float(((z - u) * (inside - u)).sum()) < 1e-5
-
-
-def test_clipped_frames_bound_from_below() -> None:
-    exposure = build({"steps_per_period": 4, "shutter": 0.5})
-    z = torch.full((12, 1, H, W), 0.8, dtype=torch.float64)
-    z[:2] = torch.tensor([0.4, 2.0], dtype=torch.float64)[:, None, None, None]
-    v = torch.ones(3, 1, H, W, dtype=torch.float64)
-    v[2] = 0.25
-    u = exposure.project_clipped(z, v)
-    assert torch.allclose(u[:2], z[:2])  # bright enough already: a highlight that the sensor cut off
-    assert torch.allclose(exposure.blur(u)[1], v[1])
-    assert torch.allclose(exposure.blur(u)[2], v[2])
-
-
 def test_taps_are_the_plain_mean() -> None:
     exposure = Exposure.build(2, 8, 0.625, quadrature="taps")
     u = torch.rand(16, 3, 4, 4)
-    assert torch.allclose(exposure.blur(u), torch.stack((u[:5].mean(0), u[8:13].mean(0))), atol=1e-6)
+    assert torch.allclose(exposure(u), torch.stack((u[:5].mean(0), u[8:13].mean(0))), atol=1e-6)
     assert float(Exposure.build(2, 4, 0.3, quadrature="taps").weights.max()) == 1.0
 
 

@@ -38,7 +38,7 @@ def scene(down: bool = False) -> Tensor:
 def filmed(down: bool = False) -> Tensor:
     film = scene(down)
     delays = row_delays(film.shape[-2], READOUT)
-    return Exposure.build(PERIODS, FINE, SHUTTER, delays, instants=len(film)).blur(film)
+    return Exposure.build(PERIODS, FINE, SHUTTER, delays, instants=len(film))(film)
 
 
 def psnr(u: Tensor, down: bool = False) -> float:
@@ -65,7 +65,7 @@ def test_true_motion_takes_it_too() -> None:
     shift = torch.arange((PERIODS + 1) * steps) * (6.0 / steps)
     x = torch.arange(64.0)
     light = (0.5 + 0.3 * torch.sin((x - shift[:, None]) * 0.5))[:, None, None].expand(-1, 1, 48, -1)
-    v = Exposure.build(PERIODS, steps, SHUTTER, row_delays(48, READOUT), instants=len(light)).blur(light)
+    v = Exposure.build(PERIODS, steps, SHUTTER, row_delays(48, READOUT), instants=len(light))(light)
     flow = torch.zeros(PERIODS * steps - 1, 2, 48, 64)
     flow[:, 0] = 6.0 / steps
     wrong, right = (

@@ -56,7 +56,7 @@ def test_the_energy_decreases_in_every_step_of_every_round(exposure: Exposure) -
     """Also from a noisy start with a wrong flow."""
     u, flow = scene()
     g = torch.Generator().manual_seed(1)
-    v = exposure.blur(u) + 0.02 * torch.randn(N, 1, H, W, generator=g, dtype=torch.float64)
+    v = exposure(u) + 0.02 * torch.randn(N, 1, H, W, generator=g, dtype=torch.float64)
     start = v.repeat_interleave(R, 0) + 0.1 * torch.randn(u.shape, generator=g, dtype=torch.float64)
     wrong = flow + 0.5 * torch.randn(flow.shape, generator=g, dtype=torch.float64)
     result = solve_asap(v, exposure, start, wrong, rounds=3, steps=8)
@@ -68,7 +68,7 @@ def test_the_energy_decreases_in_every_step_of_every_round(exposure: Exposure) -
 
 def test_each_step_is_the_minimiser_that_it_says(exposure: Exposure) -> None:
     u, flow = scene()
-    v = exposure.blur(u)
+    v = exposure(u)
     g = torch.Generator().manual_seed(2)
     at = Linearised.at(u, flow, v, exposure)
     here = u + 0.05 * torch.randn(u.shape, generator=g, dtype=torch.float64)
@@ -98,7 +98,7 @@ def _fields(at: Linearised) -> dict[str, object]:
 def test_each_block_gets_better(exposure: Exposure) -> None:
     """The sequence from repeated frames and the motion, and the motion where the sequence is known."""
     u, flow = scene()
-    v = exposure.blur(u)
+    v = exposure(u)
     start = v.repeat_interleave(R, 0)
     found = solve_asap(v, exposure, start, flow, rounds=2, steps=10).u
     assert (found - u).square().mean() < 0.4 * (start - u).square().mean()
@@ -109,7 +109,7 @@ def test_each_block_gets_better(exposure: Exposure) -> None:
 
 def test_restore_takes_it_by_name() -> None:
     u, flow = scene()
-    v = Exposure.build(N, R, 1.0).blur(u.float())
+    v = Exposure.build(N, R, 1.0)(u.float())
     energies: list[float] = []
     found = restore(v, R, flow=flow.float(), solver="asap", record=energies.append)
     assert found.shape == u.shape

@@ -1,7 +1,8 @@
-"""Backward warping and its exact adjoint."""
+"""Backward warping,  (W x)(p) = x(p + flow(p)),  and its exact adjoint."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -50,11 +51,27 @@ def warp(image: Tensor, flow: Tensor, kernel: Kernel = "bicubic") -> Tensor:
     return sample(image, sampling_grid(flow), kernel)
 
 
-def warp_adjoint(image: Tensor, flow: Tensor, kernel: Kernel = "bicubic") -> Tensor:
-    """W' y, the exact adjoint of ``warp`` with the same flow."""
-    return sample_adjoint(image, sampling_grid(flow), kernel)
-
-
 def inside(grid: Tensor) -> Tensor:
     """(B, 1, H, W): 1 where the sampling position lies in the picture, 0 where an edge pixel would stand in."""
     return (grid.abs() <= 1 + 1e-6).all(dim=-1)[:, None].to(grid.dtype)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Warp:
+    """W, a ``LinearOperator``: pictures (B, C, H, W) sampled at the positions of ``sampling_grid``.
+
+    Attributes:
+        grid: (B, H, W, 2).
+        kernel: of the interpolation. "bicubic" keeps fine detail better, and its negative lobes let ||W|| exceed 1.
+    """
+
+    grid: Tensor
+    kernel: Kernel = "bicubic"
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """W x."""
+        return sample(x, self.grid, self.kernel)
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        """W' y."""
+        return sample_adjoint(y, self.grid, self.kernel)

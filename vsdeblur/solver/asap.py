@@ -75,7 +75,7 @@ class Linearised:
         """J(u, phi)."""
         residual = self.link.residual(u) + self._carried(flow)
         coupled = self.mu / 2 * float((self.link.weight * residual.square()).double().sum())
-        data = float((self.v - self.exposure.blur(u)).square().double().sum()) * self.data_weight / 2
+        data = float((self.v - self.exposure(u)).square().double().sum()) * self.data_weight / 2
         return self.sharp.energy(u) + self.smooth.energy(flow) + data + coupled
 
     def sharpen(self, u: Tensor, flow: Tensor) -> Tensor:
@@ -84,13 +84,13 @@ class Linearised:
         weight = self.mu * self.link.weight
 
         def system(x: Tensor) -> Tensor:
-            out = self.exposure.adjoint(self.exposure.blur(x)).mul_(self.data_weight).add_(x, alpha=pull)
+            out = self.exposure.adjoint(self.exposure(x)).mul_(self.data_weight).add_(x, alpha=pull)
             self.link.add_adjoint(weight * self.link.residual(x), out)
             return out
 
         rhs = pull * u - self.sharp.gradient(u) + self.data_weight * self.exposure.adjoint(self.v)
         self.link.add_adjoint(-weight * self._carried(flow), rhs)
-        highest = pull + self.data_weight * self.exposure.norm + 4.5 * self.mu
+        highest = pull + self.data_weight * self.exposure.norm_squared + 4.5 * self.mu
         steps = math.ceil(math.sqrt(highest / pull) / 2 * math.log(2 / self.tolerance))
         return chebyshev(system, rhs, u, pull, highest, steps)
 

@@ -101,9 +101,9 @@ def solve_e2(
     """
     least, most = settings.data_weight
     # lambda, per frame and pixel; the start is blurred twice and shows only part of the detail that v has over it
-    weight = (8 * evidence(v - exposure.blur(start), exposure, sigma)).clamp(least, most)
+    weight = (8 * evidence(v - exposure(start), exposure, sigma)).clamp(least, most)
     rho = 0.0 if prior is None else settings.rho * sigma**2 / (sigma**2 + settings.misfit**2)
-    highest = most * exposure.norm + coupling.norm + rho
+    highest = most * exposure.norm_squared + coupling.norm + rho
     data = exposure.adjoint(weight * v)
 
     def energy(x: Tensor) -> float:
@@ -116,13 +116,13 @@ def solve_e2(
         rhs = data if prior is None else data + rho * prior(u, settings.prior_gain * sigma)
 
         def system(x: Tensor, squares: Coupling = squares) -> Tensor:
-            return exposure.adjoint(weight * exposure.blur(x)) + squares.apply(x) + rho * x
+            return exposure.adjoint(weight * exposure(x)) + squares.apply(x) + rho * x
 
         u = chebyshev(system, rhs, u, highest / settings.spread, highest, settings.steps)
         energies.append(energy(u))
     if sigma <= QUANTISATION:
         return Solution(exposure.project(u, v), tuple(energies))
-    last = evidence(v - exposure.blur(u), exposure, sigma).clamp(min=1e-6)
+    last = evidence(v - exposure(u), exposure, sigma).clamp(min=1e-6)
     return Solution(exposure.prox(u, v, last), tuple(energies))
 
 
@@ -134,7 +134,7 @@ def evidence(residual: Tensor, exposure: Exposure, sigma: float) -> Tensor:
     """
     power = residual.square().mean(dim=1, keepdim=True)
     power = F.avg_pool2d(power, 9, stride=1, padding=4, count_include_pad=False)
-    return (power - sigma**2).clamp(min=0) / (sigma**2 * exposure.norm)
+    return (power - sigma**2).clamp(min=0) / (sigma**2 * exposure.norm_squared)
 
 
 def carry(v: Tensor, forward: Tensor, backward: Tensor, exposure: Exposure) -> Tensor:

@@ -6,8 +6,10 @@ from typing import Protocol
 
 from torch import Tensor
 
+from vsdeblur.operators import LinearOperator
 
-class Blur(Protocol):
+
+class Blur(LinearOperator, Protocol):
     """v = A u: what the movement during one exposure makes of a sharp picture; linear, and it keeps constants.
 
     Light comes from beyond the picture's borders too. So u (B, C, H + 2 margin, W + 2 margin) is the picture with
@@ -22,8 +24,6 @@ class Blur(Protocol):
 
     @property
     def margin(self) -> int: ...
-
-    def __call__(self, u: Tensor) -> Tensor: ...
 
     def adjoint(self, v: Tensor) -> Tensor:
         """A' v, (B, C, H + 2 margin, W + 2 margin): <A u, v> = <u, A' v>."""

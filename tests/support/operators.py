@@ -1,0 +1,37 @@
+"""Checks that every linear operator must pass: its adjoint by dot products, its norm by power iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from vsdeblur.operators import BoundedOperator, LinearOperator, gram
+
+
+def check_adjoint(operator: LinearOperator, domain: tuple[int, ...], *, seed: int = 0, rel: float = 1e-10) -> None:
+    """<A x, y> = <x, A' y> for random x of shape ``domain`` and y of A x's, float64, relative to |A x| |y|."""
+    rng = torch.Generator().manual_seed(seed)
+    x = torch.randn(domain, generator=rng, dtype=torch.float64)
+    image = operator(x)
+    y = torch.randn(image.shape, generator=rng, dtype=torch.float64)
+    back = operator.adjoint(y)
+    assert back.shape == x.shape
+    assert abs(float((image * y).sum() - (x * back).sum())) <= rel * float(image.norm() * y.norm())
+
+
+def check_norm(operator: BoundedOperator, domain: tuple[int, ...], *, seed: int = 0, steps: int = 60) -> None:
+    """The largest eigenvalue of A'A that power iteration finds stays below ``norm_squared``."""
+    x = torch.randn(domain, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    assert 0 < power_iteration(gram(operator), x, steps) <= operator.norm_squared * (1 + 1e-9)
+
+
+def power_iteration(system: Callable[[Tensor], Tensor], start: Tensor, steps: int) -> float:
+    """A lower bound of the largest eigenvalue of a symmetric operator, close to it after many ``steps``."""
+    x, largest = start / start.norm(), 0.0
+    for _ in range(steps):
+        x = system(x)
+        largest = float(x.norm())
+        x = x / largest
+    return largest
