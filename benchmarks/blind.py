@@ -5,11 +5,12 @@ python benchmarks/blind.py --photos PHOTOS [--pictures 20] [--only levin shaken]
 Pictures as in deconvolve.py (see blurred.py), never trained on, noise 1%: levin, one winding kernel of 13 to 27 px, 255
 x 255, grey; shaken, projective camera shake of 5 to 25 px, 256 x 256 in colour. "public" is what a user gets:
 ``restore_frame(picture)``, which measures the noise itself and returns the picture as it is where no blur was found.
-The other rows restore by the same plug and play with total variation, which gets the true level of noise. A blur is only
-found up to a shift of the picture: every row is scored at its best sub-pixel shift, the blurry picture too, without the
-outer 16 px; the column "as it is" is scored without the shift. ratio: squared error over that with the true blur. Times
-are those of the estimate ("public": of all), of the processor, one thread. The estimate was tuned on these pictures;
---others adds the rest of the photographs that no training saw, on which nothing was tuned.
+The other rows restore by the same plug and play with total variation, which gets the true level of noise.
+
+A blur is only found up to a shift of the picture: every row is scored at its best sub-pixel shift, the blurry picture
+too, without the outer 16 px; the column "as it is" is scored without the shift. ratio: squared error over that with the
+true blur. Times are those of the estimate ("public": of all), of the processor, one thread. The estimate was tuned on
+these pictures; --others adds the rest of the photographs that no training saw, on which nothing was tuned.
 """
 
 from __future__ import annotations
