@@ -53,7 +53,8 @@ def single_thread() -> Iterator[int]:
 def network_dtype(device: torch.device) -> torch.dtype:
     """What networks that correct pictures compute in: bfloat16 on processors that multiply in it, else float32.
 
-    There it takes two thirds of the time; a correction comes out the same to about 1e-4.
+    There it takes two thirds of the time. Restored frames of the two kinds of processor differ by 2e-5 in the mean and
+    5e-4 at most on a small scene at factor 2; the most that was seen, with preset best, is 6.5e-3.
     """
     native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     return torch.bfloat16 if device.type == "cpu" and native() else torch.float32
