@@ -25,6 +25,9 @@ def tiles(height: int, width: int, size: int, overlap: int) -> Iterator[Tile]:
     """Tiles whose inner parts, about ``size`` wide, cover the picture; ``overlap`` more are solved all around.
 
     size: at least 48, so that no more than two feathered edges meet.
+
+    >>> [(tile.columns.start, tile.columns.stop) for tile in tiles(64, 128, 64, overlap=16)]
+    [(0, 80), (48, 128)]
     """
     for rows, down in _spans(height, size, overlap):
         for columns, across in _spans(width, size, overlap):

@@ -7,7 +7,11 @@ from fractions import Fraction
 
 
 def output_count(frames: int, factor: Fraction) -> int:
-    """floor(N * factor)."""
+    """floor(N * factor).
+
+    >>> output_count(5, Fraction(5, 2))
+    12
+    """
     return int(frames * factor)
 
 
@@ -26,6 +30,11 @@ def instant(output: int, factor: Fraction, shutter: float, readout: float = 0.0)
 
     (j + 1/2) / factor; only factor 1 shows mid-exposure, s / 2 after its timestamp, so that nothing is extrapolated.
     Where rows are exposed one after the other that is the middle one's, (s + readout) / 2.
+
+    >>> [instant(j, Fraction(4), shutter=0.5) for j in range(4)]
+    [0.125, 0.375, 0.625, 0.875]
+    >>> instant(2, Fraction(1), shutter=0.5)
+    2.25
     """
     if factor == 1:
         return output + (shutter + readout) / 2

@@ -20,6 +20,9 @@ def row_delays(height: int, readout: float, steps: float | None = None) -> Tenso
     """d(y) in periods, (height,) float64. steps: sub-frames per period that the rows are averages of, None for light.
 
     Averages of whole sub-frames open with one, as ``Exposure.build`` has it for its taps.
+
+    >>> row_delays(4, readout=0.5).tolist()
+    [0.0, 0.125, 0.25, 0.375]
     """
     delays = torch.arange(height, dtype=torch.float64) * (readout / height)
     return delays if steps is None else (delays * steps + 1e-9).floor() / steps

@@ -34,6 +34,10 @@ def to_linear(x: Tensor, name: str, *, inplace: bool = False) -> Tensor:
     """Linear light from stored values, both nominally in [0, 1]; any floating tensor, same shape, dtype and device.
 
     inplace: overwrite ``x`` (which must be contiguous) instead of a copy of it.
+
+    >>> import torch
+    >>> to_linear(torch.tensor([0.0, 0.5, 1.0]), "gamma2.2")
+    tensor([0.0000, 0.2176, 1.0000])
     """
     return _apply(x, name, 0, inplace)
 

@@ -55,7 +55,13 @@ class PairwiseFlow(Protocol):
 
 
 def displacement(path: Tensor, tau: float | Tensor) -> Tensor:
-    """psi(tau), (B, 2, H, W) pixels, of path (B, 4 or 6, H, W) as ``Motion.path``."""
+    """psi(tau), (B, 2, H, W) pixels, of path (B, 4 or 6, H, W) as ``Motion.path``.
+
+    >>> import torch
+    >>> path = torch.tensor([8.0, 0.0, 4.0, 0.0]).view(1, 4, 1, 1)  # 8 px a period to the right, and faster by 4
+    >>> displacement(path, 0.5).flatten().tolist()
+    [4.5, 0.0]
+    """
     moved = tau * path[:, :2] + (tau * tau / 2) * path[:, 2:4]
     return moved + (tau * tau * tau / 6) * path[:, 4:] if path.shape[1] == 6 else moved
 
