@@ -11,7 +11,7 @@ from torch import Tensor
 import vsdeblur.engine.key_frames as engine_module
 from vsdeblur.bench.protocol import Frames
 from vsdeblur.engine.engine import Engine
-from vsdeblur.flow.upsample import upsampled
+from vsdeblur.flow.resolution import upsampled
 from vsdeblur.options import parse_options
 from vsdeblur.synthetic.scene import Scene, film
 from vsdeblur.tiles import FEATHER, tiles

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """steps: of Chebyshev's iteration. looks: how often motion is looked at. flow: preset of the flow engine.
+    """steps: of Chebyshev's iteration. motion_passes: estimates of the motion, each between frames blurred alike by
+    the last one. flow: preset of the flow engine.
 
     stride: pixels of motion between two instants of an exposure's quadrature, at most, as long as MAX_TAPS allow.
     learned: whether the learned step on key frames follows. refined: whether the learned step at rendered instants and
@@ -15,7 +16,7 @@ class Effort:
     """
 
     steps: int
-    looks: int
+    motion_passes: int
     flow: str
     stride: float
     learned: bool
@@ -23,7 +24,7 @@ class Effort:
 
 
 EFFORTS = {
-    "fast": Effort(steps=6, looks=1, flow="fast", stride=2.0, learned=False, refined=False),
-    "balanced": Effort(steps=7, looks=2, flow="medium", stride=1.0, learned=True, refined=False),
-    "best": Effort(steps=16, looks=2, flow="medium", stride=1.0, learned=True, refined=True),
+    "fast": Effort(steps=6, motion_passes=1, flow="fast", stride=2.0, learned=False, refined=False),
+    "balanced": Effort(steps=7, motion_passes=2, flow="medium", stride=1.0, learned=True, refined=False),
+    "best": Effort(steps=16, motion_passes=2, flow="medium", stride=1.0, learned=True, refined=True),
 }

@@ -10,13 +10,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vsdeblur import weights
-from vsdeblur.errors import DeblurError, InputError
-from vsdeblur.flow import DEFAULT, find_motion_engine
+from vsdeblur.errors import ArgumentError, DeblurError, InputError
+from vsdeblur.flow import find_motion_engine
 from vsdeblur.flow.blur import BlurMotion
 from vsdeblur.flow.blur_net import BlurNet, _mirrored, evidence
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.motion import Motion, displacement
 from vsdeblur.flow.pairwise import PairwiseMotion
+from vsdeblur.flow.registry import DEFAULT
 from vsdeblur.window import Window
 
 H, W = 50, 70  # not multiples of what the network takes
@@ -136,7 +137,7 @@ def test_weights_of_a_file(network: BlurNet, tmp_path: Path) -> None:
     path.write_bytes(b"nothing of the kind")
     with pytest.raises(InputError, match="not weights"):
         find_motion_engine(f"blur:{path}")
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(ArgumentError, match="a checkpoint file that exists"):
         find_motion_engine(f"blur:{tmp_path / 'none'}")
 
 

@@ -18,7 +18,7 @@ from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.pairwise import PairwiseMotion
 from vsdeblur.flow.shake import blurred_like, camera_paths
-from vsdeblur.flow.shifts import shakes
+from vsdeblur.flow.shifts import ERRATIC, is_shaken
 from vsdeblur.flow.warp import warp
 from vsdeblur.window import Window
 
@@ -32,7 +32,7 @@ def psnr(a: Tensor, b: Tensor) -> float:
 def test_the_path_is_found_from_blurry_frames(seed: int, m: int) -> None:
     sharp, where = shaken(seed)
     frames = blur(sharp, m)[:, 0]
-    assert shakes(frames)
+    assert is_shaken(frames)
     shutter = m / FACTOR
     times = torch.arange(PERIODS) + shutter / 2
     path = find_camera_path(frames, times, torch.full((PERIODS,), shutter))
@@ -70,24 +70,24 @@ def test_the_derivative_is_that_of_the_energy() -> None:
 def test_only_a_picture_that_jumps_as_a_whole_shakes() -> None:
     scene = torch.from_numpy(picture())
     pan = torch.stack([scene[60 : 60 + H, 20 + 12 * n : 20 + 12 * n + W] for n in range(5)])
-    assert not shakes(pan)
-    assert not shakes(pan[:1].expand(5, -1, -1))
-    assert not shakes(blur(shaken()[0])[:2, 0])  # one pair tells of no change
-    assert not shakes(torch.rand(5, 24, 24))
+    assert not is_shaken(pan)
+    assert not is_shaken(pan[:1].expand(5, -1, -1))
+    assert not is_shaken(blur(shaken()[0])[:2, 0])  # one pair tells of no change
+    assert not is_shaken(torch.rand(5, 24, 24))
     crossed = scene[None, 60 : 60 + H, 20 : 20 + W].repeat(5, 1, 1) * 0.3
     for n, left in enumerate((0, 10, 40, 45, 75)):  # something large and bright jumps about before what stands still
         crossed[n, 20:70, left : left + 50] = scene[:50, :50]
-    assert not shakes(crossed)
+    assert not is_shaken(crossed)
     assert camera_paths(pan[:, None], Window(pan[:, None], 0, 0, 5, colour=1), 1.0) is None
 
 
 def test_a_pan_that_gathers_speed_is_a_camera_path() -> None:
     """OpenCV's flow sees no more of it than of a steady one, but its blur changes from frame to frame."""
     scene = torch.from_numpy(picture())
-    step = math.ceil(camera.ERRATIC * W) + 1
+    step = math.ceil(ERRATIC * W) + 1
     lefts = [step * n * (n - 1) // 2 for n in range(5)]
     gathering = torch.stack([scene[60 : 60 + H, left : left + W] for left in lefts])
-    assert shakes(gathering)
+    assert is_shaken(gathering)
     paths = camera_paths(gathering[:, None], Window(gathering[:, None], 0, 0, 5, colour=1), 0.1)
     assert paths is not None
     assert paths[2, 0].mean() == pytest.approx(-1.5 * step, abs=0.5)  # the mean of what it moves before and after

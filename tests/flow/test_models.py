@@ -14,7 +14,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vsdeblur.errors import ArgumentError, DeblurError
+from vsdeblur.flow import find_motion_engine
 from vsdeblur.flow.models import load_flow
+from vsdeblur.flow.motion import PairwiseFlow
+from vsdeblur.flow.pairwise import PairwiseMotion
+from vsdeblur.flow.registry import FORMS, WANTED
+from vsdeblur.named import resolve_named
 
 
 class Shifter(torch.nn.Module):
@@ -59,6 +64,10 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Shifter:
     return made
 
 
+def load(name: Any) -> PairwiseFlow:
+    return load_flow(resolve_named("flow", name, FORMS, WANTED))
+
+
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     path = tmp_path / "weights.pt"
@@ -75,7 +84,7 @@ def constant(flow: Tensor, height: int, width: int) -> bool:
 def test_pictures_of_any_size_get_the_flow_of_the_given_weights(
     network: Shifter, weights: Path, name: str, size: tuple[int, int, int]
 ) -> None:
-    flow = load_flow(f"{name}:{weights}")(torch.rand(size), torch.rand(size))
+    flow = load(f"{name}:{weights}")(torch.rand(size), torch.rand(size))
     assert constant(flow, *size[1:])
     assert flow.dtype == torch.float32
     assert not network.training
@@ -85,26 +94,26 @@ def test_pictures_of_any_size_get_the_flow_of_the_given_weights(
 
 def test_ptlflow_sees_blue_first_in_unit_range(network: Shifter, weights: Path) -> None:
     a, b = torch.rand(3, 128, 128), torch.rand(3, 128, 128)
-    load_flow(f"ptlflow:tiny:{weights}")(a, b * 1.5)
+    load(f"ptlflow:tiny:{weights}")(a, b * 1.5)
     (images,) = network.seen
     assert torch.equal(images, torch.stack((a.flip(0), (b * 1.5).clamp(max=1).flip(0)))[None])
 
 
 def test_torchvision_sees_red_first_from_minus_one(network: Shifter, weights: Path) -> None:
     a, b = torch.rand(3, 128, 128), torch.rand(3, 128, 128)
-    load_flow(f"raft:{weights}")(a, b)
+    load(f"raft:{weights}")(a, b)
     assert torch.equal(network.seen[0], a[None] * 2 - 1)
     assert torch.equal(network.seen[1], b[None] * 2 - 1)
 
 
 def test_gray_is_given_as_three_equal_channels(network: Shifter, weights: Path) -> None:
     a = torch.rand(1, 128, 128)
-    load_flow(f"ptlflow:tiny:{weights}")(a, a)
+    load(f"ptlflow:tiny:{weights}")(a, a)
     assert torch.equal(network.seen[0][0, 0], a.expand(3, -1, -1))
 
 
 def test_nothing_is_printed_on_stdout(network: Shifter, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    load_flow(f"ptlflow:tiny:{weights}")
+    load(f"ptlflow:tiny:{weights}")
     assert capsys.readouterr().out == ""
 
 
@@ -114,9 +123,7 @@ def test_other_kinds_of_checkpoint_are_read(network: Shifter, tmp_path: Path) ->
     save_file(state, tmp_path / "weights.safetensors")
     for name in ("lightning.ckpt", "weights.safetensors"):
         network.shift.data.zero_()
-        assert constant(
-            load_flow(f"ptlflow:tiny:{tmp_path / name}")(torch.rand(3, 16, 16), torch.rand(3, 16, 16)), 16, 16
-        )
+        assert constant(load(f"ptlflow:tiny:{tmp_path / name}")(torch.rand(3, 16, 16), torch.rand(3, 16, 16)), 16, 16)
 
 
 class Bomb:
@@ -130,7 +137,7 @@ def test_a_broken_checkpoint_is_a_line(network: Shifter, tmp_path: Path, content
     path = tmp_path / f"broken{suffix}"
     path.write_bytes(content)
     with pytest.raises(DeblurError, match="is no checkpoint for this model") as caught:
-        load_flow(f"ptlflow:tiny:{path}")
+        load(f"ptlflow:tiny:{path}")
     assert "\n" not in str(caught.value)
 
 
@@ -140,7 +147,7 @@ def test_a_checkpoint_never_runs_code(network: Shifter, tmp_path: Path) -> None:
     torch.save({"shift": Bomb()}, tmp_path / "zip.pt")
     for name in ("bomb.pt", "zip.pt"):
         with pytest.raises(DeblurError, match="is no checkpoint"):
-            load_flow(f"ptlflow:tiny:{tmp_path / name}")
+            load(f"ptlflow:tiny:{tmp_path / name}")
     assert not Path(__file__).with_name("bomb-went-off").exists()
 
 
@@ -150,7 +157,7 @@ def test_a_checkpoint_never_runs_code(network: Shifter, tmp_path: Path) -> None:
 def test_the_checkpoint_of_another_model_is_a_line(network: Shifter, tmp_path: Path, content: Any) -> None:
     torch.save(content, tmp_path / "other.pt")
     with pytest.raises(DeblurError, match="is no checkpoint for this model") as caught:
-        load_flow(f"ptlflow:tiny:{tmp_path / 'other.pt'}")
+        load(f"ptlflow:tiny:{tmp_path / 'other.pt'}")
     assert "\n" not in str(caught.value)
 
 
@@ -160,29 +167,29 @@ def test_the_checkpoint_of_another_model_is_a_line(network: Shifter, tmp_path: P
 )
 def test_names_that_mean_nothing_or_carry_no_weights_are_refused(network: Shifter, name: str) -> None:
     with pytest.raises(ArgumentError, match=r"flow must be .*ptlflow:MODEL:CHECKPOINT.*callable"):
-        load_flow(name)
+        load(name)
 
 
 @pytest.mark.parametrize("value", [None, 3, 1.5, [], torch.zeros(2)])
 def test_other_values_are_refused(value: Any) -> None:
     with pytest.raises(ArgumentError, match="flow must be"):
-        load_flow(value)
+        load(value)
 
 
 def test_an_unknown_model_is_answered_with_those_that_there_are(network: Shifter, weights: Path) -> None:
     with pytest.raises(ArgumentError, match="tiny, broken"):
-        load_flow(f"ptlflow:nope:{weights}")
+        load(f"ptlflow:nope:{weights}")
 
 
 def test_a_model_that_cannot_be_built_is_a_line(network: Shifter, weights: Path) -> None:
     with pytest.raises(DeblurError, match="broken cannot be built: needs a compiled part"):
-        load_flow(f"ptlflow:broken:{weights}")
+        load(f"ptlflow:broken:{weights}")
 
 
 def test_a_missing_file_is_refused_before_anything_is_imported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "ptlflow", None)
     with pytest.raises(ArgumentError, match="checkpoint file that exists"):
-        load_flow(f"ptlflow:tiny:{tmp_path / 'none.pt'}")
+        load(f"ptlflow:tiny:{tmp_path / 'none.pt'}")
 
 
 @pytest.mark.parametrize(
@@ -198,11 +205,13 @@ def test_a_missing_package_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(DeblurError, match=install):
-        load_flow(f"{name}:{weights}")
+        load(f"{name}:{weights}")
 
 
 def test_a_callable_is_taken_as_it_is() -> None:
     def still(a: Tensor, b: Tensor) -> Tensor:
         return a.new_zeros(2, *a.shape[-2:])
 
-    assert load_flow(still) is still
+    engine = find_motion_engine(still)
+    assert isinstance(engine, PairwiseMotion)
+    assert engine.flow is still

@@ -13,7 +13,8 @@ from vsdeblur.errors import ArgumentError, DeblurError
 from vsdeblur.flow import find_motion_engine
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.motion import Motion, displacement
-from vsdeblur.flow.pairwise import PairwiseMotion, motion_scale
+from vsdeblur.flow.pairwise import PairwiseMotion
+from vsdeblur.flow.resolution import motion_scale
 from vsdeblur.window import Window
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vsdeblur.flow.supersample import finer, finer_adjoint, mean_along, spread_along
+from vsdeblur.flow.supersample import mean_along, spread_along, supersampled, supersampled_adjoint
 from vsdeblur.flow.warp import sample, sampling_grid, warp
 
 
@@ -21,13 +21,13 @@ def test_finer_adjoint_is_the_transpose(size: tuple[int, int]) -> None:
     x = torch.randn(2, 3, *size, generator=rng, dtype=torch.float64)
     y = torch.randn(2, 3, 2 * size[0] - 1, 2 * size[1] - 1, generator=rng, dtype=torch.float64)
     kept = y.clone()
-    assert float((finer(x) * y).sum()) == pytest.approx(float((x * finer_adjoint(y)).sum()), rel=1e-12)
+    assert float((supersampled(x) * y).sum()) == pytest.approx(float((x * supersampled_adjoint(y)).sum()), rel=1e-12)
     assert torch.equal(y, kept)
 
 
 def test_pixels_stay_and_points_between_are_those_of_the_cubic_kernel() -> None:
     x = torch.rand(1, 1, 9, 11, generator=torch.Generator().manual_seed(2))
-    fine = finer(x)
+    fine = supersampled(x)
     assert torch.equal(fine[..., ::2, ::2], x)
     half = x.new_tensor([0.5, 0.5]).view(1, 2, 1, 1).expand(1, 2, 9, 11)
     assert torch.allclose(fine[..., 1::2, 1::2], warp(x, half)[..., :-1, :-1], atol=1e-5)
@@ -38,12 +38,12 @@ def test_means_along_ways_and_their_transposes(counts: tuple[int, ...]) -> None:
     rng = torch.Generator().manual_seed(3)
     x, y = (torch.randn(1, 2, 8, 10, generator=rng, dtype=torch.float64) for _ in range(2))
     grids = ways(sum(counts), 8, 10).split(counts)
-    one_by_one = sum(sample(finer(x), grid[None], "bilinear") for batch in grids for grid in batch) / sum(counts)
-    mean = mean_along(finer(x), grids)
+    one_by_one = sum(sample(supersampled(x), grid[None], "bilinear") for batch in grids for grid in batch) / sum(counts)
+    mean = mean_along(supersampled(x), grids)
     assert torch.allclose(mean, one_by_one)
-    onto = torch.zeros_like(finer(x))
+    onto = torch.zeros_like(supersampled(x))
     spread_along(y / sum(counts), grids, onto)
-    assert float((mean * y).sum()) == pytest.approx(float((x * finer_adjoint(onto)).sum()), rel=1e-10)
+    assert float((mean * y).sum()) == pytest.approx(float((x * supersampled_adjoint(onto)).sum()), rel=1e-10)
 
 
 def test_less_memory_gives_the_same_bits() -> None:
@@ -65,7 +65,7 @@ def test_samplings_of_something_smooth_err_like_cubic_ones() -> None:
     errors = {}
     for shift in (0.2, 0.5, 0.8):
         flow = torch.tensor([shift, 0.0], dtype=torch.float64).view(1, 2, 1, 1).expand(1, 2, 8, 64)
-        for name, image, kernel in (("finer", finer(wave(x)), "bilinear"), ("linear", wave(x), "bilinear")):
+        for name, image, kernel in (("cubic", supersampled(wave(x)), "bilinear"), ("linear", wave(x), "bilinear")):
             error = (sample(image, sampling_grid(flow), kernel) - wave(x + shift))[..., 8:-8].abs().max()
             errors[name] = max(errors.get(name, 0.0), float(error))
-    assert errors["finer"] < 0.4 * errors["linear"]
+    assert errors["cubic"] < 0.4 * errors["linear"]

@@ -14,7 +14,7 @@ from torch import Tensor
 from tests.support.moving import gliding, inner
 from vsdeblur import restore
 from vsdeblur.engine.plan import make_plan
-from vsdeblur.flow import find_quick_flow
+from vsdeblur.flow import find_fast_flow
 from vsdeblur.flow.motion import Motion
 from vsdeblur.options import Options
 from vsdeblur.solver.consistency import SCALE, STEP, TemporalConsistency, changed, gradient, held, reaches
@@ -50,7 +50,7 @@ def noisy(t: float) -> Tensor:
 
 
 def agreeing(given: SolvedWindow, at: Callable[[float], Tensor] = noisy) -> TemporalConsistency:
-    return TemporalConsistency(given, at, find_quick_flow(linear=False), 1 / FACTOR)
+    return TemporalConsistency(given, at, find_fast_flow(linear=False), 1 / FACTOR)
 
 
 def test_sub_frames_up_to_half_a_period_apart_are_coupled() -> None:
@@ -146,7 +146,7 @@ def test_what_stands_still_is_not_touched() -> None:
 
 @torch.inference_mode()
 def test_few_sub_frames_stay_as_they_are() -> None:
-    given = TemporalConsistency(scene(), noisy, find_quick_flow(linear=False), 1.0)
+    given = TemporalConsistency(scene(), noisy, find_fast_flow(linear=False), 1.0)
     assert torch.equal(next(given.instants([1.3])), noisy(1.3))
 
 

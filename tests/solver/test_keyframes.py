@@ -43,7 +43,7 @@ def field(kind: str, seed: int, height: int = H, width: int = W, dtype: torch.dt
 def problem(
     kind: str = "rough",
     seed: int = 0,
-    kernel: Sampling = "finer",
+    kernel: Sampling = "supersampled",
     *,
     mu: float = 0.05,
     batch: int = 16,
@@ -84,7 +84,7 @@ def normal_matrix(p: KeyFrameProblem) -> Tensor:
     return p._normal(units, *parts(p)).transpose(0, 1).reshape(size, size).T
 
 
-KERNELS: tuple[Sampling, ...] = ("bilinear", "finer")
+KERNELS: tuple[Sampling, ...] = ("bilinear", "supersampled")
 MOTIONS = ("still", "pan", "inward", "outward", "onto a line", "onto a point", "rough")
 
 
@@ -142,7 +142,7 @@ def test_power_iteration_stays_below_the_bound_on_larger_frames(kind: str) -> No
             x = p._normal(x, paths, links).div_(scale)
             largest = float(x.norm())
             x = x / largest
-        assert largest <= HIGHEST["finer"]
+        assert largest <= HIGHEST["supersampled"]
 
 
 def test_the_batch_changes_memory_only() -> None:
@@ -201,7 +201,7 @@ def test_directions_above_the_lowest_eigenvalue_converge_at_chebyshevs_rate() ->
     exact = torch.linalg.solve(matrix, rhs)
     steps = 16
     before, after = ((vectors.T @ (scale.sqrt() * (x.flatten() - exact))).abs() for x in (p.v, p.solve(steps)))
-    high, low = HIGHEST["finer"], LOWEST
+    high, low = HIGHEST["supersampled"], LOWEST
     rate = torch.tensor((high + low) / (high - low), dtype=torch.float64).acosh().mul(steps).cosh().reciprocal()
     within = values >= low
     assert within.sum() > 0.8 * len(values)

@@ -18,7 +18,7 @@ from torch import Tensor
 from vsdeblur.clip.cuts import find_cuts
 from vsdeblur.clip.repeats import distinct, thumbnails
 from vsdeblur.device import single_thread
-from vsdeblur.flow.pairwise import averaged
+from vsdeblur.flow.resolution import downsampled
 from vsdeblur.tensors import as_frames
 
 SAMPLES = 6  # of a clip
@@ -61,7 +61,7 @@ class ClipSample:
 def reduced(frames: Tensor) -> Tensor:
     """Frames (n, C, H, W) of any device and type, grey, MAX_SIDE pixels at most: (n, 1, h, w), float32, CPU."""
     grey = frames.float().cpu().mean(1, keepdim=True)
-    return averaged(grey, -(-max(frames.shape[-2:]) // MAX_SIDE))
+    return downsampled(grey, -(-max(frames.shape[-2:]) // MAX_SIDE))
 
 
 def sample_ranges(total: int) -> list[range]:

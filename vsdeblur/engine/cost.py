@@ -50,7 +50,7 @@ def seconds_per_output(
     neighbours are solved with it. reach: how far nearly everything in the whole picture moves in a period, pixels: by
     how many instants an exposure is represented. clock: seconds. A first, tiny solve warms up what is loaded once.
     """
-    from vsdeblur.flow.pairwise import motion_scale
+    from vsdeblur.flow.resolution import motion_scale
 
     _spent(
         frames[:, :, :32, :32], dataclasses.replace(options, factor=Fraction(1)), plan, (height, width), reach, clock

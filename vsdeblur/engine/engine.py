@@ -26,7 +26,7 @@ from vsdeblur.engine.per_frame import PerFrame, blend_per_frame, restore_each
 from vsdeblur.engine.plan import Plan, make_plan
 from vsdeblur.engine.retry import BatchSizes, MemoryRetry
 from vsdeblur.errors import MemoryBudgetError
-from vsdeblur.flow import find_motion_engine, find_quick_flow
+from vsdeblur.flow import find_fast_flow, find_motion_engine
 from vsdeblur.flow.motion import Motion
 from vsdeblur.options import Options
 from vsdeblur.presets import EFFORTS
@@ -79,10 +79,10 @@ class Engine:
                 f"{self.plan.peak_bytes / 2**30:.1f}GiB"
             )
         self.find_motion = find_motion_engine(
-            options.flow, effort.flow, linear=linear, device=self.device, looks=effort.looks
+            options.flow, effort.flow, linear=linear, device=self.device, passes=effort.motion_passes
         )
         self.instant_step = load_instant_step(options, self.device) if uses_instant_step(options) else None
-        self._consistency_flow = find_quick_flow(linear=linear) if self.plan.consistent else None
+        self._consistency_flow = find_fast_flow(linear=linear) if self.plan.consistent else None
         self._retry = MemoryRetry(self.device, self.plan.rows)
         self.per_frame = None
         if options.mode != "joint":

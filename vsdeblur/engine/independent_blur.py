@@ -17,8 +17,7 @@ from torch import Tensor
 
 from vsdeblur.engine.per_frame import per_frame_weight
 from vsdeblur.flow.motion import displacement
-from vsdeblur.flow.pairwise import averaged
-from vsdeblur.flow.upsample import upsampled
+from vsdeblur.flow.resolution import downsampled, upsampled
 from vsdeblur.tensors import MIN_FRAME_SIDE, smoothstep
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def restore_independently_blurred(
         light, path = window.frames[n : n + 1, :colour], motion.path[n : n + 1]
         if min(size) < MIN_FRAME_SIDE or float(per_frame_weight(motion.reliability[n]).mean()) > _MIN_PART:
             continue  # restored by itself later, if at all
-        if not has_unexplained_blur(per_frame.display(averaged(light, scale)), path / scale, taus[n]):
+        if not has_unexplained_blur(per_frame.display(downsampled(light, scale)), path / scale, taus[n]):
             continue
         blur = estimate_blur(per_frame.display(light))
         share = unexplained_share(blur, path, taus[n])

@@ -14,8 +14,7 @@ from vsdeblur.engine import quadrature
 from vsdeblur.engine.independent_blur import INDEPENDENT_WEIGHT
 from vsdeblur.engine.plan import MAX_OVERLAP, MIN_OVERLAP, Plan
 from vsdeblur.flow.motion import Motion
-from vsdeblur.flow.pairwise import averaged
-from vsdeblur.flow.upsample import upsampled
+from vsdeblur.flow.resolution import downsampled, upsampled
 from vsdeblur.options import Options
 from vsdeblur.presets import EFFORTS
 from vsdeblur.priors import Prior, get_prior
@@ -201,7 +200,7 @@ def tiling(plan: Plan, motion: Motion) -> tuple[int, int]:
 
 def _add_streaks(streaks: Tensor, zone: Tensor, tile: Tile, scale: int) -> None:
     """Add a tile's (n, 1, H, W) to ``streaks`` (n, 1, h, w)."""
-    small = averaged(zone, scale)
+    small = downsampled(zone, scale)
     top, left = tile.rows.start // scale, tile.columns.start // scale  # tiles begin at multiples of 4
     streaks[..., top : top + small.shape[-2], left : left + small.shape[-1]] += small
 

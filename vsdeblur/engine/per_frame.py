@@ -12,7 +12,7 @@ from torch import Tensor
 from vsdeblur.blind.footprint import beside_tiles
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.flow.motion import Motion
-from vsdeblur.flow.upsample import upsampled
+from vsdeblur.flow.resolution import upsampled
 from vsdeblur.tensors import MIN_FRAME_SIDE, smoothstep
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from vsdeblur.clip.cadence import REACH
 from vsdeblur.clip.samples import MAX_SIDE
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.flow import is_learned
-from vsdeblur.flow.pairwise import motion_scale
+from vsdeblur.flow.resolution import motion_scale
 from vsdeblur.options import Options
 from vsdeblur.presets import EFFORTS
 from vsdeblur.priors.protocol import PriorInfo
@@ -179,7 +179,7 @@ def _peak(
     always = _always(chunk, options, height, width, channels, host_bytes)
     # What finding the motion needs until it is found: the pairs, then the network, then the first path, made smooth.
     network = _NETWORK if is_learned(options.flow, effort.flow) else 0
-    smooth = (channels + 25) * window if effort.looks > 1 else 0
+    smooth = (channels + 25) * window if effort.motion_passes > 1 else 0
     finding = ((channels + 15) * window + max(network, smooth)) * field
     # Of each frame of a tile: v, right side, x, residual, step, product; path twice, occlusion, couplings, row sums;
     # what its noise and its brightness weigh; and of lights the key frames, and where they are.

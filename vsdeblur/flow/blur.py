@@ -15,7 +15,8 @@ from torch import Tensor
 from vsdeblur.flow.blur_net import BlurNet, aligned
 from vsdeblur.flow.motion import Motion, displacement
 from vsdeblur.flow.occlusion import link
-from vsdeblur.flow.pairwise import PairwiseMotion, averaged
+from vsdeblur.flow.pairwise import PairwiseMotion
+from vsdeblur.flow.resolution import downsampled
 from vsdeblur.tensors import box
 from vsdeblur.weights import fill
 from vsdeblur.window import Window
@@ -30,8 +31,8 @@ _EQUAL = 0.01  # relative difference of durations up to which neighbours count a
 class BlurMotion:
     """A ``MotionEngine``: ``first`` finds paths, ``network`` corrects them.
 
-    rounds: how often the network is applied, each time to its own result. both_ways: look at the film forwards and
-    backwards, and take the mean; the reversed film then gives the reversed path exactly, for twice the network's time.
+    rounds: how often the network is applied, each time to its own result. both_ways: the mean of the estimates from
+    the film forwards and backwards; the reversed film then gives the reversed path exactly, for twice the time.
     """
 
     is_motion_engine = True
@@ -43,18 +44,18 @@ class BlurMotion:
 
     def __call__(self, window: Window, shutter: float) -> Motion:
         motion = self.first(window, shutter)
-        inner = [n for n in range(1, len(window.frames) - 1) if _has_both(window, n)]
+        inner = [n for n in range(1, len(window.frames) - 1) if _has_neighbours(window, n)]
         if not inner or motion.path.shape[1] == 6:  # a shaken camera's path: already found from blur
             return motion
         scale = motion.scale(*window.frames.shape[-2:])
-        shown = self.first.shown(averaged(window.frames[:, : window.colour], scale))
-        colour = shown.expand(-1, 3, -1, -1)
+        display = self.first.display(downsampled(window.frames[:, : window.colour], scale))
+        colour = display.expand(-1, 3, -1, -1)
         hints = torch.cat((motion.reliability, motion.occlusion), 1)
         path = motion.path / scale
         for n in inner:
             open_part = window.shutters[n] if window.shutters else shutter
             path[n] = self._corrected(colour[n - 1 : n + 2], path[n], hints[n], open_part)
-        reliability, occlusion = _judged(shown, path, motion, inner)
+        reliability, occlusion = _confidence(display, path, motion, inner)
         return Motion(path.mul_(scale), reliability, occlusion)
 
     def _corrected(self, frames: Tensor, path: Tensor, hints: Tensor, shutter: float) -> Tensor:
@@ -101,22 +102,22 @@ def load_blur(
     return BlurMotion(first, network.to(device or torch.device("cpu")), both_ways=both_ways)
 
 
-def _judged(shown: Tensor, path: Tensor, first: Motion, inner: list[int]) -> tuple[Tensor, Tensor]:
+def _confidence(display: Tensor, path: Tensor, first: Motion, inner: list[int]) -> tuple[Tensor, Tensor]:
     """Reliability and occlusion of paths at the resolution of motion, links that no corrected path ends at kept."""
     reliability, occlusion = first.reliability.clone(), first.occlusion.clone()
     forward, backward = displacement(path, 1.0), displacement(path, -1.0)
-    trust: dict[int, list[Tensor]] = {}
+    linked: dict[int, list[Tensor]] = {}  # the reliability of each frame's flows
     for n in sorted({k for m in inner for k in (m - 1, m)}):
-        after, before = link(shown[n], shown[n + 1], forward[n], backward[n + 1])
+        after, before = link(display[n], display[n + 1], forward[n], backward[n + 1])
         occlusion[n, 0], occlusion[n + 1, 1] = after[0], before[0]
-        trust.setdefault(n, []).append(after[1])
-        trust.setdefault(n + 1, []).append(before[1])
+        linked.setdefault(n, []).append(after[1])
+        linked.setdefault(n + 1, []).append(before[1])
     for n in inner:
-        reliability[n] = box(torch.maximum(*trust[n])[None, None], 5)[0]
+        reliability[n] = box(torch.maximum(*linked[n])[None, None], 5)[0]
     return reliability, occlusion
 
 
-def _has_both(window: Window, n: int) -> bool:
+def _has_neighbours(window: Window, n: int) -> bool:
     """Whether frame n's neighbours belong to its scene and lie one period away."""
     if window.start + n in window.cuts or window.start + n + 1 in window.cuts:
         return False

@@ -1,4 +1,4 @@
-"""Learned optical flow as a pairwise engine: any ptlflow model, torchvision's RAFT, or the user's own callable.
+"""Learned optical flow as a pairwise engine: any model of ptlflow, torchvision's RAFT.
 
 No weights come with vsdeblur and none are fetched: each name carries the path of a checkpoint.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,8 +17,7 @@ from torch.nn.functional import pad
 from vsdeblur.errors import ArgumentError, DeblurError
 from vsdeblur.external import line, package, with_weights
 from vsdeblur.flow.motion import PairwiseFlow
-
-WANTED = '"dis", "ptlflow:MODEL:CHECKPOINT", "raft:CHECKPOINT", "raft_small:CHECKPOINT" or a callable flow(a, b)'
+from vsdeblur.named import Named
 
 _RAFT_MIN_SIDE = (
     128  # pixels: RAFT's correlation pyramid halves an eighth of the picture four times and needs 2 pixels left
@@ -27,25 +25,23 @@ _RAFT_MIN_SIDE = (
 _MULTIPLE = 64  # the coarsest stride among ptlflow's models
 
 
-def load_flow(flow: str | Callable[..., Any], device: str | torch.device | None = None) -> PairwiseFlow:
-    """The engine behind a name, or a callable as it is.
+def load_flow(named: Named, device: str | torch.device | None = None) -> PairwiseFlow:
+    """The network behind a name.
 
-    flow: "ptlflow:MODEL:CHECKPOINT", "raft:CHECKPOINT", "raft_small:CHECKPOINT" (state dicts, .pt or .safetensors), or
-    any ``flow(a, b)`` that keeps the contract of PairwiseFlow. device: where the network runs, None = the CPU.
-    Raises ArgumentError for a name that means nothing, DeblurError for a missing package or an unusable checkpoint.
+    Args:
+        named: of family "ptlflow" with a model, "raft" or "raft_small"; its checkpoint a state dict, .pt or
+            .safetensors.
+        device: where the network runs, None for the CPU.
+
+    Raises:
+        ArgumentError: ptlflow has no such model.
+        DeblurError: A package is missing or the checkpoint does not fit.
     """
-    if not isinstance(flow, str):
-        if callable(flow):
-            return flow
-        raise ArgumentError("flow", flow, WANTED)
-    family, _, rest = flow.partition(":")
-    model, path = (rest.partition(":")[::2]) if family == "ptlflow" else (family, rest)
-    if family not in ("ptlflow", "raft", "raft_small") or not model or not path:
-        raise ArgumentError("flow", flow, WANTED)
-    if not Path(path).is_file():
-        raise ArgumentError("flow", flow, "a name with the path of a checkpoint file that exists")
-    build, run = (_ptlflow(model), _run_ptlflow) if family == "ptlflow" else (_torchvision(model), _run_torchvision)
-    network = with_weights(build, path, "flow")
+    if named.family == "ptlflow":
+        network, run = _ptlflow(named.model), _run_ptlflow
+    else:
+        network, run = _torchvision(named.family), _run_torchvision
+    network = with_weights(network, str(named.path), "flow")
     place = torch.device(device or "cpu")
     return _Network(network.to(place).eval(), run, place)
 
@@ -87,9 +83,7 @@ def _ptlflow(model: str) -> torch.nn.Module:
     try:
         with redirect_stdout(sys.stderr):
             network: torch.nn.Module = module.get_model(model)
-    except (
-        Exception
-    ) as error:  # whatever the model's own code raises: some need packages or compiled parts of their own
+    except Exception as error:  # whatever the model's own code raises; some need compiled parts
         raise DeblurError(f"flow: ptlflow's model {model} cannot be built: {line(error)}") from error
     return network
 

@@ -11,40 +11,40 @@ from torch import Tensor
 from vsdeblur.camera.path import CameraPath
 from vsdeblur.flow.camera import EXPLAINED, find_camera_path
 from vsdeblur.flow.motion import displacement
-from vsdeblur.flow.occlusion import left
-from vsdeblur.flow.shifts import ERRATIC, shakes
-from vsdeblur.flow.upsample import upsampled
+from vsdeblur.flow.occlusion import normalised_residual
+from vsdeblur.flow.resolution import upsampled
+from vsdeblur.flow.shifts import ERRATIC, is_shaken
 from vsdeblur.flow.warp import sample, sampling_grid, warp
 from vsdeblur.window import Window
 
 log = logging.getLogger("vsdeblur")
 
-_LONGEST = 320  # pixels of the picture that the camera is sought in
+_LONGEST = 320  # pixels, the longer side of the picture in which the camera's path is found
 _TAPS = 12
-_TWICE = 2.0  # what a path by a gyroscope may leave, of what the frames' own path does
-_MEETS = 30.0  # weight of a neighbour against that of one instant of the exposure
+_TOLERATED = 2.0  # residual of a gyroscope's path over that of the frames' own path
+_NEIGHBOUR = 30.0  # weight of a neighbour against that of one instant of the exposure
 
 
 def camera_paths(light: Tensor, window: Window, shutter: float) -> Tensor | None:
     """Paths (n, 6, h, w) in pixels of light (n, C, h, w) where a camera shakes, or None where none does.
 
-    Each scene of the window is judged by itself; where no camera's path explains it, its paths are zero.
+    Each scene of the window is a case by itself; where no camera's path explains it, its paths are zero.
     """
     scale = -(-max(light.shape[-2:]) // _LONGEST)
     grey = light.clamp(0, 1).mean(1, keepdim=True)
     grey = (F.avg_pool2d(grey, scale, ceil_mode=True, count_include_pad=False) if scale > 1 else grey)[:, 0].cpu()
     times, lengths = _exposures(window, shutter)
     found = None
-    handed = None if window.camera is None else window.camera.scaled(grey.shape[-1] / window.frames.shape[-1])
+    gyro = None if window.camera is None else window.camera.scaled(grey.shape[-1] / window.frames.shape[-1])
     for first, last in window.scenes:
         scene = slice(first, last)
-        shaken = shakes(grey[scene])
+        shaken = is_shaken(grey[scene])
         parts = grey[scene], times[scene], lengths[scene]
-        asked = handed is not None and (shaken or _uneven(handed, times[scene]) > ERRATIC * grey.shape[-1])
-        camera = find_camera_path(*parts) if shaken or asked else None
-        if handed is not None and asked:
-            chosen = _chosen(camera, handed, *parts)
-            camera = chosen if shaken or chosen is handed else None
+        tried = gyro is not None and (shaken or _shift_change(gyro, times[scene]) > ERRATIC * grey.shape[-1])
+        camera = find_camera_path(*parts) if shaken or tried else None
+        if gyro is not None and tried:
+            better = _select(camera, gyro, *parts)
+            camera = better if shaken or better is gyro else None
         if camera is None:
             if shaken:
                 numbers = window.start + first, window.start + last - 1
@@ -58,26 +58,26 @@ def camera_paths(light: Tensor, window: Window, shutter: float) -> Tensor | None
     return found
 
 
-def _uneven(camera: CameraPath, times: Tensor) -> float:
-    """The most that the picture's shift from frame to frame differs from the one before."""
+def _shift_change(camera: CameraPath, times: Tensor) -> float:
+    """The largest second difference of the picture's shift, pixels."""
     return float(camera.pose(times)[0].diff(n=2, dim=0).norm(dim=1).max()) if len(times) > 2 else 0.0
 
 
-def _chosen(
-    found: CameraPath | None, handed: CameraPath, grey: Tensor, times: Tensor, lengths: Tensor
+def _select(
+    found: CameraPath | None, gyro: CameraPath, grey: Tensor, times: Tensor, lengths: Tensor
 ) -> CameraPath | None:
-    """The gyroscope's path where the frames (n, h, w) do not speak against it, else what was found in them.
+    """The gyroscope's path where its residual on the frames (n, h, w) is small enough, else what was found in them.
 
-    A path that is fitted to the frames always explains them better; the gyroscope knows what they do not show, the way
-    within an exposure. One that lies wrongly leaves many times as much.
+    A path that is fitted to the frames always has the lower residual; the gyroscope measures what they do not show, the
+    motion within an exposure. A misaligned one has many times the residual.
     """
-    by_handed = _left_by(handed, grey, times, lengths)
-    most = EXPLAINED if found is None else _TWICE * _left_by(found, grey, times, lengths)
-    return handed if by_handed <= most else found
+    by_gyro = _residual_by(gyro, grey, times, lengths)
+    most = EXPLAINED if found is None else _TOLERATED * _residual_by(found, grey, times, lengths)
+    return gyro if by_gyro <= most else found
 
 
-def _left_by(camera: CameraPath, grey: Tensor, times: Tensor, lengths: Tensor) -> float:
-    """The mean over pairs of what the path leaves of the detail's power, where both frames show the place."""
+def _residual_by(camera: CameraPath, grey: Tensor, times: Tensor, lengths: Tensor) -> float:
+    """The mean over pairs of the path's normalised residual."""
     height, width = grey.shape[-2:]
     paths = [_coefficients(camera, times, lengths, n, height, width).float() for n in range(len(grey))]
     total = 0.0
@@ -86,7 +86,7 @@ def _left_by(camera: CameraPath, grey: Tensor, times: Tensor, lengths: Tensor) -
         ahead, behind = displacement(paths[n][None], 1.0)[0], displacement(paths[n + 1][None], -1.0)[0]
         a = blurred_like(grey[n, None], paths[n + 1], ahead, float(lengths[n + 1]) / period)
         b = blurred_like(grey[n + 1, None], paths[n], behind, float(lengths[n]) / period)
-        total += float(left(a, b, ahead))
+        total += float(normalised_residual(a, b, ahead))
     return total / (len(grey) - 1)
 
 
@@ -120,7 +120,7 @@ def _coefficients(camera: CameraPath, times: Tensor, lengths: Tensor, n: int, he
     for other in (n - 1, n + 1):
         if 0 <= other < len(times):
             instants = torch.cat((instants, times[other : other + 1] - times[n]))
-            weights = torch.cat((weights, weights.new_tensor([_MEETS])))
+            weights = torch.cat((weights, weights.new_tensor([_NEIGHBOUR])))
     tau = instants / period
     powers = torch.stack((tau, tau**2 / 2, tau**3 / 6), 1)
     rows = weights[:, None] * powers

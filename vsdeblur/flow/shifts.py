@@ -19,10 +19,11 @@ _PEAKS, _APART = 3, 4  # of a correlation, and pixels that they lie apart
 _OVERLAP = 0.3  # of the picture, that two frames share at least
 
 
-def shakes(frames: Tensor) -> bool:
+def is_shaken(frames: Tensor) -> bool:
     """Whether the picture as a whole jumps: two pairs in a row whose shifts differ, each for most of the picture.
 
-    frames: (n, h, w) grey.
+    Args:
+        frames: (n, h, w) grey.
     """
     if len(frames) < 3 or min(frames.shape[-2:]) < MIN_SHIFT_SIDE:
         return False
@@ -43,24 +44,24 @@ def _explains_most(a: Tensor, b: Tensor, own: Tensor, other: Tensor) -> bool:
 
     A thing that moves, or a repeated pattern, may lead a pair's shift astray while the picture goes on as before.
     """
-    by_own = _left_by(a, b, own)
+    by_own = _residual_by(a, b, own)
     for shift in (other, torch.zeros(2)):
         if not torch.equal(own, shift):
-            by_other = _left_by(a, b, shift)
+            by_other = _residual_by(a, b, shift)
             known = ~(by_own + by_other).isnan()
             if not bool(known.any()) or float((by_own < by_other)[known].float().mean()) <= 0.5:
                 return False
     return True
 
 
-def _left_by(a: Tensor, b: Tensor, shift: Tensor) -> Tensor:
+def _residual_by(a: Tensor, b: Tensor, shift: Tensor) -> Tensor:
     """|b(x + shift) - a(x)|, means of cells of 8 x 8; NaN where a cell is not wholly in both."""
     x, y = (int(v) for v in shift)
     height, width = a.shape
     rows, columns = slice(max(0, -y), height - max(0, y)), slice(max(0, -x), width - max(0, x))
-    left = torch.full_like(a, float("nan"))
-    left[rows, columns] = (torch.roll(b, (-y, -x), (0, 1)) - a)[rows, columns].abs()
-    return F.avg_pool2d(left[None], 8)[0]
+    residual = torch.full_like(a, float("nan"))
+    residual[rows, columns] = (torch.roll(b, (-y, -x), (0, 1)) - a)[rows, columns].abs()
+    return F.avg_pool2d(residual[None], 8)[0]
 
 
 def likely_shifts(a: Tensor, b: Tensor) -> list[Tensor]:

@@ -17,13 +17,13 @@ OUTER, INNER = -3 / 32, 19 / 32  # Keys' kernel with a = -3/4, half-way between 
 _LANES = 2  # threads that share a batch of ways; fixed, since it orders the sums
 
 
-def finer(image: Tensor) -> Tensor:
+def supersampled(image: Tensor) -> Tensor:
     """(B, C, 2 H - 1, 2 W - 1) of image (B, C, H, W), by the grids of which it may be sampled as well."""
     return _finer(_finer(image, 3), 2)
 
 
-def finer_adjoint(fine: Tensor) -> Tensor:
-    """The transpose of ``finer``: (B, C, 2 H - 1, 2 W - 1) -> (B, C, H, W)."""
+def supersampled_adjoint(fine: Tensor) -> Tensor:
+    """The transpose of ``supersampled``: (B, C, 2 H - 1, 2 W - 1) -> (B, C, H, W)."""
     return _finer_adjoint(_finer_adjoint(fine, 2), 3)
 
 

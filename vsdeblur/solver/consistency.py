@@ -25,8 +25,7 @@ from torch import Tensor
 
 from vsdeblur.flow.compose import compose
 from vsdeblur.flow.motion import PairwiseFlow, displacement
-from vsdeblur.flow.pairwise import averaged
-from vsdeblur.flow.upsample import upsampled
+from vsdeblur.flow.resolution import downsampled, upsampled
 from vsdeblur.solver.coupling import Link, links_of
 from vsdeblur.solver.data_weights import DataWeights
 from vsdeblur.solver.render.solved import SolvedWindow, elapsed
@@ -138,7 +137,7 @@ class TemporalConsistency:
     def _step(self, here: Subframe, there: Subframe) -> Tensor:
         """The flow to the next sub-frame and the one back from there, full-resolution pixels: (1, 4, h, w)."""
         colour, scale = self.scene.colour, self.scene.scale
-        a, b = (averaged(one.picture[None, :colour].float(), scale)[0] for one in (here, there))
+        a, b = (downsampled(one.picture[None, :colour].float(), scale)[0] for one in (here, there))
         return (torch.cat((self.flow(a, b), self.flow(b, a)))[None] * scale).half()
 
     def _frame(self, t: float) -> int:

@@ -20,14 +20,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vsdeblur.flow.supersample import finer, finer_adjoint, mean_along, spread_along
+from vsdeblur.flow.supersample import mean_along, spread_along, supersampled, supersampled_adjoint
 from vsdeblur.flow.warp import sample, sample_adjoint, sampling_grid
 from vsdeblur.solver.chebyshev import chebyshev
 
-Sampling = Literal["bilinear", "finer"]
-# Row sums bound the spectrum by 1 for non-negative kernels. "finer" has negative lobes: its own bound, 1.375^4, is far
-# from what occurs; 1.2 is above every eigenvalue found (1.08), for motions that stretch, fold or scatter.
-HIGHEST = {"bilinear": 1.0, "finer": 1.2}
+Sampling = Literal["bilinear", "supersampled"]
+# Row sums bound the spectrum by 1 for non-negative kernels. "supersampled" has negative lobes: its bound, 1.375^4, is
+# far from what occurs; 1.2 is above every eigenvalue found (1.08), for motions that stretch, fold or scatter.
+HIGHEST = {"bilinear": 1.0, "supersampled": 1.2}
 LOWEST = 0.02  # frequencies that the exposure passes by less than this share are left to coupling and start
 MU = 0.05
 BATCH = 4
@@ -40,7 +40,7 @@ class KeyFrameProblem:
     v: (n, C, H, W) blurry frames. path: (n, 4 or 6, H, W), ``Motion.path`` at full resolution. occlusion: (n, 2, H, W).
     taus: for each frame the instants of its exposure, in periods from its middle; equal weights.
     spans: for each frame the previous period over its own (1 without VFR).
-    kernel: of the warps; "finer" is linear between points half a pixel apart (``vsdeblur.flow.supersample``),
+    kernel: of the warps; "supersampled" is linear between points half a pixel apart (``vsdeblur.flow.supersample``),
     "bilinear" between pixels. batch: BATCH instants of one exposure are warped at once, less of them (1) by one after
     the other; changes memory, not the result. data_weight: (n, 1, H, W) in (0, 1], lambda where there is noise; metric:
     (n, 1, H, W), what squared errors of frame n count, its coupling's too; None for 1 everywhere.
@@ -55,7 +55,7 @@ class KeyFrameProblem:
     taus: tuple[tuple[float, ...], ...]
     spans: tuple[float, ...]
     mu: float = MU
-    kernel: Sampling = "finer"
+    kernel: Sampling = "supersampled"
     batch: int = BATCH
     data_weight: Tensor | None = None
     metric: Tensor | None = None
@@ -123,11 +123,11 @@ class KeyFrameProblem:
 
     def _points(self, key: Tensor) -> Tensor:
         """What is sampled linearly for samplings of ``key``."""
-        return finer(key) if self.kernel == "finer" else key
+        return supersampled(key) if self.kernel == "supersampled" else key
 
     def _gathered(self, points: Tensor) -> Tensor:
         """The transpose of ``_points``."""
-        return finer_adjoint(points) if self.kernel == "finer" else points
+        return supersampled_adjoint(points) if self.kernel == "supersampled" else points
 
     def _spread(self, y: Tensor, grids: Iterable[Tensor], onto: Tensor) -> None:
         spread_along(y, grids, onto, one_by_one=self.batch < BATCH)

@@ -10,7 +10,7 @@ import torch
 from vsdeblur.colour.transfer import from_linear
 from vsdeblur.engine.engine import Engine
 from vsdeblur.flow.motion import displacement
-from vsdeblur.flow.upsample import upsampled
+from vsdeblur.flow.resolution import upsampled
 from vsdeblur.flow.warp import warp
 from vsdeblur.options import Options
 from vsdeblur.solver.unrolled.stage import SHOWN

@@ -6,7 +6,7 @@ import torch
 
 from tests.support.moving import gliding, inner
 from vsdeblur.flow.motion import Motion
-from vsdeblur.flow.project import nearness, positions
+from vsdeblur.flow.project import foreground_weight, positions
 from vsdeblur.solver.render.solved import SolvedWindow
 
 SPEED = 8  # pixels a period
@@ -51,7 +51,9 @@ def test_a_small_fast_object_is_seen_where_it_is_at_the_instant() -> None:
         path[n, 0, 20:28, left : left + 6] = 20
     motion = Motion(path, torch.ones(2, 1, height, width), torch.ones(2, 2, height, width))
     moving = SolvedWindow(keys, keys, motion, 1, 0, (0.5, 0.5), (1.0, 1.0), frozenset(), ((0.0,),) * 2, rows=height)
-    to_left, to_right = positions(path[:1], path[1:], (nearness(path[:1]), nearness(path[1:])), 0.5, 1.0, scale=1)
+    to_left, to_right = positions(
+        path[:1], path[1:], (foreground_weight(path[:1]), foreground_weight(path[1:])), 0.5, 1.0, scale=1
+    )
     assert (to_left[0, 0, 21:27, 21:25] + 10).abs().max() < 2
     assert (to_right[0, 0, 21:27, 21:25] - 10).abs().max() < 2
     assert to_left[0, :, 2:18].abs().max() == 0  # still ground stays where it is

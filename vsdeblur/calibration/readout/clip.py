@@ -9,7 +9,7 @@ import torch
 from vsdeblur.calibration.readout.evidence import MAX_DRIFT_SIDE, MIN_DRIFT_SIDE, Drift, find_drift
 from vsdeblur.calibration.readout.fit import ReadoutEstimate, fit_readout
 from vsdeblur.clip.samples import ClipSample, map_samples
-from vsdeblur.flow.pairwise import averaged
+from vsdeblur.flow.resolution import downsampled
 
 _MIN_FRAMES = 3  # for motion to change
 
@@ -21,7 +21,7 @@ def sample_drift(sample: ClipSample) -> Drift | None:
     scale = -(-max(scene.shape[-2:]) // MAX_DRIFT_SIDE)
     if len(scene) < _MIN_FRAMES or min(scene.shape[-2:]) // scale < MIN_DRIFT_SIDE:
         return None
-    return find_drift(averaged(scene, scale), linear=sample.linear)
+    return find_drift(downsampled(scene, scale), linear=sample.linear)
 
 
 def clip_readout(samples: Sequence[ClipSample]) -> ReadoutEstimate:

@@ -12,8 +12,8 @@ from vsdeblur.calibration.shutter.fit import fit_shutter
 from vsdeblur.clip.samples import reduced
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.motion import Motion
-from vsdeblur.flow.pairwise import PairwiseMotion, averaged
-from vsdeblur.flow.upsample import upsampled
+from vsdeblur.flow.pairwise import PairwiseMotion
+from vsdeblur.flow.resolution import downsampled, upsampled
 from vsdeblur.options import DEFAULT_SHUTTER, Options
 from vsdeblur.window import Window
 
@@ -49,9 +49,9 @@ def frames_and_motion(window: Window, *, linear: bool) -> tuple[Tensor, Motion] 
     frames = window.frames[scene, : window.colour]
     grey = torch.cat([reduced(frame[None]) for frame in frames])
     step = -(-max(grey.shape[-2:]) // _MOTION)
-    small = Window(averaged(grey, step), 0, 0, len(grey), 1)
+    small = Window(downsampled(grey, step), 0, 0, len(grey), 1)
     # What jumps or is small shows no blur along its motion: no camera path, no continuation in time.
-    find = PairwiseMotion(DisFlow("fast"), linear=linear, camera=False, inertia=False)
+    find = PairwiseMotion(DisFlow("fast"), linear=linear, camera=False, continuation=False)
     motion = find(small, DEFAULT_SHUTTER)
     speed = motion.path[:, :2].square().sum(1).sqrt().flatten()
     if step > 1 and float(speed.kthvalue(max(1, int(0.9 * speed.numel()))).values) < _SLOW:

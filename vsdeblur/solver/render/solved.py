@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.flow.motion import Motion, displacement, extent
-from vsdeblur.flow.project import nearness, positions
-from vsdeblur.flow.upsample import upsampled
+from vsdeblur.flow.project import foreground_weight, positions
+from vsdeblur.flow.resolution import upsampled
 from vsdeblur.flow.warp import sample, sampling_grid
 from vsdeblur.solver.data_weights import DataWeights
 from vsdeblur.tensors import smoothstep
@@ -83,7 +83,7 @@ class SolvedWindow:
     carried: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "carried", self.motion.occlusion * nearness(self.motion.path))
+        object.__setattr__(self, "carried", self.motion.occlusion * foreground_weight(self.motion.path))
 
     def instant(self, t: float, residual: Residuals) -> Tensor:
         """The frame (C, H, W) at t, in periods of the clip; residual: gives what ``residual`` does, kept or not."""

@@ -1,4 +1,4 @@
-"""Looking again: each look makes the frames more comparable for the next."""
+"""Motion estimated several times, each time between frames that are blurred alike by the estimate before."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from vsdeblur.window import Window
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LookAgain:
-    """A ``MotionEngine``: what ``first`` finds is looked at ``times`` more by ``pairs``.
+class RefinedMotion:
+    """A ``MotionEngine``: what ``first`` finds is refined ``times`` more by ``pairs``.
 
-    Frames that move unequally are blurred unequally, and a flow between them errs. Every further look gives each of a
-    pair the other's blur too, by the motion found so far and made smooth (``regularise``), and finds what is left.
+    Frames that move unequally are blurred unequally, and a flow between them errs. Every further pass gives each frame
+    of a pair the other's blur too, by the motion found so far and regularised, and finds the flow that remains.
     """
 
     first: MotionEngine
@@ -25,8 +25,8 @@ class LookAgain:
 
     def __call__(self, window: Window, shutter: float) -> Motion:
         motion = self.first(window, shutter)
-        if motion.path.shape[1] == 6:  # a shaken camera's path, found from equal blur
+        if motion.path.shape[1] == 6:  # a shaken camera's path, found between equally blurred frames
             return motion
         for _ in range(self.times if bool(motion.path.any()) else 0):
-            motion = self.pairs.again(window, shutter, motion)
+            motion = self.pairs.refined(window, shutter, motion)
         return motion

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tests.support.moving import texture
-from vsdeblur.flow.inertia import continued
+from vsdeblur.flow.continuation import continued
 from vsdeblur.flow.pairwise import PairwiseMotion
 from vsdeblur.window import Window
 
@@ -46,13 +46,13 @@ def test_a_good_flow_is_kept_whatever_is_foretold() -> None:
 
 def test_the_flow_engine_corrects_what_is_foretold() -> None:
     a, b = frame(20), frame(20 + SPEED)
-    foretold = torch.zeros(2, SIZE, SIZE)
-    foretold[0] = SPEED - 2
+    predicted = torch.zeros(2, SIZE, SIZE)
+    predicted[0] = SPEED - 2
 
     def two_more(_a: Tensor, _b: Tensor) -> Tensor:
         return torch.full((2, SIZE, SIZE), 2.0) * torch.tensor([1.0, 0.0])[:, None, None]
 
-    flow = continued(two_more, a, b, torch.zeros(2, SIZE, SIZE), foretold)
+    flow = continued(two_more, a, b, torch.zeros(2, SIZE, SIZE), predicted)
     assert (flow[0, 28:36, 22:30] == SPEED).float().mean() > 0.9
 
 

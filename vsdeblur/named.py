@@ -1,0 +1,59 @@
+"""Arguments that name a model and its checkpoint, such as ``prior="deepinv:NAME:PATH"``: one parser for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vsdeblur.errors import ArgumentError
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What was asked for: the family, its model where the form has one, the path of a checkpoint or None."""
+
+    family: str
+    model: str = ""
+    path: Path | None = None
+
+
+def split_named(argument: str, value: object, forms: Sequence[str], wanted: str) -> Named:
+    """Split ``value`` by the form that it has.
+
+    >>> split_named("prior", "deepinv:DRUNet:drunet.pth", ["tv", "deepinv:NAME:PATH"], "a prior").model
+    'DRUNet'
+
+    Args:
+        argument: its name, for errors.
+        value: what the user gave.
+        forms: "family", "family:PATH" and "family:MODEL:PATH" in any number; what follows the last colon of a form is a
+            path, which may have colons of its own.
+        wanted: what would work, for errors.
+
+    Raises:
+        ArgumentError: ``value`` has none of the forms, or a part of it is empty.
+    """
+    for form in forms if isinstance(value, str) else ():
+        family, *fields = form.split(":")
+        given, *parts = str(value).split(":", len(fields))
+        if given == family and len(parts) == len(fields) and all(parts):
+            return Named(family, parts[0] if len(parts) > 1 else "", Path(parts[-1]) if parts else None)
+    raise ArgumentError(argument, value, wanted)
+
+
+def resolve_named(argument: str, value: object, forms: Sequence[str], wanted: str) -> Named:
+    """``split_named``, for a checkpoint that must exist already.
+
+    Raises:
+        ArgumentError: As ``split_named``, and for a path where nothing is.
+    """
+    named = split_named(argument, value, forms, wanted)
+    if named.path is not None and not named.path.exists():
+        raise ArgumentError(argument, value, "a name with the path of a checkpoint file that exists")
+    return named
+
+
+def listed(forms: Sequence[str], otherwise: str) -> str:
+    """The forms in quotation marks, for errors: '"dis", "raft:CHECKPOINT" or a callable'."""
+    return f"{', '.join(f'"{form}"' for form in forms)} or {otherwise}"
