@@ -14,6 +14,9 @@ import torch
 import vapoursynth as vs
 from av.rational import AVRational
 
+from tests.support.panning import CADENCE, exposed, picture
+from tests.support.panning import HEIGHT as H
+from tests.support.panning import WIDTH as W
 from tests.support.vapoursynth import clip_of, planes, record_engine
 from vsdeblur import deblur, estimate_shutter, restore
 from vsdeblur.clip.cadence import REACH, ChunkNeighbourhood, PictureTimes
@@ -25,22 +28,7 @@ from vsdeblur.filters.pyav.timeline import ByFactor, ChunkTimes, TimedFrame
 
 torch.set_num_threads(1)
 
-H, W = 40, 56
-CADENCE = [n * 4 // 5 for n in range(40)]  # 24 in 30: 0 0 1 2 3 4 4 5 ...
 _RNG = np.random.default_rng(5)
-_GROUND = np.kron(_RNG.uniform(0.1, 0.9, (8, 60)), np.ones((5, 5)))
-_GROUND = sum(np.roll(_GROUND, (y, x), (0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1)) / 9
-
-
-def picture(t: float, speed: float = 3.0) -> np.ndarray:
-    """The ground, seen by a camera that pans at ``speed`` pixels a period, at t: (H, W) in [0, 1]."""
-    at = np.arange(W) + 8 + speed * t
-    left = np.floor(at).astype(int)
-    return _GROUND[:, left] * (1 - (at - left)) + _GROUND[:, left + 1] * (at - left)
-
-
-def exposed(t: float, shutter: float = 0.5) -> np.ndarray:
-    return np.mean([picture(t + shutter * (k + 0.5) / 8) for k in range(8)], axis=0)
 
 
 def small(times: Sequence[float], noise: float = 0.0, coded: float = 0.0) -> list[np.ndarray]:
