@@ -21,7 +21,7 @@ from vsdeblur.engine.grid import Grid
 from vsdeblur.engine.plan import default_budget, make_plan
 from vsdeblur.errors import ArgumentError, MemoryBudgetError
 from vsdeblur.flow.motion import Motion
-from vsdeblur.options import parse_options
+from vsdeblur.options import PRESETS, parse_options
 from vsdeblur.synthetic.scene import Scene, film
 from vsdeblur.timing import instant, output_count
 from vsdeblur.window import Window
@@ -63,15 +63,28 @@ def gain(restored: Tensor, sharp: Tensor, blurry: Tensor) -> float:
 # --- quality ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("preset", "floor"), [("fast", 4.0), ("balanced", 4.9), ("best", 4.8)])
-def test_a_moving_scene_becomes_sharper(filmed: tuple[Tensor, Tensor], preset: str, floor: float) -> None:
-    sharp, blurry = filmed
-    assert gain(restore(blurry, FACTOR, preset=preset), sharp, blurry) > floor
+# 0.15 dB below what was measured: room for other processors and libraries, none for a step that stopped working.
+FLOORS = {
+    (1.0, "fast"): 5.4,
+    (1.0, "balanced"): 5.4,
+    (1.0, "best"): 6.0,
+    (0.5, "fast"): 10.35,
+    (0.5, "balanced"): 10.6,
+    (0.5, "best"): 10.8,
+}
 
 
-def test_a_shorter_shutter_restores_better_still() -> None:
-    sharp, blurry = (as_tensor(x) for x in film(Scene(H, W), 4, FACTOR, 0.5, lambda light: light))
-    assert gain(restore(blurry, FACTOR, shutter=0.5), sharp, blurry) > 7
+@pytest.mark.parametrize(("shutter", "preset"), FLOORS)
+def test_a_moving_scene_becomes_sharper(shutter: float, preset: str) -> None:
+    sharp, blurry = (as_tensor(x) for x in film(Scene(H, W), 5 if shutter == 1 else 4, FACTOR, shutter, lambda u: u))
+    found = gain(restore(blurry, FACTOR, shutter=shutter, preset=preset), sharp, blurry)
+    assert FLOORS[shutter, preset] < found < FLOORS[shutter, preset] + 1, "raise the floor where results become better"
+
+
+def test_every_preset_is_better_than_the_one_before() -> None:
+    sharp, blurry = (as_tensor(x) for x in film(Scene(96, 144), 5, FACTOR, 1.0, lambda u: u))
+    fast, balanced, best = (gain(restore(blurry, FACTOR, preset=p), sharp, blurry) for p in PRESETS)
+    assert fast + 0.6 < balanced < best - 0.6
 
 
 def test_the_prior_does_no_harm_and_helps_where_there_is_noise(filmed: tuple[Tensor, Tensor]) -> None:
