@@ -27,7 +27,8 @@ from torch import Tensor
 from vsdeblur.priors.fastdvdnet import FastDvdNet, FastDvdPrior
 from vsdeblur.priors.tv import TotalVariation
 from vsdeblur.priors.video import FiveFrames, load_video
-from vsdeblur.training.moving import MovingPhotos
+from vsdeblur.training.material import Material
+from vsdeblur.training.moving import MovingFrames
 from vsdeblur.training.photos import find_photos
 from vsdeblur.training.pool import Pool
 
@@ -93,7 +94,10 @@ def main(photos: Path, clips: int, weights: Path | None) -> None:
     kept, held_out = find_photos(photos)
     with tempfile.TemporaryDirectory() as folder:
         tuning, held = (
-            [Pool(Path(folder) / name, MovingPhotos(chosen, 192), 77)[k]["sharp"].float() for k in range(count)]
+            [
+                Pool(Path(folder) / name, MovingFrames(Material(chosen), 192), 77)[k]["sharp"].float()
+                for k in range(count)
+            ]
             for name, chosen, count in (("tuning", kept, TUNED), ("held", held_out, clips))
         )
     network = load_video(weights)

@@ -37,7 +37,7 @@ def outcomes_of(checkout: Path, folder: Path, jobs: list[Job]) -> Outcomes:
         raise SystemExit(f"{checkout} is no checkout: it has no vsdeblur/__init__.py")
     path = os.pathsep.join(map(str, (checkout.resolve(), HERE)))
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
-    command = [sys.executable, "-m", "identical_jobs.child", checkout.resolve(), folder.resolve()]
+    command = [sys.executable, "-m", "identical_jobs.child", str(checkout.resolve()), str(folder.resolve())]
     with tempfile.TemporaryDirectory() as empty:
         done = subprocess.run([*command, *(job.name for job in jobs)], cwd=empty, env=environment, check=False)
     outcomes = Outcomes(folder, versions(), commit_of(checkout))

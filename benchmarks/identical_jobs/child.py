@@ -11,6 +11,7 @@ import tempfile
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from records import commit_of
@@ -23,7 +24,7 @@ def run(job: Job, outcomes: Outcomes) -> None:
     """The job, in an empty folder."""
     here = Path.cwd()
     begin = time.perf_counter()
-    parts: dict[str, np.ndarray] = {}
+    parts: dict[str, np.ndarray[Any, Any]] = {}
     error = ""
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)

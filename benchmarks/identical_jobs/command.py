@@ -60,7 +60,7 @@ def image(name: str, bits: int, alpha: bool = False) -> Parts:
     target = "out" + Path(name).suffix
     yield from said(vsdeblur("image", name, target, "--estimator", "uniform", "--before-after", "both.png"))
     for written in (target, "both.png"):
-        yield f"{written} decoded", cv2.imread(written, cv2.IMREAD_UNCHANGED)
+        yield f"{written} decoded", np.asarray(cv2.imread(written, cv2.IMREAD_UNCHANGED))
         yield f"{written} bytes", np.frombuffer(Path(written).read_bytes(), np.uint8)
 
 

@@ -67,6 +67,7 @@ def contents(path: Path) -> Parts:
 
     with av.open(str(path)) as container:
         yield "container", f"{container.format.name} {container.duration} {len(container.chapters())} chapters"
+        stream: Any
         for stream in container.streams:
             context: Any = stream.codec_context
             facts = [stream.type, context.name, str(stream.time_base), stream.duration, stream.metadata.get("language")]
@@ -95,7 +96,7 @@ def reported(report: Any) -> Parts:
 def transcoded(source: str, target: str, factor: Any = 2, **options: Any) -> Parts:
     from vsdeblur.filters.pyav import transcode
 
-    chosen = {"shutter": 0.5, "preset": "fast"} | options
+    chosen: dict[str, Any] = {"shutter": 0.5, "preset": "fast"} | options
     if not target.endswith(".y4m") and chosen.get("codec") != "ffv1":
         chosen["encoder_options"] = {"x264-params": SAME_X264}
     yield from reported(transcode(source, target, factor, **chosen))
@@ -148,7 +149,7 @@ def resumed() -> Parts:
 
     write(Path("in.mkv"), film(32, (64, 48)), sound=True)
     clock, begin = time.monotonic, time.monotonic()
-    time.monotonic = lambda: begin + 10_000 * (clock() - begin)  # type: ignore[assignment]
+    time.monotonic = lambda: begin + 10_000 * (clock() - begin)
     try:
         options = {"x264-params": SAME_X264}
         transcode(
@@ -157,5 +158,5 @@ def resumed() -> Parts:
     except KeyboardInterrupt:
         yield "kept", repr(sorted(path.name for path in Path("out.mkv.vsdeblur-parts").iterdir()))
     finally:
-        time.monotonic = clock  # type: ignore[assignment]
+        time.monotonic = clock
     yield from transcoded("in.mkv", "out.mkv", resume=True)

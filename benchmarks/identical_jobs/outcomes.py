@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class Outcomes:
     def __init__(self, folder: Path, made_with: dict[str, str] | None = None, commit: str | None = None) -> None:
         """made_with: versions, for a folder that is written to; None reads one that is there."""
         self.folder = folder
-        kept = json.loads(self._file.read_text()) if self._file.exists() else {"jobs": {}, "versions": made_with}
+        kept: dict[str, Any] = json.loads(self._file.read_text()) if self._file.exists() else {"jobs": {}, "versions": made_with}
         self.made_with: dict[str, str] = made_with or kept["versions"]
         self.commit: str | None = commit if made_with else kept.get("commit")
         self.index: dict[str, Outcome] = {}
@@ -40,7 +41,7 @@ class Outcomes:
     def _file(self) -> Path:
         return self.folder / "index.json"
 
-    def save(self, name: str, outcome: Outcome, parts: Mapping[str, np.ndarray]) -> None:
+    def save(self, name: str, outcome: Outcome, parts: Mapping[str, np.ndarray[Any, Any]]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._parts(name).open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **parts)
@@ -49,7 +50,7 @@ class Outcomes:
         kept = {"versions": self.made_with, "commit": self.commit, "jobs": jobs}
         self._file.write_text(json.dumps(kept, indent=1) + "\n")
 
-    def parts(self, name: str) -> dict[str, np.ndarray]:
+    def parts(self, name: str) -> dict[str, np.ndarray[Any, Any]]:
         with np.load(self._parts(name)) as stored:
             return {label: stored[label] for label in stored.files}
 

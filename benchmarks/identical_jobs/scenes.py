@@ -83,7 +83,7 @@ def shaken(size: tuple[int, int], seed: int = 1, length: float = 9.0, channels: 
     y, x = np.mgrid[:height, :width].astype(np.float64)
     turns = np.linspace(-0.5, 0.5, 24)
     views = [_look_up(seed, x + length * t, y + 0.6 * length * t * t + 0.3 * length * t) for t in turns]
-    return np.mean(views, axis=0)[:channels].astype(np.float32)
+    return np.asarray(np.mean(views, axis=0)[:channels], np.float32)
 
 
 def _instant(t: Array, size: tuple[int, int], seed: int, speed: float, sway: float, lamp: float) -> Array:

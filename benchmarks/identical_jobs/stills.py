@@ -36,7 +36,7 @@ def found(picture: np.ndarray[Any, Any], **options: Any) -> Parts:
 
     from vsdeblur.blind import restore_frame
 
-    chosen = {"transfer": "srgb"} | options
+    chosen: dict[str, Any] = {"transfer": "srgb"} | options
     sharp, blur = restore_frame(torch.from_numpy(picture), **chosen)
     height, width = picture.shape[-2:]
     points = [[x, y] for y in (0, height // 2, height - 1) for x in (0, width // 2, width - 1)]
