@@ -120,11 +120,13 @@ def _run(job: Job) -> Measured:
     from vsdeblur.bench.meter import MemoryMeter
 
     if job.steps is not None:
-        from vsdeblur.engine import engine
+        from vsdeblur.engine import key_frames
         from vsdeblur.presets import EFFORTS
 
         EFFORTS[job.preset] = replace(EFFORTS[job.preset], steps=job.steps)
-        engine.CONTINUATION = (1.0,)
+        if not hasattr(key_frames, "CONTINUATION"):
+            raise AttributeError("the looks of the prior are no longer set by engine.key_frames.CONTINUATION")
+        key_frames.CONTINUATION = (1.0,)
     options = {"factor": job.factor, "shutter": 0.5, "preset": job.preset}
     options |= {key: value for key in ("max_memory", "device", "prior") if (value := getattr(job, key)) is not None}
     run = {"pyav": _through_pyav, "vapoursynth": _through_vapoursynth}[job.host]

@@ -30,7 +30,9 @@ class Outcomes:
     def __init__(self, folder: Path, made_with: dict[str, str] | None = None, commit: str | None = None) -> None:
         """made_with: versions, for a folder that is written to; None reads one that is there."""
         self.folder = folder
-        kept: dict[str, Any] = json.loads(self._file.read_text()) if self._file.exists() else {"jobs": {}, "versions": made_with}
+        kept: dict[str, Any] = (
+            json.loads(self._file.read_text()) if self._file.exists() else {"jobs": {}, "versions": made_with}
+        )
         self.made_with: dict[str, str] = made_with or kept["versions"]
         self.commit: str | None = commit if made_with else kept.get("commit")
         self.index: dict[str, Outcome] = {}
