@@ -94,13 +94,13 @@ def test_light_is_solved_as_a_display_shows_it(monkeypatch: pytest.MonkeyPatch) 
     assert shown > plain + 0.5
 
 
-def test_what_is_not_believed_is_taken_from_the_neighbours() -> None:
+def test_what_has_little_weight_is_taken_from_the_neighbours() -> None:
     """A still scene: where an exposure counts for nothing its key frame is what the others say."""
     v = torch.rand(3, 1, 24, 24, generator=drawn(3))
     still, seen = torch.zeros(3, 4, 24, 24), torch.ones(3, 2, 24, 24)
 
-    def solved(believed: Tensor | None) -> Tensor:
-        problem = KeyFrameProblem(v, still, seen, ((0.0,),) * 3, (1.0,) * 3, believed=believed)
+    def solved(data_weight: Tensor | None) -> Tensor:
+        problem = KeyFrameProblem(v, still, seen, ((0.0,),) * 3, (1.0,) * 3, data_weight=data_weight)
         return problem.solve(60)
 
     one = torch.ones(3, 1, 24, 24)

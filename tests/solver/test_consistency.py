@@ -12,14 +12,24 @@ import torch
 from torch import Tensor
 
 from tests.support.moving import gliding, inner
+from tests.support.solved import solved_window
 from vsdeblur import restore
 from vsdeblur.engine.plan import make_plan
 from vsdeblur.flow import find_fast_flow
 from vsdeblur.flow.motion import Motion
 from vsdeblur.options import Options
-from vsdeblur.solver.consistency import SCALE, STEP, TemporalConsistency, changed, gradient, held, reaches
+from vsdeblur.solver.consistency import (
+    SCALE,
+    STEP,
+    TemporalConsistency,
+    coupling_gradient,
+    keep_exposures,
+    projected_steps,
+    reaches,
+)
 from vsdeblur.solver.coupling import Coupling, links_of
 from vsdeblur.solver.data_weights import DataWeights
+from vsdeblur.solver.render.geometry import onward_paths
 from vsdeblur.solver.render.solved import SolvedWindow
 
 FACTOR, SPEED, SHUTTER = 8, 8, 0.75
@@ -27,18 +37,18 @@ WANTED = [1 + (k + 0.5) / FACTOR for k in range(FACTOR)]
 OPEN = [k for k, t in enumerate(WANTED) if t - 1 <= SHUTTER]
 
 
-def scene(speed: int = SPEED, cuts: frozenset[int] = frozenset()) -> SolvedWindow:
+def gliding_window(speed: int = SPEED, cuts: frozenset[int] = frozenset()) -> SolvedWindow:
     """Three frames that glide."""
     frames = gliding([(speed * n, 0) for n in range(3)])
     path = torch.zeros(3, 4, *frames.shape[-2:])
     path[:, 0] = speed
     motion = Motion(path, torch.ones(3, 1, *path.shape[-2:]), torch.ones(3, 2, *path.shape[-2:]))
     taus = ((-SHUTTER / 4, SHUTTER / 4),) * 3
-    return SolvedWindow(frames, frames, motion, 1, 0, (SHUTTER,) * 3, (1.0,) * 3, cuts, taus, rows=24)
+    return solved_window(frames, frames, motion, SHUTTER, cuts=cuts, taus=taus)
 
 
 def true(t: float) -> Tensor:
-    """What glides as ``scene`` does, by a pixel from one sub-frame to the next."""
+    """What glides as ``gliding_window`` does, by a pixel from one sub-frame to the next."""
     return gliding([(round(SPEED * t - 0.5), 0)])[0]
 
 
@@ -49,7 +59,7 @@ def noisy(t: float) -> Tensor:
     return clean + 0.05 * torch.randn(clean.shape, generator=seed)
 
 
-def agreeing(given: SolvedWindow, at: Callable[[float], Tensor] = noisy) -> TemporalConsistency:
+def consistency(given: SolvedWindow, at: Callable[[float], Tensor] = noisy) -> TemporalConsistency:
     return TemporalConsistency(given, at, find_fast_flow(linear=False), 1 / FACTOR)
 
 
@@ -58,13 +68,13 @@ def test_sub_frames_up_to_half_a_period_apart_are_coupled() -> None:
     assert {factor: reaches(1 / factor) for factor in expected} == expected
 
 
-def test_a_held_change_leaves_every_exposure_as_it_was() -> None:
+def test_a_projected_change_leaves_every_exposure_as_it_was() -> None:
     change = torch.randn(4, 3, 5, 6, generator=torch.Generator().manual_seed(0))
     opened = torch.zeros(2, 4, 1, 5, 1)
     opened[0, :2] = opened[1, 3] = 1
     opened[1, 2, :, :2] = 1  # some rows of the third lie in the last exposure
     given = change.clone()
-    held(change, list(opened))
+    keep_exposures(change, list(opened))
     assert change[:2].mean(0).abs().max() < 1e-6
     assert torch.equal(change[2, :, 2:], given[2, :, 2:])  # between exposures
     assert (change[2:, :, :2].mean(0)).abs().max() < 1e-6
@@ -76,7 +86,7 @@ def test_in_linear_light_the_dark_gives_the_least() -> None:
     change, light = torch.zeros(2, 1, 1, 2), torch.tensor([[0.81, 0.81], [0.81, 0.01]]).view(2, 1, 1, 2)
     change[0] = 0.1
     opened = torch.ones(2, 1, 1, 1)
-    held(change, [opened], DataWeights(linear=True).step(light))
+    keep_exposures(change, [opened], DataWeights(linear=True).step(light))
     assert change.sum(0).abs().max() < 1e-6
     assert change[1, 0, 0].tolist() == pytest.approx([-0.05, -0.01], abs=1e-4)
 
@@ -88,7 +98,7 @@ def test_the_gradient_is_that_of_d2() -> None:
     links = links_of(flow, -flow, 1)
     coupling, eps = Coupling(tuple(links), SCALE), 1e-6
     slope = (coupling.energy(u + eps * way) - coupling.energy(u - eps * way)) / (2 * eps)
-    found = float((gradient(u, [(slice(0, 4), link) for link in links]) * way).sum())
+    found = float((coupling_gradient(u, [(slice(0, 4), link) for link in links]) * way).sum())
     assert found == pytest.approx(slope, rel=1e-5)
 
 
@@ -99,7 +109,7 @@ def test_steps_lower_d2_and_touch_only_what_may_change() -> None:
     links = links_of(step, -step, 1)
     coupling, own = Coupling(tuple(links), SCALE), slice(2, 6)
     after = u.clone()
-    change = changed(after, [(slice(0, FACTOR), link) for link in links], own, [], 0.1, DataWeights())
+    change = projected_steps(after, [(slice(0, FACTOR), link) for link in links], own, [], 0.1, DataWeights())
     assert torch.equal(after[:2], u[:2])
     assert torch.equal(after[6:], u[6:])
     torch.testing.assert_close(after[own] - u[own], change)
@@ -108,7 +118,7 @@ def test_steps_lower_d2_and_touch_only_what_may_change() -> None:
 
 @torch.inference_mode()
 def test_what_errs_by_itself_comes_nearer_to_the_truth() -> None:
-    found = torch.stack(list(agreeing(scene()).instants(WANTED)))
+    found = torch.stack(list(consistency(gliding_window()).instants(WANTED)))
     before = torch.stack([noisy(t) for t in WANTED])
     truth = torch.stack([true(t) for t in WANTED])
     errors = [float((inner(x) - inner(truth)).square().mean()) for x in (before, found)]
@@ -120,50 +130,50 @@ def test_what_errs_by_itself_comes_nearer_to_the_truth() -> None:
 @torch.inference_mode()
 def test_the_same_whatever_the_frames_are_asked_with() -> None:
     """A frame's sub-frames do not depend on which other frames are asked for."""
-    alone = list(agreeing(scene()).instants(WANTED))
+    alone = list(consistency(gliding_window()).instants(WANTED))
     first = [(k + 0.5) / FACTOR for k in range(FACTOR)]
-    together = list(agreeing(scene()).instants([*first, *WANTED]))[FACTOR:]
+    together = list(consistency(gliding_window()).instants([*first, *WANTED]))[FACTOR:]
     assert all(torch.equal(x, y) for x, y in zip(alone, together, strict=True))
 
 
 @torch.inference_mode()
 def test_nothing_is_shared_across_a_cut() -> None:
-    cut = scene(cuts=frozenset({1, 2}))
+    cut = gliding_window(cuts=frozenset({1, 2}))
 
     def elsewhere(t: float) -> Tensor:
         return noisy(t) if 1 <= t < 2 else torch.zeros_like(true(t))
 
-    found, again = (list(agreeing(cut, at).instants(WANTED)) for at in (noisy, elsewhere))
+    found, again = (list(consistency(cut, at).instants(WANTED)) for at in (noisy, elsewhere))
     assert all(torch.equal(x, y) for x, y in zip(found, again, strict=True))
 
 
 @torch.inference_mode()
 def test_what_stands_still_is_not_touched() -> None:
-    given = scene(speed=0)
-    for u in agreeing(given, lambda t: given.frames[1]).instants(WANTED):
+    given = gliding_window(speed=0)
+    for u in consistency(given, lambda t: given.frames[1]).instants(WANTED):
         assert torch.equal(u, given.frames[1])
 
 
 @torch.inference_mode()
 def test_few_sub_frames_stay_as_they_are() -> None:
-    given = TemporalConsistency(scene(), noisy, find_fast_flow(linear=False), 1.0)
+    given = TemporalConsistency(gliding_window(), noisy, find_fast_flow(linear=False), 1.0)
     assert torch.equal(next(given.instants([1.3])), noisy(1.3))
 
 
 @torch.inference_mode()
 def test_points_go_on_from_where_they_are() -> None:
-    """On a curve, between key frames of unequal periods: the course of an instant leads to the next key frame."""
+    """On a curve, between key frames of unequal periods: the paths from an instant lead to the next key frame."""
     height, width, velocity, bend = 8, 9, 6.0, 2.0
     path = torch.zeros(2, 4, height, width)
     path[0, 0], path[0, 2] = velocity, bend
     path[1, 0], path[1, 2] = (velocity + bend) / 2, bend / 4  # of a period half as long
     motion = Motion(path, torch.ones(2, 1, height, width), torch.ones(2, 2, height, width))
     keys = torch.zeros(2, 3, height, width)
-    given = SolvedWindow(keys, keys, motion, 1, 0, (0.5, 0.5), (1.0, 2.0), frozenset(), ((0.0,),) * 2, rows=8)
-    before = given.course(0.75)[0, :, 4, 4].tolist()  # half a period after the first middle
+    given = solved_window(keys, keys, motion, 0.5, spans=(1.0, 2.0), band=8)
+    before = onward_paths(given, 0.75)[0, :, 4, 4].tolist()  # half a period after the first middle
     assert before[0] == pytest.approx(velocity + bend * 0.5, abs=0.2)
     assert before[2] == pytest.approx(bend, abs=1e-4)
-    after = given.course(1.1)[0, :, 4, 4].tolist()  # in periods of the second frame
+    after = onward_paths(given, 1.1)[0, :, 4, 4].tolist()  # in periods of the second frame
     assert after[0] == pytest.approx(before[0] / 2, abs=0.4)
     assert after[2] == pytest.approx(bend / 4, abs=1e-4)
 
@@ -178,7 +188,7 @@ def test_memory_is_planned_or_the_step_left_out_aloud(caplog: pytest.LogCaptureF
         small = make_plan(replace(options, max_memory=1 << 30), 1080, 1920, 3, 0)
     assert not small.consistent
     assert small.peak_bytes <= 1 << 30
-    assert "sub-frames are not made to agree" in caplog.text
+    assert "without temporal consistency" in caplog.text
 
 
 def test_no_step_grows_along_the_motion() -> None:
@@ -195,10 +205,10 @@ def test_best_is_nearer_to_the_truth_with_them(monkeypatch: pytest.MonkeyPatch, 
     shifts, error = range(round(SPEED * shutter)), {}
     v = torch.stack([gliding([(SPEED * n + k, 0) for k in shifts], 96, 128).mean(0) for n in range(4)])
     truth = gliding([(j, 0) for j in range(FACTOR, 3 * FACTOR)], 96, 128)
-    for agreed in (True, False):
-        monkeypatch.setattr("vsdeblur.engine.plan.uses_consistency", lambda _, agreed=agreed: agreed)
+    for consistent in (True, False):
+        monkeypatch.setattr("vsdeblur.engine.plan.uses_consistency", lambda _, consistent=consistent: consistent)
         u = restore(v, FACTOR, shutter=shutter, transfer="linear", preset="best")[FACTOR : 3 * FACTOR]
-        error[agreed] = float(inner(u - truth).square().mean())
+        error[consistent] = float(inner(u - truth).square().mean())
     assert error[True] < 0.95 * error[False]
 
 

@@ -33,7 +33,9 @@ from vsdeblur.presets import EFFORTS
 from vsdeblur.priors import describe
 from vsdeblur.solver.consistency import TemporalConsistency
 from vsdeblur.solver.data_weights import DataWeights
+from vsdeblur.solver.render.instant import render_instant
 from vsdeblur.solver.render.refined import RefinedInstants
+from vsdeblur.solver.render.residual import exposure_residual
 from vsdeblur.solver.render.solved import SolvedWindow
 from vsdeblur.solver.unrolled.choose import load_instant_step, uses_instant_step
 from vsdeblur.window import Window
@@ -157,13 +159,12 @@ class Engine:
             keys=keys,
             frames=frames,
             motion=exposures.motion,
-            scale=exposures.motion.scale(*frames.shape[-2:]),
             start=exposures.window.start,
             shutters=exposures.shutters,
             spans=exposures.spans,
             cuts=window.cuts,
             taus=exposures.taus,
-            rows=self.plan.rows,
+            band=self.plan.rows,
             delays=None if delays is None else delays[near],
             joint=joint,
             white=white,
@@ -223,7 +224,7 @@ class Engine:
         self, solved: SolvedWindow, window: Window, instants: Sequence[float], rows: int, done: int
     ) -> Iterator[Tensor]:
         """The instants but the first ``done``, ``rows`` of them at once."""
-        solved = replace(solved, rows=rows)
+        solved = replace(solved, band=rows)
         at = self._composed(solved)
         if self._consistency_flow is not None:
             spacing = 1 / float(self.options.factor)
@@ -242,12 +243,12 @@ class Engine:
         """What gives the frame (C, H, W) at an instant of the clip, with the learned step where there is one."""
         # Of the exposures before and after an instant; with a rolling shutter its first rows may lie past another.
         kept = lru_cache(maxsize=2 if solved.delays is None else 3)
-        residual = kept(solved.residual)
+        residual = kept(partial(exposure_residual, solved))
         weight = 0.0
         if self.instant_step is not None:
             sigma = self.key_frame_solver.noise(solved.frames[:, : solved.colour], solved.data_weights)
             weight = self.key_frame_solver.learned_weight(sigma)
         if self.instant_step is None or not weight:
-            return partial(solved.instant, residual=residual)
+            return partial(render_instant, solved, residual=residual)
         refined = RefinedInstants(solved, self.instant_step, weight, residual)
         return partial(refined.instant, excess=kept(refined.excess))

@@ -102,7 +102,7 @@ def make_plan(
     if best := fitting(plans):
         if uses_consistency(options):
             log.warning(
-                "sub-frames are not made to agree: at %dx%d and factor %s that takes max_memory=%dMiB, not %dMiB",
+                "without temporal consistency: at %dx%d and factor %s it takes max_memory=%dMiB, not %dMiB",
                 *(width, height, options.factor, -(-needed // 2**20), budget // 2**20),
             )
         return best

@@ -1,16 +1,16 @@
-"""Sub-frames that agree along the motion, in what their exposures leave free: D2 on all of them, at the very end.
+"""Temporal consistency: D2 on all sub-frames, in what the exposures leave free, as the last step.
 
-Instants are composed one by one. What a key frame errs in, and what a residual gives to all of an exposure alike, ends
-where the next one takes over; neighbouring sub-frames know better. A few steps of projected gradient,
+Instants are composed one by one. An error of one key frame, and a residual that is added to a whole exposure, ends
+where the next exposure begins; neighbouring sub-frames hold what is missing. A few steps of projected gradient,
 
     u <- P_D1( u - step dD2/du ),       D2(u) = 1/2 sum_k sum_r omega psi( u_{k+r}(x + phi_{k,r}(x)) - u_k(x) ),
 
 r in both directions: to the farthest sub-frames along the paths of the key frames, to nearer ones along a quick flow
-between the sub-frames themselves, which sees where the paths err. P_D1 keeps the mean of every exposure as it was.
+between the sub-frames themselves, which is right where the paths err. P_D1 keeps the mean of every exposure as it was.
 Without it the same steps only smooth (0.0 to -0.1 dB; with it +0.03 to +0.3). The gradient is that of D2, not the mean
 of the neighbours: of detail that sampling dulls it takes the square of the loss, not the loss.
 
-One frame's period at a time: its own sub-frames change, those around it stand still.
+One frame's period at a time: its own sub-frames change, those around it are constant.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ from vsdeblur.flow.motion import PairwiseFlow, displacement
 from vsdeblur.flow.resolution import downsampled, upsampled
 from vsdeblur.solver.coupling import Link, links_of
 from vsdeblur.solver.data_weights import DataWeights
-from vsdeblur.solver.render.solved import SolvedWindow, elapsed
+from vsdeblur.solver.render.compositing import keep_static
+from vsdeblur.solver.render.geometry import elapsed, onward_paths, row_groups
+from vsdeblur.solver.render.residual import joint_part
+from vsdeblur.solver.render.solved import SolvedWindow
 from vsdeblur.tiles import tiles
 
 REACHES = (1 / 8, 1 / 4, 1 / 2)  # periods between sub-frames that are coupled; nearest ones where there are fewer
@@ -37,19 +40,23 @@ REACHES = (1 / 8, 1 / 4, 1 / 2)  # periods between sub-frames that are coupled; 
 # takes no more than 1.9 times what is there. From 2 on it would grow.
 STEP = 0.4
 STEPS = 3
-SCALE = 0.1  # of psi: what differs by more is another thing behind an edge
+SCALE = 0.1  # of psi: a larger difference is another object, behind an edge
 TILE, OVERLAP = 192, 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TemporalConsistency:
-    """What gives the sub-frames of ``scene`` that lie in one chunk. at: gives a sub-frame (C, H, W) as composed.
+    """The sub-frames of one solved window, made consistent with one another.
 
-    flow: between two sub-frames, light of the colours at the resolution of motion. spacing: of the sub-frames, periods.
+    Attributes:
+        solved: the window.
+        composed: gives a sub-frame (C, H, W) as it was rendered, from its instant in periods of the clip.
+        flow: between two sub-frames, light of the colours at the resolution of motion.
+        spacing: of the sub-frames, periods.
     """
 
-    scene: SolvedWindow
-    at: Callable[[float], Tensor]
+    solved: SolvedWindow
+    composed: Callable[[float], Tensor]
     flow: PairwiseFlow
     spacing: float
 
@@ -65,91 +72,91 @@ class TemporalConsistency:
         after = [wanted[-1] + k * self.spacing for k in range(1, around + 1)]
         times = [t for t in (*before, *wanted, *after) if self._within(t)]
         if not around or len(times) == 1:
-            yield from map(self.at, wanted)
+            yield from map(self.composed, wanted)
             return
         first = sum(t < wanted[0] for t in times)
-        kept: dict[int, Subframe] = {}
+        kept: dict[int, SubFrame] = {}
         steps: dict[int, Tensor] = {}
         for _, group in groupby(range(first, first + len(wanted)), lambda k: self._frame(times[k])):
             own = list(group)
             here = range(max(own[0] - around, 0), min(own[-1] + around + 1, len(times)))
             # What lies too far back goes before more comes: memory holds one period and those around it.
             kept = {k: kept[k] for k in here if k in kept}
-            kept |= {k: self._composed(times[k]) for k in here if k not in kept}
+            kept |= {k: self._sub_frame(times[k]) for k in here if k not in kept}
             steps = {k: steps[k] if k in steps else self._step(kept[k], kept[k + 1]) for k in here[:-1]}
             mine = range(own[0] - here[0], own[-1] + 1 - here[0])
-            yield from self._agreed(list(kept.values()), list(steps.values()), mine)
+            yield from self._improved(list(kept.values()), list(steps.values()), mine)
 
-    def _agreed(self, subframes: Sequence[Subframe], steps: Sequence[Tensor], own: range) -> Iterator[Tensor]:
-        scene = self.scene
-        height, width = scene.frames.shape[-2:]
+    def _improved(self, subframes: Sequence[SubFrame], steps: Sequence[Tensor], own: range) -> Iterator[Tensor]:
+        """The sub-frames of ``own`` after the projected gradient steps, which run tile by tile."""
+        solved = self.solved
         changes = [torch.zeros_like(subframes[k].picture) for k in own]
-        couplings = [self._pairs(subframes, own, reach) for reach in self.reaches]
+        pairs = [self._pairs(subframes, own, reach) for reach in self.reaches]
         exposures = self._exposures(subframes, own)
-        for tile in tiles(height, width, TILE, OVERLAP):
+        for tile in tiles(*solved.size, TILE, OVERLAP):
             part = (slice(None), tile.rows, tile.columns)
             u = torch.stack([one.picture[part] for one in subframes]).float()
-            paths, ways = (
-                torch.cat([upsampled(x.float(), scene.scale, (height, width), tile.rows, tile.columns) for x in fields])
+            paths, flows = (
+                torch.cat([upsampled(x.float(), solved.scale, solved.size, tile.rows, tile.columns) for x in fields])
                 for fields in ([one.path for one in subframes], steps)
             )
-            links = [(pairs.span, link) for pairs in couplings for link in pairs.links(paths, ways)]
+            links = [(some.span, link) for some in pairs for link in some.links(paths, flows)]
             opened = [mask[..., tile.rows, :] for mask in exposures]
-            step = STEP / (1 + len(couplings))
-            found = changed(u, links, slice(own.start, own.stop), opened, step, scene.data_weights)
+            step = STEP / (1 + len(pairs))
+            found = projected_steps(u, links, slice(own.start, own.stop), opened, step, solved.data_weights)
             for change, more in zip(changes, found * tile.weight.to(u), strict=True):
                 change[part] += more
         for k, change in zip(own, changes, strict=True):
-            runs = scene.runs(subframes[k].t)
-            u = subframes[k].picture.float() + scene.owed(change.float(), runs)
-            yield scene.settled(u, runs)
+            groups = row_groups(solved, subframes[k].t)
+            u = subframes[k].picture.float() + joint_part(solved, change.float(), groups)
+            yield keep_static(solved, u, groups)
 
-    def _pairs(self, subframes: Sequence[Subframe], own: range, reach: int) -> Pairs:
+    def _pairs(self, subframes: Sequence[SubFrame], own: range, reach: int) -> SubFramePairs:
         """Of sub-frames ``reach`` apart, those of which one may change at least."""
         span = slice(max(own.start - reach, 0), min(own.stop + reach, len(subframes)))
-        scene, times = self.scene, [one.t for one in subframes[span]]
+        solved, times = self.solved, [one.t for one in subframes[span]]
         onward, back, joined = [], [], []
         for t, later in zip(times, times[reach:], strict=False):
             n, m = self._frame(t), self._frame(later)
             between = later - t
             if m > n:
-                between = elapsed(t - scene.start, later - scene.start, m, scene.spans[m])
+                between = elapsed(t - solved.start, later - solved.start, m, solved.spans[m])
             onward.append(between)
-            back.append(-between * (scene.spans[m] if m > n else 1.0))
-            joined.append(not any(n < cut - scene.start <= m for cut in scene.cuts))
-        return Pairs(span, reach, reach == self.reaches[-1], tuple(onward), tuple(back), tuple(joined))
+            back.append(-between * (solved.spans[m] if m > n else 1.0))
+            joined.append(not any(n < cut - solved.start <= m for cut in solved.cuts))
+        return SubFramePairs(span, reach, reach == self.reaches[-1], tuple(onward), tuple(back), tuple(joined))
 
-    def _exposures(self, subframes: Sequence[Subframe], own: range) -> list[Tensor]:
+    def _exposures(self, subframes: Sequence[SubFrame], own: range) -> list[Tensor]:
         """For every exposure that there is something of, 1 where a row of a sub-frame is: (len(own), 1, H, 1)."""
-        scene = self.scene
-        nothing = scene.frames.new_zeros(len(own), 1, scene.frames.shape[-2], 1)
+        solved = self.solved
+        none = solved.frames.new_zeros(len(own), 1, solved.size[0], 1)
         found: dict[int, Tensor] = {}
         for number, k in enumerate(own):
-            for run in scene.runs(subframes[k].t):
-                if run.at <= scene.shutters[run.n]:
-                    found.setdefault(run.n, nothing.clone())[number, :, run.rows] = 1
+            for group in row_groups(solved, subframes[k].t):
+                if group.at <= solved.shutters[group.n]:
+                    found.setdefault(group.n, none.clone())[number, :, group.rows] = 1
         return list(found.values())
 
-    def _composed(self, t: float) -> Subframe:
-        """Half precision: a part in two thousand of a value."""
-        return Subframe(t, self.at(t).half(), self.scene.course(t).half())
+    def _sub_frame(self, t: float) -> SubFrame:
+        """Half precision: an error of a two-thousandth of a value."""
+        return SubFrame(t, self.composed(t).half(), onward_paths(self.solved, t).half())
 
-    def _step(self, here: Subframe, there: Subframe) -> Tensor:
+    def _step(self, here: SubFrame, there: SubFrame) -> Tensor:
         """The flow to the next sub-frame and the one back from there, full-resolution pixels: (1, 4, h, w)."""
-        colour, scale = self.scene.colour, self.scene.scale
+        colour, scale = self.solved.colour, self.solved.scale
         a, b = (downsampled(one.picture[None, :colour].float(), scale)[0] for one in (here, there))
         return (torch.cat((self.flow(a, b), self.flow(b, a)))[None] * scale).half()
 
     def _frame(self, t: float) -> int:
-        return min(max(floor(t) - self.scene.start, 0), len(self.scene.frames) - 1)
+        return min(max(floor(t) - self.solved.start, 0), len(self.solved.frames) - 1)
 
     def _within(self, t: float) -> bool:
-        return self.scene.start <= t < self.scene.start + len(self.scene.frames)
+        return self.solved.start <= t < self.solved.start + len(self.solved.frames)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Subframe:
-    """picture: (C, H, W) at t. path: (1, 4, h, w), of the points seen then, as ``SolvedWindow.course`` has it."""
+class SubFrame:
+    """picture: (C, H, W) at t. path: (1, 4, h, w), ``onward_paths`` of the points seen then."""
 
     t: float
     picture: Tensor
@@ -157,7 +164,7 @@ class Subframe:
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
+class SubFramePairs:
     """Sub-frames k and k + reach of a span. onward, back: the time between them, periods of either one's frame.
 
     far: along the paths, else along steps from one sub-frame to the next. joined: whether there is no cut between them.
@@ -185,7 +192,7 @@ class Pairs:
         return [replace(link, weight=link.weight * joined) for link in links_of(there, back, self.reach)]
 
 
-def changed(
+def projected_steps(
     u: Tensor,
     links: Sequence[tuple[slice, Link]],
     own: slice,
@@ -193,22 +200,33 @@ def changed(
     step: float,
     data_weights: DataWeights,
 ) -> Tensor:
-    """What the steps change in a tile's own sub-frames, (len(own), C, h, w).
+    """STEPS steps of projected gradient in a tile.
 
-    u: (T, C, h, w), overwritten. links: and the sub-frames that each is of. opened: as in ``held``. data_weights:
-    whether u is linear light. Of that D2 sees the root, about what a display shows.
+    Linear light is coupled by its square root, which is close to display values: with s = sqrt(u) a change d of s is
+    one of (s + d)^2 - s^2 in u.
+
+    Args:
+        u: (T, C, h, w), overwritten.
+        links: the couplings, each with the sub-frames that it is of.
+        own: the sub-frames that change.
+        opened: as in ``keep_exposures``.
+        step: of the gradient.
+        data_weights: whether u is linear light, and its step of a display value.
+
+    Returns:
+        The change of the own sub-frames, (len(own), C, h, w).
     """
     start = u[own].clone()
     for _ in range(STEPS):
         shown = u.clamp(min=0).sqrt_() if data_weights.linear else u
-        change = gradient(shown, links)[own].mul_(-step)
+        change = coupling_gradient(shown, links)[own].mul_(-step)
         if data_weights.linear:
-            change *= 2 * shown[own] + change  # (s + d)^2 - s^2
-        u[own] += held(change, opened, data_weights.step(u[own]) if data_weights.linear else None)
+            change *= 2 * shown[own] + change
+        u[own] += keep_exposures(change, opened, data_weights.step(u[own]) if data_weights.linear else None)
     return u[own] - start
 
 
-def gradient(u: Tensor, links: Sequence[tuple[slice, Link]]) -> Tensor:
+def coupling_gradient(u: Tensor, links: Sequence[tuple[slice, Link]]) -> Tensor:
     """dD2/du = sum over the links of  (S - I)' omega psi'(|d|) / (2 |d|) d,  d = (S - I) u.
 
     S is cubic: of sub-frames made twice as fine and sampled linearly (``vsdeblur.flow.supersample``), a fifth
@@ -228,11 +246,17 @@ def reaches(spacing: float) -> tuple[int, ...]:
     return tuple(sorted(k for k in found if k and k * spacing <= REACHES[-1] * (1 + 1e-6)))
 
 
-def held(change: Tensor, opened: Sequence[Tensor], steps: Tensor | None = None) -> Tensor:
-    """The change (T, C, h, w) without its mean over each exposure: P_D1 of a change; overwrites it.
+def keep_exposures(change: Tensor, opened: Sequence[Tensor], steps: Tensor | None = None) -> Tensor:
+    """P_D1 of a change: without its mean over each exposure.
 
-    opened: for every exposure 1 where a row of a sub-frame is part of it, (T, 1, h, 1). steps: of a display, (T, C, h,
-    w): where it is given the mean goes by these, or what is a trifle to a bright ball would be black rims beside it.
+    Args:
+        change: (T, C, h, w), overwritten.
+        opened: for every exposure 1 where a row of a sub-frame is part of it, (T, 1, h, 1).
+        steps: light in a step of a display value, (T, C, h, w): the mean is then taken off in proportion to it, or
+            what is a small change of a bright ball would be black rims beside it. None for evenly.
+
+    Returns:
+        The change.
     """
     for inside in opened:
         shares = inside if steps is None else inside * steps

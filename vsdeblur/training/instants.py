@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -13,7 +13,9 @@ from torch import Tensor
 
 from vsdeblur.engine.engine import Engine
 from vsdeblur.options import Options
+from vsdeblur.solver.render.geometry import row_groups
 from vsdeblur.solver.render.refined import instant_features
+from vsdeblur.solver.render.residual import exposure_residual
 from vsdeblur.solver.unrolled.stage import SHOWN, load_proximal
 from vsdeblur.training.degrade import Degradation, degraded, stored
 from vsdeblur.training.drawing import DrawnFootage
@@ -116,8 +118,8 @@ def _looked(
     engine = Engine(options, light.shape[-2], light.shape[-1])
     engine.key_frame_solver.step = load_proximal(linear=not straight)
     cuts = frozenset({int(rng.integers(1, len(light)))} if rng.random() < _CUT else ())
-    scene = engine.solve(Window(light, 0, 1, len(light) - 2, cuts=cuts))
-    residual = lru_cache(scene.residual)
+    solved = engine.solve(Window(light, 0, 1, len(light) - 2, cuts=cuts))
+    residual = lru_cache(partial(exposure_residual, solved))
     middle = len(light) // 2 + opening.shutter / 2
-    known = [instant_features(scene, scene.runs(middle + t), residual) for t in times]
+    known = [instant_features(solved, row_groups(solved, middle + t), residual) for t in times]
     return torch.stack([torch.stack(one.pictures) for one in known]), torch.cat([one.hints for one in known])

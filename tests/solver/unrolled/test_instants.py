@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -13,13 +14,15 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from tests.support.solved import rendered, residual_of, solved_window
 from vsdeblur import restore
 from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.plan import make_plan
 from vsdeblur.errors import InputError
 from vsdeblur.flow.motion import Motion
 from vsdeblur.options import Options
-from vsdeblur.solver.render.refined import CELL, HELD, HINTS, RefinedInstants, instant_features
+from vsdeblur.solver.render.geometry import row_groups
+from vsdeblur.solver.render.refined import CELL, HELD, HINTS, InstantFeatures, RefinedInstants, instant_features
 from vsdeblur.solver.render.solved import SolvedWindow
 from vsdeblur.solver.unrolled import choose
 from vsdeblur.solver.unrolled.choose import uses_instant_step, uses_key_frame_step
@@ -43,7 +46,7 @@ def random_network() -> InstantNet:
     return network
 
 
-def scene(speed: float = 6.0, channels: int = 3) -> SolvedWindow:
+def unrelated_window(speed: float = 6.0, channels: int = 3) -> SolvedWindow:
     """Key frames and exposures that have little to do with each other, moving along curves."""
     g = torch.Generator().manual_seed(1)
     keys, frames = (torch.rand(N, channels, H, W, generator=g) for _ in range(2))
@@ -51,18 +54,22 @@ def scene(speed: float = 6.0, channels: int = 3) -> SolvedWindow:
     seen_there, trust = torch.rand(N, 2, H, W, generator=g), torch.rand(N, 1, H, W, generator=g)
     taus = (tuple((q + 0.5) / HELD * SHUTTER - SHUTTER / 2 for q in range(HELD)),) * N
     motion = Motion(path, trust, seen_there)
-    return SolvedWindow(keys, frames, motion, 1, 0, (SHUTTER,) * N, (1.0,) * N, frozenset(), taus, rows=16)
+    return solved_window(keys, frames, motion, SHUTTER, taus=taus, band=16)
 
 
-def retouched(given: SolvedWindow, network: InstantNet) -> RefinedInstants:
-    return RefinedInstants(given, InstantStep(network, linear=False), 1.0, lru_cache(given.residual))
+def refined(given: SolvedWindow, network: InstantNet) -> RefinedInstants:
+    return RefinedInstants(given, InstantStep(network, linear=False), 1.0, lru_cache(residual_of(given)))
+
+
+def features(given: SolvedWindow, t: float) -> InstantFeatures:
+    return instant_features(given, row_groups(given, t), residual_of(given))
 
 
 def test_a_new_network_changes_nothing() -> None:
-    given = scene()
-    ours = retouched(given, InstantNet())
+    given = unrelated_window()
+    ours = refined(given, InstantNet())
     for t in (0.9, 1.3, 1.8):
-        assert torch.equal(ours.instant(t, ours.excess), given.instant(t, given.residual))
+        assert torch.equal(ours.instant(t, ours.excess), rendered(given, t))
 
 
 def test_folded_weights_give_what_the_network_gives() -> None:
@@ -78,20 +85,18 @@ def test_folded_weights_give_what_the_network_gives() -> None:
 @torch.inference_mode()
 def test_exposures_agree_with_the_data_as_they_did_before() -> None:
     """However much it changes the instants, it leaves the mean of an exposure as it was."""
-    given = scene()
-    ours = retouched(given, random_network())
+    given = unrelated_window()
+    ours = refined(given, random_network())
     excess = lru_cache(ours.excess)
     times = [1 + SHUTTER / 2 + tau for tau in given.taus[1]]
-    before, after = (
-        [f(t) for t in times] for f in (lambda t: given.instant(t, ours.residual), lambda t: ours.instant(t, excess))
-    )
+    before, after = ([f(t) for t in times] for f in (lambda t: rendered(given, t), lambda t: ours.instant(t, excess)))
     assert min(float((x - y).abs().mean()) for x, y in zip(before, after, strict=True)) > 1e-3
     torch.testing.assert_close(sum(after), sum(before), rtol=0, atol=1e-5)
 
 
 @torch.inference_mode()
 def test_frames_do_not_depend_on_what_was_asked_before() -> None:
-    ours = retouched(scene(), random_network())
+    ours = refined(unrelated_window(), random_network())
     excess = lru_cache(maxsize=1)(ours.excess)
     times = (0.2, 0.8, 1.1, 1.9)
     there = [ours.instant(t, excess) for t in times]
@@ -101,8 +106,8 @@ def test_frames_do_not_depend_on_what_was_asked_before() -> None:
 
 @torch.inference_mode()
 def test_what_stands_still_is_not_touched() -> None:
-    given = scene(speed=0.0)
-    ours = retouched(given, random_network())
+    given = unrelated_window(speed=0.0)
+    ours = refined(given, random_network())
     for t in (1.2, 1.8):
         assert torch.equal(ours.instant(t, ours.excess), given.frames[1])
 
@@ -110,15 +115,14 @@ def test_what_stands_still_is_not_touched() -> None:
 @torch.inference_mode()
 def test_a_film_run_backwards_is_known_as_such() -> None:
     """What the network is trained with as the other direction of time is what it would see there."""
-    given = scene()
+    given = unrelated_window()
     path = given.motion.path * torch.tensor([-1.0, -1.0, 1.0, 1.0]).view(4, 1, 1)
     motion = Motion(path.flip(0), given.motion.reliability.flip(0), given.motion.occlusion.flip(0, 1))
-    args = given.shutters, given.spans, given.cuts, given.taus, given.rows
-    back = SolvedWindow(given.keys.flip(0), given.frames.flip(0), motion, 1, 0, *args)
+    back = replace(given, keys=given.keys.flip(0), frames=given.frames.flip(0), motion=motion)
     for t in (0.75, 1.1, 1.45):
-        there = instant_features(given, given.runs(t), given.residual)
+        there = features(given, t)
         expected = reversed_in_time({"pictures": torch.stack(there.pictures)[None], "hints": there.hints})
-        found = instant_features(back, back.runs(N - 1 + SHUTTER - t), back.residual)
+        found = features(back, N - 1 + SHUTTER - t)
         torch.testing.assert_close(torch.stack(found.pictures)[None], expected["pictures"], rtol=0, atol=1e-4)
         torch.testing.assert_close(found.hints, expected["hints"], rtol=0, atol=1e-4)
 
@@ -128,8 +132,9 @@ def test_hints_follow_the_motion_at_any_resolution(scale: int) -> None:
     size = -(-H // scale), -(-W // scale)
     motion = Motion(torch.ones(2, 4, *size), torch.ones(2, 1, *size), torch.ones(2, 2, *size))
     frames = torch.rand(2, 3, H, W)
-    given = SolvedWindow(frames, frames, motion, scale, 0, (0.5,) * 2, (1.0,) * 2, frozenset(), ((0.0,),) * 2, rows=64)
-    hints = instant_features(given, given.runs(0.75), given.residual).hints
+    given = solved_window(frames, frames, motion, 0.5, band=64)
+    assert given.scale == scale
+    hints = features(given, 0.75).hints
     assert hints.shape == (1, HINTS, -(-H // CELL), -(-W // CELL))
     assert (hints[:, 4:8] > 0.99).all()
 
@@ -137,9 +142,9 @@ def test_hints_follow_the_motion_at_any_resolution(scale: int) -> None:
 @torch.inference_mode()
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_any_number_of_channels_and_alpha_stays(channels: int) -> None:
-    given = scene(channels=channels)
-    ours = retouched(given, random_network())
-    before, after = given.instant(1.3, ours.residual), ours.instant(1.3, ours.excess)
+    given = unrelated_window(channels=channels)
+    ours = refined(given, random_network())
+    before, after = rendered(given, 1.3), ours.instant(1.3, ours.excess)
     assert (after[: given.colour] - before[: given.colour]).abs().mean() > 1e-3
     assert torch.equal(after[given.colour :], before[given.colour :])
 
@@ -295,4 +300,4 @@ def test_a_scene_is_what_instants_are_rendered_from() -> None:
     found = engine.solve(Window(v, 0, 1, 1))
     assert len(found.keys) == 3
     expected = next(engine.restore(Window(v, 0, 1, 1), [1.25]))
-    torch.testing.assert_close(found.instant(1.25, found.residual), expected)
+    torch.testing.assert_close(rendered(found, 1.25), expected)

@@ -1,8 +1,10 @@
-"""Instants after the learned step, held to the exposures as what was composed from key frames already is.
+"""Instants after a learned step, held to the exposures.
 
-The mean of what the step changes while a shutter is open goes against the data. It is found from a few instants of the
-exposure, and taken from every instant as the residual is given: evenly while the shutter is open, and carried along the
-motion from shutter to shutter.
+    u <- u + s d - excess,        excess_n = 1/Q sum_q s d(tau_q)
+
+d is the change that the step makes, s the share of it that is taken. The mean of the change over an exposure
+contradicts the data; it is found from Q instants of the exposure and taken from every instant as the residual is given:
+evenly while the shutter is open, carried along the motion while it is closed.
 """
 
 from __future__ import annotations
@@ -16,25 +18,33 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.flow.warp import sample, sampling_grid
-from vsdeblur.solver.render.solved import Residuals, Run, SolvedWindow, View
+from vsdeblur.solver.render.compositing import (
+    add_layer,
+    composite,
+    empty_rows,
+    keep_static,
+    key_frame_layers,
+    warped,
+)
+from vsdeblur.solver.render.geometry import Position, RowGroup, key_frame_positions, row_groups, whole_frame
+from vsdeblur.solver.render.residual import Residual, add_residual, joint_part, residual_layers
+from vsdeblur.solver.render.solved import SolvedWindow
 
 CELL = 4  # pixels per side of what one hint stands for
 HINTS = 13
-HELD = 4  # instants of an exposure that it is held to
+HELD = 4  # Q, instants of an exposure at which the change is averaged
 
-Step = Callable[
-    [Sequence[Tensor], Tensor], Tensor
-]  # pictures and hints of ``InstantFeatures``, of colours -> the change
+Step = Callable[[Sequence[Tensor], Tensor], Tensor]  # colours of ``InstantFeatures`` -> the change of the first
 
 
 class InstantFeatures(NamedTuple):
-    """What there is to know of an instant.
+    """What the learned step is given of an instant.
 
-    pictures: five (C, H, W): as it was composed, the key frames before and after it moved to it, the last blurry frame
-    that opened and the first that closes. hints: (1, HINTS, h, w), by cells of CELL pixels: the ways to both key
-    frames, pixels (0 to 3); trust of either's path and whether it is seen in the other (4 to 7); where between them the
-    instant lies, from 0 to 1 (8); 1 while the shutter is open (9); where in the exposure it lies (10), and where in the
-    gap (11), from -1 to 1, or else 0; the shutter (12).
+    pictures: five (C, H, W): the instant as composed, the key frames before and after moved to it, the last blurry
+    frame that opened and the first that closes. hints: (1, HINTS, h, w), by cells of CELL pixels: the flows to both key
+    frames, pixels (0 to 3); reliability of either's path and whether it is visible in the other (4 to 7); the weight of
+    the later key frame, 0 to 1 (8); 1 while the shutter is open (9); the place in the exposure (10) and in the gap
+    (11), from -1 to 1, or else 0; the shutter (12).
     """
 
     pictures: tuple[Tensor, ...]
@@ -43,95 +53,104 @@ class InstantFeatures(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RefinedInstants:
-    """``scene`` with ``step`` at its instants. share: how far the step is followed. residual: the scene's, kept."""
+    """Instants of ``solved`` with ``step`` applied.
 
-    scene: SolvedWindow
+    Attributes:
+        solved: the window.
+        step: from pictures and hints to the change of the first picture.
+        share: of the change that is taken, [0, 1].
+        residual: ``exposure_residual`` of the window, kept or not.
+    """
+
+    solved: SolvedWindow
     step: Step
     share: float
-    residual: Residuals
+    residual: Residual
 
-    def instant(self, t: float, excess: Residuals) -> Tensor:
+    def instant(self, t: float, excess: Residual) -> Tensor:
         """The frame (C, H, W) at t, in periods of the clip; excess: gives what ``excess`` does, kept or not."""
-        scene, runs = self.scene, self.scene.runs(t)
-        out, change = self._changed(runs)
+        solved, groups = self.solved, row_groups(self.solved, t)
+        out, change = self._changed(groups)
         out += change
-        for run in runs:
-            views = scene.leftovers(run, excess)
-            for rows in scene.bands(run.rows):
-                out[:, rows] -= scene.composed(views, rows)[0]
-        return scene.settled(out, runs)
+        for group in groups:
+            layers = residual_layers(solved, group, excess)
+            for rows in solved.bands(group.rows):
+                out[:, rows] -= composite(solved, layers, rows)[0]
+        return keep_static(solved, out, groups)
 
     def excess(self, n: int) -> Tensor:
-        """What the step would change the mean of exposure n by, (C, H, W)."""
-        out = torch.zeros_like(self.scene.frames[n])
+        """The change of the mean of exposure n, (C, H, W)."""
+        out = torch.zeros_like(self.solved.frames[n])
         for k in range(HELD):
-            run = self.scene.at_once(n, self.scene.shutters[n] * (k + 0.5) / HELD)
-            out += self._changed([run])[1]
+            group = whole_frame(self.solved, n, self.solved.shutters[n] * (k + 0.5) / HELD)
+            out += self._changed([group])[1]
         return out.div_(HELD)
 
-    def _changed(self, runs: list[Run]) -> tuple[Tensor, Tensor]:
-        """An instant as it was composed, and what the step changes it by."""
-        scene = self.scene
-        known = instant_features(scene, runs, self.residual)
+    def _changed(self, groups: list[RowGroup]) -> tuple[Tensor, Tensor]:
+        """An instant as composed, and its change."""
+        solved = self.solved
+        known = instant_features(solved, groups, self.residual)
         change = torch.zeros_like(known.pictures[0])
-        change[: scene.colour] = self.step([x[: scene.colour] for x in known.pictures], known.hints).mul_(self.share)
-        return known.pictures[0], scene.owed(change, runs)
+        colours = [x[: solved.colour] for x in known.pictures]
+        change[: solved.colour] = self.step(colours, known.hints).mul_(self.share)
+        return known.pictures[0], joint_part(solved, change, groups)
 
 
-def instant_features(scene: SolvedWindow, runs: list[Run], residual: Residuals) -> InstantFeatures:
-    """What there is to know of the instant that these rows see."""
-    composed, before, after = (torch.empty_like(scene.frames[0]) for _ in range(3))
-    around = [_exposures(scene, run) for run in runs]
-    whole = len(runs) == 1
-    opened, closing = (scene.frames[n] if whole else torch.empty_like(composed) for n in around[0])
+def instant_features(solved: SolvedWindow, groups: list[RowGroup], residual: Residual) -> InstantFeatures:
+    """The features of the instant that these groups of rows are of."""
+    composed, before, after = (torch.empty_like(solved.frames[0]) for _ in range(3))
+    around = [_exposures(solved, group) for group in groups]
+    whole = len(groups) == 1
+    opened, closing = (solved.frames[n] if whole else torch.empty_like(composed) for n in around[0])
     hints = composed.new_empty(1, HINTS, *(-(-x // CELL) for x in composed.shape[-2:]))
-    for run, (first, last) in zip(runs, around, strict=True):
-        views, rest = scene.views(run), scene.leftovers(run, residual)
-        for rows in scene.bands(run.rows):
-            u, parts = scene.nothing(rows), [scene.part(view, rows) for view in views]
-            for view, part in zip(views, parts, strict=True):
-                scene.add(u, view, part, rows)
-            composed[:, rows] = scene.completed(u, rest, rows)[0]
-            before[:, rows], after[:, rows] = parts[0][0], parts[-1][0]
+    for group, (first, last) in zip(groups, around, strict=True):
+        places = key_frame_positions(solved, group)
+        layers, rest = key_frame_layers(solved, places), residual_layers(solved, group, residual)
+        for rows in solved.bands(group.rows):
+            u, moved = empty_rows(solved, rows), [warped(solved, layer, rows) for layer in layers]
+            for layer, one in zip(layers, moved, strict=True):
+                add_layer(solved, u, layer, one, rows)
+            composed[:, rows] = add_residual(solved, u, rest, rows)[0]
+            before[:, rows], after[:, rows] = moved[0][0], moved[-1][0]
             if not whole:
-                opened[:, rows], closing[:, rows] = scene.frames[first, :, rows], scene.frames[last, :, rows]
-        cells = slice(run.rows.start // CELL, -(-run.rows.stop // CELL))
-        hints[:, :, cells] = _hints(scene, run, views)[:, :, cells]
+                opened[:, rows], closing[:, rows] = solved.frames[first, :, rows], solved.frames[last, :, rows]
+        cells = slice(group.rows.start // CELL, -(-group.rows.stop // CELL))
+        hints[:, :, cells] = _hints(solved, group, places)[:, :, cells]
     return InstantFeatures((composed, before, after, opened, closing), hints)
 
 
-def _exposures(scene: SolvedWindow, run: Run) -> tuple[int, int]:
+def _exposures(solved: SolvedWindow, group: RowGroup) -> tuple[int, int]:
     """The last exposure that has opened and the first that has not closed: one and the same while it is open."""
-    n, after = run.n, run.n + 1
-    closed = run.at > scene.shutters[n] and after < len(scene.frames) and scene.start + after not in scene.cuts
+    n, after = group.n, group.n + 1
+    closed = group.at > solved.shutters[n] and after < len(solved.frames) and not solved.opens_scene(after)
     return n, after if closed else n
 
 
-def _hints(scene: SolvedWindow, run: Run, views: list[View]) -> Tensor:
-    """(1, HINTS, h, w) of the whole picture, were it all seen as these rows are."""
-    n, shutter = run.n, scene.shutters[run.n]
-    size = tuple(-(-x // CELL) for x in scene.frames.shape[-2:])
+def _hints(solved: SolvedWindow, group: RowGroup, places: Sequence[Position]) -> Tensor:
+    """(1, HINTS, h, w) of the whole frame, were all of it exposed as the group's rows are."""
+    shutter = solved.shutters[group.n]
+    size = tuple(-(-x // CELL) for x in solved.size)
 
     def by_cells(field: Tensor) -> Tensor:
-        return _by_cells(field, scene.motion.scale(*scene.frames.shape[-2:]), size)
+        return _by_cells(field, solved.scale, size)
 
     def plane(value: float | Tensor) -> Tensor:
-        like = scene.frames.new_empty(1, 1, *size)
+        like = solved.frames.new_empty(1, 1, *size)
         return by_cells(value).expand_as(like) if isinstance(value, Tensor) else like.fill_(value)
 
-    first = n if len(views) == 1 or run.at >= shutter / 2 else n - 1  # as ``SolvedWindow.views`` has it
-    ways = [by_cells(view.flow) for view in views if view.flow is not None]
-    sides = [(first, 1, ways[0]), (first + len(views) - 1, 2, ways[-1])]
-    told = torch.cat((scene.motion.reliability, scene.motion.occlusion), 1)
+    flows = [by_cells(place.flow) for place in places]
+    sides = [(places[0].n, 1, flows[0]), (places[-1].n, 2, flows[-1])]
+    fields = torch.cat((solved.motion.reliability, solved.motion.occlusion), 1)
     trust = [
-        sample(by_cells(told[k : k + 1, (0, side)]), sampling_grid(way / CELL), "bilinear") for k, side, way in sides
+        sample(by_cells(fields[k : k + 1, (0, side)]), sampling_grid(flow / CELL), "bilinear")
+        for k, side, flow in sides
     ]
-    is_open = run.at <= shutter
-    during = 2 * run.since / shutter - 1 if is_open else 0.0
-    between = 0.0 if is_open else 2 * (run.since - shutter) / max(1 - shutter, 1e-3) - 1
-    at = views[-1].weight if len(views) > 1 else 0.5
-    flat = [plane(x) for x in (at, float(is_open), during, between, shutter)]
-    return torch.cat((ways[0], ways[-1], *trust, *flat), 1)
+    is_open = group.at <= shutter
+    during = 2 * group.since / shutter - 1 if is_open else 0.0
+    between = 0.0 if is_open else 2 * (group.since - shutter) / max(1 - shutter, 1e-3) - 1
+    later = places[-1].weight if len(places) > 1 else 0.5
+    flat = [plane(x) for x in (later, float(is_open), during, between, shutter)]
+    return torch.cat((flows[0], flows[-1], *trust, *flat), 1)
 
 
 def _by_cells(field: Tensor, scale: int, size: tuple[int, ...]) -> Tensor:

@@ -39,7 +39,7 @@ def uses_instant_step(options: Options) -> bool:
 
 
 def uses_consistency(options: Options) -> bool:
-    """Whether sub-frames are made to agree at the end (``vsdeblur.solver.consistency``): the last step of "best".
+    """Whether ``vsdeblur.solver.consistency`` follows at the end: the last step of "best".
 
     With an output shutter each output is a mean over many of them.
     """

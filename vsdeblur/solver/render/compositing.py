@@ -1,0 +1,93 @@
+"""Weighted sums of warped images, a band of rows at a time.
+
+u(x) = sum_l weight_l(x) image_l(x + flow_l(x))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vsdeblur.flow.motion import extent
+from vsdeblur.flow.warp import sample, sampling_grid
+from vsdeblur.solver.render.geometry import Position, RowGroup
+from vsdeblur.solver.render.solved import SolvedWindow
+from vsdeblur.tensors import smoothstep
+
+STATIC, MOVING = 0.05, 0.2  # pixels a period: up to which the blurry frame stays, from which it has no share
+
+
+class Layer(NamedTuple):
+    """image: (1, C, H, W). flow: (1, 2, h, w) in pixels of the frame, None for the identity. weight: one for all, or
+    one for each row, (1, 1, h, 1). white: the level above which the image holds lights that clipped, None without any.
+    """
+
+    image: Tensor
+    flow: Tensor | None
+    weight: float | Tensor
+    white: float | None = None
+
+
+def key_frame_layers(solved: SolvedWindow, positions: Sequence[Position]) -> list[Layer]:
+    """The key frames as they are seen at the positions."""
+    return [Layer(solved.keys[n : n + 1], flow, weight, solved.white) for n, flow, weight in positions]
+
+
+def composite(solved: SolvedWindow, layers: Sequence[Layer], rows: slice, onto: Tensor | None = None) -> Tensor:
+    """Rows of the sum of the layers, (1, C, rows, W); added to ``onto`` where that is given."""
+    total = empty_rows(solved, rows) if onto is None else onto
+    for layer in layers:
+        add_layer(solved, total, layer, warped(solved, layer, rows), rows)
+    return total
+
+
+def empty_rows(solved: SolvedWindow, rows: slice) -> Tensor:
+    """Zeros, (1, C, rows, W)."""
+    return solved.frames.new_zeros(1, solved.frames.shape[1], rows.stop - rows.start, solved.size[1])
+
+
+def warped(solved: SolvedWindow, layer: Layer, rows: slice) -> Tensor:
+    """Rows of a layer's image moved along its flow, without its weight."""
+    if layer.flow is None:
+        return layer.image[:, :, rows]
+    return _sampled(layer, solved.upsampled(layer.flow, rows), rows.start)
+
+
+def add_layer(solved: SolvedWindow, total: Tensor, layer: Layer, moved: Tensor, rows: slice) -> None:
+    """total += weight * moved, for rows that ``warped`` gave."""
+    if isinstance(layer.weight, Tensor):
+        total.addcmul_(moved, solved.upsampled(layer.weight, rows, slice(0, 1)))
+    else:
+        total.add_(moved, alpha=layer.weight)
+
+
+def keep_static(solved: SolvedWindow, u: Tensor, groups: Sequence[RowGroup]) -> Tensor:
+    """u (C, H, W) where points move, the blurry frame where they stand still; overwrites u.
+
+    The share of u is a smooth step of the distance that a point moves in a period, from STATIC to MOVING.
+    """
+    for group in groups:
+        moving = smoothstep(extent(solved.path(group.n)), STATIC, MOVING)
+        for rows in solved.bands(group.rows):
+            u[:, rows] = torch.lerp(solved.frames[group.n, :, rows], u[:, rows], solved.upsampled(moving, rows)[0])
+    return u
+
+
+def _sampled(layer: Layer, flow: Tensor, top: int) -> Tensor:
+    """The rows of a layer's image from ``top`` on, flow: (1, 2, rows, W) of the frame's pixels.
+
+    Lights beyond white are sampled linearly: a cubic kernel's negative lobes would draw dark rings around them.
+    """
+    image, height = layer.image, layer.image.shape[-2]
+    if layer.white is None:
+        return sample(image, sampling_grid(flow, top=top, height=height))
+    low, high = flow[:, 1].aminmax()  # only the strip that is sampled is split
+    first = min(max(top + int(low) - 3, 0), height - 1)
+    last = max(min(top + flow.shape[-2] + int(high) + 4, height), first + 1)
+    strip = image[:, :, first:last]
+    grid = sampling_grid(flow, top=top - first, height=last - first)
+    below = strip.clamp(max=layer.white)
+    return sample(below, grid).add_(sample(strip - below, grid, "bilinear"))

@@ -1,0 +1,81 @@
+"""What the key frames lack of the exposures, and how instants get it back.
+
+    r_n = v_n - sum_q w_q u(tau_q)
+
+The prox of D1 adds r_n to every instant of exposure n alike. While the shutter is closed the residuals of both
+exposures are carried along the motion, from the closing of the one to the opening of the next, so that sharpness does
+not pulse with the shutter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from vsdeblur.flow.motion import displacement
+from vsdeblur.solver.render.compositing import Layer, composite, key_frame_layers
+from vsdeblur.solver.render.geometry import RowGroup, key_frame_positions, whole_frame
+from vsdeblur.solver.render.solved import SolvedWindow
+
+Residual = Callable[[int], Tensor]  # number of the frame in the window -> (C, H, W)
+
+
+def exposure_residual(solved: SolvedWindow, n: int) -> Tensor:
+    """r_n less its noise, (C, H, W), in units of ``DataWeights.step``: of display values where the data is linear."""
+    if solved.joint is not None and not bool(solved.joint[n].any()):
+        return torch.zeros_like(solved.frames[n])
+    out = solved.frames[n].clone()
+    for tau in solved.taus[n]:
+        group = whole_frame(solved, n, solved.shutters[n] / 2 + tau)
+        layers = key_frame_layers(solved, key_frame_positions(solved, group))
+        for rows in solved.bands():
+            out[:, rows] -= composite(solved, layers, rows)[0] / len(solved.taus[n])
+    colours = solved.frames[n : n + 1, : solved.colour]
+    if solved.data_weights.noisy:
+        out.mul_(solved.data_weights.signal_share(out[None, : solved.colour], colours)[0])
+    if solved.data_weights.linear:
+        out[: solved.colour] /= solved.data_weights.step(colours[0])
+    if solved.joint is not None:
+        for rows in solved.bands():
+            out[:, rows] *= solved.upsampled(solved.joint[n : n + 1], rows)[0]
+    return out
+
+
+def residual_layers(solved: SolvedWindow, group: RowGroup, residual: Residual) -> list[Layer]:
+    """The residuals that the group's rows receive: of their own exposure, and of the next one while none is open."""
+    n, since = group.n, group.since
+    shutter = solved.shutters[n]
+    here = residual(n)[None]
+    if group.at <= shutter:
+        return [Layer(here, None, 1.0)]
+    path, middle = solved.path(n), shutter / 2
+    to_closing = displacement(path, middle) - displacement(path, since - middle)
+    if n + 1 == len(solved.frames) or solved.opens_scene(n + 1):
+        return [Layer(here, to_closing, 1.0)]
+    path, opening = solved.path(n + 1), -solved.shutters[n + 1] / 2
+    before = displacement(path, opening - (1 - since) * solved.spans[n + 1])
+    a = (since - shutter) / (1 - shutter)
+    return [
+        Layer(here, to_closing, 1 - a),
+        Layer(residual(n + 1)[None], displacement(path, opening) - before, a),
+    ]
+
+
+def add_residual(solved: SolvedWindow, u: Tensor, layers: Sequence[Layer], rows: slice) -> Tensor:
+    """u + the residual's layers, for rows (1, C, rows, W) as composed from key frames; overwrites u."""
+    if not solved.data_weights.linear:
+        return composite(solved, layers, rows, u)
+    rest = composite(solved, layers, rows)
+    rest[:, : solved.colour] *= solved.data_weights.step(u[:, : solved.colour])
+    return u.add_(rest)
+
+
+def joint_part(solved: SolvedWindow, change: Tensor, groups: Sequence[RowGroup]) -> Tensor:
+    """The share of change (C, H, W) that frames of the joint solution take; overwrites it."""
+    if solved.joint is not None:
+        for group in groups:
+            for rows in solved.bands(group.rows):
+                change[:, rows] *= solved.upsampled(solved.joint[group.n : group.n + 1], rows)[0]
+    return change
