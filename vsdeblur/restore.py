@@ -19,6 +19,7 @@ from vsdeblur.camera.exposure import Exposure, Quadrature
 from vsdeblur.camera.rolling import row_delays
 from vsdeblur.clip.repeats import Thumbnail, distinct, thumbnails
 from vsdeblur.clip.samples import clip_samples, tensor_samples
+from vsdeblur.colour.display import to_display
 from vsdeblur.colour.response import name_of
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.device import choose_device
@@ -189,7 +190,7 @@ def _jointly(
     """From ``start`` and its motion, ``flow`` or what DIS finds in it, by solve_asap."""
     if flow is None:
         between = DisFlow()
-        shown = from_linear(start, "linear" if options.transfer == "linear" else "bt709").clamp_(0, 1)
+        shown = (start.clone() if options.transfer == "linear" else to_display(start)).clamp_(0, 1)
         flow = torch.stack([between(a, b) for a, b in pairwise(shown)])
     device = choose_device(options.device)
     with torch.inference_mode():

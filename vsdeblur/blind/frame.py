@@ -20,6 +20,7 @@ from vsdeblur.blind.estimate.path import estimate_path, estimate_uniform
 from vsdeblur.blind.footprint import beside_tiles
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.camera.noise import noise_level
+from vsdeblur.colour.display import PHOTOGRAPH
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.device import choose_device, total_memory
 from vsdeblur.errors import ArgumentError
@@ -32,7 +33,6 @@ Estimator = Callable[[Tensor], Blur]
 
 ESTIMATORS = ("path", "uniform", "network")
 DECONVOLVERS = ("plug-and-play", "unrolled", "richardson-lucy")
-_DISPLAY = "srgb"  # the curve by which linear light is shown to what knows pictures
 _OVERLAP = 64  # pixels around a tile, besides the blur's own reach
 _LEAST = 48  # pixels, of the inner part of a tile
 _FLOATS = 190  # float32 values per pixel of a tile while it is restored
@@ -76,7 +76,7 @@ def restore_frame(
     linear = transfer != "linear"
     stored = given.to(place, torch.float32)[None].contiguous()
     v = to_linear(stored, transfer)
-    shown = from_linear(v, _DISPLAY) if linear else v
+    shown = from_linear(v, PHOTOGRAPH) if linear else v
     room = _room(max_memory, place, v.shape[-2] * v.shape[-1])
     estimate = _estimator(estimator, place)
     clip = 1.0 if float(v.max()) <= 1 else None
@@ -86,7 +86,7 @@ def restore_frame(
         if blur.margin == 0:
             return given.clone(), blur
         # Noise is even in display values, more or less: the calmest parts, where it is measured, are often the dark.
-        stored_by = _DISPLAY if noise is None and linear else transfer
+        stored_by = PHOTOGRAPH if noise is None and linear else transfer
         sigma = _in_light(v, noise_level(shown) if noise is None else noise, stored_by)
         sharp = deblurred(v, blur, sigma, deconvolve, _tile_size(room, blur))
     out = from_linear(sharp, transfer)[0].to(given.device, given.dtype)

@@ -87,11 +87,6 @@ def sensor_noise(light: Tensor) -> Noise:
     return Noise(math.exp(log) * (1 - tilt) / typical, math.exp(log) * tilt)
 
 
-def display_slope(light: Tensor) -> Tensor:
-    """How much light goes for a step of a display's values (BT.709), at values of ``light``, any shape."""
-    return light.clamp(min=0).pow_(0.55).mul_(2.022).clamp_(min=1 / 4.5)
-
-
 def _blocks(v: Tensor, most: int | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Of blocks of v (N, C, H, W): median of the high-pass's magnitude; mean; whether (nearly) nothing clips; and the
     median of the high-pass of every other pixel.

@@ -85,11 +85,12 @@ def about_blur(blur: Blur) -> dict[str, Any]:
 def write_drawing(path: Path, picture: Tensor, transfer: str, blur: Blur) -> None:
     """The kernels over the picture, as a PNG or another picture file."""
     from vsdeblur.blind.draw import draw_kernels
+    from vsdeblur.colour.display import PHOTOGRAPH
     from vsdeblur.colour.transfer import from_linear
     from vsdeblur.stills.deblur import save
     from vsdeblur.stills.still import Still, encode_still, family_of
 
-    shown = from_linear(picture.clamp(0, 1), "srgb") if transfer == "linear" else picture
+    shown = from_linear(picture.clamp(0, 1), PHOTOGRAPH) if transfer == "linear" else picture
     save(path, encode_still(Still(draw_kernels(shown, blur), 8), family_of(path)))
 
 

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
+from vsdeblur.colour.display import MATCHING_EXPONENT
+
 Picture = NDArray[np.float32]
 
 EDGE = 96  # pixels on the longer side of the small pictures
@@ -59,7 +61,7 @@ def _small(frame: Tensor) -> Picture:
     size = max(_DIS_MIN_SIDE, round(height * scale)), max(_DIS_MIN_SIDE, round(width * scale))
     step = max(1, height // (4 * size[0]))  # four rows in each small pixel's height are as good as all of them
     small = adaptive_avg_pool2d(frame.detach()[:, ::step].float(), size)
-    small = torch.nan_to_num(small, 0.0, 0.0, 0.0).clamp_min(0).pow(1 / 2.2)
+    small = torch.nan_to_num(small, 0.0, 0.0, 0.0).clamp_min(0).pow(MATCHING_EXPONENT)
     picture: Picture = np.ascontiguousarray(small.permute(1, 2, 0).cpu().numpy())
     return picture
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vsdeblur.blind.footprint import beside_tiles
+from vsdeblur.colour.display import DISPLAY, to_display
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.resolution import upsampled
@@ -28,7 +29,6 @@ RELIABLE, UNRELIABLE = 0.02, 0.002
 # Part of a frame that must be unreliable before any of it is restored by itself, and from which on all of that part is:
 # a few such places flicker, and lose 0.01 dB (bikes), if they are sharp in one frame and not in the next.
 MIN_PART, FULL_PART = 0.2, 0.4
-_DISPLAY = "bt709"  # the curve of a display
 
 
 def per_frame_weight(reliability: Tensor) -> Tensor:
@@ -71,13 +71,13 @@ class PerFrame:
 
     def display(self, light: Tensor) -> Tensor:
         """Display values of ``light``, any shape."""
-        return from_linear(light, _DISPLAY) if self.linear else light
+        return to_display(light) if self.linear else light
 
     def _restored(self, frame: Tensor, colour: int, blur: Blur | None) -> Tensor:
         from vsdeblur.blind.frame import restore_frame
 
         room = self.tile_bytes + beside_tiles(frame[0].numel())
-        curve = _DISPLAY if self.linear else "linear"
+        curve = DISPLAY if self.linear else "linear"
         sharp, blur = restore_frame(
             from_linear(frame[:colour], curve),
             transfer=curve,

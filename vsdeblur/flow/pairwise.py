@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vsdeblur.colour.display import to_matching
 from vsdeblur.errors import DeblurError
 from vsdeblur.flow.continuation import continued
 from vsdeblur.flow.motion import Motion, PairwiseFlow, displacement
@@ -22,7 +23,6 @@ from vsdeblur.window import Window
 SIGMA = 1.0  # points, the expected error of the first estimate of a path
 _TINY = 128  # pixels on the longer side: half of so little has no detail for a flow
 _BETTER = 0.7  # of the residual of flow alone: with the path of a shaken camera it is 0.05 to 0.6 of that
-_DISPLAY_GAMMA = 1 / 2.2
 
 log = logging.getLogger("vsdeblur")
 
@@ -181,8 +181,7 @@ class PairwiseMotion:
 
     def display(self, values: Tensor) -> Tensor:
         """What a flow takes of the window's ``values`` of any shape: display values in [0, 1]."""
-        clipped = values.clamp(0, 1)
-        return clipped**_DISPLAY_GAMMA if self.linear else clipped
+        return to_matching(values) if self.linear else values.clamp(0, 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vsdeblur.camera.noise import NOISELESS, Noise, display_slope
+from vsdeblur.camera.noise import NOISELESS, Noise
+from vsdeblur.colour.display import display_slope
 from vsdeblur.tensors import box
 
 PASSED = 2 / 255  # at this level fine texture is easily taken for noise, and exact data are worth more

@@ -15,12 +15,10 @@ import torch
 from torch import Tensor
 
 from vsdeblur.camera.noise import noise_level
-from vsdeblur.colour.transfer import from_linear, to_linear
+from vsdeblur.colour.display import from_display, to_display
 from vsdeblur.priors import Prior, describe
 from vsdeblur.priors.aligned import aligned
 from vsdeblur.solver.keyframes import KeyFrameProblem
-
-_CURVE = "bt709"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +43,8 @@ class ZStep:
                 calm[n : n + 1] = self.prior.middle(around[None], sigma)  # type: ignore[attr-defined]
         else:
             calm = self.prior(shown, sigma)
-        light = to_linear(calm, _CURVE) if self.linear else calm
+        light = from_display(calm) if self.linear else calm
         return torch.cat((light, keys[:, colour:]), 1) if colour < keys.shape[1] else light
 
     def _shown(self, frames: Tensor) -> Tensor:
-        return from_linear(frames, _CURVE) if self.linear else frames
+        return to_display(frames) if self.linear else frames

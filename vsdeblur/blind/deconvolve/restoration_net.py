@@ -18,8 +18,6 @@ WIDTHS = (36, 72, 128)
 _PICTURES = 3
 _HINTS = 3
 _SMALL = 0.1  # a difference of values that counts as 1
-_GAMMA, _TOE = 2.2, 0.01  # of the curve by which light is shown, and the light below which it is straight, more or less
-_BLACK, _SPAN = _TOE ** (1 / _GAMMA), (1 + _TOE) ** (1 / _GAMMA) - _TOE ** (1 / _GAMMA)
 
 
 class RestorationNet(UNet):
@@ -38,15 +36,3 @@ class RestorationNet(UNet):
         pictures = torch.cat((x - 0.5, (blurry - x) / _SMALL, missing / _SMALL), 1)
         seen = torch.cat((F.pixel_unshuffle(pictures, 2), around), 1)
         return x + _SMALL * F.pixel_shuffle(self.body(seen), 2)
-
-
-def shown(light: Tensor) -> Tensor:
-    """Light as a display would show it, nearly: 0 and 1 stay, odd below 0, its slope has bounds; differentiable."""
-    values: Tensor = light.sign() * ((light.abs() + _TOE) ** (1 / _GAMMA) - _BLACK) / _SPAN
-    return values
-
-
-def unshown(values: Tensor) -> Tensor:
-    """The inverse of ``shown``."""
-    light: Tensor = values.sign() * ((values.abs() * _SPAN + _BLACK) ** _GAMMA - _TOE)
-    return light

@@ -22,8 +22,9 @@ from torch import Tensor
 
 from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
 from vsdeblur.blind.deconvolve.protocol import extended, inside
-from vsdeblur.blind.deconvolve.restoration_net import RestorationNet, shown, unshown
+from vsdeblur.blind.deconvolve.restoration_net import RestorationNet
 from vsdeblur.blind.operators.protocol import Blur
+from vsdeblur.colour.display import from_smooth_display, to_smooth_display
 from vsdeblur.priors.pictures import as_given, colours
 from vsdeblur.priors.tv import TotalVariation
 from vsdeblur.solver.chebyshev import chebyshev
@@ -73,16 +74,16 @@ def stages(
     known = torch.ones_like(v[:, :1]) if clip is None else unclipped(v, clip)
     start = started(v, blur, noise, clip) if start is None else start
     z, continued, inside_v = extended(start, blur), extended(v, blur), F.pad(known, (blur.margin,) * 4)
-    blurry = shown(continued) if linear else continued
+    blurry = to_smooth_display(continued) if linear else continued
     out = []
     noise = max(noise, 1e-4) + _MODEL
     largest = norm_bound(blur, v)
     for error, steps in zip(ERRORS, STEPS, strict=True):
         x = data_step(v, blur, z, known, (noise / error) ** 2, largest, steps)
         missing = blur.adjoint(known * (v - blur(x)))
-        seen = shown(x) if linear else x
+        seen = to_smooth_display(x) if linear else x
         z = _padded(network, seen, blurry, missing, inside_v, noise, error)
-        z = unshown(z) if linear else z
+        z = from_smooth_display(z) if linear else z
         out.append(inside(z, blur))
     return out
 

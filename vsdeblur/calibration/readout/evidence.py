@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vsdeblur.colour.display import to_matching
 from vsdeblur.flow.dis import DisFlow
 
 Array = NDArray[np.floating[Any]]
@@ -22,7 +23,6 @@ MAX_DRIFT_SIDE = 480  # pixels of the picture that motion is found in
 _DETAIL = 9  # pixels around a point in which its texture in both directions is measured
 _NOISE = 1.5 / 255  # of a gradient with half weight
 _FEWEST = 16  # points of a cell
-_DISPLAY_GAMMA = 1 / 2.2
 _ROUNDS = 10  # of reweighting
 _GOOD = 0.35  # of the cells at least go with the camera
 _MANY = 5  # pairs, from which on a cell has a usual remainder
@@ -50,7 +50,7 @@ class Drift:
 
 def find_drift(grey: Tensor, *, linear: bool = True) -> Drift:
     """The drift of successive grey frames (n, h, w), n at least 2, by OpenCV DIS; ``linear``: they are linear light."""
-    shown = grey.clamp(0, 1) ** _DISPLAY_GAMMA if linear else grey.clamp(0, 1)
+    shown = to_matching(grey) if linear else grey.clamp(0, 1)
     height, width = shown.shape[-2:]
     cell = (height // ROWS, width // COLUMNS)
     corner = ((height - ROWS * cell[0]) // 2, (width - COLUMNS * cell[1]) // 2)

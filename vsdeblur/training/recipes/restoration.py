@@ -16,10 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vsdeblur.blind.deconvolve.restoration_net import RestorationNet, shown, unshown
+from vsdeblur.blind.deconvolve.restoration_net import RestorationNet
 from vsdeblur.blind.deconvolve.unrolled import stages
 from vsdeblur.blind.estimate.kernel_net import REACH, SPAN
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
+from vsdeblur.colour.display import from_smooth_display, to_smooth_display
 from vsdeblur.training.pool import Sample, stacked
 from vsdeblur.training.recipe import FallingRate
 from vsdeblur.training.recipes.kernels import turned
@@ -100,7 +101,7 @@ def restoration_error(found: Sequence[Tensor], v: Tensor, sharp: Tensor, linear:
 
 
 def _seen(x: Tensor, linear: bool) -> Tensor:
-    return shown(x) if linear else x
+    return to_smooth_display(x) if linear else x
 
 
 def _blurred(sample: dict[str, Any], rng: np.random.Generator, noise: float, linear: bool) -> Sample:
@@ -116,7 +117,7 @@ def _blurred(sample: dict[str, Any], rng: np.random.Generator, noise: float, lin
     v = (blurry + noise * torch.from_numpy(rng.normal(size=blurry.shape)).float()).clamp(0, 1)
     if rng.random() < 0.7:
         v = (_seen(v, linear) * 255).round() / 255
-        v = unshown(v) if linear else v
+        v = from_smooth_display(v) if linear else v
     if rng.random() < _WRONG:
         kernel = _mistaken(kernel, sample["kernels"], rng)
     sharp = F.pad(u, (-REACH,) * 4)
