@@ -64,27 +64,43 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
 ) -> Video:
     """Sharp frames from blurry ones.
 
-    v: float tensor or array (N, C, H, W), C 1 or 3, nominally in [0, 1]; larger values are allowed and kept.
-    shutter: the open fraction of the period; None and "auto": estimated from the whole clip, 0.5 where nothing moves.
-    transfer: how v is stored; "linear" averages the values as they are; "fit": found from the whole clip, "linear"
-    where that does not tell. quadrature: "integral" for light that a
-    shutter integrated, "taps" for frames that are plain means of sub-frames. flow: an engine's name, a callable
-    flow(a, b), or the true motion as a tensor (T - 1, 2, H, W), pixels, u_k -> u_{k+1}. The true motion is used as it
-    is, on all sub-frames of the clip at once: preset, scene_cuts and max_memory do not apply. solver: "keyframes",
-    "unrolled", "unrolled:PATH", or the preset's own when None; "asap" goes on from the latter with sub-frames and
-    motion together, by the form of E2 whose energy provably decreases (vsdeblur.solver.asap); it has priors of its own
-    and holds all sub-frames at once. record: is given the energies.
-    out_shutter: the part of an output's period that it is blurred over again, in [0, 1]; 0 leaves it sharp.
-    readout: of a rolling shutter, a fraction of the period in [0, 1): row y of frame n opens at n + readout * y / H,
-    and u is as a global shutter would see it. "auto": estimated from the whole clip, 0 where that does not tell.
-    mode: "joint" solves neighbouring frames together; "frame" finds each frame's blur in that frame alone (with factor
-    1 nothing else is looked at; else the motion between the blurry frames places the others); "auto" is joint where the
-    motion is to be trusted and tells how a frame is blurred, and by frame where it does not.
-    duplicates: frames that repeat the one before are found and left out, and time goes on evenly between the others;
-    False takes every frame for an exposure of its own, and so do flow= a tensor and solver="asap".
+    Args:
+        v: Float tensor or array (N, C, H, W), C 1 or 3, nominally in [0, 1]; larger values are allowed and kept.
+        factor: Output frames per input frame, 1 to 16.
+        shutter: The open fraction of the period, in (0, 1]; None and "auto": estimated from the whole clip, 0.5 where
+            nothing moves.
+        transfer: How v is stored; "linear" averages the values as they are; "fit": fitted to the whole clip, "linear"
+            where the fit is not confident.
+        preset: "fast", "balanced" or "best".
+        flow: An engine's name, a callable flow(a, b), or the true motion as a tensor (T - 1, 2, H, W), pixels,
+            u_k -> u_{k+1}. The true motion is used as it is, on all sub-frames of the clip at once: preset, scene_cuts
+            and max_memory do not apply.
+        quadrature: "integral" for light that a shutter integrated, "taps" for frames that are plain means of
+            sub-frames.
+        prior: A name or a callable ``prior(u, sigma) -> u``, None for none.
+        scene_cuts: True (found in the frames), False, or the numbers of the frames that open a scene.
+        device: None (the best there is), "cpu", "cuda", "cuda:0" or "mps".
+        max_memory: Bytes or "4GiB" for the device; None: half of what it has, but no more than 4 GiB.
+        solver: "keyframes", "unrolled", "unrolled:PATH", or the preset's own when None; "asap" goes on from the latter
+            with sub-frames and motion together, by the form of E2 whose energy provably decreases
+            (vsdeblur.solver.asap); it has priors of its own and holds all sub-frames at once.
+        out_shutter: The fraction of an output's period that it is blurred over again, in [0, 1]; 0 leaves it sharp.
+        readout: Of a rolling shutter, a fraction of the period in [0, 1): row y of frame n opens at
+            n + readout * y / H, and u is as from a global shutter. "auto": estimated from the whole clip, 0 where that
+            is not confident.
+        mode: "joint" solves neighbouring frames together; "frame" estimates each frame's blur from that frame alone
+            (with factor 1 no other frame is used; else the motion between the blurry frames places the others); "auto"
+            is joint where the motion is reliable and explains the blur of a frame, and by frame where it is not.
+        duplicates: Frames that repeat the one before are found and left out, and time goes on evenly between the
+            others; False takes every frame for an exposure of its own, and so do flow= a tensor and solver="asap".
+        record: Called with the energies of the solver.
 
-    Returns u (floor(N * factor), C, H, W) of v's type, device and dtype.
-    Raises ArgumentError for an argument that cannot be honoured, DeblurError for a clip that cannot be processed.
+    Returns:
+        u (floor(N * factor), C, H, W) of v's type, device and dtype.
+
+    Raises:
+        ArgumentError: For an argument that cannot be honoured.
+        DeblurError: For a clip that cannot be processed.
     """
     given = as_frames(v)
     if transfer == FIT:
@@ -114,13 +130,13 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     if options.mode != "joint" and (true_motion is not None or solver == "asap"):
         raise ArgumentError("mode", mode, '"joint" where the true motion is handed in, or with solver="asap"')
     light = to_linear(given.to("cpu", torch.float32).contiguous(), transfer)
-    seen = thumbnails(given) if options.finds_repeats else []
+    small = thumbnails(given) if options.finds_repeats else []
     if options.auto_shutter or readout == AUTO:
-        options = _estimated(light, seen, options, readout == AUTO)
+        options = _estimated(light, small, options, readout == AUTO)
     if true_motion is not None:
         sharp = _by_true_motion(light, true_motion, options, record)
     else:
-        sharp = _by_windows(light, options, record, seen)
+        sharp = _by_windows(light, options, record, small)
     if solver == "asap":
         sharp = _jointly(light, sharp, true_motion, options, record)
     stored = from_linear(sharp, transfer, inplace=True).to(given.device, given.dtype)
@@ -135,10 +151,10 @@ def _fitted(stored: Tensor) -> str:
     return name_of(estimate.usable)
 
 
-def _estimated(light: Tensor, seen: Sequence[Thumbnail], options: Options, readout: bool) -> Options:
+def _estimated(light: Tensor, small: Sequence[Thumbnail], options: Options, readout: bool) -> Options:
     """The options with the shutter, where that is to be found, and the readout, of the frames that repeat none."""
-    new = distinct(seen)
-    pictures = light[new] if len(new) < len(seen) else light
+    new = distinct(small)
+    pictures = light[new] if len(new) < len(small) else light
     places = clip_samples(pictures, linear=options.transfer != "linear")
     if options.auto_shutter:
         options = replace(options, shutter=clip_shutter(places).estimate.usable, auto_shutter=False)

@@ -38,7 +38,15 @@ _FAR = 4.0  # times what a repeat differs by; between frames of real footage, cl
 
 
 def thumbnail(planes: Sequence[Plane], peak: float = 1.0) -> Thumbnail:
-    """The mean of planes (H, W), divided by ``peak`` and averaged down to EDGE pixels."""
+    """A small grey picture of a frame as it is stored.
+
+    Args:
+        planes: (H, W) each, integers or floats.
+        peak: Their value of white.
+
+    Returns:
+        Their mean, area-averaged to EDGE pixels on the longer side; what is not finite becomes 0 or 1.
+    """
     import cv2
 
     height, width = planes[0].shape

@@ -1,4 +1,4 @@
-"""How long restoring will take, found by restoring a little."""
+"""How long restoring will take, measured on a small piece of the picture."""
 
 from __future__ import annotations
 
@@ -16,19 +16,26 @@ if TYPE_CHECKING:
 
     from vsdeblur.engine.plan import Plan
 
-PIECE = (144, 256)  # height and width of a piece that is large enough to tell
+PIECE = (144, 256)  # height and width of a piece that is large enough to measure on
 _CHUNK = 2  # frames of which the piece is restored: the second one costs what every further one does
 FRAMES = _CHUNK + 6  # that a window of these has at most
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Spent:
-    """Seconds. motion: per point of each of the window's frames; solving: per pixel of each key frame; showing: per
-    pixel of each output. share: pixels of tiles that are solved for every one of the picture. scale: of motion."""
+    """Seconds that the stages took.
+
+    Attributes:
+        motion: Per point of each of the window's frames.
+        solving: Per pixel of each key frame.
+        rendering: Per pixel of each output.
+        share: Pixels of tiles that are solved for every one of the picture.
+        scale: Pixels of the frame per point of the motion, along a side.
+    """
 
     motion: float
     solving: float
-    showing: float
+    rendering: float
     share: float
     scale: int
 
@@ -44,11 +51,18 @@ def seconds_per_output(
 ) -> float:
     """Seconds of the engine per output of height x width, timed on a short chunk of a piece of the picture.
 
-    frames: (n, C, h, w) float32, linear light, C 1 or 3, successive frames of about PIECE's size; n of 1 or more, used
-    forwards and backwards where a window needs more than there are. plan: of the whole picture. What the stages take is
-    timed one by one, since they grow differently: motion is found in a smaller picture, tiles overlap, and a chunk's
-    neighbours are solved with it. reach: how far nearly everything in the whole picture moves in a period, pixels: by
-    how many instants an exposure is represented. clock: seconds. A first, tiny solve warms up what is loaded once.
+    What the stages take is timed one by one, since they grow differently: motion is found in a smaller picture, tiles
+    overlap, and a chunk's neighbours are solved with it. A first, tiny solve warms up what is loaded once.
+
+    Args:
+        frames: (n, C, h, w) float32, linear light, C 1 or 3, successive frames of about PIECE's size; n of 1 or more,
+            used forwards and backwards where a window needs more than there are.
+        options: The arguments.
+        plan: Of the whole picture.
+        height: Of the whole picture, pixels.
+        width: Of the whole picture.
+        reach: How far nearly everything in it moves in a period, pixels: it sets the instants of an exposure.
+        clock: Seconds.
     """
     from vsdeblur.flow.resolution import motion_scale
 
@@ -60,7 +74,7 @@ def seconds_per_output(
     points = -(-height // scale) * -(-width // scale)
     window, keys = plan.chunk + 2 * plan.halo, plan.chunk + _neighbours(options)
     once = spent.motion * points * window + spent.solving * spent.share * height * width * keys
-    return once / float(plan.chunk * options.factor) + spent.showing * height * width
+    return once / float(plan.chunk * options.factor) + spent.rendering * height * width
 
 
 def _neighbours(options: Options) -> int:
@@ -86,8 +100,8 @@ def _spent(
     some = frames[torch.tensor(order)].contiguous().to(engine.device)
     window = Window(some, 0, halo, _CHUNK, colour=channels)
     count = int((halo + _CHUNK) * options.factor)
-    shown = (instant(j, options.factor, options.shutter, options.readout) for j in range(count))
-    instants = [t for t in shown if halo <= t < halo + _CHUNK]
+    outputs = (instant(j, options.factor, options.shutter, options.readout) for j in range(count))
+    instants = [t for t in outputs if halo <= t < halo + _CHUNK]
 
     times = [clock()]
     motion, points, scale, share = None, 1, 1, 1.0
@@ -103,11 +117,11 @@ def _spent(
     begin, found, *ends = times
     # The second frame's outputs: those of the first one may all come when the last of them is done.
     before = sum(t < halo + 1 for t in instants)
-    showing = (ends[-1] - ends[before - 1]) / (len(ends) - before)
+    rendering = (ends[-1] - ends[before - 1]) / (len(ends) - before)
     return _Spent(
         (found - begin) / (len(order) * points),
-        max(ends[before - 1] - found - before * showing, 0.0) / ((_CHUNK + _neighbours(options)) * pixels),
-        showing / pixels,
+        max(ends[before - 1] - found - before * rendering, 0.0) / ((_CHUNK + _neighbours(options)) * pixels),
+        rendering / pixels,
         share,
         scale,
     )

@@ -1,4 +1,4 @@
-"""The instants that exposures, and outputs with a shutter of their own, are the mean of; when each row sees them."""
+"""The instants that exposures, and outputs with a shutter of their own, are the mean of; the delays of rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,14 @@ Taus = tuple[tuple[float, ...], ...]
 def exposures(options: Options, motion: Motion, shutters: Sequence[float], periods: Sequence[float]) -> Taus:
     """The quadrature of each exposure: a step for every ``stride`` px of motion, or the averaged sub-frames.
 
-    periods: for each frame how many times ``factor`` outputs its period has.
+    Args:
+        options: Quadrature, factor and preset.
+        motion: Of the frames.
+        shutters: The open fraction of each frame's period.
+        periods: Each frame's period in output periods, of which each has ``factor`` outputs.
+
+    Returns:
+        Instants in periods of the frame from the middle of its exposure.
     """
     if options.quadrature == "taps":
         factors = [float(options.factor) * period for period in periods]
@@ -58,7 +65,7 @@ def delays(options: Options, window: Window) -> Tensor | None:
 
 
 def reach(motion: Motion) -> float:
-    """How far nearly everything moves in a period, pixels."""
+    """The 99.5th percentile of how far points move in a period, pixels."""
     speed = extent(motion.path).flatten()
     rank = max(1, int(0.995 * speed.numel()))
     return float(speed.kthvalue(rank).values)

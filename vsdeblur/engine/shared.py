@@ -1,4 +1,4 @@
-"""Engines and the thread that runs them: one chunk at a time per device, whoever asks."""
+"""Engines and device threads that a process shares: one engine per set of arguments, one chunk at a time per device."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ def engine_for(options: Options, height: int, width: int, channels: int, host_by
 
     Players build the script anew on every seek, and an engine may hold weights. One that holds callables of the
     script is not kept: they may hold the script's nodes.
+
+    Args:
+        options: As in ``Engine``, like the others.
+        height: Of the frames.
+        width: Of the frames.
+        channels: Of the frames.
+        host_bytes: Of an output frame.
     """
     make = Engine if callable(options.prior) or callable(options.flow) else _kept_engine
     return make(options, height, width, channels, host_bytes=host_bytes)
@@ -27,9 +34,14 @@ def _kept_engine(options: Options, height: int, width: int, channels: int, *, ho
 
 
 def run_alone[Result](device: str | None, task: Callable[[], Result]) -> Result:
-    """Run a task when no other one runs on this device, and wait for it.
+    """The result of a task that runs when no other one runs on this device.
 
-    A thread of its own, not a lock: the host calls from many threads, and each would make torch keep a pool of workers.
+    In a thread of its own, not under a lock: the host calls from many threads, and torch keeps a pool of workers for
+    each of them.
+
+    Args:
+        device: As in ``Options``.
+        task: What runs.
     """
     return _thread_of(str(choose_device(device))).submit(task).result()
 

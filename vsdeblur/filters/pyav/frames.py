@@ -34,19 +34,25 @@ def deblur_frames(
 ) -> Iterator[av.VideoFrame]:
     """Deblur a stream of frames and raise its rate: ``factor`` frames for every one, in time with their timestamps.
 
-    frames: decoded progressive frames in order, of any format with plain samples (8 to 16 bit, half or float; YUV, RGB,
-    gray, with or without alpha). They are read as they are needed; one window of them is held. factor: 1 to 16, or
-    ``fps`` for a uniform grid of that rate (59.94 means 60000/1001). rate: the source's, where it is known; else the
-    first timestamps tell. options: shutter, transfer, preset, prior, flow, scene_cuts, device, max_memory, quadrature,
-    solver, out_shutter, readout, mode, duplicates, as everywhere in vsdeblur; a shutter that is not given is estimated
-    for each chunk by itself.
+    Durations are those of the source's timestamps, so a variable rate stays variable. A change of size or format in
+    mid-stream ends the window there and is logged.
 
-    Yields floor(N * factor) frames of the same format, tags and sample aspect ratio, with exact ``pts`` and
-    ``time_base``. Durations are those of the source's timestamps, so a variable rate stays variable. A change of size
-    or format in mid-stream ends the window there and is logged.
+    Args:
+        frames: Decoded progressive frames in order, of any format with plain samples (8 to 16 bit, half or float; YUV,
+            RGB, gray, with or without alpha). They are read as they are needed; one window of them is held.
+        factor: Output frames per source frame, 1 to 16.
+        fps: Instead of factor, the rate of a uniform grid (59.94 means 60000/1001).
+        rate: The source's frames per second, None for that of the first timestamps.
+        options: shutter, transfer, preset, prior, flow, scene_cuts, device, max_memory, quadrature, solver,
+            out_shutter, readout, mode, duplicates, as everywhere in vsdeblur; a shutter that is not given is estimated
+            for each chunk by itself.
 
-    Raises ArgumentError at once for a bad argument, and on the way InputError for interlaced frames and for formats
-    that cannot be processed.
+    Yields:
+        floor(N * factor) frames of the same format, tags and sample aspect ratio, with exact ``pts`` and ``time_base``.
+
+    Raises:
+        ArgumentError: At once, for a bad argument.
+        InputError: On the way, for interlaced frames and for formats that cannot be processed.
     """
     wanted = None if fps is None else parse_fps(fps)
     known = None if rate is None else Fraction(rate)

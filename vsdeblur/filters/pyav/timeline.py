@@ -1,4 +1,4 @@
-"""When frames are shown: timestamps of the source made sound, and exact timestamps for what comes out.
+"""When frames are shown: the source's timestamps repaired, and exact timestamps of the outputs.
 
 Times are Fractions of a second throughout, so that nothing drifts; they become ticks of a time base at the very end.
 """
@@ -30,7 +30,14 @@ ROUGHLY = Fraction(19, 20)  # of the average rate: a variable-rate clip may be p
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TimedFrame:
-    """A source frame, when it is shown and for how long (seconds), and the tick to which the source rounded."""
+    """A source frame.
+
+    Attributes:
+        frame: The frame.
+        time: When it is shown, seconds.
+        duration: For how long.
+        tick: To whose multiples the source rounded both.
+    """
 
     frame: av.VideoFrame
     time: Fraction
@@ -40,7 +47,13 @@ class TimedFrame:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One output: when it is shown, for how long (seconds), and the instant it shows in source periods."""
+    """One output.
+
+    Attributes:
+        time: When it is shown, seconds.
+        duration: For how long.
+        instant: That it shows, in source periods.
+    """
 
     time: Fraction
     duration: Fraction
@@ -53,12 +66,17 @@ def timed(
     grid: Fraction | None = None,
     warn: Callable[[str], None] = log.warning,
 ) -> Iterator[TimedFrame]:
-    """Give every frame its time and duration, holding back one frame. ``rate``: about how many there are per second.
+    """Give every frame its time and duration, holding back one frame.
 
     Durations are the differences of timestamps, since the durations that demuxers report are often the nominal one.
-    grid: the rate that the source states; a timestamp within half a tick of its grid is put on it, which undoes the
-    rounding of coarse containers (Matroska's millisecond) and changes nothing else. Missing and backward timestamps are
-    replaced by the previous one plus a period.
+    Missing and backward timestamps are replaced by the previous one plus a period.
+
+    Args:
+        frames: In order.
+        rate: About how many there are per second, None where that is not known.
+        grid: The rate that the source states. A timestamp within half a tick of its grid is moved onto it, which undoes
+            the rounding of coarse containers (Matroska's millisecond) and changes nothing else.
+        warn: Where remarks about timestamps go.
     """
     previous: tuple[av.VideoFrame, Fraction, Fraction] | None = None
     origin: Fraction | None = None
@@ -152,7 +170,13 @@ class ByRate:
     """A uniform grid of ``fps`` outputs per second from ``origin`` on, even over a variable-rate source."""
 
     def __init__(self, fps: Fraction, origin: Fraction, lag: Fraction) -> None:
-        """lag: from an output's timestamp to the instant that it shows, in seconds."""
+        """A grid of outputs.
+
+        Args:
+            fps: Outputs per second.
+            origin: Timestamp of the first one, seconds.
+            lag: From an output's timestamp to the instant that it shows.
+        """
         self.fps, self.origin, self.lag = fps, origin, lag
 
     def moments(self, times: ChunkTimes, shutter: Callable[[int], float]) -> list[Moment]:

@@ -54,40 +54,49 @@ def deblur(
 ) -> vs.VideoNode:
     """Remove motion blur and raise the frame rate: a sharp clip of ``factor`` times the frames.
 
-    clip: YUV, RGB or GRAY, 8 to 16 bit integer, half or float, any subsampling, constant format and size, progressive.
-        Colour is converted by the frames' props. Missing ones mean: matrix smpte170m up to 576 lines, else bt709;
-        limited range, RGB full; transfer bt709, RGB srgb; chroma left. Alpha in the prop ``_Alpha`` follows the same
-        motion (a separate alpha clip: attach it with std.ClipToProp).
-    factor: output frames per source frame, 1 to 16: int, Fraction, float or "5/2". Output j is stamped j / factor
-        source periods and shows the instant (j + 1/2) / factor; with factor 1 the middle of the exposure.
-    fps_num, fps_den: the output's frame rate, together, instead of factor; the clip needs a rate.
-    shutter: the fraction of the frame period that the shutter is open, in (0, 1]; "180deg" and "1/60s" say the same.
-        None and "auto": estimated for each chunk of frames from the chunk and its neighbours, 0.5 where they do not
-        tell (``vsdeblur.estimate_shutter`` looks at the whole clip). Where the clip's rate varies the exposure is
-        constant in seconds.
-    transfer: "linear", "bt709", "srgb", "gamma2.2", "pq", "hlg" ..., or "response1.9" for a gamma that
-        ``vsdeblur.estimate_response`` found; None: by the props.
-    preset: "fast", "balanced" or "best". prior, flow: a name or a callable, None for the defaults.
-    scene_cuts: True (own detector and the props _SceneChangePrev and _SceneChangeNext), False, "props", or a list of
-        the numbers of the frames that open a scene. The output carries both props.
-    device: None (the best there is), "cpu", "cuda", "cuda:0" or "mps".
-    max_memory: bytes or "4GiB", for the device and, separately, for the filter's frames; None: half of what the device
-        has, but no more than 4 GiB.
-    solver: "unrolled" takes learned steps after the solver's own and at every instant (best does anyway, balanced does
-        the former), "keyframes" does not; "unrolled:PATH" with your own weights, a file or a folder.
-    out_shutter: the part of an output's period that it is blurred over again, in [0, 1] or "180deg"; 0 leaves
-        it sharp.
-    readout: of a rolling shutter, how much later than the first row the last one is exposed: a fraction of the period
-        in [0, 1), "16ms" or "1/60s". The output is as a global shutter would see it; 0, the default, means one.
-    mode: "joint" solves neighbouring frames together; "frame" finds each frame's blur in that frame alone (with factor
-        1 nothing else is looked at; else the motion between the blurry frames places the others); "auto" is joint where
-        the motion is to be trusted and tells how a frame is blurred, and by frame where it does not.
-    duplicates: frames that repeat the one before (24 in 30 frames a second, a camera that could not keep up) are found
-        and left out, and time goes on evenly between the others. False takes every frame for an exposure of its own.
+    Args:
+        clip: YUV, RGB or GRAY, 8 to 16 bit integer, half or float, any subsampling, constant format and size,
+            progressive. Colour is converted by the frames' props. Missing ones mean: matrix smpte170m up to 576 lines,
+            else bt709; limited range, RGB full; transfer bt709, RGB srgb; chroma left. Alpha in the prop ``_Alpha``
+            follows the same motion (a separate alpha clip: attach it with std.ClipToProp).
+        factor: Output frames per source frame, 1 to 16: int, Fraction, float or "5/2". Output j is stamped j / factor
+            source periods and shows the instant (j + 1/2) / factor; with factor 1 the middle of the exposure.
+        fps_num: With fps_den the output's frame rate, instead of factor; the clip needs a rate.
+        fps_den: See fps_num.
+        shutter: The fraction of the frame period that the shutter is open, in (0, 1], or "180deg" or "1/60s". None and
+            "auto": estimated for each chunk of frames from the chunk and its neighbours, 0.5 where that is not
+            confident (``vsdeblur.estimate_shutter`` uses the whole clip). Where the clip's rate varies the exposure is
+            constant in seconds.
+        transfer: "linear", "bt709", "srgb", "gamma2.2", "pq", "hlg" ..., or "response1.9" for a gamma by
+            ``vsdeblur.estimate_response``; None: by the props.
+        preset: "fast", "balanced" or "best".
+        prior: A name or a callable, None for none.
+        flow: A name or a callable, None for the preset's own.
+        scene_cuts: True (own detector and the props _SceneChangePrev and _SceneChangeNext), False, "props", or a list
+            of the numbers of the frames that open a scene. The output carries both props.
+        device: None (the best there is), "cpu", "cuda", "cuda:0" or "mps".
+        max_memory: Bytes or "4GiB", for the device and, separately, for the filter's frames; None: half of what the
+            device has, but no more than 4 GiB.
+        solver: "unrolled" takes learned steps after the solver's own and at every instant (best does anyway, balanced
+            does the former), "keyframes" does not; "unrolled:PATH" with your own weights, a file or a folder.
+        out_shutter: The fraction of an output's period that it is blurred over again, in [0, 1] or "180deg"; 0 leaves
+            it sharp.
+        readout: Of a rolling shutter, how much later than the first row the last one is exposed: a fraction of the
+            period in [0, 1), "16ms" or "1/60s". The output is as from a global shutter; 0 means that the clip is, too.
+        mode: "joint" solves neighbouring frames together; "frame" estimates each frame's blur from that frame alone
+            (with factor 1 no other frame is used; else the motion between the blurry frames places the others); "auto"
+            is joint where the motion is reliable and explains the blur of a frame, and by frame where it is not.
+        duplicates: Frames that repeat the one before (24 in 30 frames a second, a camera that could not keep up) are
+            found and left out, and time goes on evenly between the others. False takes every frame for an exposure of
+            its own.
 
-    Returns a clip of the same format, size and props with floor(frames * factor) frames; durations are rescaled, and
-    ``_AbsoluteTime`` is moved to each frame's own time. Raises vs.Error("deblur: ...") for anything wrong that can be
-    known before frames are there; what only frames can tell (interlaced, a matrix that cannot be undone) fails them.
+    Returns:
+        A clip of the same format, size and props with floor(frames * factor) frames; durations are rescaled, and
+        ``_AbsoluteTime`` is moved to each frame's own time.
+
+    Raises:
+        vs.Error: "deblur: ..." for anything wrong that can be known before frames are there; what is wrong with a frame
+            (interlaced, a matrix that cannot be undone) fails the outputs that come from it.
     """
     try:
         if not isinstance(clip, vs.VideoNode):

@@ -1,4 +1,4 @@
-"""Frame properties of VapourSynth: what they say about colour, time and cuts, and what the output's should say."""
+"""Frame properties of VapourSynth: colour, time and cuts of a frame, and the properties of an output."""
 
 from __future__ import annotations
 
@@ -64,9 +64,12 @@ def alpha_colour(fmt: vs.VideoFormat) -> Colour:
 
 @dataclass(frozen=True, slots=True)
 class ClipTiming:
-    """How the clip runs. total: source frames. rate: frames per second, None where only the frames have durations.
+    """How the clip runs.
 
-    uniform: the output has a fixed rate of its own, whatever the durations of the source say.
+    Attributes:
+        total: Its number of frames.
+        rate: Frames per second, None where only frames have durations.
+        uniform: Whether the output has a fixed rate of its own, whatever the durations of the source.
     """
 
     total: int
@@ -76,7 +79,14 @@ class ClipTiming:
 
 @dataclass(frozen=True, slots=True)
 class WindowProps:
-    """The properties of the frames of a window, whose first one is number ``start`` of the clip."""
+    """The properties of successive frames.
+
+    Attributes:
+        start: Number in the clip of the first of them.
+        props: Of each frame.
+        options: The arguments.
+        timing: Of the clip.
+    """
 
     start: int
     props: Sequence[Props]
@@ -105,7 +115,13 @@ class WindowProps:
         return frozenset(prev | following)
 
     def write(self, out: vs.FrameProps, output: int, cuts: frozenset[int]) -> None:
-        """Turn the properties of the source frame that output ``output`` shows, copied to ``out``, into its own."""
+        """Turn a source frame's properties into those of an output that shows it.
+
+        Args:
+            out: A copy of the source frame's.
+            output: Number of the output.
+            cuts: Numbers of the source frames that open a scene.
+        """
         factor = self.options.factor
         n = shown_frame(output, factor)
         position = Fraction(output) / factor - self.start

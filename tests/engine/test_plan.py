@@ -1,0 +1,54 @@
+"""The memory plan."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+import pytest
+
+from vsdeblur.engine.engine import Engine
+from vsdeblur.engine.plan import default_budget, make_plan
+from vsdeblur.errors import MemoryBudgetError
+from vsdeblur.options import parse_options
+
+
+def options(**given: Any) -> Any:
+    return parse_options(**{"factor": 2, "shutter": 1.0, "transfer": "linear", "device": "cpu", **given})
+
+
+@pytest.mark.parametrize("size", [(64, 96), (480, 640), (1080, 1920)])
+@pytest.mark.parametrize("factor", [1, 8])
+def test_the_smallest_budget_that_works_is_named_and_works(size: tuple[int, int], factor: int) -> None:
+    with pytest.raises(MemoryBudgetError) as error:
+        Engine(options(factor=factor, max_memory="1MiB"), *size)
+    message = str(error.value)
+    assert "\n" not in message
+    match = re.search(r"at least (\S+) for", message)
+    assert match is not None
+    engine = Engine(options(factor=factor, max_memory=match[1]), *size)
+    assert engine.plan.peak_bytes <= (engine.options.max_memory or 0)
+    least = int(match[1].removesuffix("MiB"))
+    if least > 1:
+        with pytest.raises(MemoryBudgetError):
+            Engine(options(factor=factor, max_memory=f"{least - 1}MiB"), *size)
+
+
+def test_more_memory_never_makes_a_smaller_plan_and_the_default_is_fixed() -> None:
+    plans = [make_plan(options(max_memory=f"{g}GiB"), 1080, 1920, 3, 2**22) for g in (2, 4, 8, 16, 32)]
+    assert [p.chunk * p.tile for p in plans] == sorted(p.chunk * p.tile for p in plans)
+    default = make_plan(options(), 1080, 1920, 3, 2**22)
+    assert dataclasses.asdict(default) == dataclasses.asdict(plans[1])
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "budget"), [(1.9, 1), (3.8, 2), (5.8, 2), (7.6, 4), (15.5, 4), (23, 4), (125, 4)]
+)
+def test_the_default_budget_is_half_of_the_device_but_no_more_than_4_gib(gigabytes: float, budget: int) -> None:
+    assert default_budget(int(gigabytes * 2**30)) == budget * 2**30
+
+
+def test_a_plan_counts_the_hosts_frames() -> None:
+    small, large = (make_plan(options(max_memory="3GiB"), 720, 1280, 3, host) for host in (0, 2**23))
+    assert (large.peak_bytes, large.chunk) != (small.peak_bytes, small.chunk)
