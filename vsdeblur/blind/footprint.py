@@ -1,12 +1,15 @@
-"""Memory that restoring one picture by itself takes."""
+"""Memory of restoring one picture by itself."""
 
 from __future__ import annotations
 
-_FLOAT = 4
-_FLOATS = 48  # per pixel: the shares of its kernels, copies; measured
-_ESTIMATE = 128 * 2**20  # bytes that finding its blur takes, measured
+from vsdeblur.footprint import FLOAT
+
+TILE_BYTES = 32 * 2**20, 420 * 2**20  # least and most for the tiles of one picture in a clip
+TILE_VALUES = 190  # float32 values per pixel of a tile while it is restored
+_VALUES = 48  # per pixel of the picture: the weights of its kernels, copies; measured
+_ESTIMATE = 128 * 2**20  # bytes at work while its blur is estimated, measured
 
 
 def beside_tiles(pixels: int) -> int:
     """Bytes for one picture of so many pixels, besides its tiles."""
-    return _ESTIMATE + _FLOATS * pixels * _FLOAT
+    return _ESTIMATE + _VALUES * pixels * FLOAT

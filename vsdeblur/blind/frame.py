@@ -17,13 +17,14 @@ from vsdeblur.blind.deconvolve.protocol import Deconvolver
 from vsdeblur.blind.estimate.confidence import ConfidenceGate
 from vsdeblur.blind.estimate.confidence import spread as spread_of
 from vsdeblur.blind.estimate.path import estimate_path, estimate_uniform
-from vsdeblur.blind.footprint import beside_tiles
+from vsdeblur.blind.footprint import TILE_VALUES, beside_tiles
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.camera.noise import noise_level
 from vsdeblur.colour.display import PHOTOGRAPH
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.device import choose_device, total_memory
 from vsdeblur.errors import ArgumentError
+from vsdeblur.footprint import FLOAT
 from vsdeblur.options import parse_device, parse_memory
 from vsdeblur.tensors import as_frames, smoothstep
 from vsdeblur.tiles import tiles
@@ -35,7 +36,6 @@ ESTIMATORS = ("path", "uniform", "network")
 DECONVOLVERS = ("plug-and-play", "unrolled", "richardson-lucy")
 _OVERLAP = 64  # pixels around a tile, besides the blur's own reach
 _LEAST = 48  # pixels, of the inner part of a tile
-_FLOATS = 190  # float32 values per pixel of a tile while it is restored
 _STILL, _BLURRED = 0.9, 1.4  # pixels that light is spread by: up to which a picture is sharp, from which it is blurred
 _GRID, _MOST = 24, 12  # pixels between points whose kernels are looked at for that; points along a side, at most
 
@@ -180,10 +180,10 @@ def _room(max_memory: int | str | None, device: torch.device, pixels: int) -> in
     """Pixels that a tile, all that is around it included, may have in a picture of so many pixels."""
     budget = parse_memory(max_memory) or min(total_memory(device) // 2, 4 << 30)
     beside = beside_tiles(pixels)
-    least = beside + 4 * _FLOATS * (_LEAST + 2 * _OVERLAP) ** 2
+    least = beside + FLOAT * TILE_VALUES * (_LEAST + 2 * _OVERLAP) ** 2
     if budget < least:
         raise ArgumentError("max_memory", max_memory, f"at least {-(-least >> 20)}MiB for this picture")
-    return (budget - beside) // (4 * _FLOATS)
+    return (budget - beside) // (FLOAT * TILE_VALUES)
 
 
 def _tile_size(room: int, blur: Blur) -> int:

@@ -17,15 +17,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import groupby
-from math import floor
+from math import ceil, floor
 
 import torch
 from torch import Tensor
 
 from vsdeblur.flow.compose import compose
+from vsdeblur.flow.footprint import field
 from vsdeblur.flow.motion import PairwiseFlow, displacement
 from vsdeblur.flow.resolution import downsampled, upsampled
+from vsdeblur.footprint import FLOAT, FrameSize
 from vsdeblur.solver.coupling import Link, links_of
 from vsdeblur.solver.data_weights import DataWeights
 from vsdeblur.solver.render.compositing import keep_static
@@ -262,3 +265,19 @@ def keep_exposures(change: Tensor, opened: Sequence[Tensor], steps: Tensor | Non
         shares = inside if steps is None else inside * steps
         change -= (change * inside).sum(0) / shares.sum(0).clamp(min=1e-6) * shares
     return change
+
+
+def footprint(size: FrameSize, factor: Fraction) -> tuple[int, int]:
+    """Bytes that are kept of a period's sub-frames and those around them, and bytes at work while they change.
+
+    Kept are pictures, paths and steps in half precision; at work, beside the window's residuals, the changes and a tile
+    of all sub-frames with its couplings, a grid and a weight each, of which one at a time is followed.
+    """
+    own, apart = ceil(factor), reaches(1 / float(factor))
+    if not apart:
+        return 0, 0
+    count = own + 2 * apart[-1]
+    kept = count * (size.frame + 8 * field(size)) // 2
+    links = sum(2 * (own + reach) for reach in apart)
+    values = 3 * links + (count + 4 * own) * size.channels + 8 * count + 3 * (own + apart[-1]) * size.channels
+    return kept, 6 * size.frame + own * size.frame // 2 + size.tile(TILE, OVERLAP) * FLOAT * values

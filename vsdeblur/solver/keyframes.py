@@ -22,6 +22,7 @@ from torch import Tensor
 
 from vsdeblur.flow.supersample import mean_along, spread_along, supersampled, supersampled_adjoint
 from vsdeblur.flow.warp import sample, sample_adjoint, sampling_grid
+from vsdeblur.footprint import TileFootprint
 from vsdeblur.solver.chebyshev import chebyshev
 
 Sampling = Literal["bilinear", "supersampled"]
@@ -220,3 +221,13 @@ class GridPaths:
         moved = torch.addcmul(self.rest, self.velocity[n : n + 1], t, value=sign)
         moved.addcmul_(self.bend[n : n + 1], t * t, value=sign / 2)
         return moved if self.jerk is None else moved.addcmul_(self.jerk[n : n + 1], t * t * t, value=sign / 6)
+
+
+def footprint(channels: int) -> TileFootprint:
+    """Of the u-step.
+
+    Per frame v, right side, x, residual, step and product of all channels; path twice, occlusion, couplings, row sums;
+    the weights of noise and brightness; of lights the key frames, and where they are. At work a batch of sampling grids
+    and warps, the frame and its correction twice as fine, and two of the warps spread as fine.
+    """
+    return TileFootprint(per_frame=7 * channels + 20, working=4 * BATCH + (2 * BATCH + 15) * channels)

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from vsdeblur.camera.noise import noise_level
 from vsdeblur.colour.display import from_display, to_display
-from vsdeblur.priors import Prior, describe
+from vsdeblur.footprint import TileFootprint
+from vsdeblur.priors import Prior, PriorInfo, describe
 from vsdeblur.priors.aligned import aligned
 from vsdeblur.solver.keyframes import KeyFrameProblem
 
@@ -48,3 +49,14 @@ class ZStep:
 
     def _shown(self, frames: Tensor) -> Tensor:
         return to_display(frames) if self.linear else frames
+
+
+def footprint(prior: PriorInfo, channels: int) -> TileFootprint:
+    """Of the z-step.
+
+    Per frame v, path and occlusion; keys as they are, as shown, denoised, and as light again; and what a prior of whole
+    videos holds. One of single frames or of a few aligned ones is at work on a frame at a time.
+    """
+    if not prior.frames:
+        return TileFootprint(per_frame=9 + (5 + prior.floats) * channels)
+    return TileFootprint(per_frame=9 + 5 * channels, working=prior.floats + 2 * prior.frames * channels + 12)

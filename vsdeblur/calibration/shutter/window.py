@@ -9,11 +9,12 @@ from torch import Tensor
 
 from vsdeblur.calibration.shutter.evidence import ShutterEvidence, frame_evidence
 from vsdeblur.calibration.shutter.fit import fit_shutter
-from vsdeblur.clip.samples import reduced
+from vsdeblur.clip.samples import MAX_SIDE, reduced
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.pairwise import PairwiseMotion
 from vsdeblur.flow.resolution import downsampled, upsampled
+from vsdeblur.footprint import FrameSize
 from vsdeblur.options import DEFAULT_SHUTTER, Options
 from vsdeblur.window import Window
 
@@ -73,3 +74,8 @@ def _enlarged(motion: Motion, step: int, size: tuple[int, int]) -> Motion:
         upsampled(part, step, size, slice(0, size[0])) for part in (motion.path, motion.reliability, motion.occlusion)
     )
     return Motion(path * step, reliability, occlusion)
+
+
+def footprint(size: FrameSize) -> int:
+    """Bytes of estimating a window's shutter: grey pictures, no longer than MAX_SIDE, with motion and its features."""
+    return (FRAMES + 24) * size.field(-(-max(size.height, size.width) // MAX_SIDE))

@@ -229,7 +229,7 @@ def _solved(solver: ChunkSolver, chunk: int, frames: Sequence[vs.VideoFrame]) ->
 
 def _kept_parcels(solver: ChunkSolver) -> int:
     """How many finished chunks wait in the core's cache: those of the plan, and more where the budget has room."""
-    from vsdeblur.engine.plan import PARCELS
+    from vsdeblur.engine.host_frames import PARCELS
 
     room = solver.budget - solver.peak_bytes
     more = max(room, 0) // max(solver.frame_bytes * len(solver.outputs(0)), 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from vsdeblur.footprint import FLOAT, FrameSize
 from vsdeblur.solver.render.compositing import composite, keep_static, key_frame_layers
 from vsdeblur.solver.render.geometry import key_frame_positions, row_groups
 from vsdeblur.solver.render.residual import Residual, add_residual, residual_layers
@@ -30,3 +31,13 @@ def render_instant(solved: SolvedWindow, t: float, residual: Residual) -> Tensor
         for rows in solved.bands(group.rows):
             out[:, rows] = add_residual(solved, composite(solved, layers, rows), rest, rows)[0]
     return keep_static(solved, out, groups)
+
+
+def footprint(size: FrameSize, band: int, *, averaged: bool, rolling: bool) -> int:
+    """Bytes of rendering an instant.
+
+    The instant and the one before it, two residuals, a third in the making with its power: 7 frames. One more for the
+    mean of an output shutter, and one for the exposure that a rolling shutter's first rows lie in. Per pixel of a band
+    the images that are sampled and their fields.
+    """
+    return (7 + averaged + rolling) * size.frame + band * size.width * FLOAT * (8 * size.channels + 40)

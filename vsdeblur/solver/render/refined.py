@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.flow.warp import sample, sampling_grid
+from vsdeblur.footprint import FrameSize
 from vsdeblur.solver.render.compositing import (
     add_layer,
     composite,
@@ -160,3 +161,9 @@ def _by_cells(field: Tensor, scale: int, size: tuple[int, ...]) -> Tensor:
     cell = CELL // scale
     wide = cell if field.shape[-1] > 1 else 1
     return F.avg_pool2d(field, (cell, wide), ceil_mode=True, count_include_pad=False)
+
+
+def footprint(size: FrameSize, *, rolling: bool) -> int:
+    """Bytes beside those of rendering: both key frames at the instant, its change, that change's mean over three
+    exposures; with a rolling shutter rows of several exposures side by side."""
+    return (7 + 3 * rolling) * size.frame

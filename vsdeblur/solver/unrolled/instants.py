@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vsdeblur.device import network_dtype
+from vsdeblur.footprint import FLOAT, FrameSize
 from vsdeblur.priors.pictures import in_colour, padded
 from vsdeblur.solver.render.refined import CELL
 from vsdeblur.solver.unrolled.instant_net import ALIGNED, InstantNet
@@ -53,6 +54,11 @@ class InstantStep:
         change.mul_(MADE).clamp_(-LARGEST, LARGEST)
         change = change.mean(0, keepdim=True) if channels == 1 else change
         return change * (2 * pictures[0] + change) if self.linear else change  # (s + d)^2 - s^2
+
+
+def footprint(size: FrameSize) -> int:
+    """Bytes of the network on one of its tiles, measured."""
+    return size.tile(TILE, OVERLAP) * FLOAT * 85
 
 
 def load_instants(

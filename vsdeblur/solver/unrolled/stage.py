@@ -16,6 +16,7 @@ from torch import Tensor
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.device import network_dtype
 from vsdeblur.flow.motion import extent
+from vsdeblur.footprint import TileFootprint
 from vsdeblur.priors.aligned import aligned
 from vsdeblur.priors.pictures import as_given, in_colour, padded
 from vsdeblur.solver.keyframes import KeyFrameProblem
@@ -58,6 +59,11 @@ class ProximalStep:
         shown = in_colour(pictures, ALIGNED)[None]
         found = self.network(shown, padded(path, ALIGNED), padded(hints, ALIGNED), path.new_tensor([shutter]))
         return as_given(found, pictures[:1])
+
+
+def footprint() -> TileFootprint:
+    """Of the learned step: the network on the frame at hand, measured."""
+    return TileFootprint(working=110)
 
 
 def load_proximal(
