@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -27,7 +28,7 @@ from vsdeblur.training.recipes.instants import InstantsRecipe
 from vsdeblur.training.recipes.motion import FIRST_PART, MotionRecipe
 from vsdeblur.training.recipes.unrolled import UnrolledRecipe
 from vsdeblur.training.solved import SolvedScenes
-from vsdeblur.training.stretches import Stretch, Wanted, random_stretch
+from vsdeblur.training.stretches import Stretch, Wanted, random_stretch, sharpness
 
 SIZE = 64
 CPU = torch.device("cpu")
@@ -152,6 +153,12 @@ def test_the_shutter_is_read_from_clips_too(clips: list[ClipFile]) -> None:
     frames, shutter, _ = exposed(np.random.default_rng(1), Material((), clips))
     assert frames.shape[:2] == (3, 3)
     assert 0 < shutter <= 1
+
+
+def test_soft_video_is_known_from_sharp() -> None:
+    sharp = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    soft = cv2.GaussianBlur(sharp, (0, 0), 1.5)
+    assert sharpness(sharp) > 8 > 4 > sharpness(soft)
 
 
 def test_motion_that_no_clip_has_is_an_error(clips: list[ClipFile]) -> None:

@@ -32,6 +32,7 @@ CLEAN = Degradation(
     clean=1.0, compressed=0.0
 )  # of noise it would learn to smooth, which takes the finest texture of others
 _SUPERSAMPLING = 2
+_CLIP_SIZE = 112  # pixels per side of what comes from clips: the smaller, the sharper
 _EXPOSURES = (-2.0, -1.0, 0.0, 1.0, 2.0)  # all but the first and the last are what a clip's inside is like
 _PACE = 0.78  # periods of the scenes' own paths, which are known for four, in one of the film's five
 _HURRIED, _FASTEST = 0.5, 2.8  # share of the scenes in which all moves faster, and by how much at most
@@ -66,7 +67,7 @@ class InstantScenes:
 
     def _footage(self, rng: np.random.Generator) -> Footage:
         if self.material.real(rng):
-            return self.material.stretch(rng, self.size, len(_EXPOSURES))
+            return self.material.stretch(rng, min(self.size, _CLIP_SIZE), len(_EXPOSURES))
         scene = self.material.scene(rng, _SUPERSAMPLING * self.size)
         scene = _hurried(scene, float(rng.uniform(1, _FASTEST)) if rng.random() < _HURRIED else 1.0)
         return DrawnFootage(scene, _SUPERSAMPLING, _PACE)

@@ -55,8 +55,8 @@ class Material:
         wanted = Wanted(size=size, periods=periods, motion=(least, most), multiple=multiple, averaged=averaged)
         return random_stretch(rng, self.clips, wanted)
 
-    def footage(self, rng: np.random.Generator, size: int, supersampling: int = 1) -> Footage:
-        """Either, three periods of it."""
+    def footage(self, rng: np.random.Generator, size: int, clip_size: int, supersampling: int) -> Footage:
+        """Three periods of a scene of ``size`` pixels per side, or of a stretch of ``clip_size``."""
         if self.real(rng):
-            return self.stretch(rng, size)
+            return self.stretch(rng, clip_size)
         return DrawnFootage(self.scene(rng, supersampling * size), supersampling)
