@@ -134,13 +134,14 @@ def chunk_window[S: Shown](
     """The window of a chunk whose frames ``source`` has at hand."""
     known = _known_cuts(chunk.read, source, options)
     around = _neighbourhood(chunk, source, known) if options.finds_repeats else None
-    repeated = around is not None and bool(around.repeats)
-    kept: Sequence[int] = around.kept if around is not None and repeated else chunk.window
+    if around is not None and not around.repeats:
+        around = None
+    kept: Sequence[int] = chunk.window if around is None else around.kept
     window = Window(source.light(kept), kept[0], chunk.begin - kept[0], chunk.end - chunk.begin, source.colour)
     found = frozenset[int]()
     if options.uses_detector:
         found = find_cuts(window.frames[:, : window.colour], window.start)
-    if around is not None and repeated:
+    if around is not None:
         found = frozenset(kept[n - kept[0]] for n in found)  # as the clip counts them
         times = around.picture_times(source.durations(chunk.read), known | found)
         window = replace(window, cuts=times.to_window(known | found))
@@ -152,7 +153,7 @@ def chunk_window[S: Shown](
     instants = [timed.position(output.instant) for output in outputs]
     return ChunkWindow(
         chunk=chunk,
-        window=_with_chunk_at(timed.window, instants) if repeated else timed.window,
+        window=timed.window if around is None else _with_chunk_at(timed.window, instants),
         outputs=outputs,
         instants=instants,
         cuts=known | found,
