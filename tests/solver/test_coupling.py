@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.support.operators import check_adjoint, power_iteration
 from vsdeblur.flow.compose import compose, invert
 from vsdeblur.flow.occlusion import consistency, photometric
 from vsdeblur.flow.warp import sample_adjoint, sampling_grid, warp
@@ -33,18 +34,18 @@ def coupling() -> Coupling:
 
 def test_apply_is_symmetric_and_the_gradient_of_the_energy(coupling: Coupling) -> None:
     x, y = scene(1), scene(2)
-    squares = coupling.frozen(x)
+    squares = coupling.majorised(x)
     assert squares.scale == math.inf
-    assert float((squares.apply(x) * y).sum()) == pytest.approx(float((x * squares.apply(y)).sum()), rel=1e-9)
-    assert float((squares.apply(y) * y).sum()) / 2 == pytest.approx(squares.energy(y), rel=1e-9)
+    assert float((squares.gram(x) * y).sum()) == pytest.approx(float((x * squares.gram(y)).sum()), rel=1e-9)
+    assert float((squares.gram(y) * y).sum()) / 2 == pytest.approx(squares.energy(y), rel=1e-9)
     step = 1e-6
     slope = (coupling.energy(x + step * y) - coupling.energy(x - step * y)) / (2 * step)
-    assert slope == pytest.approx(float((squares.apply(x) * y).sum()), rel=1e-5)
+    assert slope == pytest.approx(float((squares.gram(x) * y).sum()), rel=1e-5)
 
 
-def test_frozen_squares_lie_above(coupling: Coupling) -> None:
+def test_majorising_squares_lie_above(coupling: Coupling) -> None:
     x = scene(1)
-    squares = coupling.frozen(x)
+    squares = coupling.majorised(x)
     gap = coupling.energy(x) - squares.energy(x)
     for seed in range(2, 8):
         y = scene(seed)
@@ -55,10 +56,12 @@ def test_frozen_squares_lie_above(coupling: Coupling) -> None:
 def test_norm_bounds_the_spectrum(size: float) -> None:
     flow = smooth_flow(3, size)
     coupling = couple(flow, invert(flow), reaches=(1, 3))
-    x = scene(4)
-    for _ in range(60):
-        x = coupling.apply(x / x.norm())
-    assert float(x.norm()) <= coupling.norm
+    assert 0 < power_iteration(coupling.gram, scene(4), 60) <= coupling.norm_squared
+
+
+def test_links_have_their_adjoint(coupling: Coupling) -> None:
+    for link in coupling.links:
+        check_adjoint(link, (T, 2, H, W))
 
 
 def test_shared_weights_bound_the_columns() -> None:
@@ -104,6 +107,6 @@ def test_looks_mark_what_differs() -> None:
     flow = torch.zeros(T - 1, 2, H, W, dtype=torch.float64)
     looks = torch.full((T, 1, H, W), 0.5, dtype=torch.float64)
     looks[2, :, 3:9, 3:9] = 1.0  # a flash in one sub-frame
-    forward = couple(flow, flow, looks=looks).links[0]
+    forward = couple(flow, flow, pictures=looks).links[0]
     assert float(forward.weight[1, 0, 6, 6]) < 1e-3
     assert float(forward.weight[3].min()) == pytest.approx(1)

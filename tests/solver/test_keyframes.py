@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 import torch
 from torch import Tensor
 
+from tests.support.operators import check_adjoint, power_iteration
 from vsdeblur.flow.motion import displacement, extent
 from vsdeblur.flow.warp import sampling_grid
 from vsdeblur.solver.keyframes import HIGHEST, LOWEST, GridPaths, KeyFrameLink, KeyFrameProblem, Sampling
@@ -72,8 +74,11 @@ def parts(p: KeyFrameProblem) -> tuple[GridPaths, list[KeyFrameLink]]:
     return GridPaths.of(p.path), p._links()
 
 
-def grids_of(p: KeyFrameProblem, n: int) -> list[Tensor]:
-    return p.grids_of(GridPaths.of(p.path), n)
+def scaled_system(p: KeyFrameProblem) -> Callable[[Tensor], Tensor]:
+    """The system that Chebyshev's steps solve: A'A + mu D2 over its row sums."""
+    paths, links = parts(p)
+    scale = p._row_sums(paths, links)
+    return lambda x: p._normal(x, paths, links).div_(scale)
 
 
 def normal_matrix(p: KeyFrameProblem) -> Tensor:
@@ -91,12 +96,7 @@ MOTIONS = ("still", "pan", "inward", "outward", "onto a line", "onto a point", "
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("kind", ["pan", "inward", "rough"])
 def test_the_adjoint_is_the_transpose(kernel: Sampling, kind: str) -> None:
-    p = problem(kind, kernel=kernel)
-    grids = grids_of(p, 1)
-    rng = torch.Generator().manual_seed(3)
-    x, y = (torch.randn(1, 2, H, W, generator=rng, dtype=torch.float64) for _ in range(2))
-    left, right = (p.blurred(x, grids) * y).sum(), (x * p.blurred_adjoint(y, grids)).sum()
-    assert float(abs(left - right)) < 1e-10 * float(x.norm() * y.norm())
+    check_adjoint(problem(kind, kernel=kernel).exposure(1), (1, 2, H, W))
 
 
 def test_the_blur_is_the_mean_of_shifted_frames() -> None:
@@ -104,7 +104,7 @@ def test_the_blur_is_the_mean_of_shifted_frames() -> None:
     p = problem("still", taps=3)
     p.path[:, 0] = 3.0  # instants at -1/3, 0, 1/3 of a period: one pixel to the left, none, one to the right
     key = torch.rand(1, 1, H, W, dtype=torch.float64)
-    blurred = p.blurred(key, grids_of(p, 0))
+    blurred = p.exposure(0)(key)
     wanted = (key[..., :-2] + key[..., 1:-1] + key[..., 2:]) / 3
     assert torch.allclose(blurred[..., 1:-1], wanted, atol=1e-6)
 
@@ -134,15 +134,8 @@ def test_row_sums_bound_the_spectrum(kernel: Sampling, kind: str, mu: float) -> 
 def test_power_iteration_stays_below_the_bound_on_larger_frames(kind: str) -> None:
     for seed in range(4 if kind == "rough" else 1):
         p = problem(kind, seed, size=(40, 56), dtype=torch.float32, taps=6, occlusion=1.0)
-        paths, links = parts(p)
-        scale = p._row_sums(paths, links)
         x = torch.randn(p.v.shape, generator=torch.Generator().manual_seed(9))
-        largest = 0.0
-        for _ in range(40):
-            x = p._normal(x, paths, links).div_(scale)
-            largest = float(x.norm())
-            x = x / largest
-        assert largest <= HIGHEST["supersampled"]
+        assert power_iteration(scaled_system(p), x, 40) <= HIGHEST["supersampled"]
 
 
 def test_the_batch_changes_memory_only() -> None:
@@ -161,7 +154,7 @@ def test_grids_are_those_of_the_displacement() -> None:
 
 def conjugate_gradients(p: KeyFrameProblem, target: Tensor, ridge: float, steps: int) -> Tensor:
     paths, links = parts(p)
-    rhs = torch.cat([p.blurred_adjoint(p.v[n : n + 1], grids_of(p, n)) for n in range(N)]) + ridge * target
+    rhs = torch.cat([p.exposure(n).adjoint(p.v[n : n + 1]) for n in range(N)]) + ridge * target
 
     def system(x: Tensor) -> Tensor:
         return p._normal(x, paths, links) + ridge * x
@@ -197,7 +190,7 @@ def test_directions_above_the_lowest_eigenvalue_converge_at_chebyshevs_rate() ->
     scale = p._row_sums(*parts(p)).expand_as(p.v).flatten()
     matrix = normal_matrix(p)
     values, vectors = torch.linalg.eigh(matrix / (scale[:, None] * scale[None, :]).sqrt())
-    rhs = torch.cat([p.blurred_adjoint(p.v[n : n + 1], grids_of(p, n)) for n in range(N)]).flatten()
+    rhs = torch.cat([p.exposure(n).adjoint(p.v[n : n + 1]) for n in range(N)]).flatten()
     exact = torch.linalg.solve(matrix, rhs)
     steps = 16
     before, after = ((vectors.T @ (scale.sqrt() * (x.flatten() - exact))).abs() for x in (p.v, p.solve(steps)))
@@ -252,7 +245,7 @@ def test_what_the_exposure_lost_comes_back_along_the_true_path() -> None:
     p = problem("still", size=size, taps=6, occlusion=1.0)
     p.path[:, 0] = 6.0
     for n in range(N):
-        p.v[n : n + 1] = p.blurred(keys[n : n + 1], grids_of(p, n))
+        p.v[n : n + 1] = p.exposure(n)(keys[n : n + 1])
     inner = (..., slice(None), slice(32, -32))
     before, after = (float((u - keys)[inner].square().mean().sqrt()) for u in (p.v, p.solve(16)))
     assert after < 0.2 * before

@@ -61,10 +61,10 @@ def test_chebyshev_reaches_what_conjugate_gradients_reach(exposure: Exposure) ->
     weight = 50.0
 
     def system(x: Tensor) -> Tensor:
-        return weight * exposure.adjoint(exposure(x)) + coupling.apply(x) + 0.05 * x
+        return weight * exposure.adjoint(exposure(x)) + coupling.gram(x) + 0.05 * x
 
     rhs, start = weight * exposure.adjoint(exposure(u)), torch.zeros_like(u)
-    highest = weight * exposure.norm_squared + coupling.norm + 0.05
+    highest = weight * exposure.norm_squared + coupling.norm_squared + 0.05
     exact = conjugate_gradients(system, rhs, start, 150)
     assert float((system(exact) - rhs).norm() / rhs.norm()) < 1e-8
     errors = [float((chebyshev(system, rhs, start, 0.05, highest, k) - exact).norm() / exact.norm()) for k in (20, 160)]
@@ -79,7 +79,7 @@ def test_chebyshev_is_linear_and_local() -> None:
     x = torch.rand(4, 1, 8, 64)
     far = x.clone()
     far[..., -8:] += 1
-    near = [chebyshev(coupling.apply, rhs, torch.zeros_like(x), 0.1, coupling.norm, 4) for rhs in (x, far)]
+    near = [chebyshev(coupling.gram, rhs, torch.zeros_like(x), 0.1, coupling.norm_squared, 4) for rhs in (x, far)]
     assert torch.equal(near[0][..., :24], near[1][..., :24])
     assert not torch.equal(near[0], near[1])
 

@@ -73,7 +73,7 @@ class Linearised:
 
     def energy(self, u: Tensor, flow: Tensor) -> float:
         """J(u, phi)."""
-        residual = self.link.residual(u) + self._carried(flow)
+        residual = self.link(u) + self._carried(flow)
         coupled = self.mu / 2 * float((self.link.weight * residual.square()).double().sum())
         data = float((self.v - self.exposure(u)).square().double().sum()) * self.data_weight / 2
         return self.sharp.energy(u) + self.smooth.energy(flow) + data + coupled
@@ -85,7 +85,7 @@ class Linearised:
 
         def system(x: Tensor) -> Tensor:
             out = self.exposure.adjoint(self.exposure(x)).mul_(self.data_weight).add_(x, alpha=pull)
-            self.link.add_adjoint(weight * self.link.residual(x), out)
+            self.link.add_adjoint(weight * self.link(x), out)
             return out
 
         rhs = pull * u - self.sharp.gradient(u) + self.data_weight * self.exposure.adjoint(self.v)
@@ -99,7 +99,7 @@ class Linearised:
         pull = self.smooth.lipschitz / _STEP  # 1 / sigma
         delta = flow - self.smooth.gradient(flow) / pull - self.flow
         weight = self.mu * self.link.weight
-        residual = self.link.residual(u)
+        residual = self.link(u)
         # (pull + w s s') d = pull delta - w s r, summed over channels
         x, y = self.slopes
         xx, xy, yy = ((weight * a * b).sum(1) for a, b in ((x, x), (x, y), (y, y)))

@@ -237,7 +237,7 @@ def coupling_gradient(u: Tensor, links: Sequence[tuple[slice, Link]]) -> Tensor:
     """
     out = torch.zeros_like(u)
     for span, link in links:
-        d = link.residual(u[span])
+        d = link(u[span])
         d *= link.weight / (1 + d.square().sum(1, keepdim=True) / SCALE**2).sqrt()
         link.add_adjoint(d, out[span])
     return out

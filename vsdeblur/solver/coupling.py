@@ -25,10 +25,13 @@ _SAMPLING_NORM: dict[Kernel, float] = {"bilinear": 1.0, "bicubic": 1.25}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Link:
-    """d_k = S_k u_{k + reach} - u_k for every k where both exist; reach < 0 looks back.
+    """S - I, a ``LinearOperator``: d_k = S_k u_{k + reach} - u_k for every k where both exist.
 
-    grid: (T - |reach|, H, W, 2), sampling positions in u_{k + reach}.
-    weight: (T - |reach|, 1, H, W), omega_k, in [0, 1].
+    Attributes:
+        reach: Sub-frames from k to its neighbour; negative for earlier ones.
+        grid: (T - |reach|, H, W, 2), sampling positions in u_{k + reach}.
+        weight: (T - |reach|, 1, H, W), omega_k, in [0, 1]; not part of the operator.
+        kernel: Of the sampling S.
     """
 
     reach: int
@@ -41,9 +44,16 @@ class Link:
         n = abs(self.reach)
         return (u[n:], u[:-n]) if self.reach > 0 else (u[:-n], u[n:])
 
-    def residual(self, u: Tensor) -> Tensor:
+    def __call__(self, u: Tensor) -> Tensor:
+        """(S - I) u, (T - |reach|, C, H, W) of u (T, C, H, W)."""
         there, here = self.ends(u)
         return sample(there, self.grid, self.kernel) - here
+
+    def adjoint(self, d: Tensor) -> Tensor:
+        """(S - I)' d, (T, C, H, W)."""
+        out = d.new_zeros(len(d) + abs(self.reach), *d.shape[1:])
+        self.add_adjoint(d, out)
+        return out
 
     def add_adjoint(self, d: Tensor, out: Tensor) -> None:
         """out += (S - I)' d."""
@@ -54,7 +64,12 @@ class Link:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coupling:
-    """D2 with mu = 1 over its links. scale: e of psi, in the units of u; infinite makes D2 plain least squares."""
+    """D2 with mu = 1 over its links.
+
+    Attributes:
+        links: Both directions of every reach.
+        scale: e of psi, in the units of u; infinite makes D2 plain least squares.
+    """
 
     links: tuple[Link, ...]
     scale: float = math.inf
@@ -62,33 +77,33 @@ class Coupling:
     def energy(self, u: Tensor) -> float:
         total = 0.0
         for link in self.links:
-            square = link.residual(u).square().sum(dim=1, keepdim=True)
+            square = link(u).square().sum(dim=1, keepdim=True)
             if self.scale < math.inf:
                 square = 2 * self.scale**2 * ((1 + square / self.scale**2).sqrt() - 1)
             total += float((link.weight * square).sum())
         return total / 2
 
-    def apply(self, u: Tensor) -> Tensor:
+    def gram(self, u: Tensor) -> Tensor:
         """sum over links of (S - I)' omega (S - I) u: the gradient of D2 where psi is frozen to a square."""
         out = torch.zeros_like(u)
         for link in self.links:
-            link.add_adjoint(link.residual(u).mul_(link.weight), out)
+            link.add_adjoint(link(u).mul_(link.weight), out)
         return out
 
-    def frozen(self, u: Tensor) -> Coupling:
+    def majorised(self, u: Tensor) -> Coupling:
         """The weighted squares that touch D2 at u and lie above it elsewhere: omega psi'(|d|) / (2 |d|)."""
         if self.scale == math.inf:
             return self
 
         def reweighted(link: Link) -> Link:
-            square = link.residual(u).square().sum(dim=1, keepdim=True)
+            square = link(u).square().sum(dim=1, keepdim=True)
             return replace(link, weight=link.weight / (1 + square / self.scale**2).sqrt())
 
         return Coupling(tuple(reweighted(link) for link in self.links))
 
     @property
-    def norm(self) -> float:
-        """A bound on the largest eigenvalue of ``apply``: (||S|| + ||I||)^2 for each link."""
+    def norm_squared(self) -> float:
+        """A bound on the largest eigenvalue of ``gram``: (||omega^1/2 S|| + ||I||)^2 for each link."""
         return sum((math.sqrt(_SAMPLING_NORM[link.kernel]) + 1) ** 2 for link in self.links)
 
 
@@ -99,20 +114,27 @@ def couple(
     reaches: tuple[int, ...] = (1,),
     scale: float = math.inf,
     kernel: Kernel = "bicubic",
-    looks: Tensor | None = None,
+    pictures: Tensor | None = None,
     tolerance: float = 0.05,
 ) -> Coupling:
-    """The coupling of T sub-frames by their flows, forward u_k -> u_{k+1} and backward u_{k+1} -> u_k, (T-1, 2, H, W).
+    """The coupling of T sub-frames by their flows.
 
-    reaches: the distances in time that are coupled, along composed flow. looks: (T, C, H, W), sub-frames whose
-    differences along the motion larger than ``tolerance`` mark occlusion too (left to psi without them).
+    Args:
+        forward: u_k -> u_{k+1}, (T-1, 2, H, W), pixels.
+        backward: u_{k+1} -> u_k, (T-1, 2, H, W), pixels.
+        reaches: The distances in time that are coupled, along composed flow, in sub-frames.
+        scale: e of psi.
+        kernel: Of the samplings.
+        pictures: (T, C, H, W), sub-frames whose differences along the motion larger than ``tolerance`` mark occlusion
+            too; None leaves that to psi.
+        tolerance: In the units of u.
     """
     links = []
     for reach in reaches:
         if reach > forward.shape[0]:
             continue
         there, back = compose(forward, reach), compose(backward.flip(0), reach).flip(0)
-        links += links_of(there, back, reach, kernel=kernel, looks=looks, tolerance=tolerance)
+        links += links_of(there, back, reach, kernel=kernel, pictures=pictures, tolerance=tolerance)
     return Coupling(tuple(links), scale)
 
 
@@ -122,7 +144,7 @@ def links_of(
     reach: int,
     *,
     kernel: Kernel = "bicubic",
-    looks: Tensor | None = None,
+    pictures: Tensor | None = None,
     tolerance: float = 0.05,
 ) -> list[Link]:
     """Both directions between sub-frames ``reach`` apart, by the flows u_k -> u_{k+reach} and u_{k+reach} -> u_k."""
@@ -130,8 +152,8 @@ def links_of(
     for flow, opposite, way in ((there, back, reach), (back, there, -reach)):
         grid = sampling_grid(flow)
         link = Link(way, grid, consistency(flow, opposite, grid) * inside(grid), kernel)
-        if looks is not None:
-            link = replace(link, weight=link.weight * photometric(link.residual(looks), tolerance))
+        if pictures is not None:
+            link = replace(link, weight=link.weight * photometric(link(pictures), tolerance))
         links.append(replace(link, weight=share(link.weight, grid)))
     return links
 

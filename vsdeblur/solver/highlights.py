@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.flow.motion import extent
+from vsdeblur.operators import LinearOperator
 from vsdeblur.solver.keyframes import GridPaths, KeyFrameProblem
 
 STEPS, POWER = 16, 1.8  # an exponent below 2 saves half of the steps (Biggs and Andrews 1997 on its convergence)
@@ -96,13 +97,13 @@ def find_lights(problem: KeyFrameProblem, white: float, colour: int) -> Lights |
     paths = GridPaths.of(part.path)
     keys, zone, seen = torch.empty_like(part.v), torch.zeros_like(part.v[:, :1]), torch.empty_like(part.v)
     for n in range(len(v)):
-        grids = part.grids_of(paths, n)
+        exposure = part.exposure(n, paths)
         one = keys[n : n + 1]
-        one.copy_(_positive(part, part.v[n : n + 1], clipped[n : n + 1, :, rows, columns], grids))
+        one.copy_(_positive(exposure, part.v[n : n + 1], clipped[n : n + 1, :, rows, columns]))
         lit = ((one / white - _LIT[0]) / (_LIT[1] - _LIT[0])).amax(1, keepdim=True).clamp_(0, 1)
-        reached = part.blurred(F.max_pool2d(lit, 5, 1, 2), grids)
+        reached = exposure(F.max_pool2d(lit, 5, 1, 2))
         zone[n : n + 1] = (reached / _REACHED).clamp_(0, 1)
-        shown = problem.blurred(one.clamp(max=white), grids)
+        shown = replace(exposure, kernel=problem.kernel)(one.clamp(max=white))
         seen[n : n + 1] = torch.lerp(part.v[n : n + 1], shown, zone[n : n + 1])
     if not bool(zone.any()):
         return None
@@ -113,15 +114,15 @@ def find_lights(problem: KeyFrameProblem, white: float, colour: int) -> Lights |
     return whole
 
 
-def _positive(problem: KeyFrameProblem, v: Tensor, clipped: Tensor, grids: list[Tensor]) -> Tensor:
+def _positive(exposure: LinearOperator, v: Tensor, clipped: Tensor) -> Tensor:
     """One key frame (1, C, H, W) by Richardson and Lucy. clipped: like v, in [0, 1]."""
     v = v.clamp(min=_BLACK)
-    sums = problem.blurred_adjoint(torch.ones_like(v[:, :1]), grids).clamp_(min=0.1)
+    sums = exposure.adjoint(torch.ones_like(v[:, :1])).clamp_(min=0.1)
     key = v.clone()
     for _ in range(STEPS):
-        ratio = v / problem.blurred(key, grids).clamp_(min=_BLACK)
+        ratio = v / exposure(key).clamp_(min=_BLACK)
         ratio = torch.lerp(ratio, ratio.clamp(min=1), clipped)
-        key.mul_(problem.blurred_adjoint(ratio, grids).div_(sums).clamp_(min=0.05).pow_(POWER))
+        key.mul_(exposure.adjoint(ratio).div_(sums).clamp_(min=0.05).pow_(POWER))
     return key
 
 

@@ -38,16 +38,22 @@ BATCH = 4
 class KeyFrameProblem:
     """The key frames of one tile of one window.
 
-    v: (n, C, H, W) blurry frames. path: (n, 4 or 6, H, W), ``Motion.path`` at full resolution. occlusion: (n, 2, H, W).
-    taus: for each frame the instants of its exposure, in periods from its middle; equal weights.
-    spans: for each frame the previous period over its own (1 without VFR).
-    kernel: of the warps; "supersampled" is linear between points half a pixel apart (``vsdeblur.flow.supersample``),
-    "bilinear" between pixels. batch: BATCH instants of one exposure are warped at once, less of them (1) by one after
-    the other; changes memory, not the result. data_weight: (n, 1, H, W) in (0, 1], lambda where there is noise; metric:
-    (n, 1, H, W), what squared errors of frame n count, its coupling's too; None for 1 everywhere.
-
     Sampling grids are made anew whenever they are used: stored they would take half of the solver's memory, and making
     one from a path takes a fiftieth of the time of a warp.
+
+    Attributes:
+        v: (n, C, H, W), blurry frames.
+        path: (n, 4 or 6, H, W), ``Motion.path`` at full resolution.
+        occlusion: (n, 2, H, W), as in ``Motion``.
+        taus: For each frame the instants of its exposure, in periods from its middle; equal weights.
+        spans: For each frame the previous period over its own (1 without VFR).
+        mu: Weight of the coupling.
+        kernel: Of the warps; "supersampled" is linear between points half a pixel apart
+            (``vsdeblur.flow.supersample``), "bilinear" between pixels.
+        batch: BATCH instants of one exposure are warped at once, less of them (1) by one after the other; changes
+            memory, not the result.
+        data_weight: (n, 1, H, W) in (0, 1], lambda where there is noise; None for 1 everywhere.
+        metric: (n, 1, H, W), the weight of squared errors of frame n, its coupling's too; None for 1 everywhere.
     """
 
     v: Tensor
@@ -69,9 +75,17 @@ class KeyFrameProblem:
         ridge: float = 0.0,
         record: Callable[[float], None] | None = None,
     ) -> Tensor:
-        """The u-step: K (n, C, H, W) after ``steps`` Chebyshev steps from ``start`` (v when None).
+        """The u-step.
 
-        target, ridge: the prior's z and its weight. record: is given the energy before and after.
+        Args:
+            steps: Of Chebyshev's iteration.
+            start: (n, C, H, W), v when None.
+            target: The prior's z, (n, C, H, W), v when None.
+            ridge: Its weight.
+            record: Called with the energy before and after.
+
+        Returns:
+            K, (n, C, H, W).
         """
         paths = GridPaths.of(self.path)
         links = self._links()
@@ -93,11 +107,13 @@ class KeyFrameProblem:
             record(energy(keys))
         return keys
 
-    def grids_of(self, paths: GridPaths, n: int) -> list[Tensor]:
-        """Sampling grids of exposure n's instants, in batches: K_n(x - psi_n(x, tau))."""
-        return list(self._grids(paths, n))
+    def exposure(self, n: int, paths: GridPaths | None = None) -> KeyFrameExposure:
+        """A_n; paths: those of the problem, made anew when None."""
+        grids = list(self._grids(paths or GridPaths.of(self.path), n))
+        return KeyFrameExposure(grids, self.kernel, one_by_one=self.batch < BATCH)
 
     def _grids(self, paths: GridPaths, n: int) -> Iterator[Tensor]:
+        """Of exposure n's instants, in batches: K_n(x - psi_n(x, tau))."""
         taus = self.taus[n]
         return (paths.grids(n, taus[q : q + BATCH], sign=-1) for q in range(0, len(taus), BATCH))
 
@@ -111,24 +127,6 @@ class KeyFrameProblem:
                     counts = seen if self.metric is None else seen * self.metric[n : n + 1]
                     links.append(KeyFrameLink(n, other, tau, self.mu * counts))
         return links
-
-    def blurred(self, key: Tensor, grids: Iterable[Tensor]) -> Tensor:
-        """A_n K_n = sum_q w_q K_n(x - psi_n(x, tau_q)), (1, C, H, W)."""
-        return mean_along(self._points(key), grids)
-
-    def blurred_adjoint(self, y: Tensor, grids: list[Tensor]) -> Tensor:
-        """A_n' y."""
-        onto = torch.zeros_like(self._points(y))
-        self._spread(y / sum(map(len, grids)), grids, onto)
-        return self._gathered(onto)
-
-    def _points(self, key: Tensor) -> Tensor:
-        """What is sampled linearly for samplings of ``key``."""
-        return supersampled(key) if self.kernel == "supersampled" else key
-
-    def _gathered(self, points: Tensor) -> Tensor:
-        """The transpose of ``_points``."""
-        return supersampled_adjoint(points) if self.kernel == "supersampled" else points
 
     def _spread(self, y: Tensor, grids: Iterable[Tensor], onto: Tensor) -> None:
         spread_along(y, grids, onto, one_by_one=self.batch < BATCH)
@@ -146,7 +144,7 @@ class KeyFrameProblem:
         """
         out = torch.zeros_like(keys)
         for n in range(len(keys)):
-            points = self._points(keys[n : n + 1])
+            points = _points(self.kernel, keys[n : n + 1])
             onto = torch.zeros_like(points)
             seen = mean_along(points, self._grids(paths, n))
             if v is not None:
@@ -159,7 +157,7 @@ class KeyFrameProblem:
                     pull = sample(points, grid, "bilinear").sub_(keys[here]).mul_(link.weight)
                     self._spread(pull, [grid], onto)
                     out[here] -= pull
-            out[n : n + 1] += self._gathered(onto)
+            out[n : n + 1] += _gathered(self.kernel, onto)
         return out
 
     def _row_sums(self, paths: GridPaths, links: list[KeyFrameLink]) -> Tensor:
@@ -177,14 +175,39 @@ class KeyFrameProblem:
 
     def _energy(self, keys: Tensor, paths: GridPaths, links: list[KeyFrameLink], target: Tensor, ridge: float) -> float:
         energy = sum(
-            self._weighed((self.v[n : n + 1] - self.blurred(keys[n : n + 1], self._grids(paths, n))).square(), n).sum()
+            self._weighed((self.v[n : n + 1] - self.exposure(n, paths)(keys[n : n + 1])).square(), n).sum()
             for n in range(len(keys))
         )
         for link in links:
             grid = paths.grids(link.here, (link.tau,))
-            moved = sample(self._points(keys[link.there : link.there + 1]), grid, "bilinear")
+            moved = sample(_points(self.kernel, keys[link.there : link.there + 1]), grid, "bilinear")
             energy = energy + (link.weight * (moved - keys[link.here : link.here + 1]).square()).sum()
         return float(energy + ridge * (keys - target).square().sum()) / 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeyFrameExposure:
+    """A_n, a ``LinearOperator``: A K = sum_q w_q K(x - psi(x, tau_q)), (1, C, H, W), with equal weights w_q.
+
+    Attributes:
+        grids: Sampling grids of the instants, in batches (k, H, W, 2).
+        kernel: Of the samplings.
+        one_by_one: Spread one instant after the other: less memory, more time, the same result.
+    """
+
+    grids: list[Tensor]
+    kernel: Sampling
+    one_by_one: bool = False
+
+    def __call__(self, key: Tensor) -> Tensor:
+        """A K."""
+        return mean_along(_points(self.kernel, key), self.grids)
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        """A' y."""
+        onto = torch.zeros_like(_points(self.kernel, y))
+        spread_along(y / sum(map(len, self.grids)), self.grids, onto, one_by_one=self.one_by_one)
+        return _gathered(self.kernel, onto)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -221,6 +244,16 @@ class GridPaths:
         moved = torch.addcmul(self.rest, self.velocity[n : n + 1], t, value=sign)
         moved.addcmul_(self.bend[n : n + 1], t * t, value=sign / 2)
         return moved if self.jerk is None else moved.addcmul_(self.jerk[n : n + 1], t * t * t, value=sign / 6)
+
+
+def _points(kernel: Sampling, key: Tensor) -> Tensor:
+    """The image that is sampled linearly for samplings of ``key``."""
+    return supersampled(key) if kernel == "supersampled" else key
+
+
+def _gathered(kernel: Sampling, points: Tensor) -> Tensor:
+    """The transpose of ``_points``."""
+    return supersampled_adjoint(points) if kernel == "supersampled" else points
 
 
 def footprint(channels: int) -> TileFootprint:

@@ -24,6 +24,7 @@ from vsdeblur.camera.noise import QUANTISATION, noise_level
 from vsdeblur.errors import ArgumentError
 from vsdeblur.flow.compose import compose, invert
 from vsdeblur.flow.warp import sample, sampling_grid
+from vsdeblur.operators import gram
 from vsdeblur.priors import Prior
 from vsdeblur.solver.chebyshev import chebyshev
 from vsdeblur.solver.coupling import Coupling, couple
@@ -103,8 +104,8 @@ def solve_e2(
     # lambda, per frame and pixel; the start is blurred twice and shows only part of the detail that v has over it
     weight = (8 * evidence(v - exposure(start), exposure, sigma)).clamp(least, most)
     rho = 0.0 if prior is None else settings.rho * sigma**2 / (sigma**2 + settings.misfit**2)
-    highest = most * exposure.norm_squared + coupling.norm + rho
-    data = exposure.adjoint(weight * v)
+    highest = most * exposure.norm_squared + coupling.norm_squared + rho
+    data, data_gram = exposure.adjoint(weight * v), gram(exposure, weight)
 
     def energy(x: Tensor) -> float:
         return exposure.energy(x, v, weight) + coupling.energy(x)
@@ -112,11 +113,11 @@ def solve_e2(
     u, energies = exposure.prox(start, v, weight), []
     energies.append(energy(u))
     for _ in range(settings.rounds):
-        squares = coupling.frozen(u)
+        squares = coupling.majorised(u)
         rhs = data if prior is None else data + rho * prior(u, settings.prior_gain * sigma)
 
         def system(x: Tensor, squares: Coupling = squares) -> Tensor:
-            return exposure.adjoint(weight * exposure(x)) + squares.apply(x) + rho * x
+            return data_gram(x) + squares.gram(x) + rho * x
 
         u = chebyshev(system, rhs, u, highest / settings.spread, highest, settings.steps)
         energies.append(energy(u))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.support.operators import check_adjoint
 from vsdeblur.blind.operators.filter_flow import FilterFlow
 from vsdeblur.blind.operators.patched import PatchedBlur
 from vsdeblur.blind.operators.piecewise import PiecewiseBlur
@@ -77,10 +78,7 @@ def extended(blur, channels: int = 2) -> torch.Tensor:
 
 
 def test_adjoint(blur):
-    u = extended(blur)
-    v = torch.randn(2, 2, *blur.size, dtype=torch.float64)
-    left, right = (blur(u) * v).sum(), (u * blur.adjoint(v)).sum()
-    assert abs(left - right) < 1e-9 * abs(left)
+    check_adjoint(blur, tuple(extended(blur).shape), rel=1e-9)
 
 
 def test_constants_stay(blur):
