@@ -88,7 +88,7 @@ def test_the_command_leaves_weights_of_the_network(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(DenoiserRecipe, "batch", 1)
-    monkeypatch.setattr(import_module("vsdeblur.cli.train"), "HELD_SCENES", 1)
+    monkeypatch.setattr(import_module("vsdeblur.cli._training"), "HELD_SCENES", 1)
     arguments = ["--photos", str(photos), "--out", str(tmp_path / "run"), "--steps", "1", "--workers", "0"]
     result = CliRunner().invoke(main, ["train", "denoiser", *arguments])
     assert result.exit_code == 0, result.output

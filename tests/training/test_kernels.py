@@ -153,7 +153,7 @@ def test_the_noise_that_is_told_is_that_of_the_picture(samples: list[Sample]) ->
 
 @pytest.mark.parametrize("name", ["kernels", "restoration", "joint"])
 def test_the_commands(photos: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_module("vsdeblur.cli.train"), "HELD_SCENES", 2)
+    monkeypatch.setattr(import_module("vsdeblur.cli._training"), "HELD_SCENES", 2)
     for recipe, batch in ((KernelsRecipe, 1), (RestorationRecipe, 2), (JointRecipe, 1)):
         monkeypatch.setattr(recipe, "batch", batch)
     monkeypatch.setattr(joint, "CROP", 32)

@@ -81,10 +81,10 @@ def save_state(state: State, recipe: Recipe, out: Path) -> None:
     for name, parameter in state.network.named_parameters():
         moments = state.optimiser.state.get(parameter, {})
         tensors |= {f"{key}.{name}": moments[key] for key in ("exp_avg", "exp_avg_sq") if key in moments}
-    told = {"recipe": recipe.name, "seed": state.seed, "step": state.step, "seconds": state.seconds}
-    _write(tensors, out / CHECKPOINT, told)
+    run = {"recipe": recipe.name, "seed": state.seed, "step": state.step, "seconds": state.seconds}
+    _write(tensors, out / CHECKPOINT, run)
     for path, network in weight_files(state.smooth, recipe, out).items():
-        _write(dict(network.state_dict()), path, told)
+        _write(dict(network.state_dict()), path, run)
 
 
 def weight_files(network: nn.Module, recipe: Recipe, out: Path) -> dict[Path, nn.Module]:
@@ -94,20 +94,22 @@ def weight_files(network: nn.Module, recipe: Recipe, out: Path) -> dict[Path, nn
 
 
 def load_state(recipe: Recipe, seed: int, out: Path) -> State:
-    """The state that ``save_state`` wrote. Raises InputError for another recipe's or seed's, or none."""
+    """The state that ``save_state`` wrote.
+
+    Raises:
+        InputError: For another recipe's or seed's, or none.
+    """
     path = out / CHECKPOINT
     if not path.exists():
         raise InputError(f"{path}: there is nothing to resume")
     try:
         with safe_open(path, "pt") as file:
-            told = json.loads((file.metadata() or {})["run"])
+            run = json.loads((file.metadata() or {})["run"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except Exception as error:
         raise InputError(f"{path}: not a checkpoint that can be read ({type(error).__name__})") from None
-    if (told["recipe"], told["seed"]) != (recipe.name, seed):
-        raise InputError(
-            f"{path}: a run of {told['recipe']} with seed {told['seed']}, not of {recipe.name} with {seed}"
-        )
+    if (run["recipe"], run["seed"]) != (recipe.name, seed):
+        raise InputError(f"{path}: a run of {run['recipe']} with seed {run['seed']}, not of {recipe.name} with {seed}")
     network, smooth = recipe.network(), recipe.network()
     network.load_state_dict(_under("network.", tensors))
     smooth.load_state_dict(_under("smooth.", tensors))
@@ -115,22 +117,22 @@ def load_state(recipe: Recipe, seed: int, out: Path) -> State:
     first, second = _under("exp_avg.", tensors), _under("exp_avg_sq.", tensors)
     for name, parameter in network.named_parameters():
         if name in first:
-            moments = {"step": torch.tensor(float(told["step"])), "exp_avg": first[name], "exp_avg_sq": second[name]}
+            moments = {"step": torch.tensor(float(run["step"])), "exp_avg": first[name], "exp_avg_sq": second[name]}
             optimiser.state[parameter] = moments
-    return State(network, smooth, optimiser, seed, told["step"], told["seconds"])
+    return State(network, smooth, optimiser, seed, run["step"], run["seconds"])
 
 
 def _optimiser(network: nn.Module) -> torch.optim.AdamW:
-    return torch.optim.AdamW(network.parameters(), weight_decay=1e-4)  # the recipe tells each step's rate
+    return torch.optim.AdamW(network.parameters(), weight_decay=1e-4)  # the recipe sets each step's rate
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
 
-def _write(tensors: dict[str, Tensor], path: Path, told: dict[str, object]) -> None:
+def _write(tensors: dict[str, Tensor], path: Path, run: dict[str, object]) -> None:
     part = path.with_name(path.name + ".part")
-    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, {"run": json.dumps(told)})
+    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, {"run": json.dumps(run)})
     with part.open("rb") as file:
         os.fsync(file.fileno())
     part.replace(path)

@@ -1,4 +1,4 @@
-"""Samples of the instants recipe: what the engine knows of instants of scenes as filmed, and what was there."""
+"""Samples of the instants recipe: what the engine composes of instants of scenes as filmed, and the truth."""
 
 from __future__ import annotations
 
@@ -46,7 +46,11 @@ class InstantScenes:
     """A ``Maker``: pictures (T, 5, 3, H, W) and hints (T, HINTS, H / CELL, W / CELL) of T instants, ``InstantFeatures``
     after the learned step on key frames, and sharp (T, 3, H, W), what was there; as ``InstantStep`` shows them.
 
-    T is GROUPS times OPEN + LOOSE. size: pixels per side, a multiple of 16.
+    T is GROUPS times OPEN + LOOSE.
+
+    Args:
+        material: What scenes are made of.
+        size: Pixels per side, a multiple of 16.
     """
 
     material: Material
@@ -60,7 +64,7 @@ class InstantScenes:
         times = footage.instants(np.array(_instants(rng, opening)), opening)
         sharp = stored(footage.light(times, device), footage.gamma)
         straight = footage.gamma == 1
-        pictures, hints = _looked((blurry.float() / 255) ** footage.gamma, list(times), opening, straight, rng)
+        pictures, hints = _composed((blurry.float() / 255) ** footage.gamma, list(times), opening, straight, rng)
         fields = {"pictures": pictures, "sharp": (sharp.float() / 255) ** footage.gamma}
         shown = {key: x if straight else x.clamp_(min=0).sqrt_() for key, x in fields.items()}
         return {key: x.half() for key, x in (shown | {"hints": hints}).items()}
@@ -87,8 +91,7 @@ def _hurried(scene: LayeredScene, pace: float) -> LayeredScene:
 
 
 def _instants(rng: np.random.Generator, opening: Opening) -> list[float]:
-    """GROUPS times OPEN instants of an exposure and LOOSE others, where there is one between exposures; in periods from
-    the middle of the film."""
+    """GROUPS times OPEN instants of an exposure and LOOSE others, in gaps where there are; periods from the middle."""
     shutter, gap = opening.shutter, 1 - opening.shutter
     times: list[float] = []
     for middle in rng.permutation([-1, 0, 1])[:GROUPS]:
@@ -104,7 +107,7 @@ def _instants(rng: np.random.Generator, opening: Opening) -> list[float]:
     return times
 
 
-def _looked(
+def _composed(
     light: Tensor, times: Sequence[float], opening: Opening, straight: bool, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
     """Pictures and hints of these instants."""

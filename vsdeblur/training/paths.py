@@ -19,7 +19,9 @@ FIRST, LAST = -2.0, 2.0  # periods around the middle exposure that a path is def
 class Spline:
     """A uniform cubic B-spline: twice continuously differentiable, through nothing in particular.
 
-    points: (knots, n) control points, the first one at FIRST - spacing. spacing: of the knots, periods.
+    Args:
+        points: (knots, n) control points, the first one at FIRST - spacing.
+        spacing: Of the knots, periods.
     """
 
     points: Array
@@ -36,7 +38,10 @@ class Spline:
 def random_spline(rng: np.random.Generator, speed: Array, jitter: float) -> Spline:
     """A path that moves by about ``speed`` (n,) per period, its control points displaced by ``jitter`` of that.
 
-    jitter 0 is uniform motion; 1 changes speed and direction within a period: a shaken camera.
+    Args:
+        rng: All that is random.
+        speed: (n,) per period.
+        jitter: 0 is uniform motion; 1 changes speed and direction within a period: a shaken camera.
     """
     spacing = float(rng.choice([0.5, 0.75, 1.0, 1.5]))
     knots = int(np.ceil((LAST - FIRST) / spacing)) + 4

@@ -26,7 +26,9 @@ def find_photos(folder: Path) -> tuple[list[Path], list[Path]]:
     """(for training, held out): the usable photographs of a folder and its subfolders, in the order of their names.
 
     What cannot be decoded, is smaller than 256 pixels or grey is skipped and named in a warning.
-    Raises InputError when fewer than two remain on either side.
+
+    Raises:
+        InputError: Where fewer than three remain.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder of photographs")
@@ -47,7 +49,11 @@ def find_photos(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def read_photo(path: Path) -> Image:
-    """The photograph, (H, W, 3) RGB 8 bit, no side above 1280 pixels. Raises InputError when it cannot be read."""
+    """The photograph, (H, W, 3) RGB 8 bit, no side above 1280 pixels.
+
+    Raises:
+        InputError: Where it cannot be read.
+    """
     import cv2
 
     with np.errstate(all="ignore"):

@@ -26,8 +26,13 @@ Texture = npt.NDArray[np.float32]  # (h, w, 3) light, or (h, w, 4) premultiplied
 class Layer:
     """A plane: its texture and where its texture's pixels lie on the screen at any instant.
 
-    camera: the path of the camera that it is seen by. own: its own path in pixels, radians, log zoom; None for the
-    background. place: texture pixels -> screen pixels while nothing has moved yet.
+    Args:
+        texture: (h, w, 3) light, or (h, w, 4) premultiplied by its alpha.
+        camera: The path of the camera that it is seen by.
+        own: Its own path in pixels, radians and log zoom; None for the background.
+        place: Homography from texture to screen pixels while nothing has moved.
+        middle: That it turns and zooms about, screen pixels.
+        size: Of the screen, pixels per side.
     """
 
     texture: Texture

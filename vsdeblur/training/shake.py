@@ -12,10 +12,15 @@ STEPS = 49  # instants of an exposure
 def random_shake(rng: np.random.Generator, size: tuple[int, int], extent: float, steps: int = STEPS) -> Array:
     """(steps, 3, 3) homographies of one exposure: at instant t, pixel x of the picture sees the sharp one at H_t x.
 
-    size: (height, width). extent: pixels, the longest way across what any of the middle and the corners sweeps over.
     The camera turns about its three axes along a smooth random path (pitch and yaw a few times more than roll) and
     the scene shifts a little; the path's mean at the middle of the picture is no shift, so that the sharp picture and
     the blurry one lie on each other.
+
+    Args:
+        rng: All that is random.
+        size: (height, width).
+        extent: Pixels, the longest way across what any of the middle and the corners sweeps over.
+        steps: Instants of the exposure.
     """
     height, width = size
     focal = float(rng.uniform(0.8, 2.0)) * max(size)

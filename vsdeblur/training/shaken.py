@@ -31,6 +31,10 @@ class ShakenPhotos:
     """A ``Maker``: sharp (3, S + 2 REACH, S + 2 REACH) and blurry (3, S, S) light, float16, the blurry one neither
     clipped nor noisy; kernels (G, G, SPAN, SPAN) float16 of the pixels CELL / 2 + k CELL; gamma (1,): values are stored
     as light ** (1 / gamma).
+
+    Args:
+        photos: Sharp ones.
+        size: S, pixels per side.
     """
 
     photos: Sequence[Path]
@@ -87,7 +91,9 @@ class ShakenPhotos:
 def expose(layers: list[tuple[Picture, Array]], size: int) -> tuple[Picture, Picture]:
     """The mean over all instants (size, size, 3), and that of the second layer's alpha (size, size), if there is one.
 
-    layers: textures on the picture with REACH more pixels around it, from the back to the front, and homographies.
+    Args:
+        layers: Textures on the picture with REACH more pixels around it, from the back to the front, and homographies.
+        size: Of the picture, pixels per side.
     """
     import cv2
 

@@ -35,7 +35,11 @@ class SolvedScenes:
     neighbour is hidden by its occlusion, sharp (3, H, W), all float16, and shutter (1,).
 
     Scenes whose response curve is not straight are solved in linear light and shown by the curve of the engine's step;
-    of the others the stored values themselves are averaged and solved. size: pixels per side.
+    of the others the stored values themselves are averaged and solved.
+
+    Args:
+        material: What scenes are made of.
+        size: Pixels per side.
     """
 
     material: Material

@@ -138,7 +138,8 @@ def _tried(rng: np.random.Generator, clip: ClipFile, wanted: Wanted, averaged: b
 def sharpness(frame: Frames) -> float:
     """How much finer detail a frame (H, W, 3) has than its half: variances of the Laplacian, one over the other.
 
-    The half is scaled back before. Photographs scaled to a few hundred pixels have 5 to 8, soft video 2 to 4.
+    The half is scaled back to the frame's size before. Photographs of a few hundred pixels have 5 to 8, soft video 2 to
+    4.
     """
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
     half = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)

@@ -1,1 +1,1 @@
-"""One file per network: what it is, what it sees, what it is told, how it is judged."""
+"""One file per network: what it is, its inputs, its loss, how it is judged."""

@@ -35,7 +35,12 @@ _JUDGED = (2, 5, 10, 20, 30, 40)  # code values of noise
 
 
 class DenoiserRecipe(FallingRate):
-    """``Recipe`` of ``VideoNet``. steps: of the whole course, which the rate falls along."""
+    """``Recipe`` of ``VideoNet``.
+
+    Args:
+        steps: Of the whole course, which the rate falls along.
+        peak: Of the rate.
+    """
 
     name = "denoiser"
     batch = 12
@@ -156,7 +161,7 @@ def _noise(clean: Tensor, level: float, rng: np.random.Generator, generator: tor
         return torch.full((1, *clean.shape[-2:]), level), unit.mul_(level)
     share = float(rng.uniform(0.2, 1.0))
     deviation = level * (share * 2 * clean.clamp(min=0) + 1 - share).sqrt()
-    # What can be told from a noisy picture: the level of the surroundings.
+    # What a noisy picture shows of it: the level of the surroundings.
     grey = clean[_MIDDLE].mean(0, keepdim=True)[None]
     around = F.avg_pool2d(grey, 5, 1, 2, count_include_pad=False)[0]
     return level * (share * 2 * around.clamp(min=0) + 1 - share).sqrt(), unit.mul_(deviation)

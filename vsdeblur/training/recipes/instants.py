@@ -28,7 +28,12 @@ _BACKWARDS = [2, 3, 0, 1, 6, 7, 4, 5, 8, 9, 10, 11, 12]  # the hints of a film t
 
 
 class InstantsRecipe(FallingRate):
-    """``Recipe`` of ``InstantNet``. steps: of the whole course, which the rate falls along."""
+    """``Recipe`` of ``InstantNet``.
+
+    Args:
+        steps: Of the whole course, which the rate falls along.
+        peak: Of the rate.
+    """
 
     name = "instants"
     batch = 6
@@ -49,8 +54,8 @@ class InstantsRecipe(FallingRate):
         found, given = _errors(network, batch)
         total = ((found + 1e-7) / (given + _FLOOR)).sqrt().mean()
         gains = _decibels(given) - _decibels(found.detach())
-        told = {"gain": gains, "open": gains[:, :OPEN], "between": gains[:, OPEN:]}
-        return total, {"loss": float(total.detach())} | {key: float(x.mean()) for key, x in told.items()}
+        scalars = {"gain": gains, "open": gains[:, :OPEN], "between": gains[:, OPEN:]}
+        return total, {"loss": float(total.detach())} | {key: float(x.mean()) for key, x in scalars.items()}
 
     @torch.no_grad()
     def validate(self, network: nn.Module, samples: Sequence[Sample]) -> dict[str, float]:

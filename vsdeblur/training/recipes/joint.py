@@ -4,7 +4,7 @@ A blur that is found is there to be undone. So the stages restore a part of the 
 network finds in it, and what is wrong with the result teaches both: through the data steps the kernels that it takes
 to restore, and the second network what kernels that were found leave behind (Laroche, Almansa and Tassano 2022;
 Carbajal et al. 2023). The errors that each learned from alone stay: that of the picture blurred again, among others,
-keeps the kernels true, and restoring by kernels that are handed over keeps the second network from the easy way out,
+keeps the kernels true, and restoring by kernels that are given keeps the second network from the easy way out,
 which is to leave every picture as it was.
 """
 
@@ -33,15 +33,19 @@ WARM_UP = 50  # steps
 CROP = 80  # pixels along a side of what is restored
 _RATE = 2e-4
 _RESTORED = 0.5  # weight of what is wrong with the picture restored by the kernels that were found
-_HANDED = 0.5  # and with that restored by kernels that were handed over
-_PREFIX = "handed."  # of the latter's part of a batch
+_GIVEN = 0.5  # and with that restored by kernels that were given
+_PREFIX = "given."  # of the latter's part of a batch
 _CLIP = 1.0  # what is stored ends here
 
 
 class JointRecipe(FallingRate):
     """``Recipe`` of both networks, "kernels" and "restoration", which start from files of their weights.
 
-    steps: of the whole course, which the rate falls along. kernels, restoration: None for the project's own.
+    Args:
+        steps: Of the whole course, which the rate falls along.
+        peak: Of the rate.
+        kernels: Weights to start from, None for the project's.
+        restoration: The same of the other network.
     """
 
     name = "joint"
@@ -61,39 +65,44 @@ class JointRecipe(FallingRate):
         self.begun = {"kernels": kernels, "restoration": restoration}
 
     def network(self) -> nn.Module:
-        """Raises DeblurError where the project's weights are missing, InputError for a file that holds none."""
+        """Both, with the weights to start from.
+
+        Raises:
+            DeblurError: Where the project's are missing.
+            InputError: For a file that holds none.
+        """
         networks = nn.ModuleDict({"kernels": KernelNet(), "restoration": RestorationNet()})
         for name, part in networks.items():
             fill(part, name, self.begun[name])
         return networks.to(memory_format=torch.channels_last)
 
     def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Sample:
-        """As of both recipes, that of the restoration under "handed."; and corner (B, 2), row and column: where the
+        """As of both recipes, that of the restoration under "given."; and corner (B, 2), row and column: where the
         part begins that is restored by what was found.
         """
         batch = self.kernels.collate(samples, rng)
         room = batch["picture"].shape[-1] - CROP
         corner = torch.from_numpy(rng.integers(0, max(room, 0) + 1, (len(samples), 2)))
-        handed = self.restoration.collate(samples, rng)
-        return batch | {"corner": corner} | {_PREFIX + key: value for key, value in handed.items()}
+        given = self.restoration.collate(samples, rng)
+        return batch | {"corner": corner} | {_PREFIX + key: value for key, value in given.items()}
 
     def loss(self, network: nn.Module, batch: Sample, step: int) -> tuple[Tensor, dict[str, float]]:
-        """All errors; "gain" and "handed" are what pictures gain, in dB, by kernels found and handed over."""
+        """All errors; "gain" and "given" are what pictures gain, in dB, by kernels found and given."""
         assert isinstance(network, nn.ModuleDict)
         basis, shares, edges = network["kernels"](batch["picture"])
         apart, scalars = network_error((basis, shares, edges), batch)
         size = batch["picture"].shape[-1]
         error, gain = _restored(network["restoration"], meant_blur(basis, shares, (size, size)), batch)
-        handed = {key.removeprefix(_PREFIX): value for key, value in batch.items() if key.startswith(_PREFIX)}
-        known, scores = self.restoration.loss(network["restoration"], handed, step)
-        total = apart + _RESTORED * error.mean() + _HANDED * known
+        given = {key.removeprefix(_PREFIX): value for key, value in batch.items() if key.startswith(_PREFIX)}
+        known, scores = self.restoration.loss(network["restoration"], given, step)
+        total = apart + _RESTORED * error.mean() + _GIVEN * known
         more = {"loss": total, "restored": error.mean(), "gain": gain.mean(), "median": gain.median()}
-        told = {key: float(value.detach()) for key, value in more.items()}
-        return total, scalars | told | {"handed": scores["gain"]}
+        restored = {key: float(value.detach()) for key, value in more.items()}
+        return total, scalars | restored | {"given": scores["gain"]}
 
     def validate(self, network: nn.Module, samples: Sequence[Sample]) -> dict[str, float]:
         """Those of the kernels, as of KernelsRecipe, and of pictures restored by them and by true ones."""
-        return mean_scores(self, network, samples, ("kernel", "still", "reblur", "edges", "restored", "gain", "handed"))
+        return mean_scores(self, network, samples, ("kernel", "still", "reblur", "edges", "restored", "gain", "given"))
 
 
 def _restored(network: nn.Module, blur: PixelwiseBlur, batch: Sample) -> tuple[Tensor, Tensor]:

@@ -32,7 +32,12 @@ _DARK = 0.01  # added to light: the curve of display values is steep at black
 
 
 class KernelsRecipe(FallingRate):
-    """``Recipe`` of ``KernelNet``. steps: of the whole course, which the rate falls along."""
+    """``Recipe`` of ``KernelNet``.
+
+    Args:
+        steps: Of the whole course, which the rate falls along.
+        peak: Of the rate.
+    """
 
     name = "kernels"
     batch = 8
@@ -100,7 +105,11 @@ def network_error(found: tuple[Tensor, Tensor, Tensor], batch: Sample) -> tuple[
 def mixed(basis: Tensor, shares: Tensor, at: Tensor, size: int) -> Tensor:
     """(B, P, n * n): the kernels at pixels ``at`` (B, P, 2) of pictures size x size.
 
-    basis: (B, K, n * n). shares: (B, K, h, w) logarithms, h and w a whole part of size.
+    Args:
+        basis: (B, K, n * n).
+        shares: (B, K, h, w) logarithms, h and w a whole part of size.
+        at: Pixels x, y.
+        size: Pixels per side.
     """
     place = (2 * at + 1) / size - 1
     seen = F.grid_sample(shares, place[:, None], mode="bilinear", padding_mode="border", align_corners=False)

@@ -1,8 +1,8 @@
 """The network of unrolled deconvolution, trained through all its stages.
 
-A network that is handed the blur does not care how it varies over the picture. So every sample has one kernel, of a
-shaken camera, and the data steps are quick. Now and then the kernel that is handed over is not quite the one that
-blurred, as kernels that are found are not: what a wrong kernel leaves has to be told from the picture too.
+A network that is given the blur does not care how it varies over the picture. So every sample has one kernel, of a
+shaken camera, and the data steps are quick. Now and then the kernel that is given is not quite the one that
+blurred, as kernels that are found are not: what a wrong kernel leaves has to be found in the picture too.
 """
 
 from __future__ import annotations
@@ -35,7 +35,12 @@ _WRONG = 0.15  # share of the samples whose kernel is not quite the one that blu
 
 
 class RestorationRecipe(FallingRate):
-    """``Recipe`` of ``RestorationNet``. steps: of the whole course, which the rate falls along."""
+    """``Recipe`` of ``RestorationNet``.
+
+    Args:
+        steps: Of the whole course, which the rate falls along.
+        peak: Of the rate.
+    """
 
     name = "restoration"
     batch = 8
@@ -90,7 +95,11 @@ class RestorationRecipe(FallingRate):
 def restoration_error(found: Sequence[Tensor], v: Tensor, sharp: Tensor, linear: bool) -> tuple[Tensor, Tensor]:
     """(B,): the errors of all stages over that of the blurry picture v, and what the last one gains over v in dB.
 
-    found: what the stages made of v (B, 3, H, W). sharp: the true picture. linear: values are linear light.
+    Args:
+        found: What the stages made of v, (B, 3, H, W) each.
+        v: The blurry picture.
+        sharp: The true one.
+        linear: Whether values are linear light.
     """
     true, given = (_seen(x, linear).clamp(0, 1) for x in (sharp, v))
     squared = (given - true).square().mean((1, 2, 3))

@@ -20,7 +20,12 @@ _BLUNT = 0.03  # of the period: how much out of focus the truth is
 
 
 class ShutterRecipe(FallingRate):
-    """``Recipe`` of ``ShutterReader``. steps: of the whole course, which the rate falls along."""
+    """``Recipe`` of ``ShutterReader``.
+
+    Args:
+        steps: Of the whole course, which the rate falls along.
+        peak: Of the rate.
+    """
 
     name = "shutter"
     batch = 16

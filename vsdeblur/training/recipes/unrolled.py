@@ -25,7 +25,12 @@ _FLOOR = 2e-4  # squared error below which a scene counts less
 
 
 class UnrolledRecipe(FallingRate):
-    """``Recipe`` of ``ProximalNet``. steps: of the whole course, which the rate falls along."""
+    """``Recipe`` of ``ProximalNet``.
+
+    Args:
+        steps: Of the whole course, which the rate falls along.
+        peak: Of the rate.
+    """
 
     name = "unrolled"
     batch = 10

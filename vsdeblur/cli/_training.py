@@ -1,0 +1,183 @@
+"""What the commands of ``vsdeblur train`` share: their options, and the run itself."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vsdeblur.cli._shared import place_for
+from vsdeblur.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from vsdeblur.training.material import Material
+    from vsdeblur.training.pool import Maker
+    from vsdeblur.training.recipe import Recipe
+
+HELD_SCENES = 16  # that the network is judged by in the end
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+def course_options[F: Callable[..., None]](command: F) -> F:
+    """The options that every recipe takes."""
+    return _with(
+        (
+            click.option("--minutes", type=click.FloatRange(0, min_open=True), default=90, show_default=True),
+            click.option("--steps", type=click.IntRange(1), help="Stop at this step at the latest."),
+            click.option(
+                "--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda, cuda:0 or mps."
+            ),
+            click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
+            click.option(
+                "--reuse",
+                type=click.IntRange(1),
+                default=4,
+                show_default=True,
+                help="How often a scene is shown, about: more leaves more time for learning.",
+            ),
+            click.option("--rate", type=click.FloatRange(0, min_open=True), help="Peak of the rate of learning."),
+            click.option("--resume", is_flag=True, help="Go on with the run in --out."),
+            click.option(
+                "--workers", type=click.IntRange(0), default=1, show_default=True, help="Processes that render."
+            ),
+            click.option("--out", type=_FOLDER, required=True, help="Folder for weights, checkpoint, log and scenes."),
+        ),
+        command,
+    )
+
+
+def start_option[F: Callable[..., None]](command: F) -> F:
+    """Where a recipe of one network begins."""
+    option = click.option(
+        "--start-from",
+        metavar="WEIGHTS",
+        help='File or folder of weights to start from, "project" for the released ones; random unless given.',
+    )
+    return _with((option,), command)
+
+
+def photo_options[F: Callable[..., None]](command: F) -> F:
+    """What recipes for single pictures are made from."""
+    option = click.option("--photos", type=_FOLDER, required=True, help="Sharp photographs; every tenth is held out.")
+    return _with((option,), command)
+
+
+def material_options[F: Callable[..., None]](command: F) -> F:
+    """What recipes for video are made from."""
+    return _with(
+        (
+            click.option("--photos", type=_FOLDER, help="Sharp photographs; every tenth is held out."),
+            click.option("--clips", type=_FOLDER, help="Sharp clips of 40 frames or more; every tenth is held out."),
+            click.option(
+                "--clips-cache", type=_FOLDER, help="Folder for the clips as they are decoded; OUT/clips unless given."
+            ),
+            click.option(
+                "--clips-share",
+                type=click.FloatRange(0, 1),
+                default=0.7,
+                show_default=True,
+                help="Of the scenes, where there are both.",
+            ),
+        ),
+        command,
+    )
+
+
+def _with[F: Callable[..., None]](options: Sequence[Callable[[F], F]], command: F) -> F:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def train_video(
+    recipe: Recipe,
+    scenes: Callable[[Material, str], Maker],
+    count: int,
+    *,
+    photos: Path | None,
+    clips: Path | None,
+    clips_cache: Path | None,
+    clips_share: float,
+    out: Path,
+    **course: Any,
+) -> None:
+    """Train on scenes of photographs, clips or both; the rest as ``_train``."""
+    from vsdeblur.training.clips import find_clips
+    from vsdeblur.training.material import Material
+    from vsdeblur.training.photos import find_photos
+
+    if photos is None and clips is None:
+        raise ArgumentError("--photos", "", "a folder of photographs, or --clips a folder of clips, or both")
+    place_for(out)
+    stills = find_photos(photos) if photos else ([], [])
+    films = find_clips(clips, clips_cache or out / "clips") if clips else ([], [])
+    kept, held = (Material(a, b, clips_share) for a, b in zip(stills, films, strict=True))
+    found = [f"{len(kept.photos)} photographs, {len(held.photos)} held out"] if photos else []
+    found += [f"{len(kept.clips)} clips, {len(held.clips)} held out"] if clips else []
+    click.echo("; ".join(found), err=True)
+    _train(recipe, lambda where: (scenes(kept, where), scenes(held, where)), count, out=out, **course)
+
+
+def train_photos(
+    recipe: Recipe, scenes: Callable[[Sequence[Path]], Maker], count: int, *, photos: Path, **course: Any
+) -> None:
+    """Train on photographs; the rest as ``_train``."""
+    from vsdeblur.training.photos import find_photos
+
+    kept, held = find_photos(photos)
+    click.echo(f"{len(kept)} photographs, {len(held)} held out", err=True)
+    _train(recipe, lambda _: (scenes(kept), scenes(held)), count, **course)
+
+
+def _train(
+    recipe: Recipe,
+    makers: Callable[[str], tuple[Maker, Maker]],
+    count: int,
+    *,
+    workers: int,
+    device: str,
+    minutes: float,
+    steps: int | None,
+    seed: int,
+    resume: bool,
+    reuse: int,
+    out: Path,
+    start_from: str | None = None,
+) -> None:
+    """Train and judge.
+
+    Args:
+        recipe: What is trained.
+        makers: Of samples on a device: those to train on, and those held out.
+        count: Of samples to train on, at most.
+    """
+    from vsdeblur.device import choose_device
+    from vsdeblur.options import parse_device
+    from vsdeblur.training.checkpoint import CHECKPOINT, weight_files
+    from vsdeblur.training.loop import Course, judge
+    from vsdeblur.training.loop import train as run
+    from vsdeblur.training.pool import Pool
+    from vsdeblur.training.source import GrowingPool, rendered_ahead
+
+    place_for(out)
+    if not resume and (out / CHECKPOINT).exists():
+        raise ArgumentError("--out", str(out), "a folder without a checkpoint, or --resume given")
+    where = choose_device(parse_device(device))
+    kept, held_out = makers(str(where))
+    source = GrowingPool(Pool(out / "scenes", kept, seed), recipe.batch, reuse=reuse, limit=count)
+    held = Pool(out / "held", held_out, seed + 1)
+    stopped: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
+    try:
+        with rendered_ahead(source, workers):
+            course = Course(minutes, seed, str(where), steps, half_precision=where.type != "mps", start_from=start_from)
+            state = run(recipe, source, out, course, resume, stop=lambda: bool(stopped))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    files = ", ".join(str(path) for path in weight_files(state.smooth, recipe, out))
+    click.echo(f"step {state.step} after {state.seconds / 60:.1f} min: {files}")
+    scores = judge(recipe, state, [held[k] for k in range(HELD_SCENES)], out)
+    click.echo(", ".join(f"{key} {value:.3f}" for key, value in scores.items()))
