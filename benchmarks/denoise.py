@@ -26,7 +26,7 @@ from torch import Tensor
 
 from vsdeblur.priors.fastdvdnet import FastDvdNet, FastDvdPrior
 from vsdeblur.priors.tv import TotalVariation
-from vsdeblur.priors.video import FiveFrames, load_video
+from vsdeblur.priors.video import FrameWindowDenoiser, load_video
 from vsdeblur.training.material import Material
 from vsdeblur.training.moving import MovingFrames
 from vsdeblur.training.photos import find_photos
@@ -72,7 +72,7 @@ def non_local_means(level: float, strength: float) -> Denoise:
     return denoise
 
 
-def learned(prior: FiveFrames, level: float) -> Denoise:
+def learned(prior: FrameWindowDenoiser, level: float) -> Denoise:
     return lambda v: prior.middle(v[None], level / 255)[0]
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vsdeblur import restore
-from vsdeblur.priors import PriorInfo
+from vsdeblur.footprint import TileFootprint
 from vsdeblur.synthetic.scene import Scene, film
 
 HEIGHT, WIDTH, PERIODS, FACTOR, NOISE = 96, 128, 4, 4, 8 / 255
@@ -33,16 +33,21 @@ class TimeAndSpace(nn.Module):
 
 
 class ModelPrior:
-    """Any such model as a prior: ``info`` says what it looks at, ``middle`` shows it five aligned frames.
+    """Any such model as a ``VideoPrior``: ``middle`` gets five frames that the solver aligned.
 
     A model that wants the noise map as a fourth channel of every frame (VRT, RVRT) would be called as
     ``model(torch.cat((frames, noise_map[:, None].expand(-1, 5, -1, -1, -1)), 2))[:, 2]``.
     """
 
-    info = PriorInfo("kornia", channels=(3,), halo=4, halo_frames=2, frames=5, floats=400)
+    name = "kornia"
+    halo = 4  # pixels that the model looks around itself
+    frames = 5
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model.eval()
+
+    def footprint(self, channels: int) -> TileFootprint:
+        return TileFootprint(working=400)  # values per pixel of a frame, for the memory plan
 
     def middle(self, frames: Tensor, sigma: float) -> Tensor:
         noise_map = frames.new_full((len(frames), 1, *frames.shape[-2:]), sigma)

@@ -9,19 +9,20 @@ from typing import Any
 
 import pytest
 
+from tests.support.priors import Spy, VideoSpy
 from vsdeblur.engine.plan import make_plan
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.options import Options
-from vsdeblur.priors.protocol import PriorInfo
+from vsdeblur.priors import TotalVariation
 
 # What was planned when tiles and chunks were fixed: a plan that differs gives other bytes. plans.json has a line of
 # arguments and of the plan each: chunk, halo, tile, rows, peak, bytes per frame, consistency; or the refusal.
 HEAD, *PLANS = json.loads((Path(__file__).parent / "plans.json").read_text())
 PRIORS = {
     None: None,
-    "tv": PriorInfo("tv", halo=20),
-    "video": PriorInfo("video", halo=1, frames=5, floats=300),
-    "image": PriorInfo("image", frames=1, floats=600),
+    "tv": TotalVariation(time=0.0),
+    "video": VideoSpy(working=312, working_per_channel=10),
+    "image": Spy(working=612, working_per_channel=2),
 }
 
 

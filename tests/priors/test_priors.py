@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from vsdeblur.errors import ArgumentError
-from vsdeblur.priors import PriorInfo, TotalVariation, describe, get_prior
+from vsdeblur.priors import ImagePrior, TotalVariation, VideoPrior, get_prior
 
 
 def steps_scene(noise: float) -> tuple[Tensor, Tensor]:
@@ -59,7 +59,7 @@ def test_nothing_reaches_beyond_the_halo() -> None:
     poked[:, :, 10, 4] += 5
     change = (tv(noisy, 0.1) - tv(poked, 0.1)).abs().amax(dim=(0, 1))
     reached = change.amax(dim=0).nonzero()[:, 0]
-    halo = describe(tv).halo
+    halo = tv.halo
     assert 4 - halo <= int(reached.min())
     assert int(reached.max()) <= 4 + halo
 
@@ -74,6 +74,10 @@ def test_any_callable_is_a_prior() -> None:
     def halve(u: Tensor, sigma: float) -> Tensor:
         return u / 2
 
-    assert get_prior(halve) is halve
-    assert describe(halve) == PriorInfo("halve")
-    assert describe(get_prior("tv")).halo == 20
+    prior = get_prior(halve)
+    assert isinstance(prior, ImagePrior)
+    assert not isinstance(prior, VideoPrior)
+    assert (prior.name, prior.halo) == ("halve", 0)
+    assert torch.equal(prior(torch.ones(1, 1, 2, 2), 0.1), torch.full((1, 1, 2, 2), 0.5))
+    tv = get_prior("tv")
+    assert get_prior(tv) is tv

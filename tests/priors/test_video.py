@@ -16,7 +16,7 @@ from vsdeblur import restore
 from vsdeblur.engine.plan import make_plan
 from vsdeblur.errors import ArgumentError, DeblurError, InputError
 from vsdeblur.options import Options
-from vsdeblur.priors import TotalVariation, describe, get_prior
+from vsdeblur.priors import TotalVariation, VideoPrior, get_prior
 from vsdeblur.priors.fastdvdnet import FastDvdNet, FastDvdPrior
 from vsdeblur.priors.video import VideoDenoiser, load_video
 from vsdeblur.priors.video_net import VideoNet
@@ -91,7 +91,7 @@ def test_nothing_reaches_beyond_the_halo(prior: VideoDenoiser) -> None:
     poked[..., 3] += 1
     change = (prior.middle(frames, 0.1) - prior.middle(poked, 0.1)).abs().amax((0, 1, 2))
     assert change[10] > 0
-    assert int(change.nonzero().max()) <= 3 + describe(prior).halo
+    assert int(change.nonzero().max()) <= 3 + prior.halo
 
 
 def test_weights_of_ones_own(tmp_path: Path) -> None:
@@ -118,7 +118,8 @@ def test_fastdvdnet_takes_the_checkpoint_of_its_authors(tmp_path: Path) -> None:
     loaded = get_prior(f"fastdvdnet:{tmp_path / 'model.pth'}")
     u = clip(3, 3, 10, 14)
     assert torch.equal(loaded(u, 0.1), FastDvdPrior(network)(u, 0.1))
-    assert describe(loaded).frames == 5
+    assert isinstance(loaded, VideoPrior)
+    assert loaded.frames == 5
     (tmp_path / "broken.pth").write_bytes(b"no")
     with pytest.raises(DeblurError, match="is no checkpoint for this model"):
         get_prior(f"fastdvdnet:{tmp_path / 'broken.pth'}")
@@ -154,10 +155,11 @@ def test_deepinv_by_name_and_path(tmp_path: Path) -> None:
     for channels in (1, 3):
         u = clip(2, channels)
         assert torch.allclose(halver(u, 0.1), u / 2)
-    assert describe(halver).name == "deepinv:Halver"
+    assert halver.name == "deepinv:Halver"
+    assert not isinstance(halver, VideoPrior)
     # It sees one frame at a time, in the solver and in the plan: it once was counted for every frame at once.
     options = Options(prior=f"deepinv:Halver:{path}", transfer="linear", max_memory=2**30)
-    assert make_plan(options, 360, 640, 3, 0, prior=describe(halver)).peak_bytes <= 2**30
+    assert make_plan(options, 360, 640, 3, 0, prior=halver).peak_bytes <= 2**30
     restored = restore(clip(2, 3), 2, prior=f"deepinv:Halver:{path}", shutter=0.5)
     assert bool(torch.isfinite(restored).all())
     with pytest.raises(ArgumentError, match=r"a class of deepinv\.models"):

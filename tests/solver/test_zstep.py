@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,15 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from tests.support.priors import Spy, VideoSpy
 from vsdeblur import restore
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.engine.engine import Engine
+from vsdeblur.engine.key_frames import tiling
 from vsdeblur.engine.plan import make_plan
 from vsdeblur.errors import MemoryBudgetError
+from vsdeblur.flow.motion import Motion
 from vsdeblur.options import Options
-from vsdeblur.priors import PriorInfo
 from vsdeblur.priors.aligned import aligned
 from vsdeblur.priors.video_net import VideoNet
 from vsdeblur.solver.keyframes import KeyFrameProblem
@@ -62,22 +65,6 @@ def test_what_a_neighbour_does_not_show_is_the_frame_itself() -> None:
     assert torch.equal(around[3, :, 8:, -1], frames[2, :, 8:, -1])
 
 
-class Spy:
-    """Keeps what it is shown, and returns it."""
-
-    def __init__(self, frames: int) -> None:
-        self.info = PriorInfo("spy", frames=frames)
-        self.seen: list[Tensor] = []
-
-    def __call__(self, u: Tensor, sigma: float) -> Tensor:
-        self.seen.append(u)
-        return u.clone()
-
-    def middle(self, frames: Tensor, sigma: float) -> Tensor:
-        self.seen.append(frames)
-        return frames[:, frames.shape[1] // 2].clone()
-
-
 def problem(frames: Tensor, path: Tensor, seen: Tensor) -> KeyFrameProblem:
     return KeyFrameProblem(frames, path, seen, ((0.0,),) * COUNT, (1.0,) * COUNT)
 
@@ -86,7 +73,7 @@ def problem(frames: Tensor, path: Tensor, seen: Tensor) -> KeyFrameProblem:
 def test_a_prior_sees_display_values_and_no_alpha(linear: bool) -> None:
     frames, path, seen = sliding()
     keys = torch.cat((frames * 2 - 0.2, frames[:, :1]), 1)  # below black, beyond white, alpha
-    spy = Spy(0)
+    spy = Spy()
     z = ZStep(spy, linear)(keys, problem(frames, path, seen), 0.1, 3)
     wanted = from_linear(keys[:, :3], "bt709") if linear else keys[:, :3]
     assert torch.equal(spy.seen[0], wanted)
@@ -96,22 +83,38 @@ def test_a_prior_sees_display_values_and_no_alpha(linear: bool) -> None:
 
 def test_a_prior_of_five_frames_sees_each_with_its_neighbours() -> None:
     frames, path, seen = sliding()
-    spy = Spy(5)
+    spy = VideoSpy()
     z = ZStep(spy, False)(frames, problem(frames, path, seen), 0.1, 3)
     assert torch.equal(z, frames)
     assert len(spy.seen) == COUNT
     assert torch.equal(spy.seen[2][0], aligned(frames, 2, path, seen, (1.0,) * COUNT))
 
 
-def test_noise_is_measured_where_it_is_even() -> None:
-    """Even noise of display values, stored as linear light: told apart only where it is shown."""
+def test_a_prior_gets_the_sensors_noise_and_no_texture() -> None:
+    """Noise of the camera is the prior's sigma; fine texture without noise leaves it at rounding."""
     g = torch.Generator().manual_seed(0)
-    ramp = torch.linspace(0.05, 0.9, 128).expand(1, 3, 96, 128)
-    stored = ramp + 5 / 255 * torch.randn(ramp.shape, generator=g)
-    light = to_linear(stored, "bt709")
-    spy = Spy(0)
-    assert ZStep(spy, True).noise(light) == pytest.approx(5 / 255, rel=0.3)
-    assert ZStep(spy, False).noise(light) < 3 / 255
+    fine = torch.rand(3, 3, 96, 128, generator=g).mul(0.4).add(0.3)
+    texture = torch.nn.functional.avg_pool2d(fine, 3, 1, 1)
+    ramp = torch.linspace(0.05, 0.9, 128).expand(3, 3, 96, 128)
+    noisy = ramp + 5 / 255 * torch.randn(ramp.shape, generator=g)
+    sigma = {}
+    for name, stored in (("texture", texture), ("noise", noisy)):
+        frames = to_linear(stored, "bt709")
+        given = []
+        restore(frames, 1, prior=lambda u, s, given=given: given.append(s) or u, solver="keyframes", preset="fast")
+        sigma[name] = given[-1]
+    assert sigma["texture"] < 1 / 255
+    assert sigma["noise"] == pytest.approx(5 / 255, rel=0.4)
+
+
+def test_tiles_overlap_by_the_halo() -> None:
+    options = Options(transfer="linear")
+    assert make_plan(options, 720, 1280, 3, 0).overlap == (32, 96)
+    assert make_plan(options, 720, 1280, 3, 0, prior=Spy(halo=20)).overlap == (32, 96)
+    wide = make_plan(options, 720, 1280, 3, 0, prior=Spy(halo=100))
+    assert wide.overlap == (112, 112)
+    motion = Motion(torch.zeros(3, 4, 90, 160), torch.ones(3, 1, 90, 160), torch.ones(3, 2, 90, 160))
+    assert tiling(wide, motion) == (wide.tile, 112)
 
 
 def test_the_engine_takes_it_by_name_and_counts_its_memory(tmp_path: Path) -> None:
@@ -127,14 +130,12 @@ def test_the_engine_takes_it_by_name_and_counts_its_memory(tmp_path: Path) -> No
     assert grey.shape == (6, 1, 48, 64)
     options = Options(prior=name, transfer="linear")
     plain = make_plan(Options(transfer="linear", max_memory=3 * 2**30), 1080, 1920, 3, 0)
-    info = PriorInfo("net", frames=5, floats=1000)
-    small, large = (make_plan(options, 720, 1280, 3, 0, prior=PriorInfo("net", frames=5, floats=f)) for f in (10, 2000))
+    small, large = (make_plan(options, 720, 1280, 3, 0, prior=VideoSpy(working=f)) for f in (10, 2000))
     assert large.peak_bytes > small.peak_bytes or large.tile < small.tile
     assert Engine(options, 48, 64).plan.peak_bytes > Engine(Options(transfer="linear"), 48, 64).plan.peak_bytes
+    little = replace(options, max_memory=plain.peak_bytes // 8)
     with pytest.raises(MemoryBudgetError, match="at least"):
-        make_plan(
-            Options(prior=name, transfer="linear", max_memory=plain.peak_bytes // 8), 1080, 1920, 3, 0, prior=info
-        )
+        make_plan(little, 1080, 1920, 3, 0, prior=VideoSpy(working=1000))
 
 
 @pytest.mark.parametrize("transfer", ["linear", "bt709"])

@@ -30,7 +30,6 @@ from vsdeblur.flow import find_fast_flow, find_motion_engine
 from vsdeblur.flow.motion import Motion
 from vsdeblur.options import Options
 from vsdeblur.presets import EFFORTS
-from vsdeblur.priors import describe
 from vsdeblur.solver.consistency import TemporalConsistency
 from vsdeblur.solver.data_weights import DataWeights
 from vsdeblur.solver.render.instant import render_instant
@@ -73,8 +72,8 @@ class Engine:
         linear = options.transfer != "linear"
         self.key_frame_solver = KeyFrameSolver(options, self.device)
         z_step = self.key_frame_solver.z_step
-        info = None if z_step is None else describe(z_step.prior)
-        self.plan: Plan = make_plan(options, height, width, channels, host_bytes, total, info)
+        prior = None if z_step is None else z_step.prior
+        self.plan: Plan = make_plan(options, height, width, channels, host_bytes, total, prior)
         if options.max_memory is None and self.plan.peak_bytes > max(self.plan.budget, total / 2):
             raise MemoryBudgetError(
                 f"max_memory must be given to use more than half of the memory: {width}x{height} takes about "

@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from vsdeblur.camera.noise import QUANTISATION
 from vsdeblur.engine import quadrature
 from vsdeblur.engine.independent_blur import INDEPENDENT_WEIGHT
-from vsdeblur.engine.plan import MAX_OVERLAP, MIN_OVERLAP, Plan
+from vsdeblur.engine.plan import Plan
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.resolution import downsampled, upsampled
 from vsdeblur.options import Options
 from vsdeblur.presets import EFFORTS
-from vsdeblur.priors import Prior, get_prior
+from vsdeblur.priors import ImagePrior, get_prior
 from vsdeblur.priors.tv import TotalVariation
 from vsdeblur.solver.data_weights import DataWeights
 from vsdeblur.solver.highlights import find_lights, white_level
@@ -146,8 +147,9 @@ class KeyFrameSolver:
         return KeyFrames(keys, None if streaks is None else white, streaks)
 
     def noise(self, colours: Tensor, weights: DataWeights) -> float:
-        """The deviation of the noise in frames (n, C, H, W), as the prior or the data term has it."""
-        return self.z_step.noise(colours) if self.z_step else weights.level(colours)
+        """The deviation of the sensor's noise in frames (n, C, H, W), in display values; with a prior never 0."""
+        level = weights.level(colours)
+        return max(level, QUANTISATION) if self.z_step else level
 
     def learned_weight(self, sigma: float) -> float:
         """The weight of learned steps, [0, 1]: they take up v once more, with its noise."""
@@ -193,9 +195,10 @@ class KeyFrameSolver:
 
 def tiling(plan: Plan, motion: Motion) -> tuple[int, int]:
     """Size and overlap of the tiles that a window with this motion is solved in."""
-    overlap = min(max(16 * math.ceil((quadrature.reach(motion) + 16) / 16), MIN_OVERLAP), MAX_OVERLAP)
+    least, most = plan.overlap
+    overlap = min(max(16 * math.ceil((quadrature.reach(motion) + 16) / 16), least), most)
     # What slow motion needs no overlap for is solved as part of the tile: fewer tiles in the same memory.
-    return plan.tile + 2 * (MAX_OVERLAP - overlap), overlap
+    return plan.tile + 2 * (most - overlap), overlap
 
 
 def _add_streaks(streaks: Tensor, zone: Tensor, tile: Tile, scale: int) -> None:
@@ -205,6 +208,6 @@ def _add_streaks(streaks: Tensor, zone: Tensor, tile: Tile, scale: int) -> None:
     streaks[..., top : top + small.shape[-2], left : left + small.shape[-1]] += small
 
 
-def _key_frame_prior(prior: str | Callable[..., Any], device: torch.device) -> Prior:
+def _key_frame_prior(prior: str | Callable[..., Any], device: torch.device) -> ImagePrior:
     # Neighbouring key frames lie a whole period's motion apart: total variation in time would smear it.
     return TotalVariation(time=0.0) if prior == "tv" else get_prior(prior, device)

@@ -26,7 +26,7 @@ from vsdeblur.flow.footprint import finding_footprint, motion_footprint
 from vsdeblur.footprint import FrameSize, TileFootprint
 from vsdeblur.options import Options
 from vsdeblur.presets import EFFORTS
-from vsdeblur.priors.protocol import PriorInfo
+from vsdeblur.priors.protocol import ImagePrior
 from vsdeblur.solver import consistency, keyframes, zstep
 from vsdeblur.solver.render import instant, refined
 from vsdeblur.solver.unrolled import instants, stage
@@ -37,6 +37,7 @@ log = logging.getLogger("vsdeblur")
 HALO = 2  # the key frames next to the chunk need their own neighbours for a path
 ROLLING_HALO = 3  # with a rolling shutter one more key frame before the chunk is rendered from
 MIN_OVERLAP, MAX_OVERLAP = 32, 96  # of tiles, pixels
+_OVERLAP_STEP = 16
 ROWS = 128  # rendered at once
 
 DEFAULT_BUDGET = 4 * 2**30
@@ -58,6 +59,7 @@ class Plan:
         budget: Bytes that the peak was to stay within.
         per_frame_bytes: Of these, for the tiles of a frame that is restored by itself.
         consistent: Whether sub-frames are made consistent in time.
+        overlap: Of tiles, least and most, pixels: the motion chooses between, a prior's halo may raise both.
     """
 
     chunk: int
@@ -68,6 +70,7 @@ class Plan:
     budget: int = DEFAULT_BUDGET
     per_frame_bytes: int = 0
     consistent: bool = False
+    overlap: tuple[int, int] = MIN_OVERLAP, MAX_OVERLAP
 
 
 def make_plan(
@@ -77,7 +80,7 @@ def make_plan(
     channels: int,
     host_bytes: int,
     total: int | None = None,
-    prior: PriorInfo | None = None,
+    prior: ImagePrior | None = None,
 ) -> Plan:
     """The most efficient plan within ``options.max_memory``, or within the default budget.
 
@@ -104,7 +107,7 @@ def make_plan(
             rest = sums.beside_per_frame_tiles(chunk)
             per_frame = min(max(budget - rest, TILE_BYTES[0]), TILE_BYTES[1])
             peak = max(peak, rest + per_frame)
-        return Plan(chunk, sums.halo, tile, ROWS, peak, budget, per_frame, consistent)
+        return Plan(chunk, sums.halo, tile, ROWS, peak, budget, per_frame, consistent, sums.overlap)
 
     def fitting(plans: Sequence[Plan]) -> Plan | None:
         return max((plan for plan in plans if plan.peak_bytes <= budget), key=_efficiency, default=None)
@@ -155,7 +158,7 @@ class _Sums:
     options: Options
     size: FrameSize
     host_bytes: int
-    prior: PriorInfo | None
+    prior: ImagePrior | None
 
     @property
     def rolling(self) -> bool:
@@ -164,6 +167,12 @@ class _Sums:
     @property
     def halo(self) -> int:
         return 0 if self.options.by_frame else ROLLING_HALO if self.rolling else HALO
+
+    @property
+    def overlap(self) -> tuple[int, int]:
+        """Least and most of tiles: at least the prior's halo, or seams would show."""
+        halo = 0 if self.prior is None else -(-self.prior.halo // _OVERLAP_STEP) * _OVERLAP_STEP
+        return max(MIN_OVERLAP, halo), max(MAX_OVERLAP, halo)
 
     def joint(self, chunk: int, tile: int, consistent: bool) -> int:
         """The largest of the stages: motion is found, key frames are solved, instants are rendered."""
@@ -221,5 +230,7 @@ class _Sums:
 
     def _tile_pixels(self, tile: int) -> int:
         """Of the largest tile that is solved at any overlap."""
-        overlaps = range(MIN_OVERLAP, MAX_OVERLAP + 1, 16)
-        return max(self.size.tile(tile + 2 * (MAX_OVERLAP - overlap), overlap) for overlap in overlaps)
+        least, most = self.overlap
+        return max(
+            self.size.tile(tile + 2 * (most - overlap), overlap) for overlap in range(least, most + 1, _OVERLAP_STEP)
+        )

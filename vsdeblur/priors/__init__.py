@@ -1,7 +1,7 @@
-"""R1: what sharp video looks like. A prior is any ``prior(u, sigma) -> u``; "tv" is built in."""
+"""R1: what sharp video looks like. A prior is any ``prior(u, sigma) -> u``; "tv" needs no weights."""
 
-from vsdeblur.priors.protocol import Prior, PriorInfo
-from vsdeblur.priors.registry import describe, get_prior
+from vsdeblur.priors.protocol import ImagePrior, Prior, VideoPrior
+from vsdeblur.priors.registry import get_prior
 from vsdeblur.priors.tv import TotalVariation
 
-__all__ = ["Prior", "PriorInfo", "TotalVariation", "describe", "get_prior"]
+__all__ = ["ImagePrior", "Prior", "TotalVariation", "VideoPrior", "get_prior"]

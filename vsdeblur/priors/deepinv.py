@@ -9,41 +9,40 @@ from torch import Tensor
 
 from vsdeblur.errors import ArgumentError, DeblurError
 from vsdeblur.external import line, package, with_weights
+from vsdeblur.footprint import TileFootprint
+from vsdeblur.named import Named
 from vsdeblur.priors.pictures import as_given, in_colour
-from vsdeblur.priors.protocol import PriorInfo
 
 _ALIGN = 16  # the coarsest stride of deepinv's denoisers
-_HALO = 128
 
 
 class DeepinvDenoiser:
-    """A network with ``forward(x, sigma)`` that sees one frame (1, 3, H, W) at a time.
+    """An ``ImagePrior`` of a network with ``forward(x, sigma)``, x one picture (1, 3, H, W)."""
 
-    floats: DRUNet was measured to hold 510 values per pixel.
-    """
+    halo = 128
 
     def __init__(self, name: str, network: Any) -> None:
-        self.name, self.network = name, network.eval()
+        self.name, self.network = f"deepinv:{name}", network.eval()
 
-    @property
-    def info(self) -> PriorInfo:
-        return PriorInfo(f"deepinv:{self.name}", (1, 2, 3, 4), halo=_HALO, frames=1, floats=600)
+    def footprint(self, channels: int) -> TileFootprint:
+        """DRUNet was measured to hold 510 values per pixel."""
+        return TileFootprint(working=612 + 2 * channels)
 
     @torch.no_grad()
     def __call__(self, u: Tensor, sigma: float) -> Tensor:
         return torch.cat([as_given(self.network(in_colour(x, _ALIGN), sigma), x) for x in torch.split(u, 1)])
 
-    def middle(self, frames: Tensor, sigma: float) -> Tensor:
-        """See ``PriorInfo``: (B, 1, C, H, W) -> (B, C, H, W)."""
-        return self(frames[:, 0], sigma)
 
+def load(named: Named, device: torch.device | None = None) -> DeepinvDenoiser:
+    """The denoiser deepinv.models.NAME with a checkpoint; nothing is ever downloaded.
 
-def load_deepinv(name: str, path: str, device: torch.device | None = None) -> DeepinvDenoiser:
-    """The denoiser deepinv.models.NAME with the checkpoint at ``path``; nothing is ever downloaded.
-
-    Raises DeblurError where deepinv is missing or the checkpoint does not fit, ArgumentError for a name that it lacks.
+    Raises:
+        ArgumentError: deepinv has no such model.
+        DeblurError: deepinv is missing, the model is none that ``forward(x, sigma)`` denoises with, or the checkpoint
+            does not fit.
     """
     models = package("prior", "deepinv.models", "pip install vsdeblur[deepinv]")
+    name = named.model
     make = getattr(models, name, None)
     if not (isinstance(make, type) and issubclass(make, torch.nn.Module)):
         raise ArgumentError("prior", f"deepinv:{name}", "a class of deepinv.models, such as DRUNet")
@@ -51,4 +50,4 @@ def load_deepinv(name: str, path: str, device: torch.device | None = None) -> De
         network = make(pretrained=None)
     except Exception as error:  # whatever the model's own code raises
         raise DeblurError(f"prior: deepinv.models.{name} cannot be built: {line(error)}") from error
-    return DeepinvDenoiser(name, with_weights(network, path, "prior").to(device or torch.device("cpu")))
+    return DeepinvDenoiser(name, with_weights(network, str(named.path), "prior").to(device or torch.device("cpu")))

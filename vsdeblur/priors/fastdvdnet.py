@@ -11,13 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from vsdeblur.external import with_weights
-from vsdeblur.priors.protocol import PriorInfo
-from vsdeblur.priors.video import FiveFrames
+from vsdeblur.named import Named
+from vsdeblur.priors.video import FrameWindowDenoiser
 
-_KNOWN = (5.0 / 255, 55.0 / 255)  # noise that it was trained with
 _WIDTH = (32, 64, 128)
-_APART = 30  # channels that each frame has of its own at first
-_HALO = 90
+_SEPARATE = 30  # channels of each frame by itself in the first layer
 
 
 class FastDvdNet(nn.Module):
@@ -47,8 +45,8 @@ class _DenBlock(nn.Module):
 
     def forward(self, frames: Tensor, sigma: Tensor) -> Tensor:
         """The middle one of frames (B, 3, 3, H, W), less the noise found in it."""
-        told = torch.cat((frames, sigma[:, None].expand(-1, 3, -1, -1, -1)), 2).flatten(1, 2)
-        x0 = self.inc(told)
+        given = torch.cat((frames, sigma[:, None].expand(-1, 3, -1, -1, -1)), 2).flatten(1, 2)
+        x0 = self.inc(given)
         x1 = self.downc0(x0)
         x2 = self.upc2(self.downc1(x1))
         clean: Tensor = frames[:, 1] - self.outc(x0 + self.upc1(x1 + x2))
@@ -56,7 +54,7 @@ class _DenBlock(nn.Module):
 
 
 class _Block(nn.Module):
-    """What its parts do one after the other; the published names want it under ``convblock``."""
+    """Its parts one after the other, under ``convblock``, the published name."""
 
     def __init__(self, *parts: nn.Module) -> None:
         super().__init__()
@@ -74,7 +72,7 @@ class _CvBlock(_Block):
 
 class _InputBlock(_Block):
     def __init__(self, wanted: int) -> None:
-        super().__init__(*_step(3 * 4, 3 * _APART, groups=3), *_step(3 * _APART, wanted))
+        super().__init__(*_step(3 * 4, 3 * _SEPARATE, groups=3), *_step(3 * _SEPARATE, wanted))
 
 
 class _DownBlock(_Block):
@@ -100,17 +98,14 @@ def _step(given: int, wanted: int, stride: int = 1, groups: int = 1) -> tuple[nn
     return _conv(given, wanted, stride, groups), nn.BatchNorm2d(wanted), nn.ReLU(inplace=True)
 
 
-class FastDvdPrior(FiveFrames):
+class FastDvdPrior(FrameWindowDenoiser):
     """``FastDvdNet`` as a prior."""
 
-    align = 4
+    name, halo, align, floats = "fastdvdnet", 90, 4, 340
+    sigma = 5.0 / 255, 55.0 / 255
 
     def __init__(self, network: nn.Module) -> None:
         self.network = network.eval()
-
-    @property
-    def info(self) -> PriorInfo:
-        return PriorInfo("fastdvdnet", (1, 2, 3, 4), _KNOWN, _HALO, 2, 5, floats=340)
 
     @torch.no_grad()
     def clean(self, frames: Tensor, sigma: Tensor) -> Tensor:
@@ -118,7 +113,7 @@ class FastDvdPrior(FiveFrames):
         return found
 
 
-def load_fastdvdnet(path: str, device: torch.device | None = None) -> FastDvdPrior:
-    """The prior with the checkpoint at ``path``. Raises DeblurError for a file that holds none."""
-    network = with_weights(FastDvdNet(), path, "prior")
+def load(named: Named, device: torch.device | None = None) -> FastDvdPrior:
+    """``prior="fastdvdnet:PATH"``. Raises DeblurError for a file that holds no such checkpoint."""
+    network = with_weights(FastDvdNet(), str(named.path), "prior")
     return FastDvdPrior(network.to(device or torch.device("cpu")))

@@ -1,41 +1,84 @@
-"""What a prior R1 is to the solvers: a denoiser of video, and a line on what it can do."""
+"""What a prior R1 is to the solvers: a denoiser in the place of R1's prox, of single pictures or of aligned frames."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
-
-@dataclass(frozen=True, slots=True)
-class PriorInfo:
-    """channels: the channel counts it takes, empty = any. sigma: the noise levels it knows, in units of [0, 1] values.
-
-    halo: how many pixels and how many sub-frames away an input can still change an output value (tiles and chunks
-    overlap by that much).
-
-    frames: 0 for a prior that takes any video as it is; more for one that looks at so many frames at once and has
-    ``middle(frames, sigma)``, (B, frames, C, H, W) -> (B, C, H, W): the solver then shows it each frame with its
-    neighbours aligned to it.
-
-    floats: how many float32 values it holds at work, at most: per value of the video (frames = 0) or per pixel of one
-    frame (frames > 0).
-    """
-
-    name: str
-    channels: tuple[int, ...] = ()
-    sigma: tuple[float, float] = (0.0, float("inf"))
-    halo: int = 0
-    halo_frames: int = 0
-    frames: int = 0
-    floats: int = 24
+from vsdeblur.footprint import TileFootprint
 
 
 class Prior(Protocol):
-    """``prior(u, sigma) -> u``: the prox of R1, or a denoiser in its place; u (T, C, H, W), sigma > 0 its noise level.
+    """prox_{sigma^2 R1}, or a denoiser in its place. Any such function is one."""
 
-    It returns a new tensor of the same shape and keeps no state between calls.
+    def __call__(self, u: Tensor, sigma: float, /) -> Tensor:
+        """Denoise.
+
+        Args:
+            u: (T, C, H, W), display values, nominally in [0, 1]; larger and negative ones occur. C is 1 or 3.
+            sigma: standard deviation of the noise, in the unit of u, above 0.
+
+        Returns:
+            A new tensor of u's shape. Nothing is kept from call to call.
+        """
+        ...
+
+
+@runtime_checkable
+class ImagePrior(Prior, Protocol):
+    """A prior that takes the frames of the solver as they are, which lie a period's motion apart.
+
+    Attributes:
+        name: for messages.
+        halo: pixels from which an input can still change an output value. Tiles overlap by as much.
     """
 
-    def __call__(self, u: Tensor, sigma: float) -> Tensor: ...
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def halo(self) -> int: ...
+
+    def footprint(self, channels: int) -> TileFootprint:
+        """The values that it holds at work for frames of so many channels."""
+        ...
+
+
+@runtime_checkable
+class VideoPrior(ImagePrior, Protocol):
+    """A prior that makes one frame of several, which the solver aligns to it along the motion.
+
+    Attributes:
+        frames: how many it takes, an odd number, the frame itself in the middle.
+    """
+
+    @property
+    def frames(self) -> int: ...
+
+    def middle(self, frames: Tensor, sigma: float) -> Tensor:
+        """The middle frames (B, C, H, W), denoised, of ``frames`` (B, ``self.frames``, C, H, W)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionPrior:
+    """A plain function ``prior(u, sigma) -> u`` as an ``ImagePrior``, with no halo and a usual footprint."""
+
+    function: Any
+
+    @property
+    def name(self) -> str:
+        return getattr(self.function, "__name__", type(self.function).__name__)
+
+    @property
+    def halo(self) -> int:
+        return 0
+
+    def footprint(self, channels: int) -> TileFootprint:
+        return TileFootprint(per_frame=24 * channels)
+
+    def __call__(self, u: Tensor, sigma: float) -> Tensor:
+        found: Tensor = self.function(u, sigma)
+        return found

@@ -1,57 +1,44 @@
-"""Priors by name."""
+"""Priors by name. A new one is a file with ``load(named, device)`` and a line in ``PRIORS``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from vsdeblur.errors import ArgumentError
-from vsdeblur.priors.protocol import Prior, PriorInfo
-from vsdeblur.priors.tv import TotalVariation
+from vsdeblur.named import listed, resolve_named
+from vsdeblur.priors.protocol import FunctionPrior, ImagePrior
 
 if TYPE_CHECKING:
     import torch
 
-WANTED = 'None, "tv", "video", "video:PATH", "fastdvdnet:PATH", "deepinv:NAME:PATH" or a callable prior(u, sigma) -> u'
+# The forms that names have, and the modules that load them.
+PRIORS = {
+    "tv": "vsdeblur.priors.tv",
+    "video": "vsdeblur.priors.video",
+    "video:PATH": "vsdeblur.priors.video",
+    "fastdvdnet:PATH": "vsdeblur.priors.fastdvdnet",
+    "deepinv:NAME:PATH": "vsdeblur.priors.deepinv",
+}
+WANTED = "None, " + listed(tuple(PRIORS), "a callable prior(u, sigma) -> u")
 
 
-def get_prior(prior: str | Callable[..., Any], device: torch.device | None = None) -> Prior:
-    """The prior that an argument ``prior`` asks for, its network on ``device`` (None: the CPU).
+def get_prior(prior: str | Callable[..., Any], device: torch.device | None = None) -> ImagePrior:
+    """The prior that an argument ``prior`` asks for.
 
-    "tv": total variation. "video": the project's denoiser; "video:PATH": with weights that ``vsdeblur train denoiser``
-    made. "fastdvdnet:PATH", "deepinv:NAME:PATH": a network and the path of its checkpoint. Any callable
-    ``prior(u, sigma) -> u`` is taken as it is.
-    Raises ArgumentError for anything else and for a path where no file is, DeblurError for a package or weights that
-    are missing or a checkpoint that does not fit.
+    Args:
+        prior: "tv": total variation. "video": the project's denoiser; "video:PATH": with weights that ``vsdeblur train
+            denoiser`` made. "fastdvdnet:PATH", "deepinv:NAME:PATH": a network and its checkpoint. An ``ImagePrior`` or
+            ``VideoPrior`` is taken as it is, any other callable ``prior(u, sigma) -> u`` as an image prior.
+        device: of networks, None for the CPU.
+
+    Raises:
+        ArgumentError: It is nothing of the kind, or its checkpoint does not exist.
+        DeblurError: A package or weights are missing, or a checkpoint does not fit.
     """
     if callable(prior):
-        return prior
-    if not isinstance(prior, str):
-        raise ArgumentError("prior", prior, WANTED)
-    if prior == "tv":
-        return TotalVariation()
-    family, _, rest = prior.partition(":")
-    name, _, path = rest.partition(":") if family == "deepinv" else ("", "", rest)
-    known = family in ("video", "fastdvdnet", "deepinv")
-    if not known or (not path and prior != "video") or (family == "deepinv" and not name):
-        raise ArgumentError("prior", prior, WANTED)
-    if path and not Path(path).is_file():
-        raise ArgumentError("prior", prior, "a name with the path of a checkpoint file that exists")
-    if family == "video":
-        from vsdeblur.priors.video import load_video
-
-        return load_video(Path(path) if path else None, device)
-    if family == "fastdvdnet":
-        from vsdeblur.priors.fastdvdnet import load_fastdvdnet
-
-        return load_fastdvdnet(path, device)
-    from vsdeblur.priors.deepinv import load_deepinv
-
-    return load_deepinv(name, path, device)
-
-
-def describe(prior: Prior) -> PriorInfo:
-    """The prior's own ``info``, or one that promises nothing but its name."""
-    info = getattr(prior, "info", None)
-    return info if isinstance(info, PriorInfo) else PriorInfo(getattr(prior, "__name__", type(prior).__name__))
+        return prior if isinstance(prior, ImagePrior) else FunctionPrior(prior)
+    named = resolve_named("prior", prior, tuple(PRIORS), WANTED)
+    module = next(module for form, module in PRIORS.items() if form.partition(":")[0] == named.family)
+    loaded: ImagePrior = import_module(module).load(named, device)
+    return loaded

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vsdeblur.priors.protocol import PriorInfo
+from vsdeblur.footprint import TileFootprint
+from vsdeblur.named import Named
 
 _TINY = 1e-12
 
@@ -16,9 +17,19 @@ _TINY = 1e-12
 class TotalVariation:
     """prox of R1(u) = strength * sigma * TV(u): argmin_x  R1(x) + ||x - u||^2 / 2.
 
-    TV(x) sums, over pixels, the length of (d/dx, d/dy, time * d/dt) of all channels together, so that edges keep their
-    colour. ``time`` weighs time against space; 0 treats every frame by itself. Solved in the dual by a fixed number of
-    accelerated projected gradient steps (Beck and Teboulle 2009), from zero in every call.
+        TV(x) = sum over pixels of |(d/dx, d/dy, time * d/dt) x|, all channels together, so that edges keep their colour
+
+    Solved in the dual, |p| <= strength * sigma, by a fixed number of accelerated projected gradient steps, from zero in
+    every call.
+
+    Attributes:
+        strength: of R1.
+        time: the weight of differences in time against those in space, 0 for every frame by itself.
+        steps: of the gradient ascent.
+
+    References:
+        Beck, Teboulle: Fast gradient-based algorithms for constrained total variation image denoising and deblurring
+        problems, IEEE TIP 2009, section 4 (FGP).
     """
 
     strength: float = 0.6
@@ -26,11 +37,20 @@ class TotalVariation:
     steps: int = 20
 
     @property
-    def info(self) -> PriorInfo:
-        return PriorInfo("tv", halo=self.steps, halo_frames=self.steps if self.time else 0)
+    def name(self) -> str:
+        return "tv"
+
+    @property
+    def halo(self) -> int:
+        """A step carries a value one pixel further."""
+        return self.steps
+
+    def footprint(self, channels: int) -> TileFootprint:
+        """u, three differences each of p, q, the ascent and the step before, their squares."""
+        return TileFootprint(per_frame=24 * channels)
 
     def __call__(self, u: Tensor, sigma: float | Tensor) -> Tensor:
-        """sigma: also a map of it, (T, 1, H, W)."""
+        """The prox at u (T, C, H, W); sigma: also a map of it, (T, 1, H, W)."""
         bound = self.strength * torch.as_tensor(sigma, dtype=u.dtype, device=u.device)
         if not bool(bound.any()):
             return u.clone()
@@ -67,3 +87,8 @@ class TotalVariation:
         u[1:] += self.time * p[2, :-1]
         u[:-1] -= self.time * p[2, :-1]
         return u
+
+
+def load(named: Named, device: torch.device | None = None) -> TotalVariation:
+    """``prior="tv"``."""
+    return TotalVariation()

@@ -1,10 +1,10 @@
-"""The z-step of plug and play: the prior, shown the key frames as it knows pictures.
+"""The z-step of plug and play: the prior, on key frames as display values.
 
 - Denoisers know display values. Noise of a camera is even there, more or less, and so is what the eye makes of it; in
   linear light it is not. So linear light goes through a display's curve (BT.709, continued below black and above white)
-  and back, and the noise is measured there too.
-- Neighbouring key frames lie a period's motion apart. A prior that looks at several frames gets them aligned.
-- Alpha is no picture and passes by.
+  and back.
+- Neighbouring key frames lie a period's motion apart. A prior of several frames gets them aligned.
+- Alpha is no picture and stays as it is.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vsdeblur.camera.noise import noise_level
 from vsdeblur.colour.display import from_display, to_display
 from vsdeblur.footprint import TileFootprint
-from vsdeblur.priors import Prior, PriorInfo, describe
+from vsdeblur.priors import ImagePrior, VideoPrior
 from vsdeblur.priors.aligned import aligned
 from vsdeblur.solver.keyframes import KeyFrameProblem
 
@@ -26,37 +25,31 @@ from vsdeblur.solver.keyframes import KeyFrameProblem
 class ZStep:
     """linear: values are linear light; otherwise they are display values as they are."""
 
-    prior: Prior
+    prior: ImagePrior
     linear: bool
 
-    def noise(self, frames: Tensor) -> float:
-        """The deviation of the noise in frames (n, C, H, W), all of them colour, as the prior will see it."""
-        return noise_level(self._shown(frames))
-
     def __call__(self, keys: Tensor, problem: KeyFrameProblem, sigma: float, colour: int) -> Tensor:
-        """z (n, C, H, W) of the key frames of ``problem``, of whose channels the first ``colour`` are colour."""
-        shown = self._shown(keys[:, :colour])
-        frames = describe(self.prior).frames
-        if frames:
-            calm = torch.empty_like(shown)
+        """z (n, C, H, W) of the key frames of ``problem``, of whose channels the first ``colour`` are colour.
+
+        sigma: the deviation of their noise in display values.
+        """
+        shown = self._display(keys[:, :colour])
+        if isinstance(self.prior, VideoPrior):
+            reach = self.prior.frames // 2
+            clean = torch.empty_like(shown)
             for n in range(len(shown)):
-                around = aligned(shown, n, problem.path, problem.occlusion, problem.spans, frames // 2)
-                calm[n : n + 1] = self.prior.middle(around[None], sigma)  # type: ignore[attr-defined]
+                around = aligned(shown, n, problem.path, problem.occlusion, problem.spans, reach)
+                clean[n : n + 1] = self.prior.middle(around[None], sigma)
         else:
-            calm = self.prior(shown, sigma)
-        light = from_display(calm) if self.linear else calm
+            clean = self.prior(shown, sigma)
+        light = from_display(clean) if self.linear else clean
         return torch.cat((light, keys[:, colour:]), 1) if colour < keys.shape[1] else light
 
-    def _shown(self, frames: Tensor) -> Tensor:
+    def _display(self, frames: Tensor) -> Tensor:
         return to_display(frames) if self.linear else frames
 
 
-def footprint(prior: PriorInfo, channels: int) -> TileFootprint:
-    """Of the z-step.
-
-    Per frame v, path and occlusion; keys as they are, as shown, denoised, and as light again; and what a prior of whole
-    videos holds. One of single frames or of a few aligned ones is at work on a frame at a time.
-    """
-    if not prior.frames:
-        return TileFootprint(per_frame=9 + (5 + prior.floats) * channels)
-    return TileFootprint(per_frame=9 + 5 * channels, working=prior.floats + 2 * prior.frames * channels + 12)
+def footprint(prior: ImagePrior, channels: int) -> TileFootprint:
+    """Of the z-step: v, path, occlusion; keys as they are, as display values, denoised, as light; the prior's own."""
+    held = prior.footprint(channels)
+    return TileFootprint(9 + 5 * channels + held.per_frame, held.working)
