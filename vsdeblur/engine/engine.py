@@ -223,7 +223,8 @@ class Engine:
         self, solved: SolvedWindow, window: Window, instants: Sequence[float], rows: int, done: int
     ) -> Iterator[Tensor]:
         """The instants but the first ``done``, ``rows`` of them at once."""
-        solved = replace(solved, band=rows)
+        if rows != solved.band:
+            solved = replace(solved, band=rows)
         at = self._composed(solved)
         if self._consistency_flow is not None:
             spacing = 1 / float(self.options.factor)
