@@ -13,7 +13,7 @@ from vsdeblur import weights
 from vsdeblur.errors import ArgumentError, DeblurError, InputError
 from vsdeblur.flow import find_motion_engine
 from vsdeblur.flow.blur import BlurMotion
-from vsdeblur.flow.blur_net import BlurNet, _mirrored, evidence
+from vsdeblur.flow.blur_net import BlurNet, _mirrored, features
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.motion import Motion, displacement
 from vsdeblur.flow.pairwise import PairwiseMotion
@@ -112,7 +112,7 @@ def test_proposals_point_to_what_the_first_path_missed() -> None:
     """Frames that move by 2 pixels, looked at along a path that stands still."""
     frames = scene(3)[None, ..., :48, :64]
     nothing = torch.zeros(1, 4, 48, 64)
-    _, _, proposals = evidence(frames, nothing, torch.ones(1, 3, 48, 64), torch.ones(1))
+    _, _, proposals = features(frames, nothing, torch.ones(1, 3, 48, 64), torch.ones(1))
     inner = proposals[0, ..., 3:-3, 3:-3].median(-1).values.median(-1).values  # (2, proposals, 2)
     for k in range(4):
         assert inner[0, k, 0] == pytest.approx(2, abs=1.2), k

@@ -12,10 +12,10 @@ from torch import Tensor
 QUANTISATION = 12**-0.5 / 255  # the standard deviation of rounding to 8 bits
 _NORMAL = 0.6745  # the median of |g| for a Gaussian g of deviation 1
 _BLOCK = 16  # pixels
-_ROWS = 2  # of blocks, looked at together
-_MOST = 20_000  # blocks that are looked at for a sensor's noise
-_FEWEST = 8  # that tell anything
-_CLIPPED = 0.02  # of a block, with which it no longer tells its noise
+_ROWS = 2  # of blocks, measured together
+_MOST = 20_000  # blocks that a sensor's noise is measured from
+_FEWEST = 8  # blocks that a level can be measured from
+_CLIPPED = 0.02  # share of a block, from which on its noise cannot be measured
 _CALM, _CALM_LOW = 0.02, 0.86  # the share of blocks with the least noise, and how high that is; measured
 _WHITE = 1.2  # times as much between pixels that lie twice as far apart; texture has more
 _FEW = 0.01  # of the blocks are white by chance
@@ -44,11 +44,17 @@ NOISELESS = Noise(0.0, 0.0)
 
 
 def noise_level(v: Tensor) -> float:
-    """The standard deviation of white noise in v (N, C, H, W), never below that of rounding to 8 bits.
+    """The standard deviation of white noise, one number for all of v, never below that of rounding to 8 bits.
 
-    A high-pass that cancels planes and straight edges (Immerkaer 1996); the median of its magnitude in each 16 x 16
-    block, and of those the level of the calmest fiftieth, where there is least texture to mistake for noise. Blocks
-    that clip, black bars too, are left out as long as there are others. One number for all of v.
+    A high-pass that cancels planes and straight edges,  h = [1 -2 1]' [1 -2 1] / 6;  the median of |h * v| over each
+    16 x 16 block is 0.6745 sigma for Gaussian noise; of those the level of the calmest fiftieth, where there is least
+    texture to mistake for noise. Blocks that clip, black bars too, are left out as long as there are others.
+
+    Args:
+        v: (N, C, H, W).
+
+    References:
+        Immerkaer: Fast noise variance estimation, CVIU 1996.
     """
     if min(v.shape[-2:]) < 16:
         return QUANTISATION
@@ -59,12 +65,19 @@ def noise_level(v: Tensor) -> float:
 
 
 def sensor_noise(light: Tensor) -> Noise:
-    """The noise of frames (n, C, H, W), C colours of them; NOISELESS where they do not tell.
+    """The line  variance = shot * x + read  of frames; NOISELESS where too few blocks are white.
 
-    Blocks as in ``noise_level``, each with its mean. Noise is white: its differences between pixels that lie twice as
-    far apart are no larger. Those of texture are, so such blocks are left out, and ones that clip; the sensor's line is
-    what a third of the rest lies below: quantile regression (Koenker and Bassett 1978), of logarithms, since variances
-    scatter in proportion. Texture only adds to noise: no line is higher than all but a few blocks of any kind.
+    Blocks as in ``noise_level``, each with its mean x. White noise has equal differences between pixels that lie twice
+    as far apart; texture has larger ones, so such blocks are left out, and ones that clip. The line is that below which
+    a third of the rest lies: quantile regression of logarithms, since variances scatter in proportion. Texture only
+    adds to noise: no line is higher than all but a few blocks of any kind.
+
+    Args:
+        light: (n, C, H, W), C colours.
+
+    References:
+        Foi, Trimeche, Katkovnik, Egiazarian: Practical Poissonian-Gaussian noise modeling and fitting for single-image
+        raw-data, IEEE TIP 2008, equation 3. Koenker, Bassett: Regression quantiles, Econometrica 1978.
     """
     if min(light.shape[-2:]) < _BLOCK + 4:
         return NOISELESS
@@ -91,7 +104,7 @@ def _blocks(v: Tensor, most: int | None = None) -> tuple[Tensor, Tensor, Tensor,
     """Of blocks of v (N, C, H, W): median of the high-pass's magnitude; mean; whether (nearly) nothing clips; and the
     median of the high-pass of every other pixel.
 
-    most: how many blocks to look at, spread over v; all when None, and then the last median is the first again.
+    most: how many blocks to measure, spread over v; all when None, and then the last median is the first again.
     """
     mask = torch.tensor([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]], dtype=v.dtype, device=v.device) / 6
     border = 1 if most is None else 2
@@ -105,7 +118,7 @@ def _blocks(v: Tensor, most: int | None = None) -> tuple[Tensor, Tensor, Tensor,
         differences = F.conv2d(part, mask[None, None], dilation=apart).abs()
         return F.unfold(differences, size, stride=size).median(dim=1).values.flatten()
 
-    def looked_at(part: Tensor) -> Tensor:
+    def statistics(part: Tensor) -> Tensor:
         inner = part[:, None, border:-border, border:-border]
         extreme = F.avg_pool2d(((inner <= low) | (inner >= high)).to(v), size)
         near = median(part, 1)
@@ -117,5 +130,5 @@ def _blocks(v: Tensor, most: int | None = None) -> tuple[Tensor, Tensor, Tensor,
     bands = [(n, y) for n in range(len(v)) for y in tops]
     if most is not None:
         bands = bands[:: max(1, len(bands) * v.shape[1] * _ROWS * (v.shape[-1] // size) // most)]
-    calm, mean, extreme, far = torch.cat([looked_at(v[n, :, y : y + _ROWS * size + 2 * border]) for n, y in bands], 1)
+    calm, mean, extreme, far = torch.cat([statistics(v[n, :, y : y + _ROWS * size + 2 * border]) for n, y in bands], 1)
     return calm, mean, extreme <= _CLIPPED, far

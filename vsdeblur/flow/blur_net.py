@@ -1,9 +1,9 @@
 """The network of blur-aware motion: three blurry frames and a first path in, a better path of the middle one out.
 
-It looks at what the first path leaves unexplained (both neighbours moved to the middle, and moved a few pixels further
-in every direction) and at how each frame is blurred (differences over a few pixels in four directions: a streak is
-smooth along the motion and rough across it). It corrects the way to either neighbour, at a quarter of the resolution,
-by a weighted mean of proposals and by what it makes up itself. The proposals:
+Its inputs are the residual of the first path (both neighbours warped to the middle frame, and shifted further by a few
+pixels in every direction) and the blur of each frame (differences over a few pixels in four directions: a streak is
+smooth along the motion and rough across it). Its outputs are corrections of the displacement to either neighbour, at a
+quarter of the resolution: a weighted mean of proposals and a residual of its own. The proposals:
 
 - what Lucas and Kanade (1981) find between the middle frame and the moved neighbour, in a small and a large window;
 - the best of the further moves by 2 and by 4 pixels (soft-argmin);
@@ -29,11 +29,11 @@ CELL = 4  # pixels per side of what one correction stands for
 _ALIGN = 16  # the coarsest level of the network, pixels
 _LUMA = (0.299, 0.587, 0.114)
 _CONTRAST = 8.0  # differences of grey values are small beside the other inputs
-_REACH = 2  # further moves that are looked at: up to this many steps of 2 pixels, and of 4 pixels
+_SEARCH_STEPS = 2  # further moves of the cost volume: up to this many steps of 2 pixels, and of 4 pixels
 _LAGS = ((0, 1), (1, 0), (1, 1), (1, -1))
 _LEVELS = 3  # lags of 1, 2 and 4 pixels
 _IMAGES = 9 * CELL * CELL
-_SEARCH = 2 * 2 * (2 * _REACH + 1) ** 2
+_SEARCH = 2 * 2 * (2 * _SEARCH_STEPS + 1) ** 2
 _BLUR = 3 * len(_LAGS) * _LEVELS
 _PATH = 4 + 4 + 3 + 1
 _PROPOSALS = 6  # beside none and the mirrored way
@@ -43,8 +43,13 @@ INPUTS = _IMAGES + _SEARCH + _BLUR + _PATH + 2 * 2 * _PROPOSALS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Estimate:
-    """path: (B, 4, H, W) as ``Motion.path``. logits: (B, 3, H, W) of reliability and of being seen next and before."""
+class PathEstimate:
+    """One round's result.
+
+    Attributes:
+        path: (B, 4, H, W) as ``Motion.path``.
+        logits: (B, 3, H, W), of reliability and of visibility in the next and in the previous frame.
+    """
 
     path: Tensor
     logits: Tensor
@@ -78,18 +83,27 @@ class BlurNet(nn.Module):
         nn.init.constant_(self.choose.bias[:: _PROPOSALS + 2], 4.0)  # none of the proposals, mostly
         nn.init.constant_(self.spread.bias[9 * CELL * CELL :], 2.0)  # the first path, mostly
 
-    def forward(self, frames: Tensor, path: Tensor, hints: Tensor, shutter: Tensor, rounds: int = 2) -> list[Estimate]:
-        """One estimate per round, the last one being the best.
+    def forward(
+        self, frames: Tensor, path: Tensor, hints: Tensor, shutter: Tensor, rounds: int = 2
+    ) -> list[PathEstimate]:
+        """Correct a path, several times by the same weights.
 
-        frames: (B, 3, 3, H, W) display values in [0, 1], the middle frame is meant. path: (B, 4, H, W) a first path,
-        pixels per period. hints: (B, 3, H, W) its reliability and occlusion. shutter: (B,). H, W: multiples of 16.
+        Args:
+            frames: (B, 3, 3, H, W) display values in [0, 1]; the path is the middle frame's. H, W: multiples of 16.
+            path: (B, 4, H, W), the first path, pixels per period.
+            hints: (B, 3, H, W), its reliability and occlusion.
+            shutter: (B,), in (0, 1].
+            rounds: how often.
+
+        Returns:
+            An estimate per round, the last one being the best.
         """
         estimates = []
         for _ in range(rounds):
             with torch.no_grad():
                 path = path.detach()
-                seen, level, proposals = evidence(frames, path, hints, shutter)
-            x = F.leaky_relu(self.look(seen), 0.1)
+                inputs, level, proposals = features(frames, path, hints, shutter)
+            x = F.leaky_relu(self.look(inputs), 0.1)
             x1 = self.fine(x)
             x2 = self.middle(F.leaky_relu(self.down1(x1), 0.1))
             x3 = self.coarse(F.leaky_relu(self.down2(x2), 0.1))
@@ -97,11 +111,11 @@ class BlurNet(nn.Module):
             x1 = self.last(x1 + _twice(self.up1(x2)))
             correction = self.correct(x1).float()
             speed = level[:, :2].square().sum(1, keepdim=True).sqrt()
-            share = _parts(self.choose(x1).float(), 1, 2).softmax(2)
+            share = _split(self.choose(x1).float(), 1, 2).softmax(2)
             onward, back = (share[:, :, 1:-1, None] * proposals).sum(2).unbind(1)
             delta = torch.cat(((onward - back) / 2, onward + back), 1) + correction[:, :4] * (1 + 0.2 * speed)
             path = self._spread(_mirrored(path, _wide(share[:, :, -1])), delta, self.spread(x1).float())
-            estimates.append(Estimate(path, correction[:, 4:]))
+            estimates.append(PathEstimate(path, correction[:, 4:]))
         return estimates
 
     def _spread(self, path: Tensor, delta: Tensor, weights: Tensor) -> Tensor:
@@ -136,7 +150,7 @@ def _wide(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=float(CELL), mode="bilinear", align_corners=False)
 
 
-def _parts(x: Tensor, axis: int, count: int) -> Tensor:
+def _split(x: Tensor, axis: int, count: int) -> Tensor:
     """``axis`` as ``count`` times the rest."""
     shape = x.shape
     return x.reshape(*shape[:axis], count, shape[axis] // count, *shape[axis + 1 :])
@@ -150,8 +164,8 @@ def _mirrored(path: Tensor, share: Tensor) -> Tensor:
     return torch.cat((velocity - (onward - back) / 2, bend - onward - back), 1)
 
 
-def evidence(frames: Tensor, path: Tensor, hints: Tensor, shutter: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(what the network looks at (B, INPUTS, h, w), the mean path of every cell (B, 4, h, w), proposals of corrections
+def features(frames: Tensor, path: Tensor, hints: Tensor, shutter: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(inputs of the network (B, INPUTS, h, w), the mean path of every cell (B, 4, h, w), proposals of corrections
     of the way onward and back (B, 2, _PROPOSALS, 2, h, w)), h, w being H / 4 and W / 4.
     """
     velocity, bend = path[:, :2], path[:, 2:] / 2
@@ -166,32 +180,32 @@ def evidence(frames: Tensor, path: Tensor, hints: Tensor, shutter: Tensor) -> tu
     images = F.pixel_unshuffle(torch.cat((middle - 0.5, *changes), 1), CELL)
     level = F.avg_pool2d(path, CELL)
     rough = F.avg_pool2d((path - F.interpolate(level, scale_factor=float(CELL))).abs(), CELL)
-    near, far = F.avg_pool2d(_search(half), 2), _search(quarter)
+    near, far = F.avg_pool2d(_cost_volume(half), 2), _cost_volume(quarter)
     ways = torch.stack((level[:, :2] + level[:, 2:] / 2, level[:, 2:] / 2 - level[:, :2]), 1)
     proposals = torch.stack(
         (
-            *_increments(half),
-            _best(near, 2.0),
-            _best(far, 4.0),
+            *_lucas_kanade(half),
+            _soft_argmin(near, 2.0),
+            _soft_argmin(far, 4.0),
             *(box(ways.flatten(1, 2), size).view_as(ways) - ways for size in (5, 13)),
         ),
         2,
     )
-    seen = [
+    inputs = [
         images,
         near,
         far,
         proposals.flatten(1, 3),
-        *(_lagged(x, x.shape[-1] // level.shape[-1]) for x in (grey, half, quarter)),
+        *(_directional_differences(x, x.shape[-1] // level.shape[-1]) for x in (grey, half, quarter)),
         level / 8,
         rough,
         F.avg_pool2d(hints, CELL),
         shutter.view(-1, 1, 1, 1).expand(-1, 1, *level.shape[-2:]),
     ]
-    return torch.cat(seen, 1), level, proposals
+    return torch.cat(inputs, 1), level, proposals
 
 
-def _increments(half: Tensor) -> list[Tensor]:
+def _lucas_kanade(half: Tensor) -> list[Tensor]:
     """Lucas-Kanade of both moved neighbours (onward, back) in a small and a large window: (B, 2, 2, h, w) pixels each.
 
     half: (B, 3, H / 2, W / 2) grey values of middle, before, after; the result is at a quarter of the resolution.
@@ -206,34 +220,34 @@ def _increments(half: Tensor) -> list[Tensor]:
     sums = F.avg_pool2d(torch.cat(terms, 1), 2)
     out = []
     for size, limit in ((3, 3.0), (7, 6.0)):
-        xx, xy, yy, xt, yt = _parts(box(sums, size), 1, 2).unbind(2)
+        xx, xy, yy, xt, yt = _split(box(sums, size), 1, 2).unbind(2)
         xx, yy = xx + _DAMPING, yy + _DAMPING
         scale = -1 / (xx * yy - xy * xy)
         out.append(torch.stack(((yy * xt - xy * yt) * scale, (xx * yt - xy * xt) * scale), 2).clamp(-limit, limit))
     return out
 
 
-def _best(costs: Tensor, step: float) -> Tensor:
+def _soft_argmin(costs: Tensor, step: float) -> Tensor:
     """Soft-argmin of the further moves, onward and back, costs averaged over 3 x 3 cells: (B, 2, 2, h, w) pixels."""
-    side = 2 * _REACH + 1
-    costs = _parts(box(costs, 3), 1, side * side)
+    side = 2 * _SEARCH_STEPS + 1
+    costs = _split(box(costs, 3), 1, side * side)
     weights = (costs * (-_STEEP / _CONTRAST)).softmax(1).flip(2)  # costs are of before and after
-    places = torch.arange(side, dtype=costs.dtype, device=costs.device).sub_(_REACH).mul_(step)
-    grid = _parts(weights, 1, side)
+    places = torch.arange(side, dtype=costs.dtype, device=costs.device).sub_(_SEARCH_STEPS).mul_(step)
+    grid = _split(weights, 1, side)
     x = (grid.sum(1) * places.view(1, -1, 1, 1, 1)).sum(1)
     y = (grid.sum(2) * places.view(1, -1, 1, 1, 1)).sum(1)
     return torch.stack((x, y), 2)
 
 
-def _search(grey: Tensor) -> Tensor:
+def _cost_volume(grey: Tensor) -> Tensor:
     """|middle - neighbour moved further by d| for both neighbours and every d: (B, 2 * 25, h, w)."""
     h, w = grey.shape[-2:]
-    moved = F.pad(grey[:, 1:], (_REACH,) * 4, mode="replicate")
-    steps = range(2 * _REACH + 1)
+    moved = F.pad(grey[:, 1:], (_SEARCH_STEPS,) * 4, mode="replicate")
+    steps = range(2 * _SEARCH_STEPS + 1)
     return torch.cat([(moved[..., y : y + h, x : x + w] - grey[:, :1]).abs() for y in steps for x in steps], 1)
 
 
-def _lagged(grey: Tensor, pool: int) -> Tensor:
+def _directional_differences(grey: Tensor, pool: int) -> Tensor:
     """Mean |g(x + lag) - g(x)| of each frame in four directions, pooled: (B, 3 * 4, h / pool, w / pool)."""
     h, w = grey.shape[-2:]
     wide = F.pad(grey, (1,) * 4, mode="replicate")

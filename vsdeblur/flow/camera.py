@@ -36,7 +36,7 @@ _STEPS = 6
 _TAPS = 12
 _PATCH = 96
 _OUTLIER = 0.1  # of a patch's power: a residual at which it counts for little
-_NOISE = 0.05  # power of blur below which a frequency tells nothing
+_NOISE = 0.05  # power of blur below which a frequency has no weight
 _WELL = 0.05  # what a pair may leave, of its power, where no other shift needs a try
 
 
@@ -140,7 +140,7 @@ class _Fit:
         return path, energy, left
 
     def _views(self, path: CameraPath, pair: int, weight: Tensor, keep: Tensor) -> _Views:
-        """Patches over what both frames show, each cut from both where the path says that its place is seen."""
+        """Patches over what both frames show, each cut from both where the path puts it."""
         half = self.patch // 2
         window = torch.hann_window(self.patch, periodic=False, dtype=self.frames.dtype)
         window = window[:, None] * window

@@ -23,11 +23,11 @@ from torch import Tensor
 
 from vsdeblur.errors import ArgumentError
 from vsdeblur.flow.motion import Motion, displacement
-from vsdeblur.flow.warp import sample, sample_adjoint, sampling_grid
+from vsdeblur.flow.warp import Warp, sampling_grid
 
 HUBER = 0.1  # points of difference between neighbours beyond which an edge is likelier than a slope
 CONTINUITY = 0.1  # b
-EDGE = 0.05  # difference of a picture's values across which paths are half as tied
+EDGE = 0.05  # difference of a picture's values across which paths are half as spatial
 LEAST = 0.02  # of reliability: paths that nothing else holds stay where they are
 
 
@@ -43,11 +43,20 @@ def regularise(
 ) -> Motion:
     """The prox of R2: the motion with smoother paths, its reliability and occlusion as they are.
 
-    sigma: how far a wholly reliable path is expected to be wrong, in points of the path's grid; 0 changes nothing.
-    scale: ``motion.scale``, pixels of the picture per point. guide: (n, C, h, w) pictures of the path's size, at whose
-    edges motion may break. spans: as in ``Window``, 1 when None. record: told the energy before and after each step.
+    Args:
+        motion: the paths p0, with c and o.
+        sigma: expected error of a wholly reliable path, in points of the path's grid; 0 changes nothing.
+        scale: ``motion.scale``, pixels of the picture per point.
+        guide: (n, C, h, w), pictures of the path's size, at whose edges motion may break.
+        spans: as in ``Window``, 1 when None.
+        steps: of majorise and minimise.
+        record: called with the energy before and after each step.
 
-    Raises ArgumentError when sigma is negative or the guide has another size.
+    Raises:
+        ArgumentError: sigma is negative or the guide has another size.
+
+    References:
+        Hunter, Lange: A tutorial on MM algorithms, The American Statistician 2004.
     """
     if not sigma >= 0:
         raise ArgumentError("sigma", sigma, "pixels, 0 or more")
@@ -57,38 +66,37 @@ def regularise(
         return motion
     units = _units(motion.path) / scale
     start = motion.path * units
-    held = motion.reliability.clamp(min=LEAST) / sigma**2
-    ties = _ties(start, guide)
-    meetings = _meetings(motion, spans or (1.0,) * len(start), scale)
-    fixed = _fixed_bound(start, held, meetings)
+    fidelity = motion.reliability.clamp(min=LEAST) / sigma**2
+    weights = _edge_weights(start, guide)
+    terms = _temporal_terms(motion, spans or (1.0,) * len(start), scale)
+    fixed = _fixed_bound(start, fidelity, terms)
     p = start.clone()
     for _ in range(steps):
-        gradient, bound = _majorised(p, start, held, ties, meetings, fixed)
+        gradient, bound = _majorised(p, start, fidelity, weights, terms, fixed)
         if record:
-            record(_energy(p, start, held, ties, meetings))
+            record(_energy(p, start, fidelity, weights, terms))
         p -= gradient.div_(bound)
     if record:
-        record(_energy(p, start, held, ties, meetings))
+        record(_energy(p, start, fidelity, weights, terms))
     return replace(motion, path=p / units)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Meeting:
+class _TemporalTerm:
     """Frames n and n + 1 half-way between them: ahead (k,) and behind (k,) make velocities of p, k = 2 or 3 parts.
 
-    grid: where the points of n are seen in n + 1. weight: (1, 1, h, w).
+    warp: frame n + 1 to frame n. weight: (1, 1, h, w).
     """
 
     n: int
     ahead: Tensor
     behind: Tensor
-    grid: Tensor
+    warp: Warp
     weight: Tensor
 
     def gap(self, p: Tensor) -> Tensor:
-        return self._velocity(p[self.n : self.n + 1], self.ahead) - sample(
-            self._velocity(p[self.n + 1 : self.n + 2], self.behind), self.grid, "bilinear"
-        )
+        here = self._velocity(p[self.n : self.n + 1], self.ahead)
+        return here - self.warp(self._velocity(p[self.n + 1 : self.n + 2], self.behind))
 
     @staticmethod
     def _velocity(p: Tensor, parts: Tensor) -> Tensor:
@@ -100,52 +108,59 @@ class _Meeting:
 
 
 def _majorised(
-    p: Tensor, start: Tensor, held: Tensor, ties: tuple[Tensor, Tensor], meetings: list[_Meeting], fixed: Tensor
+    p: Tensor,
+    start: Tensor,
+    fidelity: Tensor,
+    weights: tuple[Tensor, Tensor],
+    terms: list[_TemporalTerm],
+    fixed: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """The energy's gradient and a diagonal above its reweighted squares, of which ``fixed`` does not depend on p."""
-    gradient = (p - start).mul_(held)
+    gradient = (p - start).mul_(fidelity)
     bound = fixed.clone()
     for n in range(len(p)):
-        tied = p.new_zeros(p.shape[-2:])
-        for axis, tie in zip((-1, -2), ties, strict=True):
+        spatial = p.new_zeros(p.shape[-2:])
+        for axis, edge in zip((-1, -2), weights, strict=True):
             difference = p[n].diff(dim=axis)
-            weight = tie[n % len(tie), 0] / _length(difference, 0)[0].clamp_(min=HUBER)
+            weight = edge[n % len(edge), 0] / _length(difference, 0)[0].clamp_(min=HUBER)
             difference *= weight
             weight *= 2
             count = difference.shape[axis]
             gradient[n].narrow(axis, 1, count).add_(difference)
             gradient[n].narrow(axis, 0, count).sub_(difference)
             for first in (0, 1):
-                tied.narrow(axis, first, count).add_(weight)
-        bound[n] += tied
-    for meeting in meetings:
-        pull = meeting.gap(p).mul_(meeting.weight)
-        carried = sample_adjoint(pull, meeting.grid, "bilinear")
-        for k, (ahead, behind) in enumerate(zip(meeting.ahead.tolist(), meeting.behind.tolist(), strict=True)):
-            gradient[meeting.n, 2 * k : 2 * k + 2].add_(pull[0], alpha=ahead)
-            gradient[meeting.n + 1, 2 * k : 2 * k + 2].sub_(carried[0], alpha=behind)
+                spatial.narrow(axis, first, count).add_(weight)
+        bound[n] += spatial
+    for term in terms:
+        pull = term.gap(p).mul_(term.weight)
+        carried = term.warp.adjoint(pull)
+        for k, (ahead, behind) in enumerate(zip(term.ahead.tolist(), term.behind.tolist(), strict=True)):
+            gradient[term.n, 2 * k : 2 * k + 2].add_(pull[0], alpha=ahead)
+            gradient[term.n + 1, 2 * k : 2 * k + 2].sub_(carried[0], alpha=behind)
     return gradient, bound
 
 
-def _fixed_bound(p: Tensor, held: Tensor, meetings: list[_Meeting]) -> Tensor:
-    """What holds paths where they are, and what the meetings add to the diagonal."""
-    bound = held.expand_as(p).clone()
-    for meeting in meetings:
-        total = meeting.ahead.abs().sum() + meeting.behind.abs().sum()
-        here, there = slice(meeting.n, meeting.n + 1), slice(meeting.n + 1, meeting.n + 2)
-        spread = sample_adjoint(meeting.weight, meeting.grid, "bilinear")
-        for part, way, weight in ((here, meeting.ahead, meeting.weight), (there, meeting.behind, spread)):
+def _fixed_bound(p: Tensor, fidelity: Tensor, terms: list[_TemporalTerm]) -> Tensor:
+    """What holds paths where they are, and what the terms add to the diagonal."""
+    bound = fidelity.expand_as(p).clone()
+    for term in terms:
+        total = term.ahead.abs().sum() + term.behind.abs().sum()
+        here, there = slice(term.n, term.n + 1), slice(term.n + 1, term.n + 2)
+        spread = term.warp.adjoint(term.weight)
+        for part, way, weight in ((here, term.ahead, term.weight), (there, term.behind, spread)):
             bound[part] += total * way.abs().repeat_interleave(2)[None, :, None, None] * weight
     return bound
 
 
-def _energy(p: Tensor, start: Tensor, held: Tensor, ties: tuple[Tensor, Tensor], meetings: list[_Meeting]) -> float:
-    energy = (held * (p - start).square()).sum() / 2
-    for axis, tie in zip((-1, -2), ties, strict=True):
+def _energy(
+    p: Tensor, start: Tensor, fidelity: Tensor, weights: tuple[Tensor, Tensor], terms: list[_TemporalTerm]
+) -> float:
+    energy = (fidelity * (p - start).square()).sum() / 2
+    for axis, edge in zip((-1, -2), weights, strict=True):
         length = _length(p.diff(dim=axis))
-        energy += (tie * torch.where(length < HUBER, length**2 / (2 * HUBER), length - HUBER / 2)).sum()
-    for meeting in meetings:
-        energy += (meeting.weight * meeting.gap(p).square()).sum() / 2
+        energy += (edge * torch.where(length < HUBER, length**2 / (2 * HUBER), length - HUBER / 2)).sum()
+    for term in terms:
+        energy += (term.weight * term.gap(p).square()).sum() / 2
     return float(energy)
 
 
@@ -158,7 +173,7 @@ def _units(path: Tensor) -> Tensor:
     return path.new_tensor([1.0, 1 / 2, 1 / 6]).repeat_interleave(2)[: path.shape[1], None, None]
 
 
-def _ties(p: Tensor, guide: Tensor | None) -> tuple[Tensor, Tensor]:
+def _edge_weights(p: Tensor, guide: Tensor | None) -> tuple[Tensor, Tensor]:
     """g between neighbours along x and along y."""
     if guide is None:
         return p.new_ones(1, 1, 1, 1), p.new_ones(1, 1, 1, 1)
@@ -166,9 +181,9 @@ def _ties(p: Tensor, guide: Tensor | None) -> tuple[Tensor, Tensor]:
     return across, down
 
 
-def _meetings(motion: Motion, spans: tuple[float, ...], scale: int) -> list[_Meeting]:
+def _temporal_terms(motion: Motion, spans: tuple[float, ...], scale: int) -> list[_TemporalTerm]:
     """d/dtau of tau V + tau^2 (A/2) + tau^3 (J/6): 1, 2 tau, 3 tau^2."""
-    meetings, parts = [], motion.path.shape[1] // 2
+    terms, parts = [], motion.path.shape[1] // 2
     for n in range(len(motion.path) - 1):
         seen = motion.occlusion[n : n + 1, :1]
         if not bool(seen.any()):
@@ -177,5 +192,5 @@ def _meetings(motion: Motion, spans: tuple[float, ...], scale: int) -> list[_Mee
         ahead = motion.path.new_tensor([1.0, 2 * early, 3 * early**2])[:parts]
         behind = motion.path.new_tensor([1.0, 2 * late, 3 * late**2])[:parts] * spans[n + 1]
         grid = sampling_grid(displacement(motion.path[n : n + 1], 1.0) / scale)
-        meetings.append(_Meeting(n, ahead, behind, grid, CONTINUITY * seen))
-    return meetings
+        terms.append(_TemporalTerm(n, ahead, behind, Warp(grid, "bilinear"), CONTINUITY * seen))
+    return terms

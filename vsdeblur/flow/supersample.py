@@ -18,13 +18,13 @@ _LANES = 2  # threads that share a batch of ways; fixed, since it orders the sum
 
 
 def supersampled(image: Tensor) -> Tensor:
-    """(B, C, 2 H - 1, 2 W - 1) of image (B, C, H, W), by the grids of which it may be sampled as well."""
-    return _finer(_finer(image, 3), 2)
+    """(B, C, 2 H - 1, 2 W - 1) of image (B, C, H, W); normalised sampling positions stay the same."""
+    return _supersampled_along(_supersampled_along(image, 3), 2)
 
 
 def supersampled_adjoint(fine: Tensor) -> Tensor:
     """The transpose of ``supersampled``: (B, C, 2 H - 1, 2 W - 1) -> (B, C, H, W)."""
-    return _finer_adjoint(_finer_adjoint(fine, 2), 3)
+    return _supersampled_along_adjoint(_supersampled_along_adjoint(fine, 2), 3)
 
 
 def mean_along(image: Tensor, grids: Iterable[Tensor]) -> Tensor:
@@ -63,10 +63,10 @@ def _lanes(grid: Tensor) -> Tensor:
     return grid.view(count, -1, *grid.shape[2:])
 
 
-def _finer(x: Tensor, axis: int) -> Tensor:
+def _supersampled_along(x: Tensor, axis: int) -> Tensor:
     size = x.shape[axis]
     between = (x.narrow(axis, 0, size - 1) + x.narrow(axis, 1, size - 1)).mul_(INNER)
-    for own, other in _outer(between, x, axis):
+    for own, other in _outer_taps(between, x, axis):
         own.add_(other, alpha=OUTER)
     shape = list(x.shape)
     shape[axis] = 2 * size - 1
@@ -76,18 +76,18 @@ def _finer(x: Tensor, axis: int) -> Tensor:
     return out
 
 
-def _finer_adjoint(fine: Tensor, axis: int) -> Tensor:
+def _supersampled_along_adjoint(fine: Tensor, axis: int) -> Tensor:
     size = (fine.shape[axis] + 1) // 2
     out = fine[_every_other(0, axis)].contiguous()
     between = fine[_every_other(1, axis)].contiguous()
     out.narrow(axis, 0, size - 1).add_(between, alpha=INNER)
     out.narrow(axis, 1, size - 1).add_(between, alpha=INNER)
-    for own, other in _outer(between, out, axis):
+    for own, other in _outer_taps(between, out, axis):
         other.add_(own, alpha=OUTER)
     return out
 
 
-def _outer(between: Tensor, pixels: Tensor, axis: int) -> list[tuple[Tensor, Tensor]]:
+def _outer_taps(between: Tensor, pixels: Tensor, axis: int) -> list[tuple[Tensor, Tensor]]:
     """Half-way points, and the pixels before and after the two that each lies between; the edge's own is repeated."""
     most, last = between.shape[axis] - 1, between.shape[axis]
     return [

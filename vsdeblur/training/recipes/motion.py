@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from vsdeblur.engine.engine import Engine
 from vsdeblur.flow.blur import reversed_path
-from vsdeblur.flow.blur_net import BlurNet, Estimate
+from vsdeblur.flow.blur_net import BlurNet, PathEstimate
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.pairwise import PairwiseMotion
@@ -70,7 +70,7 @@ class MotionRecipe:
         """The training loss and its parts, the errors of the first path beside them."""
         blurry, base, sharp = batch["blurry"].float() / 255, batch["base"].float(), batch["sharp"]
         truth, known = batch["paths"].float(), batch["known"].view(-1, 1, 1, 1)
-        estimates: list[Estimate] = network(blurry, base, batch["hints"].float(), batch["shutter"][:, 0])
+        estimates: list[PathEstimate] = network(blurry, base, batch["hints"].float(), batch["shutter"][:, 0])
         weight, later = known * _texture(blurry[:, 1]), step >= FIRST_PART
         if later:
             weight = weight * torch.where(_swept(truth, batch["shutter"]), _SWEPT, 1.0)
