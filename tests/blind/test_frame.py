@@ -215,7 +215,7 @@ def test_weights_of_your_own(tmp_path: Path) -> None:
         assert isinstance(find, ConfidenceGate)
         points = torch.tensor([[5, 7], [40, 50]])
         own = KernelEstimator(made["kernels"])(v)
-        assert torch.allclose(find.find(v).kernels(points), own.kernels(points), atol=1e-6)
+        assert torch.allclose(find.estimate(v).kernels(points), own.kernels(points), atol=1e-6)
     blur = UniformBlur(line(7, 6), SIZE)
     given = {"estimator": lambda _: blur, "noise": 0.01, "transfer": "srgb"}
     blurry = blur(scene(SIZE[0] + 12, SIZE[1] + 12))[0]

@@ -13,6 +13,7 @@ import torch
 from click.testing import CliRunner, Result
 from torch import Tensor
 
+from tests.support.pictures import blocks
 from vsdeblur.blind import frame as frames
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
 from vsdeblur.cli import main
@@ -83,6 +84,18 @@ def test_a_picture_goes_through(
     assert "40x24, blur of 5.0 px" in result.stderr
     assert result.stdout == ""
     assert {path.name for path in tmp_path.iterdir()} == {f"in{suffix}", f"out{suffix}"}
+
+
+def test_a_shaken_picture_becomes_sharper(tmp_path: Path) -> None:
+    """Nothing in place of the real restoration: its estimate, its confidence and its deconvolution, file to file."""
+    sharp = blocks(144, 208, seed=3)[0]
+    blurry = torch.stack([sharp[..., k : k + 200] for k in range(9)]).mean(0)
+    stored = put(tmp_path / "in.png", Still(blurry, 8, About()))
+    result = call(stored, tmp_path / "out.png", "--transfer", "linear")
+    assert result.exit_code == 0, result.stderr
+    found = read_still(tmp_path / "out.png").values
+    errors = [float((x - sharp[..., 4:204])[..., 12:-12, 12:-12].square().mean()) for x in (blurry, found)]
+    assert errors[1] < 0.6 * errors[0]
 
 
 def test_options_are_handed_on(tmp_path: Path, calls: list[dict[str, Any]]) -> None:

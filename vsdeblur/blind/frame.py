@@ -51,23 +51,30 @@ def restore_frame(
     device: str | None = None,
     max_memory: int | str | None = None,
 ) -> tuple[Tensor, Blur]:
-    """The sharp picture, and the blur that it was freed from.
+    """The sharp picture, and the blur that was undone.
 
-    frame: float tensor or array (C, H, W), C 1 or 3, nominally in [0, 1]; larger values are allowed and kept.
-    transfer: how it is stored; "linear" takes the values as they are for what light was added up in, "srgb", "bt709",
-    ... linearise first. estimator: "path" (the default: a camera that turned in any way), "uniform" (one kernel for
-    the whole picture), "network" (kernels of every pixel, learned; quick and coarse), or a callable
-    ``estimate(picture (1, C, H, W)) -> Blur`` that is shown display values and believed.
-    deconvolver: "plug-and-play" (the default), "unrolled" (learned), "richardson-lucy", or a callable
-    ``deconvolve(v, blur, sigma) -> u``. "network:PATH", "unrolled:PATH": with weights of your own, the file or the
-    folder that ``vsdeblur train kernels``, ``restoration`` or ``joint`` wrote. prior: of plug and play, as in
-    ``restore``; None is "tv". noise: standard deviation in frame's values, measured when None. max_memory: of the tiles
-    that are worked on, None: half of the device's, 4 GiB at most.
+    Args:
+        frame: Float tensor or array (C, H, W), C 1 or 3, nominally in [0, 1]; larger values are allowed and kept.
+        transfer: How it is stored; "linear" averages the values as they are, "srgb", "bt709", ... linearise first.
+        estimator: "path" (the default: a camera that turned in any way), "uniform" (one kernel for the whole picture),
+            "network" (kernels of every pixel, learned; quick and coarse), or a callable
+            ``estimate(picture (1, C, H, W)) -> Blur`` of display values, taken without a gate. "network:PATH": with
+            weights of your own, the file or the folder that ``vsdeblur train kernels`` or ``joint`` wrote.
+        deconvolver: "plug-and-play" (the default), "unrolled" (learned), "richardson-lucy", or a callable
+            ``deconvolve(v, blur, sigma) -> u``. "unrolled:PATH": with weights that ``vsdeblur train restoration`` or
+            ``joint`` wrote.
+        prior: Of plug and play, as in ``restore``; None is "tv".
+        noise: Standard deviation in frame's values, measured when None.
+        device: As in ``restore``.
+        max_memory: Bytes or "4GiB", of the tiles that are worked on; None is half of the device's, 4 GiB at most.
 
-    Returns (sharp (C, H, W) of frame's type as a tensor, on its device, Blur). Where the picture is sharp already it
-    comes back as it is.
-    Raises ArgumentError for an argument that cannot be honoured, DeblurError for values that are not finite or
-    weights that are missing or damaged.
+    Returns:
+        (sharp, blur): sharp (C, H, W) of frame's type as a tensor, on its device. Where no blur passes the gate the
+        picture comes back as it is, and the blur is one pixel wide.
+
+    Raises:
+        ArgumentError: An argument that cannot be honoured.
+        DeblurError: Values that are not finite, or weights that are missing or damaged.
     """
     given = _as_frame(frame)
     if noise is not None and not noise >= 0:

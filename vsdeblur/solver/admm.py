@@ -26,7 +26,7 @@ def solve_e1(
     """Alternate  u = prox_D1(z - y);  z = prior(u + y, sigma);  y += u - z  from z = start, y = 0.
 
     v: (N, C, H, W). start: (T, C, H, W). data_weight: lambda of D1, relative to the quadratic term of ADMM
-    (lambda/rho). sigma: the noise level that the prior is told. The energies are D1(z) + R1(z) where the prior has an
+    (lambda/rho). sigma: the prior's noise level. The energies are D1(z) + R1(z) where the prior has an
     ``energy(u, sigma)``, D1(z) alone where it is implicit; result.u is the last u, which agrees with v as lambda
     demands.
     """

@@ -140,7 +140,7 @@ def solve_asap(
 
     v: (N, C, H, W). data_weight, mu: as in ``Linearised.at``.
     """
-    u, told = start, []
+    u, rounds_energies = start, []
     for _ in range(rounds):
         at = Linearised.at(u, flow, v, exposure, data_weight=data_weight, mu=mu)
         energies = [at.energy(u, flow)]
@@ -148,8 +148,8 @@ def solve_asap(
             u = at.sharpen(u, flow)
             flow = at.move(u, flow)
             energies.append(at.energy(u, flow))
-        told.append(tuple(energies))
-    return Joint(u, flow, tuple(told))
+        rounds_energies.append(tuple(energies))
+    return Joint(u, flow, tuple(rounds_energies))
 
 
 def _slope(x: Tensor, axis: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""How far the exposures are believed, pixel by pixel: the noise of the sensor as the scale of the data term.
+"""The weight of the exposures, pixel by pixel: the noise of the sensor as the scale of the data term.
 
 A key frame is held to its exposure by lambda and to its neighbours by mu. Of Gaussian errors each weight is one over
 its variance: that of the noise, shot * x + read, and that of the misfit of a neighbour that was moved here, which grows
@@ -35,7 +35,7 @@ _LEAST = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class DataWeights:
-    """What exposures with this noise tell. linear: values are linear light; otherwise display values as they are."""
+    """Weights by the noise of the exposures. linear: values are linear light; otherwise display values as they are."""
 
     noise: Noise = NOISELESS
     linear: bool = False

@@ -39,7 +39,7 @@ class SubFrameSettings:
     the eigenvalues within a factor ``spread`` of the highest. scale: of psi. data_weight: the least and the largest
     lambda; noise decides between them, per pixel. rho: the pull towards the prior's z where noise outweighs
     ``misfit``, the flow's own error in u_{k+1} - u_k (below, z would only hold u back). prior_gain: the noise level
-    that the prior is told, in units of v's.
+    of the prior, in units of v's.
     """
 
     reaches: tuple[int, ...] = (1, 3)
@@ -67,7 +67,7 @@ def solve_with_flow(
     """Restore v (N, C, H, W) at the exposure's T instants by the flow u_k -> u_{k+1}, (T-1, 2, H, W) in pixels.
 
     backward: u_{k+1} -> u_k; inverted from ``flow`` when not given. noise: sigma of v, estimated when not given; at the
-    level of 8-bit rounding the result meets v exactly, above it as far as the residual tells more than noise. start:
+    level of 8-bit rounding the result meets v exactly, above it by the residual's part that is not noise. start:
     (T, C, H, W); v carried along the flow when not given.
 
     Raises ArgumentError when flow, backward or start has another shape.

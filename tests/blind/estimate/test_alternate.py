@@ -1,12 +1,11 @@
 """The blur from the picture alone, without a network."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
+from tests.support.pictures import blocks
 from vsdeblur.blind.estimate.alternate import Alternation
 from vsdeblur.blind.estimate.confidence import ConfidenceGate, confidence, spread
 from vsdeblur.blind.estimate.kernel_step import fitted, nonnegative
@@ -17,20 +16,6 @@ from vsdeblur.blind.estimate.poses import Poses
 from vsdeblur.blind.estimate.quadratic import KernelQuadratic
 from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.errors import ArgumentError
-
-
-def blocks(height: int, width: int, seed: int = 0) -> torch.Tensor:
-    """A picture of overlapping discs and bars of different brightness."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:height, :width]
-    picture = np.full((height, width), 0.4)
-    for _ in range(60):
-        cy, cx, r = rng.uniform(0, height), rng.uniform(0, width), rng.uniform(3, 12)
-        angle = rng.uniform(0, math.pi)
-        along = (x - cx) * math.cos(angle) + (y - cy) * math.sin(angle)
-        across = (y - cy) * math.cos(angle) - (x - cx) * math.sin(angle)
-        picture[(np.abs(along) < r) & (np.abs(across) < r / 2)] = rng.uniform(0, 1)
-    return torch.from_numpy(picture).float()[None, None]
 
 
 def hook(n: int = 9) -> torch.Tensor:

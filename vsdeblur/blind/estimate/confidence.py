@@ -1,4 +1,4 @@
-"""Whether to believe a blur that was found: undoing one that is not there is worse than leaving one that is."""
+"""The confidence of an estimated blur, and its gate: undoing a blur that is not there harms more than leaving one."""
 
 from __future__ import annotations
 
@@ -20,42 +20,50 @@ from vsdeblur.blind.operators.uniform import UniformBlur
 _PIECES = 3  # along each side, under one kernel each: fewer than for the estimate, as borders cost
 _EDGE = 0.01  # a step in value that counts as an edge
 # The share of its pixels that must be edges in half of a large picture's pieces, at least: of twelve sharp photographs
-# one of a petal partly out of focus was believed, with 5%; those that were rightly believed had 23% and more.
+# one of a petal partly out of focus passed the gate, with 5%; those that passed rightly had 23% and more.
 _ENOUGH = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """From where on a sign counts, and where it is complete.
+    """Confidence as a product of ramps, each from where a measure begins to count to where it counts wholly.
 
-    far: px, spread of light. fewer, dearer: edges that explain the picture through the blur, and their cost, over those
-    that do so without one.
+    Attributes:
+        spread: Standard deviation of the kernels, pixels.
+        edges: Number of edges that explain the picture through the blur, over that without one.
+        cost: Their cost, over that without a blur.
     """
 
-    far: tuple[float, float]
-    fewer: tuple[float, float]
-    dearer: tuple[float, float]
+    spread: tuple[float, float]
+    edges: tuple[float, float]
+    cost: tuple[float, float]
 
-    def __call__(self, far: float, fewer: float, dearer: float) -> float:
-        return _ramp(far, *self.far) * (1 - _ramp(fewer, *self.fewer)) * (1 - _ramp(dearer, *self.dearer))
+    def __call__(self, spread: float, edges: float, cost: float) -> float:
+        return _ramp(spread, *self.spread) * (1 - _ramp(edges, *self.edges)) * (1 - _ramp(cost, *self.cost))
 
 
 # Sharp pictures seem to spread light by up to 1.16 px, and shakes that were worth undoing by 1.24 and more: twenty
-# photographs as they were, sixty-five shaken, none held out. On pieces of large ones the same rule believed a sharp
+# photographs as they were, sixty-five shaken, none held out. On pieces of large ones the same rule passed a sharp
 # photograph.
-_WHOLE = _Rule(far=(1.1, 1.4), fewer=(0.9, 0.95), dearer=(1.1, 1.2))
-_OF_PIECES = _Rule(far=(1.3, 2.0), fewer=(1.0, 1.1), dearer=(1.02, 1.05))
+_WHOLE = _Rule(spread=(1.1, 1.4), edges=(0.9, 0.95), cost=(1.1, 1.2))
+_OF_PIECES = _Rule(spread=(1.3, 2.0), edges=(1.0, 1.1), cost=(1.02, 1.05))
 
 
 def confidence(v: Tensor, blur: Blur, sigma: float | None = None) -> float:
-    """From 0, leave the picture alone, to 1: v (1, C, H, W) is blurred as ``blur`` says.
+    """From 0, no blur, to 1: v is blurred as ``blur`` says.
 
-    Two signs together. The blur must spread light further than what is "found" in sharp pictures, about a pixel. And
-    fewer strong edges must explain the picture through it than without any blur, for a blurred edge is a flight of
-    steps; nor may they be much dearer, in misfit and number: text, whose edges are as sharp as edges can be, takes as
-    many and becomes dearer. sigma: of the noise in v; None measures it. Pixels are those of the scale at which the blur
-    fills REACH; of a picture that is large there, its most telling pieces are looked at, and the cost must be no
-    more than without a blur.
+    A product of two measures. The blur must spread light further than the estimates of sharp pictures do, about a
+    pixel. And fewer strong edges must explain the picture through it than without any blur, for a blurred edge is a
+    flight of steps; nor may their cost, misfit and number, be much larger: text, whose edges are as sharp as edges can
+    be, takes as many at a larger cost.
+
+    Args:
+        v: (1, C, H, W), display values.
+        blur: Of that size.
+        sigma: Of the noise in v; measured when None.
+
+    Pixels are those of the scale at which the blur fills REACH. Of a picture that is larger than LARGEST there, pieces
+    of the largest gradient count alone, under the stricter rule.
     """
     grey, level = grey_of(v, sigma)
     share = max(LARGEST / max(blur.size), MIN_ESTIMATE_SIDE / min(blur.size), min(REACH / max(blur.margin, 1), 1))
@@ -69,7 +77,7 @@ def confidence(v: Tensor, blur: Blur, sigma: float | None = None) -> float:
     kernels = resized(kernels, share, max(3, 2 * round(blur.margin * share) + 1))
     rule = _OF_PIECES if large else _WHOLE
     far = float(spread(kernels).median())
-    if far <= rule.far[0]:
+    if far <= rule.spread[0]:
         return 0.0
     still = torch.zeros_like(kernels)  # the same size: so much is guessed around the picture
     still[:, still.shape[-1] // 2, still.shape[-1] // 2] = 1
@@ -116,21 +124,25 @@ def covariance(kernels: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceGate:
-    """``estimate(picture) -> Blur``: what ``find`` finds, or no blur at all where that is not to be believed.
+    """``estimate(picture) -> Blur``, or no blur where its confidence is below the threshold.
 
-    Nor is anything to be seen in a picture of less than 48 pixels a side.
+    A picture of less than 48 pixels a side has no blur.
+
+    Attributes:
+        estimate: (1, C, H, W) display values -> Blur.
+        threshold: Of the confidence, [0, 1].
     """
 
-    find: Callable[[Tensor], Blur] = estimate_path
-    least: float = 0.7
+    estimate: Callable[[Tensor], Blur] = estimate_path
+    threshold: float = 0.7
 
     def __call__(self, picture: Tensor) -> Blur:
         """The blur of picture (1, C, H, W), display values."""
         none = UniformBlur(torch.ones(1, 1, device=picture.device), (picture.shape[-2], picture.shape[-1]))
         if min(none.size) < MIN_ESTIMATE_SIDE:
             return none
-        blur = self.find(picture)
-        return blur if confidence(picture, blur) >= self.least else none
+        blur = self.estimate(picture)
+        return blur if confidence(picture, blur) >= self.threshold else none
 
 
 def _ramp(x: float, low: float, high: float) -> float:

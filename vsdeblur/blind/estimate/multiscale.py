@@ -1,4 +1,4 @@
-"""Large pictures: what is found in them made small is found again on their most telling pieces, closer and closer."""
+"""Large pictures: the movement found in them made small is refined at larger scales, on pieces of large gradient."""
 
 from __future__ import annotations
 

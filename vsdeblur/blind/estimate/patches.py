@@ -11,10 +11,14 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patches:
-    """Pieces of a picture: ``over`` all of it, their windows summing to 1 in every pixel (Hirsch et al. 2011), or the
-    most ``telling`` ones.
+    """Pieces of a picture: ``over`` all of it, their windows summing to 1 in every pixel (Hirsch et al. 2011), or those
+    of the largest gradient, ``by_gradient``.
 
-    rows, columns: where each begins, (P,) together; windows: (P, 1, h, w); size: (H, W) of the picture.
+    Attributes:
+        rows: Where each of the P pieces begins.
+        columns: The same along x.
+        windows: (P, 1, h, w), weights.
+        size: (H, W) of the picture.
     """
 
     rows: tuple[int, ...]
