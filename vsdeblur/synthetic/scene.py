@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vsdeblur.synthetic.letters import draw_text, text_size
+
 Frames = npt.NDArray[np.uint8]  # (n, H, W, 3)
 Image = npt.NDArray[np.float32]  # (H, W, 3 or 4), values in [0, 1]
 
@@ -134,13 +136,12 @@ def _label(rng: np.random.Generator, size: int, text: str) -> Image:
     import cv2
 
     scale, thick = size / 60, max(2, size // 12)
-    (width, height), baseline = cv2.getTextSize(text, cv2.FONT_HERSHEY_DUPLEX, scale, thick)
+    width, height, baseline = text_size(text, scale, thick)
     rows, columns = height + 2 * baseline, width + 2 * baseline
     image = _texture(rng, max(rows, columns), cell=max(4, size // 5), contrast=0.6)[:rows, :columns] * 0.25
-    origin = (baseline, height + baseline // 2)
-    ink = np.zeros((rows, columns), np.uint8)  # OpenCV 5 draws text on 8 bits alone
-    cv2.putText(ink, text, origin, cv2.FONT_HERSHEY_DUPLEX, scale, 255, thick, cv2.LINE_8)
-    image = np.where(ink[..., None] > 127, np.array([0.85, 0.9, 0.8], np.float32), image)
+    ink = np.zeros((rows, columns), np.uint8)
+    draw_text(ink, text, (baseline, height + baseline // 2), scale, thick + round(scale))
+    image = np.where(ink[..., None] > 0, np.array([0.85, 0.9, 0.8], np.float32), image)
     mask = np.zeros((rows, columns), np.uint8)
     cv2.rectangle(mask, (2, 2), (columns - 3, rows - 3), 255, -1, cv2.LINE_AA)
     return _with_alpha(image.astype(np.float32), mask)
