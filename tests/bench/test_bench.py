@@ -16,6 +16,8 @@ from vsdeblur.errors import ArgumentError, InputError
 from vsdeblur.filters.pyav.file.write import write_mp4
 from vsdeblur.synthetic.scene import Scene, film
 
+pytestmark = pytest.mark.quick
+
 
 def noise(frames: int, height: int = 32, width: int = 48, seed: int = 0) -> protocol.Frames:
     return np.random.default_rng(seed).integers(0, 256, (frames, height, width, 3), dtype=np.uint8)

@@ -12,6 +12,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import blurred
 
+pytestmark = pytest.mark.quick
+
 
 def photograph(size: int = 300) -> np.ndarray:
     rng = np.random.default_rng(0)

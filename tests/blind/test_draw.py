@@ -8,6 +8,8 @@ import torch
 from vsdeblur.blind.draw import draw_kernels, grid_points, strokes
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
 
+pytestmark = pytest.mark.quick
+
 
 def lines(size: tuple[int, int], reach: int = 6) -> PixelwiseBlur:
     """Blurred along rows on the left, along columns on the right."""

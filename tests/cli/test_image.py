@@ -22,6 +22,8 @@ from vsdeblur.stills.about import About
 from vsdeblur.stills.deblur import deblur_still, deblurred, side_by_side
 from vsdeblur.stills.still import Still, encode_still, read_still
 
+pytestmark = pytest.mark.quick
+
 H, W = 24, 40
 
 

@@ -15,6 +15,8 @@ from vsdeblur.colour.tags import colour_from_tags
 from vsdeblur.colour.transfer import TRANSFERS, from_linear, to_linear
 from vsdeblur.errors import ArgumentError, DeblurError, InputError
 
+pytestmark = pytest.mark.quick
+
 torch.set_num_threads(1)
 
 FORMATS = [*((bits, False) for bits in range(8, 17)), (16, True), (32, True)]

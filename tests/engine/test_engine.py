@@ -22,6 +22,8 @@ from vsdeblur.synthetic.scene import Scene, film
 from vsdeblur.timing import instant, output_count
 from vsdeblur.window import Window
 
+pytestmark = pytest.mark.quick
+
 
 def options(**given: Any) -> Any:
     return parse_options(**{"factor": 2, "shutter": 1.0, "transfer": "linear", "device": "cpu", **given})

@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import cv2
+import pytest
+
+pytestmark = pytest.mark.quick
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "flow.py"
 

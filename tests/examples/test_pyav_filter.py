@@ -8,7 +8,11 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import pytest
+
 from tests.support.pyav import times, write_clip
+
+pytestmark = pytest.mark.quick
 
 
 def test_the_example_deblurs_a_file(tmp_path: Path) -> None:

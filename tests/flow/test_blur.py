@@ -20,6 +20,8 @@ from vsdeblur.flow.pairwise import PairwiseMotion
 from vsdeblur.flow.registry import DEFAULT
 from vsdeblur.window import Window
 
+pytestmark = pytest.mark.quick
+
 H, W = 50, 70  # not multiples of what the network takes
 
 

@@ -22,6 +22,8 @@ from vsdeblur.flow.shifts import ERRATIC, is_shaken
 from vsdeblur.flow.warp import warp
 from vsdeblur.window import Window
 
+pytestmark = pytest.mark.quick
+
 
 def psnr(a: Tensor, b: Tensor) -> float:
     inner = slice(FACTOR, -FACTOR)

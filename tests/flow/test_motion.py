@@ -17,6 +17,8 @@ from vsdeblur.flow.pairwise import PairwiseMotion
 from vsdeblur.flow.resolution import motion_scale
 from vsdeblur.window import Window
 
+pytestmark = pytest.mark.quick
+
 
 class Given:
     """A pairwise flow that knows where each frame lies: frame n is all n / 10, and lies at x = where[n]."""

@@ -20,6 +20,8 @@ from vsdeblur.stills.about import About, BrokenFile
 from vsdeblur.stills.directory import BrokenDirectory, exif_block, read_directory
 from vsdeblur.stills.still import Still, decode_still, encode_still, is_still, read_still
 
+pytestmark = pytest.mark.quick
+
 RGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<?xpacket begin=""?><x:xmpmeta xmlns:x="adobe:ns:meta/">made up</x:xmpmeta><?xpacket end="w"?>'
 FAMILIES = ("png", "jpeg", "tiff", "webp")

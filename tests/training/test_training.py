@@ -30,6 +30,8 @@ from vsdeblur.training.scenes import random_scene
 from vsdeblur.training.source import GrowingPool
 from vsdeblur.weights import fill
 
+pytestmark = pytest.mark.quick
+
 SIZE = 64
 
 

@@ -17,6 +17,8 @@ from vsdeblur.errors import ArgumentError
 from vsdeblur.priors import TotalVariation
 from vsdeblur.training.shake import random_shake
 
+pytestmark = pytest.mark.quick
+
 SIZE = 64
 SIGMA = 0.01
 TV = TotalVariation(strength=0.9, time=0.0)

@@ -17,6 +17,8 @@ from vsdeblur.blind.estimate.quadratic import KernelQuadratic
 from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.errors import ArgumentError
 
+pytestmark = pytest.mark.quick
+
 
 def hook(n: int = 9) -> torch.Tensor:
     kernel = torch.zeros(n, n)

@@ -20,6 +20,8 @@ from vsdeblur.filters.pyav import deblur_frames
 from vsdeblur.filters.pyav.format import closest, layout
 from vsdeblur.options import parse_options
 
+pytestmark = pytest.mark.quick
+
 
 def exact(value: object) -> Fraction:
     return Fraction(value.numerator, value.denominator)  # type: ignore[attr-defined]

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from tests.support.pyav import decode, packets, run, times, write_clip
 from vsdeblur.errors import ArgumentError
 
+pytestmark = pytest.mark.quick
+
 NTSC = Fraction(30_000, 1001)
 
 

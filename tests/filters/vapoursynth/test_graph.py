@@ -38,6 +38,8 @@ from vsdeblur.filters.vapoursynth import chunk as _vs_chunk
 from vsdeblur.filters.vapoursynth.props import ClipTiming
 from vsdeblur.options import parse_options
 
+pytestmark = pytest.mark.quick
+
 torch.set_num_threads(1)
 
 
