@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vsdeblur.training.footage import COMB, Opening
 from vsdeblur.training.paths import Array, apply
-from vsdeblur.training.scenes import Layer, LayeredScene
+from vsdeblur.training.scenes import LayeredScene, SceneLayer
 
 PATH_TAUS = (-1.0, -0.6, -0.3, 0.3, 0.6, 1.0)  # instants of true paths
 _STEP = 1.5  # pixels of motion per instant of an exposure
@@ -97,7 +97,7 @@ def draw(scene: LayeredScene, times: Array, device: torch.device) -> Tensor:
     return torch.from_numpy(out).permute(0, 3, 1, 2)
 
 
-def _box(layer: Layer, matrix: Array, size: int) -> tuple[int, int, int, int] | None:
+def _box(layer: SceneLayer, matrix: Array, size: int) -> tuple[int, int, int, int] | None:
     """The part of the screen that a layer covers, None when it is outside."""
     h, w = layer.texture.shape[:2]
     corners = np.array([[-1, -1, 1], [w, -1, 1], [-1, h, 1], [w, h, 1]], np.float64) @ matrix.T

@@ -16,7 +16,7 @@ from vsdeblur.training.footage import COMB, Footage, Opening, exposures
 from vsdeblur.training.material import Material
 from vsdeblur.training.paths import Spline
 from vsdeblur.training.pool import Sample
-from vsdeblur.training.scenes import Layer, LayeredScene
+from vsdeblur.training.scenes import LayeredScene, SceneLayer
 from vsdeblur.window import Window
 
 _SHORT = 0.15  # share of the films with a shutter of less than a tenth
@@ -101,7 +101,7 @@ def _as_read(light: Tensor, gamma: float, rng: np.random.Generator) -> Tensor:
     return (stored.float() / 255) ** back
 
 
-def _out_of_focus(layer: Layer, rng: np.random.Generator, fine: int) -> Layer:
+def _out_of_focus(layer: SceneLayer, rng: np.random.Generator, fine: int) -> SceneLayer:
     """The layer, softer in a few cases: what is smooth need not have moved."""
     if rng.random() >= _SOFT:
         return layer

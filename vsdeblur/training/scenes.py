@@ -23,7 +23,7 @@ Texture = npt.NDArray[np.float32]  # (h, w, 3) light, or (h, w, 4) premultiplied
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class SceneLayer:
     """A plane: its texture and where its texture's pixels lie on the screen at any instant.
 
     Args:
@@ -61,7 +61,7 @@ class Layer:
 class LayeredScene:
     """layers: from the back to the front. gamma: stored values = light ** (1 / gamma)."""
 
-    layers: tuple[Layer, ...]
+    layers: tuple[SceneLayer, ...]
     size: int
     gamma: float
 
@@ -96,15 +96,15 @@ def _camera(rng: np.random.Generator, speed: float, jitter: float, size: int) ->
     return random_spline(rng, rates, jitter)
 
 
-def _background(texture: Texture, camera: Spline, size: int) -> Layer:
+def _background(texture: Texture, camera: Spline, size: int) -> SceneLayer:
     place = np.eye(3)
     place[0, 2], place[1, 2] = (size - texture.shape[1]) / 2, (size - texture.shape[0]) / 2
-    return Layer(texture, camera, None, place, (size / 2, size / 2), size)
+    return SceneLayer(texture, camera, None, place, (size / 2, size / 2), size)
 
 
 def _object(
     rng: np.random.Generator, light: Callable[[Image], Texture], photos: Sequence[Path], camera: Spline, size: int
-) -> Layer:
+) -> SceneLayer:
     extent = int(size * np.exp(rng.uniform(np.log(0.08), np.log(0.9))))
     picture = photo_crop(rng, photos, max(extent, 16))
     mask = random_mask(rng, picture.shape[0])
@@ -122,7 +122,7 @@ def _object(
     place = np.eye(3)
     place[:2, :2] = turn
     place[:2, 2] = np.array(middle) - turn @ (np.array(texture.shape[1::-1]) / 2)
-    return Layer(np.ascontiguousarray(texture, np.float32), seen, own, place, middle, size)
+    return SceneLayer(np.ascontiguousarray(texture, np.float32), seen, own, place, middle, size)
 
 
 @lru_cache(maxsize=64)
