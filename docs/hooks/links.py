@@ -1,8 +1,8 @@
-"""What mkdocs does not do by itself, while it builds: pages from files outside docs/, and formulas as MathML.
+"""Pages of the site from files outside docs/, and links to them.
 
 Links out of docs/ (``../benchmarks/results/quality.md``) work where the repository is read; here those files become
 pages or downloads of the site, and the links are turned to them. Links to other files of the repository, if these
-exist, become their paths. Formulas become MathML, which browsers show without any script or font from elsewhere.
+exist, become their paths.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from latex2mathml.converter import convert
 from mkdocs.structure.files import File
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = {  # pattern below the repository's root -> folder of the site, or the name of a single file
     "benchmarks/results/*.md": "results/",
     "benchmarks/README.md": "benchmarks.md",
@@ -30,7 +29,6 @@ OUTSIDE = {  # pattern below the repository's root -> folder of the site, or the
     "CHANGELOG.md": "changelog.md",
 }
 _LINK = re.compile(r"(!?)\[([^]]*)]\(([^)#\s]+)(#[^)\s]*)?\)")
-_FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
 
 
 def site_path(path: str) -> str | None:
@@ -70,16 +68,3 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return f"{image}[{text}]({posixpath.relpath(target, here or '.')}{anchor or ''})"
 
     return _LINK.sub(turned, markdown)
-
-
-def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Write formulas as MathML."""
-
-    def written(formula: re.Match[str]) -> str:
-        kind, latex = formula.groups()
-        latex = latex.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-        if kind == "span":
-            return convert(latex.strip())
-        return f'<div class="formula">{convert(latex.strip(), display="block")}</div>'
-
-    return _FORMULA.sub(written, html)
