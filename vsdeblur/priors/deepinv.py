@@ -28,9 +28,11 @@ class DeepinvDenoiser:
         """DRUNet was measured to hold 510 values per pixel."""
         return TileFootprint(working=612 + 2 * channels)
 
-    @torch.no_grad()
     def __call__(self, u: Tensor, sigma: float) -> Tensor:
-        return torch.cat([as_given(self.network(in_colour(x, _ALIGN), sigma), x) for x in torch.split(u, 1)])
+        # Gradient-step denoisers (GSDRUNet) differentiate their own potential, which inference mode would not let them.
+        with torch.inference_mode(False), torch.no_grad():
+            frames = torch.split(u.clone(), 1)
+            return torch.cat([as_given(self.network(in_colour(x, _ALIGN), sigma).detach(), x) for x in frames])
 
 
 def load(named: Named, device: torch.device | None = None) -> DeepinvDenoiser:
@@ -44,10 +46,12 @@ def load(named: Named, device: torch.device | None = None) -> DeepinvDenoiser:
     models = package("prior", "deepinv.models", "pip install vsdeblur[deepinv]")
     name = named.model
     make = getattr(models, name, None)
-    if not (isinstance(make, type) and issubclass(make, torch.nn.Module)):
+    if not callable(make) or name.startswith("_"):
         raise ArgumentError("prior", f"deepinv:{name}", "a class of deepinv.models, such as DRUNet")
     try:
         network = make(pretrained=None)
+        if not isinstance(network, torch.nn.Module):
+            raise TypeError("it is no network")
     except Exception as error:  # whatever the model's own code raises
         raise DeblurError(f"prior: deepinv.models.{name} cannot be built: {line(error)}") from error
     return DeepinvDenoiser(name, with_weights(network, str(named.path), "prior").to(device or torch.device("cpu")))
