@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from itertools import product
 from math import log2
 
@@ -67,6 +67,7 @@ class Plan:
     tile: int
     rows: int
     peak_bytes: int
+    _: KW_ONLY
     budget: int = DEFAULT_BUDGET
     per_frame_bytes: int = 0
     consistent: bool = False
@@ -107,7 +108,13 @@ def make_plan(
             rest = sums.beside_per_frame_tiles(chunk)
             per_frame = min(max(budget - rest, TILE_BYTES[0]), TILE_BYTES[1])
             peak = max(peak, rest + per_frame)
-        return Plan(chunk, sums.halo, tile, ROWS, peak, budget, per_frame, consistent, sums.overlap)
+        return Plan(
+            *(chunk, sums.halo, tile, ROWS, peak),
+            budget=budget,
+            per_frame_bytes=per_frame,
+            consistent=consistent,
+            overlap=sums.overlap,
+        )
 
     def fitting(plans: Sequence[Plan]) -> Plan | None:
         return max((plan for plan in plans if plan.peak_bytes <= budget), key=_efficiency, default=None)

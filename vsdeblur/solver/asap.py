@@ -20,7 +20,7 @@ each round. No other prior has it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import torch
 from torch import Tensor
@@ -44,6 +44,7 @@ class Linearised:
     flow: Tensor
     link: Link
     slopes: Tensor
+    _: KW_ONLY
     data_weight: float
     mu: float
     sharp: HuberVariation
@@ -69,7 +70,7 @@ class Linearised:
         slopes = torch.stack([_slope(moved, axis) for axis in (-1, -2)])
         sharp = sharp or HuberVariation(1e-3, 0.02)
         smooth = smooth or HuberVariation(2e-4, 0.1)
-        return cls(v, exposure, flow, link, slopes, data_weight, mu, sharp, smooth)
+        return cls(v, exposure, flow, link, slopes, data_weight=data_weight, mu=mu, sharp=sharp, smooth=smooth)
 
     def energy(self, u: Tensor, flow: Tensor) -> float:
         """J(u, phi)."""

@@ -18,8 +18,21 @@ def chebyshev(
     """Approximate the solution of  operator(x) = rhs  for a symmetric operator with eigenvalues in (0, highest].
 
     Along eigenvalues in [lowest, highest] the error shrinks by 1 / C_steps((highest + lowest) / (highest - lowest)),
-    C_k Chebyshev's polynomials: the best uniform rate. Below lowest it shrinks more slowly, and never grows. (Golub
-    and Varga 1961; Saad, Iterative Methods, algorithm 12.1.) From 0 where start is None, which saves an operation.
+    C_k Chebyshev's polynomials: the best uniform rate. Below lowest it shrinks more slowly, and never grows.
+
+    Args:
+        operator: x -> A x, of the shape of rhs.
+        rhs: The right side, any shape.
+        start: The first x; None for 0, which saves an operation.
+        lowest: Bound of the eigenvalues that are aimed at.
+        highest: Bound of all eigenvalues.
+        steps: Of the iteration; each applies the operator once.
+
+    Returns:
+        x, a new tensor.
+
+    References:
+        Golub and Varga 1961; Saad, Iterative Methods for Sparse Linear Systems, algorithm 12.1.
     """
     centre, radius = (highest + lowest) / 2, (highest - lowest) / 2
     sigma = centre / radius

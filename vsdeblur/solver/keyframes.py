@@ -13,7 +13,7 @@ row sums. It takes no dot product, so the number of threads does not change a re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import Literal
 
@@ -61,6 +61,7 @@ class KeyFrameProblem:
     occlusion: Tensor
     taus: tuple[tuple[float, ...], ...]
     spans: tuple[float, ...]
+    _: KW_ONLY
     mu: float = MU
     kernel: Sampling = "supersampled"
     batch: int = BATCH

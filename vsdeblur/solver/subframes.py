@@ -31,7 +31,7 @@ from vsdeblur.solver.coupling import Coupling, couple
 from vsdeblur.solver.solution import Solution
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubFrameSettings:
     """How E2 is solved; the weights are relative to D2's (mu = 1), values to white = 1.
 

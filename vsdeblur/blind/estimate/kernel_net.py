@@ -38,23 +38,23 @@ class KernelNet(nn.Module):
         super().__init__()
         half, quarter, eighth, last = WIDTHS
         self.enter = nn.Conv2d(4 * _COLOURS, half, 3, padding=1)
-        self.fine = _Block(half)
+        self.fine = _NormalisedBlock(half)
         self.down1 = nn.Conv2d(half, quarter, 2, stride=2)
-        self.middle = nn.Sequential(_Block(quarter), _Block(quarter))
+        self.middle = nn.Sequential(_NormalisedBlock(quarter), _NormalisedBlock(quarter))
         self.down2 = nn.Conv2d(quarter, eighth, 2, stride=2)
-        self.coarse = nn.Sequential(_Block(eighth), _Block(eighth))
+        self.coarse = nn.Sequential(_NormalisedBlock(eighth), _NormalisedBlock(eighth))
         self.down3 = nn.Conv2d(eighth, last, 2, stride=2)
-        self.deep = nn.Sequential(_Block(last), _Block(last))
+        self.deep = nn.Sequential(_NormalisedBlock(last), _NormalisedBlock(last))
         self.plane = _Plane(2 * (1 + _WINDOWS**2), 2 * last)
         self.calm = nn.LayerNorm(2 * last)
         self.told = nn.Linear(self.plane.summary, quarter)
         self.up2 = nn.Conv2d(last + 2, eighth, 1)
-        self.eighth_again = nn.Sequential(_Block(eighth), _Block(eighth))
+        self.eighth_again = nn.Sequential(_NormalisedBlock(eighth), _NormalisedBlock(eighth))
         self.up1 = nn.Conv2d(eighth, quarter, 1)
-        self.quarter_again = _Block(quarter)
+        self.quarter_again = _NormalisedBlock(quarter)
         self.shares = nn.Conv2d(quarter, KERNELS, 3, padding=1)
         self.up0 = nn.Conv2d(quarter, half, 1)
-        self.half_again = nn.Sequential(_Block(half), _Block(half))
+        self.half_again = nn.Sequential(_NormalisedBlock(half), _NormalisedBlock(half))
         self.edges = nn.Conv2d(half, 4 * 2, 3, padding=1)
         nn.init.zeros_(self.edges.weight)
 
@@ -84,7 +84,7 @@ class KernelNet(nn.Module):
         return kernels, shares, edges
 
 
-class _Block(nn.Module):
+class _NormalisedBlock(nn.Module):
     """x + conv(relu(conv(norm(x)))): without the norm (Wu and He 2018) training leaps out of its course."""
 
     def __init__(self, width: int) -> None:
@@ -109,16 +109,16 @@ class _Plane(nn.Module):
         self.summary = coarse
         self.enter = nn.Conv2d(maps + 2, fine, 3, padding=1)
         self.listen = nn.ModuleList(nn.Linear(told, width) for width in _PLANE)
-        self.fine = _Block(fine)
+        self.fine = _NormalisedBlock(fine)
         self.down1 = nn.Conv2d(fine, middle, 3, stride=2, padding=1)
-        self.middle = nn.Sequential(_Block(middle), _Block(middle))
+        self.middle = nn.Sequential(_NormalisedBlock(middle), _NormalisedBlock(middle))
         self.down2 = nn.Conv2d(middle, coarse, 3, stride=2, padding=1)
-        self.coarse = nn.Sequential(_Block(coarse), _Block(coarse), _Block(coarse))
+        self.coarse = nn.Sequential(_NormalisedBlock(coarse), _NormalisedBlock(coarse), _NormalisedBlock(coarse))
         self.mix = nn.Linear(coarse, coarse)
         self.up2 = nn.Conv2d(coarse, middle, 1)
-        self.middle_again = nn.Sequential(_Block(middle), _Block(middle))
+        self.middle_again = nn.Sequential(_NormalisedBlock(middle), _NormalisedBlock(middle))
         self.up1 = nn.Conv2d(middle, fine, 1)
-        self.fine_again = nn.Sequential(_Block(fine), _Block(fine))
+        self.fine_again = nn.Sequential(_NormalisedBlock(fine), _NormalisedBlock(fine))
         self.leave = nn.Conv2d(fine, KERNELS, 3, padding=1)
 
     def forward(self, lags: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
