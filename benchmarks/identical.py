@@ -48,7 +48,7 @@ def outcomes_of(checkout: Path, folder: Path, jobs: list[Job]) -> Outcomes:
 
 
 def verdict(job: Job, old: Outcomes, new: Outcomes) -> str:
-    """ "same", or what is wrong."""
+    """The word same, or what is wrong."""
     for outcomes, side in ((old, "old"), (new, "new")):
         if job.name not in outcomes.index:
             return f"not in {side}: store it again"

@@ -24,6 +24,7 @@ class FrameSize:
 
     @property
     def pixels(self) -> int:
+        """Pixels of one plane."""
         return self.height * self.width
 
     @property

@@ -67,10 +67,12 @@ class Options:
 
     @property
     def finds_repeats(self) -> bool:
+        """Whether repeated frames are looked for."""
         return self.duplicates and not self.by_frame
 
     @property
     def uses_detector(self) -> bool:
+        """Whether cuts are found by the detector."""
         return self.scene_cuts is True and not self.by_frame
 
 

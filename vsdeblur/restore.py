@@ -175,6 +175,7 @@ class TensorSource(FrameSource):
         self.frames, self.small, self.colour = frames, small, frames.shape[1]
 
     def hold(self, frames: range) -> int:
+        """See ``FrameSource``."""
         return len(self.frames)
 
     def light(self, frames: Sequence[int]) -> Tensor:
@@ -183,6 +184,7 @@ class TensorSource(FrameSource):
         return self.frames[first:end] if end - first == len(frames) else self.frames[list(frames)]
 
     def thumbnails(self, frames: range) -> Sequence[Thumbnail]:
+        """See ``FrameSource``."""
         return self.small[frames.start : frames.stop]
 
 

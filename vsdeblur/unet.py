@@ -57,5 +57,6 @@ class Block(nn.Module):
             self.second.weight.mul_(0.1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """The block of x (N, C, H, W)."""
         out: Tensor = self.second(F.relu(self.first(x), inplace=True))
         return out.add_(x)

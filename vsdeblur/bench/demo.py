@@ -53,6 +53,7 @@ def shoot(size: tuple[int, int] = SIZE, periods: int = PERIODS) -> tuple[Frames,
 
 
 def restore_clip(truth: Frames, blurry: Frames, preset: str = "balanced", device: str | None = None) -> Demo:
+    """Restores the blurry clip and scores it."""
     import torch
 
     from vsdeblur import restore

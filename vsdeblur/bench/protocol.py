@@ -33,6 +33,7 @@ class Clip:
 
     @property
     def name(self) -> str:
+        """What tables call it: the file and the first frame."""
         return f"{self.path.stem}@{self.start}"
 
 
@@ -54,6 +55,7 @@ class Score:
     by_index: tuple[float, ...]
 
     def as_dict(self) -> dict[str, Any]:
+        """The fields by their names."""
         return asdict(self)
 
 

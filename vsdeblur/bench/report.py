@@ -37,7 +37,7 @@ def table(results: Results) -> Table:
 
 
 def clip_table(results: Results) -> Table:
-    """ "all" (and "deblur"), a line per clip."""
+    """Scores over all frames (and over deblurred ones), a line per clip."""
     from rich.table import Table
 
     out = Table(title=f'{results.m}/{results.factor}, "all" ("deblur") by clip, dB')

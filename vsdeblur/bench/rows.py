@@ -43,14 +43,17 @@ def methods(presets: Sequence[str] = PRESETS, device: str | None = None, peers: 
 
 
 def repeat(blurry: Frames, factor: int, m: int) -> Frames:
+    """Every blurry frame ``factor`` times."""
     return np.repeat(blurry, factor, axis=0)
 
 
 def blend(blurry: Frames, factor: int, m: int) -> Frames:
+    """Neighbours blended linearly."""
     return interpolate(blurry, factor, m, lambda a, b, t: (1 - t) * a + t * b)
 
 
 def warp(blurry: Frames, factor: int, m: int) -> Frames:
+    """Neighbours warped along OpenCV's DIS flow and blended."""
     return interpolate(blurry, factor, m, _DisBetween())
 
 

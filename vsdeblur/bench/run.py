@@ -40,16 +40,20 @@ class Results:
 
     @property
     def methods(self) -> list[str]:
+        """Methods in the order of their first rows."""
         return list(dict.fromkeys(row.method for row in self.rows))
 
     @property
     def clips(self) -> list[str]:
+        """Clips in the order of their first rows."""
         return list(dict.fromkeys(row.clip for row in self.rows))
 
     def of(self, method: str, clip: str | None = None) -> list[Result]:
+        """The rows of one method, of all clips or one."""
         return [row for row in self.rows if row.method == method and clip in (None, row.clip)]
 
     def mean(self, method: str) -> Score:
+        """A method's mean score over the clips."""
         return mean_score([row.score for row in self.of(method)])
 
     def gain(self, method: str) -> float:
@@ -57,6 +61,7 @@ class Results:
         return self.mean(method).all - self.mean("repeat").all
 
     def as_dict(self) -> dict[str, Any]:
+        """What the JSON file holds."""
         return {
             "protocol": f"{self.m}/{self.factor}",
             "factor": self.factor,

@@ -64,6 +64,7 @@ class Colour:
 
     @property
     def channels(self) -> int:
+        """1 for grey, otherwise 3."""
         return 1 if self.family == "GRAY" else 3
 
     def decode(self, planes: Sequence[Plane]) -> Tensor:

@@ -47,6 +47,7 @@ class Chunk:
 
     @property
     def is_last(self) -> bool:
+        """Whether it ends the clip."""
         return self.end == self.total
 
     def outputs(self, factor: Fraction) -> range:
@@ -75,6 +76,7 @@ class Grid:
 
     @classmethod
     def of(cls, plan: Plan, options: Options) -> Grid:
+        """The grid that the plan and the options ask for."""
         return cls(plan.chunk, plan.halo, plan.halo + (REACH if options.finds_repeats else 0))
 
     def chunk(self, number: int, total: int | None) -> Chunk:
@@ -84,6 +86,7 @@ class Grid:
         return Chunk(number, begin, end, self.halo, self.reach, total)
 
     def chunks(self, total: int) -> int:
+        """The number of chunks of ``total`` frames."""
         return -(-total // self.length)
 
 

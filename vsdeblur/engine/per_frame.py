@@ -55,6 +55,7 @@ class PerFrame:
 
     @classmethod
     def of(cls, options: Options, tile_bytes: int, retry: MemoryRetry) -> PerFrame:
+        """The restoration that the options ask for."""
         return cls(options.transfer != "linear", options.prior, tile_bytes, retry)
 
     def __call__(self, frame: Tensor, colour: int, blur: Blur | None = None) -> Tensor:

@@ -43,6 +43,7 @@ class BlurMotion:
         self.first, self.network, self.rounds, self.both_ways = first, network.eval(), rounds, both_ways
 
     def __call__(self, window: Window, shutter: float) -> Motion:
+        """The motion of the window whose shutter is open for ``shutter`` periods."""
         motion = self.first(window, shutter)
         inner = [n for n in range(1, len(window.frames) - 1) if _has_neighbours(window, n)]
         if not inner or motion.path.shape[1] == 6:  # a shaken camera's path: already found from blur

@@ -42,7 +42,9 @@ class Motion:
 class MotionEngine(Protocol):
     """Anything that finds the motion of a window. shutter: where the window has none of its own, in (0, 1]."""
 
-    def __call__(self, window: Window, shutter: float) -> Motion: ...
+    def __call__(self, window: Window, shutter: float) -> Motion:
+        """The motion of the window whose shutter is open for ``shutter`` periods."""
+        ...
 
 
 class PairwiseFlow(Protocol):
@@ -51,7 +53,9 @@ class PairwiseFlow(Protocol):
     a, b: (1 or 3, H, W) float32 display values in [0, 1]; returns (2, H, W), pixels.
     """
 
-    def __call__(self, a: Tensor, b: Tensor) -> Tensor: ...
+    def __call__(self, a: Tensor, b: Tensor) -> Tensor:
+        """The flow (2, H, W) in pixels: a(x) = b(x + flow(x))."""
+        ...
 
 
 def displacement(path: Tensor, tau: float | Tensor) -> Tensor:

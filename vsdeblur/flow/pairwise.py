@@ -54,6 +54,7 @@ class PairwiseMotion:
         self.flow, self.linear, self.halve, self.camera, self.continuation = flow, linear, halve, camera, continuation
 
     def __call__(self, window: Window, shutter: float) -> Motion:
+        """The motion of the window whose shutter is open for ``shutter`` periods."""
         scale = motion_scale(*window.frames.shape[-2:])
         if self.halve and max(window.frames.shape[-2:]) > _TINY:
             scale = max(scale, 2)

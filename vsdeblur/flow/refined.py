@@ -24,6 +24,7 @@ class RefinedMotion:
     is_motion_engine: ClassVar[bool] = True
 
     def __call__(self, window: Window, shutter: float) -> Motion:
+        """The motion of the window whose shutter is open for ``shutter`` periods."""
         motion = self.first(window, shutter)
         if motion.path.shape[1] == 6:  # a shaken camera's path, found between equally blurred frames
             return motion

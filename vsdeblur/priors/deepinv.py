@@ -29,6 +29,7 @@ class DeepinvDenoiser:
         return TileFootprint(working=612 + 2 * channels)
 
     def __call__(self, u: Tensor, sigma: float) -> Tensor:
+        """The denoised frames of u (N, C, H, W), whose noise has the deviation ``sigma``."""
         # Gradient-step denoisers (GSDRUNet) differentiate their own potential, which inference mode would not let them.
         with torch.inference_mode(False), torch.no_grad():
             frames = torch.split(u.clone(), 1)

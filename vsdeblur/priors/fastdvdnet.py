@@ -27,6 +27,7 @@ class FastDvdNet(nn.Module):
         self.temp2 = _DenBlock()
 
     def forward(self, frames: Tensor, sigma: Tensor) -> Tensor:
+        """The denoised middle frame of ``frames``, with their noise level ``sigma``."""
         first = [self.temp1(frames[:, k : k + 3], sigma) for k in range(3)]
         found: Tensor = self.temp2(torch.stack(first, 1), sigma)
         return found
@@ -109,6 +110,7 @@ class FastDvdPrior(FrameWindowDenoiser):
 
     @torch.no_grad()
     def clean(self, frames: Tensor, sigma: Tensor) -> Tensor:
+        """The denoised middle frames."""
         found: Tensor = self.network(frames, sigma)
         return found
 

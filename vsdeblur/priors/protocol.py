@@ -36,10 +36,14 @@ class ImagePrior(Prior, Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What messages call it."""
+        ...
 
     @property
-    def halo(self) -> int: ...
+    def halo(self) -> int:
+        """Pixels from which an input can still change an output value."""
+        ...
 
     def footprint(self, channels: int) -> TileFootprint:
         """The values that it holds at work for frames of so many channels."""
@@ -55,7 +59,9 @@ class VideoPrior(ImagePrior, Protocol):
     """
 
     @property
-    def frames(self) -> int: ...
+    def frames(self) -> int:
+        """How many it takes, an odd number."""
+        ...
 
     def middle(self, frames: Tensor, sigma: float) -> Tensor:
         """The middle frames (B, C, H, W), denoised, of ``frames`` (B, ``self.frames``, C, H, W)."""
@@ -70,15 +76,19 @@ class FunctionPrior:
 
     @property
     def name(self) -> str:
+        """What messages call it."""
         return getattr(self.function, "__name__", type(self.function).__name__)
 
     @property
     def halo(self) -> int:
+        """Pixels from which an input can still change an output value."""
         return 0
 
     def footprint(self, channels: int) -> TileFootprint:
+        """The values that it holds at work for frames of so many channels."""
         return TileFootprint(per_frame=24 * channels)
 
     def __call__(self, u: Tensor, sigma: float) -> Tensor:
+        """The denoised frames of u (N, C, H, W), whose noise has the deviation ``sigma``."""
         found: Tensor = self.function(u, sigma)
         return found

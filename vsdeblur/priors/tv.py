@@ -38,6 +38,7 @@ class TotalVariation:
 
     @property
     def name(self) -> str:
+        """What messages call it."""
         return "tv"
 
     @property

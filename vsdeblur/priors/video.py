@@ -90,6 +90,7 @@ class VideoDenoiser(FrameWindowDenoiser):
 
     @torch.no_grad()
     def clean(self, frames: Tensor, sigma: Tensor) -> Tensor:
+        """The denoised middle frames."""
         return self.rest(self.network(frames, sigma), sigma)
 
 

@@ -75,6 +75,7 @@ class Coupling:
     scale: float = math.inf
 
     def energy(self, u: Tensor) -> float:
+        """The value of the objective at u."""
         total = 0.0
         for link in self.links:
             square = link(u).square().sum(dim=1, keepdim=True)

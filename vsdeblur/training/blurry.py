@@ -38,6 +38,7 @@ class BlurryScenes:
     device: str = "cpu"
 
     def __call__(self, rng: np.random.Generator) -> Sample:
+        """One sample, drawn by ``rng``."""
         real, half, device = self.material.real(rng), self.size // 2, torch.device(self.device)
         if real:
             take = film(self.material.stretch(rng, self.size, multiple=_QUARTERS), rng, device)

@@ -56,6 +56,7 @@ class State:
         return State(network, copy.deepcopy(network), _optimiser(network), seed)
 
     def to(self, device: torch.device) -> None:
+        """Move networks and moments to ``device``."""
         self.network.to(device)
         self.smooth.to(device)
         for moments in self.optimiser.state.values():
@@ -70,6 +71,7 @@ class State:
             slow.lerp_(fast, 1 - decay)
 
     def averaged(self) -> nn.Module:
+        """The network with the averaged weights, for evaluation."""
         return self.smooth.eval()
 
 

@@ -39,6 +39,7 @@ class DrawnFootage:
 
     @property
     def gamma(self) -> float:
+        """Values are stored as light ** (1 / gamma)."""
         return self.scene.gamma
 
     def opening(self, rng: np.random.Generator, centred: bool) -> Opening:

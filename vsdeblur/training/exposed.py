@@ -35,6 +35,7 @@ class ExposedScenes:
 
     @torch.inference_mode()
     def __call__(self, rng: np.random.Generator) -> Sample:
+        """One sample, drawn by ``rng``."""
         while True:
             v, shutter, linear = exposed(rng, self.material)
             found = window_evidence(Window(v, 0, 0, len(v)), linear=linear)

@@ -35,7 +35,9 @@ class Footage(Protocol):
     """
 
     @property
-    def gamma(self) -> float: ...
+    def gamma(self) -> float:
+        """Values are stored as light ** (1 / gamma)."""
+        ...
 
     def opening(self, rng: np.random.Generator, centred: bool) -> Opening:
         """A random shutter; ``centred``: one whose exposures have a middle that can be seen."""

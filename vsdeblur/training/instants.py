@@ -58,6 +58,7 @@ class InstantScenes:
 
     @torch.inference_mode()
     def __call__(self, rng: np.random.Generator) -> Sample:
+        """One sample, drawn by ``rng``."""
         footage, device = self._footage(rng), torch.device("cpu")
         opening = footage.opening(rng, centred=False)
         blurry = degraded(exposures(footage, opening, _EXPOSURES, device), footage.gamma, rng, CLEAN)

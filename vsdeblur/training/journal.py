@@ -23,6 +23,7 @@ class Journal:
         (out / LOG).write_text("".join(json.dumps(e) + "\n" for e in kept))
 
     def entries(self) -> list[dict[str, Any]]:
+        """All entries that the file holds."""
         path = self.out / LOG
         if not path.exists():
             return []
@@ -35,6 +36,7 @@ class Journal:
         return found
 
     def add(self, entry: dict[str, Any]) -> None:
+        """Append one entry."""
         rounded = {k: round(v, 5) if isinstance(v, float) else v for k, v in entry.items()}
         with (self.out / LOG).open("a") as file:
             file.write(json.dumps(rounded) + "\n")

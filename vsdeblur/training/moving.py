@@ -31,6 +31,7 @@ class MovingFrames:
 
     @torch.inference_mode()
     def __call__(self, rng: np.random.Generator) -> Sample:
+        """One sample, drawn by ``rng``."""
         times = np.arange(FRAMES, dtype=np.float64) - FRAMES // 2
         if self.material.real(rng):
             stretch = self.material.stretch(rng, self.size, FRAMES, motion=(0.1, _MOST))

@@ -28,7 +28,9 @@ def stacked(parts: Sequence[Sample]) -> Sample:
 class Maker(Protocol):
     """Makes a sample from random numbers alone; it is pickled to the processes that render ahead."""
 
-    def __call__(self, rng: np.random.Generator) -> Sample: ...
+    def __call__(self, rng: np.random.Generator) -> Sample:
+        """One sample, drawn by ``rng``."""
+        ...
 
 
 class SampleSource(Protocol):

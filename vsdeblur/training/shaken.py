@@ -42,6 +42,7 @@ class ShakenPhotos:
 
     @torch.inference_mode()
     def __call__(self, rng: np.random.Generator) -> Sample:
+        """One sample, drawn by ``rng``."""
         gamma = float(rng.choice([1.0, 2.2]))
         bright = float(rng.uniform(1.0, 2.5)) if rng.random() < _BRIGHT else 1.0
 

@@ -46,6 +46,7 @@ class SolvedScenes:
     size: int = 144
 
     def __call__(self, rng: np.random.Generator) -> Sample:
+        """One sample, drawn by ``rng``."""
         footage = self.material.footage(rng, self.size, min(self.size, _CLIP_SIZE), _SUPERSAMPLING)
         return _solved(film(footage, rng, how=CALM), footage.gamma, rng)
 

@@ -36,6 +36,7 @@ class GrowingPool:
     limit: int = 6000
 
     def available(self, step: int) -> int:
+        """The number of samples that may be drawn from at ``step``."""
         return min(self.first + step * self.batch // self.reuse, self.limit)
 
     def __getitem__(self, number: int) -> Sample:

@@ -45,6 +45,7 @@ class PlugAndPlay:
 
     @torch.no_grad()
     def __call__(self, v: Tensor, blur: Blur, sigma: float) -> Tensor:
+        """The restored picture of v, blurred by ``blur``, with noise of deviation ``sigma``."""
         z = extended(v, blur)
         sigma = max(sigma, _QUIETEST)
         highest = highest_eigenvalue(blur, v)

@@ -18,7 +18,9 @@ class Deconvolver(Protocol):
     sigma: the standard deviation of the noise in v, in the units of v. v may be clipped: see each one's ``clip``.
     """
 
-    def __call__(self, v: Tensor, blur: Blur, sigma: float) -> Tensor: ...
+    def __call__(self, v: Tensor, blur: Blur, sigma: float) -> Tensor:
+        """The restored picture of v, blurred by ``blur``, with noise of deviation ``sigma``."""
+        ...
 
 
 def extended(v: Tensor, blur: Blur) -> Tensor:

@@ -31,6 +31,7 @@ class RichardsonLucy:
 
     @torch.no_grad()
     def __call__(self, v: Tensor, blur: Blur, sigma: float = 0.0) -> Tensor:
+        """The restored picture of v, blurred by ``blur``, with noise of deviation ``sigma``."""
         u = extended(v, blur).clamp_(min=_DARKEST)
         v = v.clamp(min=0)
         seen = blur.adjoint(torch.ones_like(v))

@@ -28,7 +28,9 @@ class Expectation(Protocol):
     the blur is hardly known, to 1.
     """
 
-    def __call__(self, v: Tensor, blur: Blur, sigma: float, progress: float) -> Tensor: ...
+    def __call__(self, v: Tensor, blur: Blur, sigma: float, progress: float) -> Tensor:
+        """The posterior of the sharp gradients; ``progress`` goes from 0 to 1 over the rounds."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,9 +42,11 @@ class FilterFlow:
 
     @property
     def margin(self) -> int:
+        """Pixels that u is larger by than v, on every side."""
         return self.kernels_at.shape[-1] // 2
 
     def __call__(self, u: Tensor) -> Tensor:
+        """The blurred picture A u, (B, C, H, W), of u (B, C, H + 2 margin, W + 2 margin)."""
         v = u.new_zeros(*u.shape[:2], *self._room(0))
         room = self._padded(u, self.margin)
         for r, rows in self._rows(self.margin):

@@ -25,9 +25,11 @@ class PatchedBlur:
 
     @property
     def margin(self) -> int:
+        """Pixels that u is larger by than v, on every side."""
         return self.patches[0][1].margin
 
     def __call__(self, u: Tensor) -> Tensor:
+        """The blurred picture A u, (B, C, H, W), of u (B, C, H + 2 margin, W + 2 margin)."""
         v = u.new_zeros(*u.shape[:2], *self.size)
         for tile, blur in self.patches:
             v[..., tile.rows, tile.columns] += blur(u[..., *self._around(tile)]) * tile.weight.to(u)

@@ -54,10 +54,12 @@ class PiecewiseBlur:
 
     @property
     def size(self) -> tuple[int, int]:
+        """(H, W) of v."""
         return self.planes[0].size
 
     @property
     def margin(self) -> int:
+        """Pixels that u is larger by than v, on every side."""
         return self.planes[0].margin
 
     @property
@@ -66,6 +68,7 @@ class PiecewiseBlur:
         return len(self.planes)
 
     def __call__(self, u: Tensor) -> Tensor:
+        """The blurred picture A u, (B, C, H, W), of u (B, C, H + 2 margin, W + 2 margin)."""
         batch = len(u) // self.count
         planes = u.reshape(batch, self.count, *u.shape[1:])
         v = u.new_zeros(batch, *u.shape[1:2], *self.size)

@@ -26,13 +26,16 @@ class PixelwiseBlur:
 
     @property
     def size(self) -> tuple[int, int]:
+        """(H, W) of v."""
         return self.weights.shape[-2], self.weights.shape[-1]
 
     @property
     def margin(self) -> int:
+        """Pixels that u is larger by than v, on every side."""
         return self.basis.shape[-1] // 2
 
     def __call__(self, u: Tensor) -> Tensor:
+        """The blurred picture A u, (B, C, H, W), of u (B, C, H + 2 margin, W + 2 margin)."""
         spectrum, spectra = torch.fft.rfft2(u, s=self._grid), self._spectra
         v: Tensor | None = None
         for k in range(self.basis.shape[1]):

@@ -64,6 +64,7 @@ class ProjectiveBlur:
         return cls(path, shares, size, math.ceil(reach + _SLACK) + cubic, kernel)
 
     def __call__(self, u: Tensor) -> Tensor:
+        """The blurred picture A u, (B, C, H, W), of u (B, C, H + 2 margin, W + 2 margin)."""
         v: Tensor | None = None
         for grid, weight in zip(self._grids(u), self.weights.to(u), strict=True):
             seen = weight * sample(u, grid.expand(len(u), -1, -1, -1), self.kernel)

@@ -20,10 +20,14 @@ class Blur(LinearOperator, Protocol):
     """
 
     @property
-    def size(self) -> tuple[int, int]: ...
+    def size(self) -> tuple[int, int]:
+        """(H, W) of v."""
+        ...
 
     @property
-    def margin(self) -> int: ...
+    def margin(self) -> int:
+        """Pixels that u is larger by than v, on every side."""
+        ...
 
     def adjoint(self, v: Tensor) -> Tensor:
         """A' v, (B, C, H + 2 margin, W + 2 margin): <A u, v> = <u, A' v>."""

@@ -32,9 +32,11 @@ class UniformBlur:
 
     @property
     def margin(self) -> int:
+        """Pixels that u is larger by than v, on every side."""
         return self.kernel.shape[-1] // 2
 
     def __call__(self, u: Tensor) -> Tensor:
+        """The blurred picture A u, (B, C, H, W), of u (B, C, H + 2 margin, W + 2 margin)."""
         m = self.margin
         seen: Tensor = torch.fft.irfft2(torch.fft.rfft2(u, s=self._torus) * self._transfer, s=self._torus)
         return seen[..., m : m + self.size[0], m : m + self.size[1]]

@@ -90,6 +90,7 @@ class Alignment:
 
     @property
     def agrees(self) -> bool:
+        """Whether enough of the measured motion is explained."""
         return self.explained >= AGREES
 
     def path(self, begin: float, period: float, periods: float, size: tuple[int, int]) -> CameraPath:

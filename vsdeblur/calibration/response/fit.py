@@ -65,7 +65,8 @@ def fit_response(ramps: Sequence[Ramps], shutter: float) -> ResponseEstimate:
 
 def tally(ramps: Ramps, shutter: float) -> tuple[Tensor, int]:
     """How far the ramps are bent in the light of each gamma, (tiles, gammas), negative where that is too small, and how
-    many ramps count."""
+    many ramps count.
+    """
     fits = (ramps.length > _LENGTH[0] * shutter) & (ramps.length < _LENGTH[1] * shutter)
     places, low, high, tile = ramps.places[fits], ramps.low[fits], ramps.high[fits], ramps.tile[fits]
     # A bend shows in proportion to the ratio of the ends; steps of little contrast are often no steps.

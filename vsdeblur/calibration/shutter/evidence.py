@@ -203,7 +203,8 @@ def _box(x: Tensor, size: int) -> Tensor:
 
 def _derivatives(v: Tensor, e: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Of v (1, 1, h, w), along e (2, h, w): the second derivative along, the first across, the first along, and the
-    local gradient's square."""
+    local gradient's square.
+    """
     r = np.arange(-_RADIUS, _RADIUS + 1, dtype=np.float64)
     smooth = np.exp(-(r**2) / (2 * _SIGMA**2))
     smooth /= smooth.sum()

@@ -28,11 +28,13 @@ Kind = tuple[str, int, int, int, int, int, int]
 
 
 def kind(frame: av.VideoFrame) -> Kind:
+    """All that a frame's conversion depends on."""
     tags = (frame.colorspace, frame.color_trc, frame.color_range, frame.chroma_location)
     return (frame.format.name, frame.width, frame.height, *tags)
 
 
 def describe(frame: av.VideoFrame) -> str:
+    """Format and size in words."""
     return f"{frame.format.name} {frame.width}x{frame.height}"
 
 
@@ -129,6 +131,7 @@ class Cloner:
         self._without_captions = _graph(frame, ("sidedata", "mode=delete:type=A53_CC"))
 
     def __call__(self, frame: av.VideoFrame, *, first: bool) -> av.VideoFrame:
+        """A copy of ``frame``; ``first``: the first of the copies of a source frame."""
         graph = self._whole if first else self._without_captions
         graph.vpush(frame)
         copy = graph.vpull()

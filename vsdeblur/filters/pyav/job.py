@@ -49,6 +49,7 @@ class Task:
 
     @property
     def is_y4m(self) -> bool:
+        """Whether the output is y4m."""
         return self.target == "-" or Path(self.target).suffix.lower() == ".y4m"
 
 

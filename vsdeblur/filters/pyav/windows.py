@@ -145,6 +145,7 @@ class StreamedFrames(FrameSource):
         return self._base + len(self._frames)
 
     def held(self, n: int) -> TimedFrame:
+        """Frame ``n``, which is at hand."""
         return self._frames[n - self._base]
 
     def moments(self, chunk: Chunk, shutter: Callable[[int], float]) -> list[Moment]:
@@ -154,6 +155,7 @@ class StreamedFrames(FrameSource):
         return self._settings.schedule.moments(times, shutter)
 
     def hold(self, frames: range) -> int | None:
+        """See ``FrameSource``."""
         while not self._ended and self.length <= frames.stop:  # one more, to know whether the run ends here
             self._take()
         while self._base < frames.start and self._frames:
@@ -177,6 +179,7 @@ class StreamedFrames(FrameSource):
             self._small.append(self._converter.thumbnail(item.frame))
 
     def light(self, frames: Sequence[int]) -> Tensor:
+        """See ``FrameSource``."""
         import torch
 
         like = self.held(frames[0]).frame
@@ -186,6 +189,7 @@ class StreamedFrames(FrameSource):
         return light
 
     def thumbnails(self, frames: range) -> list[Thumbnail]:
+        """See ``FrameSource``."""
         return list(islice(self._small, frames.start - self._base, frames.stop - self._base))
 
     def durations(self, frames: Sequence[int]) -> list[Fraction]:
@@ -197,10 +201,12 @@ class StreamedFrames(FrameSource):
         return durations
 
     def exposures(self, frames: Sequence[int]) -> list[float] | None:
+        """See ``FrameSource``."""
         exposure = self._settings.exposure
         return None if exposure is None else [exposure(self.held(n).time) for n in frames]
 
     def camera_path(self, frame: int, opening: float, period: float, length: int) -> CameraPath | None:
+        """See ``FrameSource``."""
         if self._settings.camera is None:
             return None
         item = self.held(frame)

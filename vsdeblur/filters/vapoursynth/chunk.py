@@ -51,6 +51,7 @@ class ChunkSolver:
 
     @property
     def chunks(self) -> int:
+        """The number of chunks of the clip."""
         return self.grid.chunks(self.timing.total)
 
     @property
@@ -59,6 +60,7 @@ class ChunkSolver:
         return self.grid.length + 2 * self.grid.reach
 
     def chunk_of(self, output: int) -> int:
+        """The chunk that an output frame lies in."""
         return shown_frame(output, self.options.factor) // self.grid.length
 
     def outputs(self, chunk: int) -> range:
@@ -108,21 +110,27 @@ class RequestedFrames(FrameSource):
         return self._known[number]
 
     def hold(self, frames: range) -> int:
+        """See ``FrameSource``."""
         return self.clip.timing.total
 
     def light(self, frames: Sequence[int]) -> Tensor:
+        """See ``FrameSource``."""
         return decode([self[n] for n in frames])
 
     def thumbnails(self, frames: range) -> list[Thumbnail]:
+        """See ``FrameSource``."""
         return [thumbnail_of(self.frames[n - self.start]) for n in frames]
 
     def durations(self, frames: Sequence[int]) -> list[Fraction]:
+        """See ``FrameSource``."""
         return self.props(frames).shown_for()
 
     def marked_cuts(self, frames: range) -> frozenset[int]:
+        """See ``FrameSource``."""
         return self.props(frames).host_cuts()
 
     def props(self, frames: Sequence[int]) -> WindowProps:
+        """The props of these frames."""
         known = [dict(self.frames[n - self.start].props) for n in frames]
         return WindowProps(frames[0], known, self.clip.options, self.clip.timing)
 

@@ -131,6 +131,7 @@ def deblur(
 
 
 def check_format(clip: vs.VideoNode) -> None:
+    """Raises DeblurError for a format that cannot be restored."""
     fmt = clip.format
     if not clip.width or fmt is None or fmt.color_family == vs.UNDEFINED:
         raise DeblurError("clip has a variable format or size: make it constant with resize first")

@@ -27,6 +27,7 @@ def integer(props: Props, key: str) -> int | None:
 
 
 def refuse_fields(props: Props, number: int) -> None:
+    """Raises InputError for an interlaced frame."""
     fields = integer(props, "_FieldBased")
     if fields:
         raise InputError(
@@ -94,6 +95,7 @@ class WindowProps:
     timing: ClipTiming
 
     def durations(self) -> list[Fraction | None]:
+        """How long each frame is shown, in seconds; None where a frame does not say."""
         period = 1 / self.timing.rate if self.timing.rate else None
         return [_duration(props) or period for props in self.props]
 

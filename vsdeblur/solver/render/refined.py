@@ -165,5 +165,6 @@ def _by_cells(field: Tensor, scale: int, size: tuple[int, ...]) -> Tensor:
 
 def footprint(size: FrameSize, *, rolling: bool) -> int:
     """Bytes beside those of rendering: both key frames at the instant, its change, that change's mean over three
-    exposures; with a rolling shutter rows of several exposures side by side."""
+    exposures; with a rolling shutter rows of several exposures side by side.
+    """
     return (7 + 3 * rolling) * size.frame

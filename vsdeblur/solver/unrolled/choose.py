@@ -1,5 +1,6 @@
 """Unrolled E2 (``solver="unrolled"``): the u-step, a learned step on key frames, the projection of D1, and a learned
-step at the instants that are rendered; sub-frames that agree at last."""
+step at the instants that are rendered; sub-frames that agree at last.
+"""
 
 from __future__ import annotations
 

@@ -50,6 +50,7 @@ class DenoiserRecipe(FallingRate):
         super().__init__(steps, peak)
 
     def network(self) -> nn.Module:
+        """A network with new weights."""
         return VideoNet()
 
     def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Sample:

@@ -43,6 +43,7 @@ class InstantsRecipe(FallingRate):
         super().__init__(steps, peak)
 
     def network(self) -> nn.Module:
+        """A network with new weights."""
         return InstantNet().to(memory_format=torch.channels_last)
 
     def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Sample:

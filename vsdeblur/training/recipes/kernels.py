@@ -47,6 +47,7 @@ class KernelsRecipe(FallingRate):
         super().__init__(steps, peak)
 
     def network(self) -> nn.Module:
+        """A network with new weights."""
         return KernelNet().to(memory_format=torch.channels_last)
 
     def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Sample:

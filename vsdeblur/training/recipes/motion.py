@@ -59,6 +59,7 @@ class MotionRecipe:
         return self.peak * min((step + 1) / WARM_UP, 1.0, math.sqrt(HOLD / (step + 1)))
 
     def network(self) -> nn.Module:
+        """A network with new weights."""
         return BlurNet()
 
     def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Sample:
@@ -102,7 +103,8 @@ class MotionRecipe:
     @torch.no_grad()
     def validate(self, network: nn.Module, samples: Sequence[Sample]) -> dict[str, float]:
         """On held-out scenes, whole and as they are: end-point errors, and on the first four the gain in dB of the
-        restored instants over the blurry frame; each for the network and for the first path alone."""
+        restored instants over the blurry frame; each for the network and for the first path alone.
+        """
         network.eval()
         totals: dict[str, list[float]] = {}
         for k, sample in enumerate(samples):

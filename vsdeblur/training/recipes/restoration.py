@@ -50,6 +50,7 @@ class RestorationRecipe(FallingRate):
         super().__init__(steps, peak)
 
     def network(self) -> nn.Module:
+        """A network with new weights."""
         return RestorationNet().to(memory_format=torch.channels_last)
 
     def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Sample:

@@ -35,6 +35,7 @@ class ShutterRecipe(FallingRate):
         super().__init__(steps, peak)
 
     def network(self) -> nn.Module:
+        """A network with new weights."""
         return ShutterReader()
 
     def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Sample:

@@ -40,6 +40,7 @@ class UnrolledRecipe(FallingRate):
         super().__init__(steps, peak)
 
     def network(self) -> nn.Module:
+        """A network with new weights."""
         return ProximalNet().to(memory_format=torch.channels_last)
 
     def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Sample:

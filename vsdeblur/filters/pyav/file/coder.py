@@ -48,6 +48,7 @@ class Coder:
         return self._packets(frame)
 
     def finish(self) -> list[Packet[Any]]:
+        """The packets that the encoder still holds."""
         return self._packets(None)
 
     def _packets(self, frame: av.VideoFrame | None) -> list[Packet[Any]]:

@@ -125,6 +125,7 @@ class Parts:
                 raise DeblurError(f"{self._path(number)} cannot be read: delete {self.folder} and start anew") from None
 
     def remove(self) -> None:
+        """Remove the folder and all in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _path(self, number: int, suffix: str = "") -> Path:

@@ -84,6 +84,7 @@ class Source:
 
     @property
     def tick(self) -> Fraction:
+        """The time base of the video stream, in seconds."""
         return exact(self.video.time_base)
 
     @cached_property

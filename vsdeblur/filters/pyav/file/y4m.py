@@ -36,6 +36,7 @@ class Writer:
         self._put(b"FRAME\n", *(plane.tobytes() for plane in self.layout.read(frame)))
 
     def flush(self) -> None:
+        """Write what is held."""
         self._put()
 
     def _put(self, *parts: bytes) -> None:

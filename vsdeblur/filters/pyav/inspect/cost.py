@@ -78,12 +78,14 @@ def plan_work(
 
 
 def plan_for(frame: av.VideoFrame, converter: Converter, options: Options) -> Plan:
+    """The plan for frames like this one."""
     from vsdeblur.engine.engine import Engine
 
     return Engine(options, frame.height, frame.width, converter.channels, host_bytes=converter.host_bytes).plan
 
 
 def noise_in(frame: av.VideoFrame, converter: Converter) -> SensorGrain:
+    """The sensor's noise, measured in one frame."""
     import torch
 
     from vsdeblur.camera.noise import sensor_noise

@@ -28,7 +28,7 @@ _PACKETS = 5000  # that timing is derived from
 
 @dataclass(frozen=True, slots=True)
 class StreamFacts:
-    """One stream: its kind (\"video\", \"audio\", ...), codec and a detail in words."""
+    """One stream: its kind ("video", "audio", ...), codec and a detail in words."""
 
     index: int
     kind: str

@@ -39,6 +39,7 @@ class Exposures:
 
 
 def installed() -> bool:
+    """Whether the package that reads telemetry is installed."""
     return find_spec(PACKAGE) is not None
 
 
