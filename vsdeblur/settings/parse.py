@@ -1,0 +1,222 @@
+"""One parser for each kind of value: what a user may write in, the checked value out.
+
+A parser raises TypeError, ValueError or an ArithmeticError for what it cannot take; the setting's own text then says
+what would work. Parsers of times also take the clip's frame rate, None where it has none.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
+from typing import Any, Literal
+
+from vsdeblur.settings.transfers import is_known
+
+type Cuts = bool | Literal["props"] | frozenset[int]
+
+MAX_FACTOR = 16
+MAX_FPS = 10_000
+_UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+_NTSC = 0.006  # frames per second that a decimal name such as 59.94 may differ from its exact fraction
+
+
+class NeedsRate(ValueError):  # noqa: N818  (a reason for an ArgumentError, which is the error that users see)
+    """A time was given for a clip without a frame rate."""
+
+
+def choice(*names: str) -> Callable[[Any], str]:
+    """One of these names."""
+
+    def parse(value: Any) -> str:
+        if not isinstance(value, str) or value not in names:
+            raise ValueError
+        return value
+
+    return parse
+
+
+def optional[T](parse: Callable[[Any], T]) -> Callable[[Any], T | None]:
+    """None, or what ``parse`` takes."""
+    return lambda value: None if value is None else parse(value)
+
+
+def boolean(value: Any) -> bool:
+    """True or False; VapourSynth scripts write 1 and 0."""
+    if not isinstance(value, int) or value not in (0, 1):
+        raise ValueError
+    return bool(value)
+
+
+def text(value: Any) -> str:
+    """A string."""
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def name_or_callable(value: Any) -> str | Callable[..., Any]:
+    """A name or a callable."""
+    if not isinstance(value, str) and not callable(value):
+        raise TypeError
+    return value
+
+
+def solver(value: Any) -> str:
+    """keyframes, unrolled or unrolled:PATH."""
+    if value not in ("keyframes", "unrolled") and not text(value).startswith("unrolled:"):
+        raise ValueError
+    return text(value)
+
+
+def transfer(value: Any) -> str:
+    """The name of a transfer function."""
+    if not is_known(value):
+        raise ValueError
+    return text(value)
+
+
+def device(value: Any) -> str:
+    """cpu, cuda, cuda:N or mps; whether the machine has it is checked when the engine starts."""
+    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", text(value)):
+        raise ValueError
+    return text(value)
+
+
+def factor(value: Any) -> Fraction:
+    """An int, Fraction, float or "5/2" from 1 to 16."""
+    if isinstance(value, bool):
+        raise TypeError
+    ratio = Fraction(value).limit_denominator(1_000_000)
+    if not 1 <= ratio <= MAX_FACTOR:
+        raise ValueError
+    return ratio
+
+
+def fps(value: Any) -> Fraction:
+    """A frame rate; the usual decimal names of NTSC rates mean their exact fractions: 59.94 is 60000/1001."""
+    rate = Fraction(str(value) if isinstance(value, float) else value)
+    if not 0 < rate <= MAX_FPS:
+        raise ValueError
+    ntsc = Fraction(math.ceil(rate) * 1000, 1001)
+    return ntsc if rate.denominator != 1 and abs(float(rate - ntsc)) < _NTSC else rate
+
+
+def positive_integer(value: Any) -> int:
+    """1, 2, 3 ..."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError
+    return value
+
+
+def number(low: float, high: float) -> Callable[[Any], float]:
+    """A number in [low, high]."""
+
+    def parse(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise ValueError
+        return value
+
+    return parse
+
+
+def seconds(*, positive: bool) -> Callable[[Any], Fraction]:
+    """A time from a number of seconds or "h:mm:ss.s"."""
+
+    def parse(value: Any) -> Fraction:
+        if isinstance(value, bool):
+            raise TypeError
+        total = Fraction(0)
+        for part in value.split(":") if isinstance(value, str) else [value]:
+            total = total * 60 + Fraction(str(part) if isinstance(part, float) else part)
+        if total < 0 or (positive and not total):
+            raise ValueError
+        return total
+
+    return parse
+
+
+def is_time(value: object) -> bool:
+    """Whether a shutter or a readout is given as a time rather than as a part of the period."""
+    return isinstance(value, str) and value.strip().endswith("s")
+
+
+def shutter(value: Any, rate: Fraction | None) -> float:
+    """The open part of the period, in (0, 1], from 0.5, "0.5", "180deg", "1/60s" or "16ms"."""
+    part = _part_of_period(value, rate)
+    if not 0 < part <= 1:
+        raise ValueError
+    return part
+
+
+def out_shutter(value: Any) -> float:
+    """A part of an output's period, in [0, 1], from 0.5, "0.5" or "180deg"."""
+    if is_time(value):
+        raise ValueError
+    part = _part_of_period(value, None)
+    if not 0 <= part <= 1:
+        raise ValueError
+    return part
+
+
+def readout(value: Any, rate: Fraction | None) -> float:
+    """A part of the period, in [0, 1), from 0.6, "0.6", "16ms" or "1/60s"."""
+    if isinstance(value, str) and value.rstrip().endswith(("deg", "°")):
+        raise ValueError
+    part = _part_of_period(value, rate)
+    if not 0 <= part < 1:
+        raise ValueError
+    return part
+
+
+def _part_of_period(value: Any, rate: Fraction | None) -> float:
+    if isinstance(value, bool):
+        raise TypeError
+    if not isinstance(value, str):
+        return float(value)
+    match = re.fullmatch(r"\s*([0-9.eE+/-]+?)\s*(deg|°|ms|s|)\s*", value)
+    if not match:
+        raise ValueError
+    part, unit = Fraction(match[1]), match[2]
+    if unit in ("deg", "°"):
+        return float(part / 360)
+    if unit in ("s", "ms"):
+        if not rate:
+            raise NeedsRate
+        return float(part * (rate if unit == "s" else rate / 1000))
+    return float(part)
+
+
+def memory(value: Any) -> int:
+    """Bytes from an int or from "4GiB", "512MiB", "1.5G"."""
+    size = value
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", value.lower())
+        if not match:
+            raise ValueError
+        size = int(float(match[1]) * _UNITS[match[2]])
+    return positive_integer(size)
+
+
+def scene_cuts(value: Any) -> Cuts:
+    """True, False, "props", or the numbers of the frames that open a scene."""
+    if isinstance(value, int):
+        return boolean(value)
+    if value == "props":
+        return "props"
+    if isinstance(value, str | bytes):
+        raise TypeError
+    if not isinstance(value, Iterable):
+        raise TypeError
+    frames = list(value)
+    if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in frames):
+        raise ValueError
+    return frozenset(frames)
+
+
+def mapping(value: Any) -> dict[str, object]:
+    """Names and values."""
+    if not isinstance(value, Mapping):
+        raise TypeError
+    return {str(key): setting for key, setting in value.items()}
