@@ -24,7 +24,7 @@ from common import machine, table
 from records import RESTORATION, write_results
 
 from vsdeblur.bench.protocol import Clip, blur, load, psnr, to_8bit
-from vsdeblur.options import PRESETS
+from vsdeblur.settings import PRESETS
 from vsdeblur.synthetic.scene import Scene
 from vsdeblur.timing import instant, output_count
 

@@ -25,8 +25,8 @@ from vsdeblur import restore
 from vsdeblur.bench import protocol, rows, run
 from vsdeblur.camera.exposure import Exposure
 from vsdeblur.flow.dis import DisFlow
-from vsdeblur.options import PRESETS
 from vsdeblur.priors.tv import TotalVariation
+from vsdeblur.settings import PRESETS
 from vsdeblur.solver.admm import solve_e1
 from vsdeblur.solver.subframes import SubFrameSettings, solve_with_flow
 

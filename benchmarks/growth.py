@@ -14,7 +14,7 @@ import argparse
 from common import RATE, Job, Measured, machine, measure, table
 from records import HOSTS, write_results
 
-from vsdeblur.options import PRESETS
+from vsdeblur.settings import PRESETS
 
 
 def main() -> None:

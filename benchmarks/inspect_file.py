@@ -30,7 +30,7 @@ from vsdeblur.engine.engine import Engine
 from vsdeblur.filters.pyav.colour import Converter
 from vsdeblur.filters.pyav.file.source import Source
 from vsdeblur.filters.pyav.inspect.content import reach
-from vsdeblur.options import PRESETS, parse_options
+from vsdeblur.settings import PRESETS, parse_options
 from vsdeblur.timing import instant
 from vsdeblur.window import Window
 

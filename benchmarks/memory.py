@@ -20,7 +20,7 @@ from records import HOSTS, write_results
 
 from vsdeblur.engine.plan import Plan
 from vsdeblur.errors import MemoryBudgetError
-from vsdeblur.options import PRESETS, parse_memory, parse_options
+from vsdeblur.settings import PRESETS, checked, parse_options
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
 
     rows, values = [], []
     for budget, host, prior in product(given.budgets, given.hosts, given.priors):
-        size = parse_memory(budget)
+        size = checked("max_memory", budget)
         assert size is not None
         path = checkpoint(prior)
         plan = plan_for(width, height, given.factor, given.preset, budget, path)

@@ -30,7 +30,7 @@ from torch import Tensor
 from vsdeblur import restore
 from vsdeblur.bench import protocol
 from vsdeblur.bench.run import read_list
-from vsdeblur.options import MODES
+from vsdeblur.settings import MODES
 from vsdeblur.training.shake import random_shake
 
 FACTOR = 8

@@ -25,7 +25,7 @@ from vsdeblur.bench.run import read_list
 from vsdeblur.camera.noise import NOISELESS, Noise, noise_level, sensor_noise
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.engine import engine
-from vsdeblur.options import Options
+from vsdeblur.settings import Options
 from vsdeblur.solver.data_weights import DataWeights
 from vsdeblur.timing import instant
 from vsdeblur.window import Window

@@ -13,7 +13,7 @@ from records import RESTORATION, RESULTS, write_results
 
 from vsdeblur.bench import report, run
 from vsdeblur.bench.rows import methods
-from vsdeblur.options import PRESETS
+from vsdeblur.settings import PRESETS
 
 HERE = Path(__file__).parent
 FACTOR = 8

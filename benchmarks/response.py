@@ -26,10 +26,10 @@ from torch import Tensor
 
 from vsdeblur import estimate_response, restore
 from vsdeblur.bench import protocol, run
-from vsdeblur.colour.response import name_of
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.errors import InputError
 from vsdeblur.filters.pyav.file.read import read_rgb
+from vsdeblur.settings.transfers import name_of
 from vsdeblur.synthetic.scene import Scene
 
 HERE = Path(__file__).parent

@@ -19,7 +19,7 @@ from typing import Any
 from common import machine, table
 from records import RESTORATION, write_results
 
-from vsdeblur.options import PRESETS
+from vsdeblur.settings import PRESETS
 
 
 def main() -> None:

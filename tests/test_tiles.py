@@ -12,7 +12,7 @@ import vsdeblur.engine.key_frames as engine_module
 from vsdeblur.bench.protocol import Frames
 from vsdeblur.engine.engine import Engine
 from vsdeblur.flow.resolution import upsampled
-from vsdeblur.options import parse_options
+from vsdeblur.settings import parse_options
 from vsdeblur.synthetic.scene import Scene, film
 from vsdeblur.tiles import FEATHER, tiles
 from vsdeblur.window import Window

@@ -13,7 +13,7 @@ class DeblurError(Exception):
 
 
 class ArgumentError(DeblurError, ValueError):
-    """An argument that cannot be honoured.
+    r"""An argument that cannot be honoured.
 
     >>> str(ArgumentError("factor", 40, "a number from 1 to 16"))
     'factor must be a number from 1 to 16, not 40'
@@ -22,7 +22,7 @@ class ArgumentError(DeblurError, ValueError):
 
     >>> error = ArgumentError("max_memory", "2GiB", "{none} with {solver=asap}")
     >>> str(error)
-    'max_memory must be None with solver="asap", not \\'2GiB\\''
+    'max_memory must be None with solver="asap", not \'2GiB\''
     >>> error.on_command_line({"max_memory": "--max-memory", "solver": "--solver"})
     "--max-memory must be left out with --solver asap, not '2GiB'"
     """
@@ -32,7 +32,7 @@ class ArgumentError(DeblurError, ValueError):
         super().__init__(f"{name} must be {in_python(wanted)}, not {_short(value)}")
 
     def on_command_line(self, options: Mapping[str, str]) -> str:
-        """The message for a command; ``options`` maps arguments to the words for them, ``max_memory`` to ``--max-memory``."""
+        """The message for a command. options: its words for arguments, ``--max-memory`` for ``max_memory``."""
         name = options.get(self.name, self.name)
         return f"{name} must be {on_command_line(self.wanted, options)}, not {_short(self.value)}"
 

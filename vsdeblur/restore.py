@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
 from torch import Tensor
@@ -20,7 +20,6 @@ from vsdeblur.camera.rolling import row_delays
 from vsdeblur.clip.repeats import Thumbnail, distinct, thumbnails
 from vsdeblur.clip.samples import clip_samples, tensor_samples
 from vsdeblur.colour.display import to_display
-from vsdeblur.colour.response import name_of
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.device import choose_device
 from vsdeblur.engine.chunks import FrameSource, chunk_windows
@@ -28,8 +27,13 @@ from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.grid import Grid, by_factor
 from vsdeblur.errors import ArgumentError
 from vsdeblur.flow.dis import DisFlow
-from vsdeblur.options import AUTO, FIT, Options, parse_options
 from vsdeblur.priors import get_prior
+from vsdeblur.settings import AUTO, FIT, Options, checked, parse_options
+from vsdeblur.settings.engine import EngineSettings
+from vsdeblur.settings.refusals import refuse_unused
+from vsdeblur.settings.signature import takes
+from vsdeblur.settings.table import RESTORE
+from vsdeblur.settings.transfers import name_of
 from vsdeblur.solver.asap import solve_asap
 from vsdeblur.solver.subframes import solve_with_flow
 from vsdeblur.tensors import as_frames
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("vsdeblur")
 
 
+@takes(RESTORE)
 def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     v: Video,
     factor: int | float | str | Fraction = 1,
@@ -51,48 +56,14 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     flow: str | Callable[..., Any] | Tensor | None = None,
     quadrature: str = "integral",
     *,
-    prior: str | Callable[..., Any] | None = None,
-    scene_cuts: Any = True,
-    device: str | None = None,
-    max_memory: int | str | None = None,
-    solver: str | None = None,
-    out_shutter: float | str = 0,
-    readout: float | str = 0,
-    mode: str = "joint",
-    duplicates: bool = True,
     record: Callable[[float], None] | None = None,
+    **settings: Unpack[EngineSettings],
 ) -> Video:
     """Sharp frames from blurry ones.
 
     Args:
         v: Float tensor or array (N, C, H, W), C 1 or 3, nominally in [0, 1]; larger values are allowed and kept.
-        factor: Output frames per input frame, 1 to 16.
-        shutter: The open fraction of the period, in (0, 1]; None and "auto": estimated from the whole clip, 0.5 where
-            nothing moves.
-        transfer: How v is stored; "linear" averages the values as they are; "fit": fitted to the whole clip, "linear"
-            where the fit is not confident.
-        preset: "fast", "balanced" or "best".
-        flow: An engine's name, a callable flow(a, b), or the true motion as a tensor (T - 1, 2, H, W), pixels,
-            u_k -> u_{k+1}. The true motion is used as it is, on all sub-frames of the clip at once: preset, scene_cuts
-            and max_memory do not apply.
-        quadrature: "integral" for light that a shutter integrated, "taps" for frames that are plain means of
-            sub-frames.
-        prior: A name or a callable ``prior(u, sigma) -> u``, None for none.
-        scene_cuts: True (found in the frames), False, or the numbers of the frames that open a scene.
-        device: None (the best there is), "cpu", "cuda", "cuda:0" or "mps".
-        max_memory: Bytes or "4GiB" for the device; None: half of what it has, but no more than 4 GiB.
-        solver: "keyframes", "unrolled", "unrolled:PATH", or the preset's own when None; "asap" goes on from the latter
-            with sub-frames and motion together, by the form of E2 whose energy provably decreases
-            (vsdeblur.solver.asap); it has priors of its own and holds all sub-frames at once.
-        out_shutter: The fraction of an output's period that it is blurred over again, in [0, 1]; 0 leaves it sharp.
-        readout: Of a rolling shutter, a fraction of the period in [0, 1): row y of frame n opens at
-            n + readout * y / H, and u is as from a global shutter. "auto": estimated from the whole clip, 0 where that
-            is not confident.
-        mode: "joint" solves neighbouring frames together; "frame" estimates each frame's blur from that frame alone
-            (with factor 1 no other frame is used; else the motion between the blurry frames places the others); "auto"
-            is joint where the motion is reliable and explains the blur of a frame, and by frame where it is not.
-        duplicates: Frames that repeat the one before are found and left out, and time goes on evenly between the
-            others; False takes every frame for an exposure of its own, and so do flow= a tensor and solver="asap".
+        **settings: See [Settings](settings.md).
         record: Called with the energies of the solver.
 
     Returns:
@@ -103,41 +74,42 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
         DeblurError: For a clip that cannot be processed.
     """
     given = as_frames(v)
-    if transfer == FIT:
-        transfer = _fitted(given)
+    chosen: dict[str, Any] = {
+        "factor": factor,
+        "shutter": shutter,
+        "transfer": transfer,
+        "preset": preset,
+        "flow": flow,
+        "quadrature": quadrature,
+        **settings,
+    }
+    refuse_unused(RESTORE, chosen)
     true_motion = flow if isinstance(flow, Tensor) else None
-    options = parse_options(
-        factor=factor,
-        shutter=shutter,
-        transfer=transfer,
-        preset=preset,
-        prior=prior,
-        flow=None if true_motion is not None else flow,  # type: ignore[arg-type]
-        scene_cuts=scene_cuts,
-        device=device,
-        max_memory=max_memory,
-        quadrature=quadrature,
-        solver=None if solver == "asap" else solver,
-        out_shutter=out_shutter,
-        readout=0 if readout == AUTO else readout,
-        mode=mode,
-        duplicates=true_motion is None and solver != "asap" and duplicates,
-    )
-    if solver == "asap" and options.prior is not None:
-        raise ArgumentError("prior", options.prior, 'None with solver="asap", which has a smooth prior of its own')
-    if options.out_shutter and (true_motion is not None or solver == "asap"):
-        raise ArgumentError("out_shutter", out_shutter, '0 where the true motion is handed in, or with solver="asap"')
-    if options.mode != "joint" and (true_motion is not None or solver == "asap"):
-        raise ArgumentError("mode", mode, '"joint" where the true motion is handed in, or with solver="asap"')
+    jointly = chosen.get("solver") == "asap"
+    if record is not None and chosen.get("mode") == "frame":
+        raise ArgumentError("record", record, "left out with {mode=frame}, which solves nothing jointly")
+    if transfer == FIT:
+        chosen["transfer"] = transfer = _fitted(given)
+    if true_motion is not None:
+        chosen["flow"] = None
+    if true_motion is not None or jointly:
+        checked("duplicates", chosen.get("duplicates", True))
+        chosen["duplicates"] = False
+    if jointly:
+        chosen["solver"] = None
+    estimates_readout = chosen.get("readout") == AUTO
+    if estimates_readout:
+        chosen["readout"] = 0
+    options = parse_options(**chosen)
     light = to_linear(given.to("cpu", torch.float32).contiguous(), transfer)
-    small = thumbnails(given) if options.finds_repeats else []
-    if options.auto_shutter or readout == AUTO:
-        options = _estimated(light, small, options, readout == AUTO)
+    small = thumbnails(given) if options.detects_repeats else []
+    if options.auto_shutter or estimates_readout:
+        options = _estimated(light, small, options, estimates_readout)
     if true_motion is not None:
         sharp = _by_true_motion(light, true_motion, options, record)
     else:
         sharp = _by_windows(light, options, record, small)
-    if solver == "asap":
+    if jointly:
         sharp = _jointly(light, sharp, true_motion, options, record)
     stored = from_linear(sharp, transfer, inplace=True).to(given.device, given.dtype)
     return stored if isinstance(v, Tensor) else stored.numpy()

@@ -19,10 +19,10 @@ def knocked(frames: int, at: int, size: tuple[int, int]) -> Array:
 
 
 @job("modes/frame-1", mode="frame", factor=1, frames=1, size=(64, 48))
-@job("modes/frame-2", mode="frame", factor=2, frames=2, size=(64, 48))
-@job("modes/auto-2", mode="auto", factor=2, frames=3, size=(112, 80))
+@job("modes/frame-2", mode="frame", factor=2, frames=2, size=(64, 48), shutter=0.5, preset="fast")
+@job("modes/auto-2", mode="auto", factor=2, frames=3, size=(112, 80), shutter=0.5, preset="fast")
 def by_frame(frames: int, size: tuple[int, int], **options: Any) -> Parts:
-    yield from restored(knocked(frames, 1, size), shutter=0.5, transfer="srgb", preset="fast", **options)
+    yield from restored(knocked(frames, 1, size), transfer="srgb", **options)
 
 
 @job("modes/tiles", max_memory="130MiB")

@@ -83,7 +83,8 @@ def _frame_parts(label: str, frame: Any) -> Parts:
 def formats(form: str, size: tuple[int, int] = (128, 96), frames: int = 5, **options: Any) -> Parts:
     from vsdeblur import deblur
 
-    chosen: dict[str, Any] = {"factor": 2, "shutter": 0.5, "preset": "fast"} | options
+    given: dict[str, Any] = {} if options.get("mode") == "frame" else {"shutter": 0.5, "preset": "fast"}
+    chosen = {"factor": 2} | given | options
     yield from outputs(deblur(clip_of(form, pictures(form, film(frames, size))), **chosen))
 
 

@@ -21,7 +21,7 @@ from vsdeblur.errors import ArgumentError
 from vsdeblur.filters.pyav.inspect import readout as _readout
 from vsdeblur.filters.pyav.inspect.readout import FoundReadout, find_readout
 from vsdeblur.filters.pyav.inspect.survey import Survey
-from vsdeblur.options import parse_readout
+from vsdeblur.settings import checked
 from vsdeblur.synthetic.handheld import Hand, film, picture
 
 SIZE = (96, 160)
@@ -143,7 +143,7 @@ def test_telemetry_comes_first_and_a_stabilised_picture_has_none(monkeypatch: py
     monkeypatch.setattr(_readout, "camera_readout", lambda path: said[0])
     for asked in ("auto", "telemetry"):
         found = find_readout(Survey("some.mp4"), asked, Fraction(25))
-        assert parse_readout(found.readout, Fraction(25)) == pytest.approx(0.5)
+        assert checked("readout", found.readout, Fraction(25)) == pytest.approx(0.5)
         assert found.source == "by telemetry of a camera: 20 ms"
     monkeypatch.setattr(_readout, "camera_readout", lambda path: said[1])
     for asked in ("auto", "telemetry"):

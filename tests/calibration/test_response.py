@@ -15,14 +15,15 @@ from vsdeblur import estimate_response, restore
 from vsdeblur.calibration.response.evidence import Ramps, frame_ramps
 from vsdeblur.calibration.response.fit import ResponseEstimate, fit_response
 from vsdeblur.cli import main
-from vsdeblur.colour.response import Response, gamma_of, name_of
-from vsdeblur.colour.transfer import from_linear, is_known, to_linear
+from vsdeblur.colour.response import Response
+from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.errors import ArgumentError
 from vsdeblur.filters.pyav import transcode
 from vsdeblur.filters.pyav.inspect.survey import Survey
 from vsdeblur.filters.pyav.inspect.transfer import find_transfer
 from vsdeblur.flow.motion import Motion
-from vsdeblur.options import parse_options
+from vsdeblur.settings import parse_options
+from vsdeblur.settings.transfers import gamma_of, is_known, name_of
 
 SPEED, SHUTTER = 12, 0.75
 LIGHT = torch.linspace(0, 1.5, 2001, dtype=torch.float64)

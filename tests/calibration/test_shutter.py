@@ -15,7 +15,7 @@ from vsdeblur import estimate_shutter, restore
 from vsdeblur.calibration.shutter.fit import NOTHING, fit_shutter
 from vsdeblur.calibration.shutter.window import window_evidence, window_shutter
 from vsdeblur.errors import ArgumentError, DeblurError
-from vsdeblur.options import DEFAULT_SHUTTER, Options, parse_options
+from vsdeblur.settings import DEFAULT_SHUTTER, Options, parse_options
 from vsdeblur.synthetic.scene import Scene, film
 from vsdeblur.window import Window
 

@@ -17,8 +17,8 @@ from vsdeblur.camera.exposure import Exposure
 from vsdeblur.camera.rolling import row_delays
 from vsdeblur.engine.engine import Engine
 from vsdeblur.errors import ArgumentError
-from vsdeblur.options import parse_options, parse_readout
 from vsdeblur.restore import _by_windows
+from vsdeblur.settings import checked, parse_options
 from vsdeblur.synthetic.scene import Scene
 from vsdeblur.timing import instant
 from vsdeblur.window import Window
@@ -121,12 +121,12 @@ def test_rows_of_averaged_clips_open_with_a_sub_frame() -> None:
 
 def test_every_way_to_say_it_and_what_is_refused() -> None:
     for said, meant in ((0, 0.0), ("0", 0.0), ("0.25", 0.25), ("10ms", 0.5), ("1/100s", 0.5)):
-        assert parse_readout(said, Fraction(50)) == pytest.approx(meant)
+        assert checked("readout", said, Fraction(50)) == pytest.approx(meant)
     for wrong in (-0.1, 1, "30ms", "180deg", "auto", "telemetry", None, True, float("nan"), ""):
         with pytest.raises(ArgumentError, match="readout"):
-            parse_readout(wrong, Fraction(50))  # type: ignore[arg-type]
+            checked("readout", wrong, Fraction(50))
     with pytest.raises(ArgumentError, match="without a frame rate"):
-        parse_readout("16ms", None)
+        checked("readout", "16ms", None)
 
 
 def test_every_face_has_it() -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from vsdeblur.colour.planes import MATRICES, SITINGS, Colour
 from vsdeblur.colour.tags import colour_from_tags
-from vsdeblur.colour.transfer import TRANSFERS, from_linear, to_linear
+from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.errors import ArgumentError, DeblurError, InputError
+from vsdeblur.settings.transfers import TRANSFERS
 
 pytestmark = pytest.mark.quick
 

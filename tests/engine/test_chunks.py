@@ -26,8 +26,8 @@ from vsdeblur.engine.chunks import SHORTEST_SHUTTER, ChunkWindow, FrameSource, c
 from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.grid import Grid, Output, by_factor
 from vsdeblur.filters.pyav import deblur_frames
-from vsdeblur.options import Options, parse_options
 from vsdeblur.restore import TensorSource
+from vsdeblur.settings import Options, parse_options
 
 torch.set_num_threads(1)
 

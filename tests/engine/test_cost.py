@@ -13,7 +13,7 @@ from vsdeblur.engine import cost as estimate
 from vsdeblur.engine import engine
 from vsdeblur.engine.plan import Plan
 from vsdeblur.flow.motion import Motion
-from vsdeblur.options import Options
+from vsdeblur.settings import Options
 from vsdeblur.window import Window
 
 MOTION, SOLVING, SHOWING = 7e-6, 5e-5, 1e-5  # seconds for a point, for a pixel of a key frame, of an output
@@ -47,7 +47,7 @@ class Worker:
         return Motion(field[:, :4], field[:, 4:5], field[:, 5:])
 
     def restore(self, window: Window, instants: Sequence[float], motion: Motion | None) -> Iterator[Tensor]:
-        assert (motion is None) == self.options.by_frame
+        assert (motion is None) == self.options.single_frame
         assert motion is None or motion.path[:, :2].norm(dim=1).max() == REACH
         assert all(window.first <= t < window.first + window.count for t in instants)
         pixels = self.size[0] * self.size[1]
@@ -74,7 +74,7 @@ def test_frames_that_are_restored_alone_have_no_motion(monkeypatch: pytest.Monke
     monkeypatch.setattr(engine, "Engine", Worker)
     monkeypatch.setattr(Worker, "neighbours", -estimate._CHUNK)  # each output takes the same
     options = Options(mode="frame", factor=Fraction(1))
-    assert options.by_frame
+    assert options.single_frame
     frames, plan = torch.rand(2, 3, 50, 60), Plan(1, 0, 512, 128, 0)
     found = estimate.seconds_per_output(frames, options, plan, HEIGHT, WIDTH, REACH, Worker.clock)
     assert found == pytest.approx(SHOWING * HEIGHT * WIDTH)

@@ -11,13 +11,14 @@ from torch import Tensor
 
 from tests.support.quality import FACTOR, H, W, as_tensor, psnr
 from vsdeblur import restore
-from vsdeblur.colour.transfer import TRANSFERS, to_linear
+from vsdeblur.colour.transfer import to_linear
 from vsdeblur.device import choose_device
 from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.grid import Grid
 from vsdeblur.errors import ArgumentError
 from vsdeblur.flow.motion import Motion
-from vsdeblur.options import parse_options
+from vsdeblur.settings import parse_options
+from vsdeblur.settings.transfers import TRANSFERS
 from vsdeblur.synthetic.scene import Scene, film
 from vsdeblur.timing import instant, output_count
 from vsdeblur.window import Window

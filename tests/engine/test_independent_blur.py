@@ -18,7 +18,7 @@ from vsdeblur.engine import independent_blur
 from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.independent_blur import SOFT, has_unexplained_blur, unexplained_share
 from vsdeblur.flow.motion import Motion
-from vsdeblur.options import parse_options
+from vsdeblur.settings import parse_options
 from vsdeblur.window import Window
 
 H, W, FAR = 96, 128, 12

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vsdeblur import restore
 from vsdeblur.errors import ArgumentError
-from vsdeblur.options import parse_options
+from vsdeblur.settings import parse_options
 from vsdeblur.synthetic.scene import Scene, film
 
 

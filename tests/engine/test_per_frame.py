@@ -29,7 +29,7 @@ from vsdeblur.engine.retry import MemoryRetry
 from vsdeblur.errors import ArgumentError, MemoryBudgetError
 from vsdeblur.filters.pyav import deblur_frames
 from vsdeblur.flow.motion import Motion
-from vsdeblur.options import parse_options
+from vsdeblur.settings import parse_options
 from vsdeblur.synthetic.scene import Scene, film
 from vsdeblur.window import Window
 
@@ -236,7 +236,7 @@ def test_wrong_modes() -> None:
     v = torch.rand(2, 3, H, W)
     with pytest.raises(ArgumentError, match="mode must be one of joint, frame, auto, not 'both'"):
         restore(v, mode="both")
-    with pytest.raises(ArgumentError, match="solver must be None"):
+    with pytest.raises(ArgumentError, match='solver must be left out with mode="frame"'):
         restore(v, mode="frame", solver="keyframes")
     with pytest.raises(ArgumentError, match="mode must be"):
         restore(v, mode="auto", solver="asap")
@@ -273,7 +273,8 @@ def test_vapoursynth_keeps_the_hosts_cuts_and_the_given_ones(calls: list[dict[st
 
 @pytest.mark.parametrize("mode", ["frame", "auto"])
 def test_pyav_hands_the_mode_on(calls: list[dict[str, Any]], mode: str) -> None:
-    out = list(deblur_frames(av_frames(3), mode=mode, shutter=0.5, preset="fast"))
+    given: dict[str, Any] = {} if mode == "frame" else {"shutter": 0.5, "preset": "fast"}
+    out = list(deblur_frames(av_frames(3), mode=mode, **given))
     assert len(out) == 3
     if mode == "frame":
         assert len(calls) == 3

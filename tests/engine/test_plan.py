@@ -11,7 +11,7 @@ import pytest
 from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.plan import default_budget, make_plan
 from vsdeblur.errors import MemoryBudgetError
-from vsdeblur.options import parse_options
+from vsdeblur.settings import parse_options
 
 
 def options(**given: Any) -> Any:

@@ -12,8 +12,8 @@ import pytest
 from tests.support.priors import Spy, VideoSpy
 from vsdeblur.engine.plan import make_plan
 from vsdeblur.errors import MemoryBudgetError
-from vsdeblur.options import Options
 from vsdeblur.priors import TotalVariation
+from vsdeblur.settings import Options
 
 # What was planned when tiles and chunks were fixed: a plan that differs gives other bytes. plans.json has a line of
 # arguments and of the plan each: chunk, halo, tile, rows, peak, bytes per frame, consistency; or the refusal.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tests.support.quality import FACTOR, H, W, as_tensor, gain, psnr
 from vsdeblur import restore
-from vsdeblur.options import PRESETS
+from vsdeblur.settings import PRESETS
 from vsdeblur.synthetic.scene import Scene, film
 
 # 0.15 dB below what was measured: room for other processors and libraries, none for a step that stopped working.

@@ -21,7 +21,7 @@ from tests.support.vapoursynth import clip_of, core, moving, planes
 from vsdeblur import deblur
 from vsdeblur.filters.vapoursynth.chunk import ChunkSolver
 from vsdeblur.filters.vapoursynth.props import ClipTiming
-from vsdeblur.options import parse_options
+from vsdeblur.settings import parse_options
 
 torch.set_num_threads(1)
 

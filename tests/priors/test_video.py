@@ -15,11 +15,11 @@ from torch import Tensor
 from vsdeblur import restore
 from vsdeblur.engine.plan import make_plan
 from vsdeblur.errors import ArgumentError, DeblurError, InputError
-from vsdeblur.options import Options
 from vsdeblur.priors import TotalVariation, VideoPrior, get_prior
 from vsdeblur.priors.fastdvdnet import FastDvdNet, FastDvdPrior
 from vsdeblur.priors.video import VideoDenoiser, load_video
 from vsdeblur.priors.video_net import VideoNet
+from vsdeblur.settings import Options
 
 
 def random_net() -> VideoNet:

@@ -17,7 +17,7 @@ from vsdeblur import restore
 from vsdeblur.engine.plan import make_plan
 from vsdeblur.flow import find_fast_flow
 from vsdeblur.flow.motion import Motion
-from vsdeblur.options import Options
+from vsdeblur.settings import Options
 from vsdeblur.solver.consistency import (
     SCALE,
     STEP,

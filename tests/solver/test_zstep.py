@@ -19,9 +19,9 @@ from vsdeblur.engine.key_frames import tiling
 from vsdeblur.engine.plan import make_plan
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.flow.motion import Motion
-from vsdeblur.options import Options
 from vsdeblur.priors.aligned import aligned
 from vsdeblur.priors.video_net import VideoNet
+from vsdeblur.settings import Options
 from vsdeblur.solver.keyframes import KeyFrameProblem
 from vsdeblur.solver.zstep import ZStep
 from vsdeblur.synthetic.scene import Scene, film

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vsdeblur.bench.protocol import Frames, to_8bit
-from vsdeblur.options import PRESETS
+from vsdeblur.settings import PRESETS
 
 Method = Callable[[Frames, int, int], Frames]  # blurry (N, H, W, 3), r, m -> (N * r, H, W, 3)
 _Between = Callable[[Any, Any, float], Any]  # two frames and a time in [0, 1) -> the frame there

@@ -25,7 +25,7 @@ from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.device import choose_device, total_memory
 from vsdeblur.errors import ArgumentError
 from vsdeblur.footprint import FLOAT
-from vsdeblur.options import parse_device, parse_memory
+from vsdeblur.settings import checked
 from vsdeblur.tensors import as_frames, smoothstep
 from vsdeblur.tiles import tiles
 from vsdeblur.weights import within
@@ -79,7 +79,7 @@ def restore_frame(
     given = _as_frame(frame)
     if noise is not None and not noise >= 0:
         raise ArgumentError("noise", noise, "a standard deviation, 0 or more")
-    place = choose_device(parse_device(device))
+    place = choose_device(checked("device", device))
     linear = transfer != "linear"
     stored = given.to(place, torch.float32)[None].contiguous()
     v = to_linear(stored, transfer)
@@ -185,7 +185,7 @@ def _named(
 
 def _room(max_memory: int | str | None, device: torch.device, pixels: int) -> int:
     """Pixels that a tile, all that is around it included, may have in a picture of so many pixels."""
-    budget = parse_memory(max_memory) or min(total_memory(device) // 2, 4 << 30)
+    budget = checked("max_memory", max_memory) or min(total_memory(device) // 2, 4 << 30)
     beside = beside_tiles(pixels)
     least = beside + FLOAT * TILE_VALUES * (_LEAST + 2 * _OVERLAP) ** 2
     if budget < least:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from vsdeblur.errors import ArgumentError, InputError
-from vsdeblur.options import PRESETS
+from vsdeblur.settings import PRESETS
 
 preset_option = click.option(
     "--preset", type=click.Choice(PRESETS), default="balanced", show_default=True, help="Speed against quality."

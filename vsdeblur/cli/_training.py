@@ -155,7 +155,7 @@ def _train(
         count: Of samples to train on, at most.
     """
     from vsdeblur.device import choose_device
-    from vsdeblur.options import parse_device
+    from vsdeblur.settings import checked
     from vsdeblur.training.checkpoint import CHECKPOINT, weight_files
     from vsdeblur.training.loop import Course, judge
     from vsdeblur.training.loop import train as run
@@ -165,7 +165,7 @@ def _train(
     place_for(out)
     if not resume and (out / CHECKPOINT).exists():
         raise ArgumentError("--out", str(out), "a folder without a checkpoint, or --resume given")
-    where = choose_device(parse_device(device))
+    where = choose_device(checked("device", device))
     kept, held_out = makers(str(where))
     source = GrowingPool(Pool(out / "scenes", kept, seed), recipe.batch, reuse=reuse, limit=count)
     held = Pool(out / "held", held_out, seed + 1)

@@ -9,7 +9,7 @@ import click
 
 from vsdeblur.cli._shared import device_option, place_for, quiet_console
 from vsdeblur.errors import ArgumentError
-from vsdeblur.options import MAX_FACTOR, PRESETS, parse_device, parse_shutter
+from vsdeblur.settings import MAX_FACTOR, PRESETS, checked
 
 if TYPE_CHECKING:
     from vsdeblur.bench.protocol import Clip
@@ -77,8 +77,8 @@ def bench(
 
     if shutter == "auto":
         raise ArgumentError("--shutter", shutter, f"a multiple of 1/{factor}")
-    m = open_subframes(factor, parse_shutter(shutter, None))
-    choose_device(parse_device(device))  # before the first row, not when its turn comes
+    m = open_subframes(factor, checked("shutter", shutter))
+    choose_device(checked("device", device))  # before the first row, not when its turn comes
     place_for(json_file)
     place_for(html_file)
     entries: list[Clip] = [Clip(path, width, start, periods) for path in clips]

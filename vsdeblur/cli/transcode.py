@@ -24,7 +24,7 @@ from vsdeblur.cli._shared import (
     scene_cuts,
     shutter_option,
 )
-from vsdeblur.options import MODES
+from vsdeblur.settings import MODES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -126,7 +126,7 @@ def _forecast(console: Console, source: str, target: str, arguments: dict[str, A
     """Print how long it will take, measured on a little of it; wrong arguments are found on the way."""
     from vsdeblur.filters.pyav.file.target import check
     from vsdeblur.filters.pyav.inspect.probe import forecast
-    from vsdeblur.options import FIT
+    from vsdeblur.settings import FIT
 
     if target != "-":
         check(Path(target), source, arguments["overwrite"])

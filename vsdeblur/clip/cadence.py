@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vsdeblur.clip.repeats import Thumbnail, find_repeats
-from vsdeblur.options import Options
+from vsdeblur.settings import Options
 
 log = logging.getLogger("vsdeblur")
 
@@ -188,7 +188,7 @@ class PictureTimes:
 
     def time_of(self, name: str, part: float, options: Options) -> float:
         """How long a "shutter" or "readout" lasts that is given as a part of the period."""
-        return part * (self.frame_period if name in options.timed else self.period)
+        return part * (self.frame_period if name in options.given_as_time else self.period)
 
     def shutter_of_frame(self, frame: int, exposure: float, options: Options) -> float:
         """What ``timing.instant`` takes for the shutter of a frame, as a part of the time for which that is shown.

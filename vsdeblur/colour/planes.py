@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from vsdeblur.colour.transfer import KNOWN, from_linear, is_known, to_linear
+from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.errors import ArgumentError
+from vsdeblur.settings.transfers import KNOWN, is_known
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,30 +11,14 @@ BT.709 lies nearest to 1.9.
 
 from __future__ import annotations
 
-import math
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-LEAST, MOST = 1.0, 3.0
-_NAME = re.compile(r"response(\d+(?:\.\d+)?)")
 _SRGB_GAMMA, _SRGB_POWER, _SRGB_OFFSET = 2.2, 2.4, 0.055
 _JOINT = _SRGB_OFFSET / (_SRGB_POWER - 1)
-
-
-def gamma_of(name: str) -> float | None:
-    """The gamma that a name such as "response1.9" says; None for other names and for gammas not in [1, 3]."""
-    match = _NAME.fullmatch(name)
-    gamma = float(match[1]) if match else math.nan
-    return gamma if LEAST <= gamma <= MOST else None
-
-
-def name_of(gamma: float) -> str:
-    """The transfer function with this gamma. ("linear" is another than 1: solvers take it for values as they are.)"""
-    return f"response{gamma:.4g}"
 
 
 @dataclass(frozen=True, slots=True)

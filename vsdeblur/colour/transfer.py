@@ -11,23 +11,15 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from vsdeblur.colour.response import Response, gamma_of
+from vsdeblur.colour.response import Response
 from vsdeblur.errors import ArgumentError
+from vsdeblur.settings.transfers import KNOWN, gamma_of, is_known
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-TRANSFERS = ("linear", "bt709", "srgb", "gamma2.2", "gamma2.6", "gamma2.8", "smpte240m", "pq", "hlg")
-
-KNOWN = ", ".join(TRANSFERS) + ' or "response1.9" (any gamma from 1 to 3)'
-
 _BLOCK = 1 << 16  # elements per thread handled at once on a CPU: the temporaries of a curve stay in the cache
 _KNEE = 1.2  # HDR curves continue along a straight line from here, beyond every integer format's super-whites
-
-
-def is_known(name: str) -> bool:
-    """Whether values can be stored like that: one of TRANSFERS, or "responseX" with a gamma X."""
-    return name in TRANSFERS or (isinstance(name, str) and gamma_of(name) is not None)
 
 
 def to_linear(x: Tensor, name: str, *, inplace: bool = False) -> Tensor:

@@ -24,7 +24,7 @@ from vsdeblur.calibration.shutter.window import window_shutter
 from vsdeblur.clip.cadence import ChunkNeighbourhood, PictureTimes
 from vsdeblur.clip.cuts import find_cuts
 from vsdeblur.engine.grid import Chunk, Grid, Schedule, Shown
-from vsdeblur.options import Options
+from vsdeblur.settings import Options
 from vsdeblur.window import Window
 
 if TYPE_CHECKING:
@@ -133,13 +133,13 @@ def chunk_window[S: Shown](
 ) -> ChunkWindow[S]:
     """The window of a chunk whose frames ``source`` has at hand."""
     known = _known_cuts(chunk.read, source, options)
-    around = _neighbourhood(chunk, source, known) if options.finds_repeats else None
+    around = _neighbourhood(chunk, source, known) if options.detects_repeats else None
     if around is not None and not around.repeats:
         around = None
     kept: Sequence[int] = chunk.window if around is None else around.kept
     window = Window(source.light(kept), kept[0], chunk.begin - kept[0], chunk.end - chunk.begin, source.colour)
     found = frozenset[int]()
-    if options.uses_detector:
+    if options.detects_cuts:
         found = find_cuts(window.frames[:, : window.colour], window.start)
     if around is not None:
         found = frozenset(kept[n - kept[0]] for n in found)  # as the clip counts them

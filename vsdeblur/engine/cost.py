@@ -8,7 +8,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from vsdeblur.options import Options
+from vsdeblur.settings import Options
 from vsdeblur.timing import instant
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def seconds_per_output(
 
 def _neighbours(options: Options) -> int:
     """Key frames beside a chunk's own."""
-    return 0 if options.by_frame else 2 + bool(options.readout)
+    return 0 if options.single_frame else 2 + bool(options.readout)
 
 
 def _spent(
@@ -105,7 +105,7 @@ def _spent(
 
     times = [clock()]
     motion, points, scale, share = None, 1, 1, 1.0
-    if not options.by_frame:
+    if not options.single_frame:
         with torch.inference_mode():
             motion = engine.find_motion(window, options.shutter)
             motion.path.zero_()[:, 0] = reach

@@ -28,8 +28,8 @@ from vsdeblur.engine.retry import BatchSizes, MemoryRetry
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.flow import find_fast_flow, find_motion_engine
 from vsdeblur.flow.motion import Motion
-from vsdeblur.options import Options
 from vsdeblur.presets import EFFORTS
+from vsdeblur.settings import Options
 from vsdeblur.solver.consistency import TemporalConsistency
 from vsdeblur.solver.data_weights import DataWeights
 from vsdeblur.solver.render.instant import render_instant
@@ -111,7 +111,7 @@ class Engine:
         """
         if not instants:
             return
-        if self.per_frame and self.options.by_frame:
+        if self.per_frame and self.options.single_frame:
             for t in instants:
                 frame = window.frames[math.floor(t) - window.start].to(self.device, torch.float32)
                 yield self.per_frame(frame, window.colour).cpu()

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from vsdeblur.clip.cadence import REACH
-from vsdeblur.options import Options
+from vsdeblur.settings import Options
 from vsdeblur.timing import first_shown, instant, output_count, shown_frame
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Grid:
     @classmethod
     def of(cls, plan: Plan, options: Options) -> Grid:
         """The grid that the plan and the options ask for."""
-        return cls(plan.chunk, plan.halo, plan.halo + (REACH if options.finds_repeats else 0))
+        return cls(plan.chunk, plan.halo, plan.halo + (REACH if options.detects_repeats else 0))
 
     def chunk(self, number: int, total: int | None) -> Chunk:
         """Chunk ``number`` of a clip; begins at its end or later where there is none of that number."""

@@ -16,10 +16,10 @@ from vsdeblur.engine.independent_blur import INDEPENDENT_WEIGHT
 from vsdeblur.engine.plan import Plan
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.resolution import downsampled, upsampled
-from vsdeblur.options import Options
 from vsdeblur.presets import EFFORTS
 from vsdeblur.priors import ImagePrior, get_prior
 from vsdeblur.priors.tv import TotalVariation
+from vsdeblur.settings import Options
 from vsdeblur.solver.data_weights import DataWeights
 from vsdeblur.solver.highlights import find_lights, white_level
 from vsdeblur.solver.keyframes import BATCH, KeyFrameProblem

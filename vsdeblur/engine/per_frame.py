@@ -19,7 +19,7 @@ from vsdeblur.tensors import MIN_FRAME_SIDE, smoothstep
 if TYPE_CHECKING:
     from vsdeblur.blind.operators.protocol import Blur
     from vsdeblur.engine.retry import MemoryRetry
-    from vsdeblur.options import Options
+    from vsdeblur.settings import Options
 
 # Reliability of the motion from which on the joint solution stands, and up to which the frame by itself does. So low,
 # because between two frames what is sharp and moved wrongly flickers more than what is blurred and moved wrongly: with

@@ -24,9 +24,9 @@ from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.flow import is_learned
 from vsdeblur.flow.footprint import finding_footprint, motion_footprint
 from vsdeblur.footprint import FrameSize, TileFootprint
-from vsdeblur.options import Options
 from vsdeblur.presets import EFFORTS
 from vsdeblur.priors.protocol import ImagePrior
+from vsdeblur.settings import Options
 from vsdeblur.solver import consistency, keyframes, zstep
 from vsdeblur.solver.render import instant, refined
 from vsdeblur.solver.unrolled import instants, stage
@@ -103,7 +103,7 @@ def make_plan(
     sums = _Sums(options, FrameSize(height, width, channels), host_bytes, prior)
 
     def plan(chunk: int, tile: int, consistent: bool) -> Plan:
-        peak, per_frame = 0 if options.by_frame else sums.joint(chunk, tile, consistent), 0
+        peak, per_frame = 0 if options.single_frame else sums.joint(chunk, tile, consistent), 0
         if options.mode != "joint":
             rest = sums.beside_per_frame_tiles(chunk)
             per_frame = min(max(budget - rest, TILE_BYTES[0]), TILE_BYTES[1])
@@ -119,7 +119,7 @@ def make_plan(
     def fitting(plans: Sequence[Plan]) -> Plan | None:
         return max((plan for plan in plans if plan.peak_bytes <= budget), key=_efficiency, default=None)
 
-    sizes = [(1, _TILES[0])] if options.by_frame else list(product(_CHUNKS, _TILES))
+    sizes = [(1, _TILES[0])] if options.single_frame else list(product(_CHUNKS, _TILES))
     if uses_consistency(options):
         consistent = [plan(*size, consistent=True) for size in sizes]
         if best := fitting(consistent):
@@ -173,7 +173,7 @@ class _Sums:
 
     @property
     def halo(self) -> int:
-        return 0 if self.options.by_frame else ROLLING_HALO if self.rolling else HALO
+        return 0 if self.options.single_frame else ROLLING_HALO if self.rolling else HALO
 
     @property
     def overlap(self) -> tuple[int, int]:
@@ -190,7 +190,7 @@ class _Sums:
 
     def beside_per_frame_tiles(self, chunk: int) -> int:
         """What is held, beside its tiles, while a frame is restored by itself: every frame and its result, its blur."""
-        solved = 1 if self.options.by_frame else self._key_frames(chunk)
+        solved = 1 if self.options.single_frame else self._key_frames(chunk)
         return self._resident(chunk) + beside_tiles(self.size.pixels) + 2 * solved * self.size.frame
 
     def _key_frames(self, chunk: int) -> int:
@@ -204,7 +204,7 @@ class _Sums:
         """From the first stage to the last: the host's frames, the window, its motion."""
         window = self._window(chunk)
         # Counted whether or not repeats are looked for: where there are none it is to make no difference.
-        beyond = 0 if self.options.by_frame else 2 * REACH
+        beyond = 0 if self.options.single_frame else 2 * REACH
         host = host_frames.footprint(self.host_bytes, int(chunk * self.options.factor + 1), window + beyond)
         copies = 2 if self.options.mode == "auto" else 1  # with those of shaken frames, restored by themselves
         return host + window * copies * self.size.frame + motion_footprint(self.size, window) + _LIBRARIES

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from vsdeblur.camera.rolling import row_delays
 from vsdeblur.flow.motion import Motion, extent
-from vsdeblur.options import Options
 from vsdeblur.presets import EFFORTS
+from vsdeblur.settings import Options
 from vsdeblur.window import Window
 
 MAX_TAPS = 12  # instants of one exposure

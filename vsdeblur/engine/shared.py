@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 
 from vsdeblur.device import choose_device
 from vsdeblur.engine.engine import Engine
-from vsdeblur.options import Options
+from vsdeblur.settings import Options
 
 
 def engine_for(options: Options, height: int, width: int, channels: int, host_bytes: int) -> Engine:

@@ -15,6 +15,7 @@ Named = str | Callable[..., Any] | None
 QUADRATURES = ("integral", "taps")
 MODES = ("joint", "frame", "auto")
 
+
 class EngineSettings(TypedDict, total=False):
     """What every face takes by name alone."""
 
@@ -41,7 +42,7 @@ class EngineSettings(TypedDict, total=False):
             values="detected (on), none (off), the host's marks alone (props), or these frame numbers",
             metavar="on|off|props|N,N,...",
             usual="on",
-            detail='True (own detector and the host\'s marks), False (none), "props" (the host\'s marks alone; none '
+            detail="True (own detector and the host's marks), False (none), \"props\" (the host's marks alone; none "
             "where the host has no marks), or a list of the numbers of the frames that open a scene.",
             by_face={
                 "deblur": "The marks are the props _SceneChangePrev and _SceneChangeNext; the output carries both."
@@ -117,7 +118,8 @@ class EngineSettings(TypedDict, total=False):
             default=0,
             parse=parse.readout,
             timed=True,
-            wanted='a fraction of the period in [0, 1) or a time shorter than it such as "16ms"; 0 for a global shutter',
+            wanted='a fraction of the period in [0, 1) or a time shorter than it such as "16ms"; '
+            "0 for a global shutter",
             summary="Rolling shutter, time from the first row to the last",
             values="0.6 (of the frame period), 16ms",
             metavar="R",
@@ -150,7 +152,7 @@ class EngineSettings(TypedDict, total=False):
             summary="Restore neighbouring frames together (joint), each frame by itself (frame), or each place by "
             "whichever its motion allows (auto)",
             detail='"joint" solves neighbouring frames together; "frame" finds each frame\'s blur in that frame alone '
-            '(with factor 1 no other frame is used; else the motion between the blurry frames places the others); '
+            "(with factor 1 no other frame is used; else the motion between the blurry frames places the others); "
             '"auto" is joint where the motion is reliable and accounts for the blur of the frame, and by frame '
             "elsewhere.",
         ),

@@ -65,7 +65,7 @@ class Coding(TypedDict, total=False):
             values="libx264, libx265, ffv1, ...",
             metavar="NAME",
             usual="libx264 for 8 bits, libx265 for more, libvpx-vp9 in webm",
-            detail='An FFmpeg encoder; None is libx264 for 8 bits, libx265 for more, libvpx-vp9 in webm, and y4m for '
+            detail="An FFmpeg encoder; None is libx264 for 8 bits, libx265 for more, libvpx-vp9 in webm, and y4m for "
             '"-" and .y4m.',
         ),
     ]

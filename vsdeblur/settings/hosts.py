@@ -12,6 +12,7 @@ from vsdeblur.settings.transfers import KNOWN
 PRESETS = ("fast", "balanced", "best")
 DEFAULT_SHUTTER = 0.5  # where it is to be estimated, for clips that do not determine it: nothing moves
 
+
 class ClipSettings(TypedDict, total=False):
     """What hosts take by name alone, and ``restore`` by position too."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Unpack
@@ -12,12 +12,9 @@ from vsdeblur.settings.engine import Factor, Quadrature
 from vsdeblur.settings.hosts import DEFAULT_SHUTTER, Fps, ScriptSettings
 from vsdeblur.settings.parse import MAX_FACTOR, Cuts, is_time
 from vsdeblur.settings.setting import AUTO
-from vsdeblur.settings.table import TABLE, checked
+from vsdeblur.settings.table import RESTORE, TABLE, checked
 
-
-def _default(name: str) -> Any:
-    """The checked value of a setting's default."""
-    return checked(name, TABLE[name].default)
+_DEFAULT: Mapping[str, Any] = {name: checked(name, TABLE[name].default) for name in RESTORE.names - {"shutter"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +26,22 @@ class Options:
     as times, and so are parts of the period of frames whether these repeat or not.
     """
 
-    factor: Fraction = _default("factor")
+    factor: Fraction = _DEFAULT["factor"]
     shutter: float = DEFAULT_SHUTTER
-    transfer: str | None = _default("transfer")
-    preset: str = _default("preset")
-    prior: str | Callable[..., Any] | None = _default("prior")
-    flow: str | Callable[..., Any] | None = _default("flow")
-    scene_cuts: Cuts = _default("scene_cuts")
-    device: str | None = _default("device")
-    max_memory: int | None = _default("max_memory")
-    quadrature: str = _default("quadrature")
-    solver: str | None = _default("solver")
+    transfer: str | None = _DEFAULT["transfer"]
+    preset: str = _DEFAULT["preset"]
+    prior: str | Callable[..., Any] | None = _DEFAULT["prior"]
+    flow: str | Callable[..., Any] | None = _DEFAULT["flow"]
+    scene_cuts: Cuts = _DEFAULT["scene_cuts"]
+    device: str | None = _DEFAULT["device"]
+    max_memory: int | None = _DEFAULT["max_memory"]
+    quadrature: str = _DEFAULT["quadrature"]
+    solver: str | None = _DEFAULT["solver"]
     auto_shutter: bool = False
-    out_shutter: float = _default("out_shutter")
-    readout: float = _default("readout")
-    mode: str = _default("mode")
-    duplicates: bool = _default("duplicates")
+    out_shutter: float = _DEFAULT["out_shutter"]
+    readout: float = _DEFAULT["readout"]
+    mode: str = _DEFAULT["mode"]
+    duplicates: bool = _DEFAULT["duplicates"]
     given_as_time: frozenset[str] = frozenset()
 
     @property
@@ -108,8 +105,9 @@ def _factor(rate: Fraction | None, factor: Any, fps: Any, fps_num: Any, fps_den:
             checked(part, value)
         wanted, name = Fraction(fps_num, fps_den), "fps_num/fps_den"
     if not rate:
-        given = ("fps", str(fps)) if fps is not None else ("fps_num", fps_num)
-        raise ArgumentError(*given, "left out for a clip without a frame rate (use {factor})")
+        name, value = ("fps", str(fps)) if fps is not None else ("fps_num", fps_num)
+        raise ArgumentError(name, value, "left out for a clip without a frame rate (use {factor})")
     if not rate <= wanted <= MAX_FACTOR * rate:
         raise ArgumentError(name, str(wanted), f"from {rate} to {MAX_FACTOR * rate} for this clip")
-    return wanted / rate
+    ratio: Fraction = wanted / rate
+    return ratio

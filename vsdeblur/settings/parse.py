@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from vsdeblur.settings.transfers import is_known
 
@@ -22,7 +22,7 @@ _UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _NTSC = 0.006  # frames per second that a decimal name such as 59.94 may differ from its exact fraction
 
 
-class NeedsRate(ValueError):  # noqa: N818  (a reason for an ArgumentError, which is the error that users see)
+class NeedsRate(ValueError):
     """A time was given for a clip without a frame rate."""
 
 
@@ -58,9 +58,9 @@ def text(value: Any) -> str:
 
 def name_or_callable(value: Any) -> str | Callable[..., Any]:
     """A name or a callable."""
-    if not isinstance(value, str) and not callable(value):
-        raise TypeError
-    return value
+    if callable(value):
+        return cast("Callable[..., Any]", value)
+    return text(value)
 
 
 def solver(value: Any) -> str:

@@ -50,14 +50,18 @@ def _cases(face: Face, values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, .
             yield ("preset", "shutter", "flow", *cuts), "with {mode=frame} and {factor=1}: each output is of one frame"
         yield ("quadrature",), "with {mode=frame}, which takes no frame for a mean of sub-frames"
     if _is_tensor(values.get("flow")):
-        unused = ("preset", "scene_cuts", "max_memory", "out_shutter", "mode")
-        yield unused, "where flow is the true motion, all sub-frames at once"
+        yield (
+            ("preset", "scene_cuts", "max_memory", "out_shutter", "mode"),
+            "where flow is the true motion, all sub-frames at once",
+        )
         if values.get("solver") != "asap":
             yield ("solver",), 'or "asap" where flow is the true motion, all sub-frames at once'
     if values.get("solver") == "asap":
         yield ("prior",), "with {solver=asap}, which has a smooth prior of its own"
-        unused = ("scene_cuts", "max_memory", "out_shutter", "mode")
-        yield unused, "with {solver=asap}, which takes all sub-frames at once"
+        yield (
+            ("scene_cuts", "max_memory", "out_shutter", "mode"),
+            "with {solver=asap}, which takes all sub-frames at once",
+        )
 
 
 def _is_idle(face: Face, name: str, value: Any) -> bool:

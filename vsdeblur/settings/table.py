@@ -1,8 +1,8 @@
 """The table of settings, and which face has which.
 
-Each setting is defined once, as the annotation of a typed dictionary (``engine``, ``hosts``, ``files``). From there come
-the keyword arguments that type checkers and editors know, signatures and docstrings, the options of the command line,
-the checks and their messages, and the reference page.
+Each setting is defined once, as the annotation of a typed dictionary (``engine``, ``hosts``, ``files``). From there
+come the keyword arguments that type checkers and editors know, signatures and docstrings, the options of the command
+line, the checks and their messages, and the reference page.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vsdeblur.engine.engine import Engine
-from vsdeblur.options import Options
+from vsdeblur.settings import Options
 from vsdeblur.solver.render.geometry import row_groups
 from vsdeblur.solver.render.refined import instant_features
 from vsdeblur.solver.render.residual import exposure_residual

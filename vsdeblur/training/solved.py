@@ -12,7 +12,7 @@ from vsdeblur.engine.engine import Engine
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.resolution import upsampled
 from vsdeblur.flow.warp import warp
-from vsdeblur.options import Options
+from vsdeblur.settings import Options
 from vsdeblur.solver.unrolled.stage import SHOWN
 from vsdeblur.training.degrade import Degradation
 from vsdeblur.training.film import SHARP_TAUS, Take, film

@@ -18,7 +18,7 @@ from vsdeblur.engine.engine import Engine
 from vsdeblur.errors import ArgumentError, DeblurError, InputError
 from vsdeblur.filters.pyav import deblur_frames
 from vsdeblur.filters.pyav.format import closest, layout
-from vsdeblur.options import parse_options
+from vsdeblur.settings import parse_options
 
 pytestmark = pytest.mark.quick
 

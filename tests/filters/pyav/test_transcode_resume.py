@@ -14,7 +14,7 @@ from vsdeblur.engine.engine import Engine
 from vsdeblur.errors import ArgumentError, DeblurError
 from vsdeblur.filters.pyav.file import segments as _segments
 from vsdeblur.filters.pyav.format import layout
-from vsdeblur.options import parse_options
+from vsdeblur.settings import parse_options
 
 CHUNK = Engine(parse_options(shutter=0.5), 32, 48, 3).plan.chunk
 COUNT = 4 * CHUNK  # source frames

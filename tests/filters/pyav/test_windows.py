@@ -16,7 +16,7 @@ from vsdeblur.camera.path import CameraPath
 from vsdeblur.engine.engine import Engine
 from vsdeblur.filters.pyav.timeline import schedule_of, timed
 from vsdeblur.filters.pyav.windows import Settings, restore_frames
-from vsdeblur.options import parse_options
+from vsdeblur.settings import parse_options
 from vsdeblur.window import Window
 
 BEGIN, RATE = 300, 30  # frames before the first one; per second

@@ -36,7 +36,7 @@ from tests.support.vapoursynth import (
 from vsdeblur import deblur
 from vsdeblur.filters.vapoursynth import chunk as _vs_chunk
 from vsdeblur.filters.vapoursynth.props import ClipTiming
-from vsdeblur.options import parse_options
+from vsdeblur.settings import parse_options
 
 pytestmark = pytest.mark.quick
 

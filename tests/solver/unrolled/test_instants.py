@@ -20,7 +20,7 @@ from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.plan import make_plan
 from vsdeblur.errors import InputError
 from vsdeblur.flow.motion import Motion
-from vsdeblur.options import Options
+from vsdeblur.settings import Options
 from vsdeblur.solver.render.geometry import row_groups
 from vsdeblur.solver.render.refined import CELL, HELD, HINTS, InstantFeatures, RefinedInstants, instant_features
 from vsdeblur.solver.render.solved import SolvedWindow

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from vsdeblur.calibration.response.evidence import LEVELS, TILES, Ramps
-from vsdeblur.colour.response import LEAST, MOST, Response
+from vsdeblur.colour.response import Response
+from vsdeblur.settings.transfers import HIGHEST_GAMMA, LOWEST_GAMMA
 
 CONFIDENT = 0.5  # from here on the estimate is used
 NEAR = 0.3  # what the confidence is a probability of being within
@@ -54,13 +55,13 @@ def fit_response(ramps: Sequence[Ramps], shutter: float) -> ResponseEstimate:
     groups = groups[groups.abs().sum(1) > 0]
     total = groups.sum(0)
     gamma = _balanced(total)
-    if len(groups) < 2 or not LEAST - _BEYOND < gamma < MOST + _BEYOND:
+    if len(groups) < 2 or not LOWEST_GAMMA - _BEYOND < gamma < HIGHEST_GAMMA + _BEYOND:
         return ResponseEstimate(1.0, 0.0)
     # The spread of the estimates without each tile in turn is the error of the whole (the jackknife).
     others = torch.tensor([_balanced(total - group) for group in groups])
     spread = float((others - others.mean()).square().sum() * (len(groups) - 1) / len(groups))
     error = math.sqrt(spread + (_NATURE * gamma) ** 2)
-    return ResponseEstimate(min(max(gamma, LEAST), MOST), math.erf(NEAR / (math.sqrt(2) * error)))
+    return ResponseEstimate(min(max(gamma, LOWEST_GAMMA), HIGHEST_GAMMA), math.erf(NEAR / (math.sqrt(2) * error)))
 
 
 def tally(ramps: Ramps, shutter: float) -> tuple[Tensor, int]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vsdeblur.calibration.shutter.evidence import ShutterEvidence
 from vsdeblur.calibration.shutter.reader import CANDIDATES, ShutterReader
-from vsdeblur.options import DEFAULT_SHUTTER
+from vsdeblur.settings import DEFAULT_SHUTTER
 from vsdeblur.weights import available, fill
 
 log = logging.getLogger("vsdeblur")

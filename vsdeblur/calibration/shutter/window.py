@@ -15,7 +15,7 @@ from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.pairwise import PairwiseMotion
 from vsdeblur.flow.resolution import downsampled, upsampled
 from vsdeblur.footprint import FrameSize
-from vsdeblur.options import DEFAULT_SHUTTER, Options
+from vsdeblur.settings import DEFAULT_SHUTTER, Options
 from vsdeblur.window import Window
 
 log = logging.getLogger("vsdeblur")

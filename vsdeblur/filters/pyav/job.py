@@ -68,7 +68,7 @@ class Job:
         self.calibration = calibrate(task.source, self.rate, task.options, fps=task.fps, part=task.part)
         self.options, self.ratio = self.calibration.options, self.calibration.ratio
         self._exposures = self.calibration.shutter.exposures
-        self._alignment = None if self.options.by_frame else self.calibration.alignment()
+        self._alignment = None if self.options.single_frame else self.calibration.alignment()
         self.output_rate = (self.rate or Fraction(25)) * self.ratio / task.slow
         self._zero = round(source.begin / source.tick) * source.tick if source.tick else source.begin
         _describe(report, self)

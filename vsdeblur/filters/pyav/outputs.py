@@ -25,7 +25,7 @@ from vsdeblur.filters.pyav.file.streams import Copier
 from vsdeblur.filters.pyav.format import closest
 from vsdeblur.filters.pyav.job import Job
 from vsdeblur.filters.pyav.timeline import exact
-from vsdeblur.options import Options
+from vsdeblur.settings import Options
 from vsdeblur.version import __version__
 
 

@@ -17,7 +17,7 @@ import av
 from av.rational import AVRational
 
 from vsdeblur.engine.grid import Chunk
-from vsdeblur.options import Options
+from vsdeblur.settings import Options
 from vsdeblur.timing import instant, shown_frame
 
 log = logging.getLogger("vsdeblur")

@@ -21,7 +21,7 @@ from vsdeblur.errors import InputError
 from vsdeblur.filters.pyav.colour import Converter, describe, kind
 from vsdeblur.filters.pyav.format import Layout
 from vsdeblur.filters.pyav.timeline import ChunkTimes, Moment, Schedule, TimedFrame
-from vsdeblur.options import Options
+from vsdeblur.settings import Options
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -175,7 +175,7 @@ class StreamedFrames(FrameSource):
                 f"the frame at {float(item.time):.3f} s is interlaced: deinterlace first, with bwdif or yadif"
             )
         self._frames.append(self._stream.take())
-        if self._settings.options.finds_repeats:
+        if self._settings.options.detects_repeats:
             self._small.append(self._converter.thumbnail(item.frame))
 
     def light(self, frames: Sequence[int]) -> Tensor:

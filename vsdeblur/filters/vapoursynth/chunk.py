@@ -16,7 +16,7 @@ from vsdeblur.engine.grid import Grid, by_factor
 from vsdeblur.engine.shared import engine_for
 from vsdeblur.errors import InputError
 from vsdeblur.filters.vapoursynth.props import ClipTiming, Props, WindowProps, alpha_colour, colour_of, refuse_fields
-from vsdeblur.options import Options
+from vsdeblur.settings import Options
 from vsdeblur.timing import shown_frame
 
 if TYPE_CHECKING:

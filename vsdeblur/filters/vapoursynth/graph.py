@@ -10,15 +10,20 @@ last few. Output frame n asks for its parcel and takes its frame out.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import vapoursynth as vs
 
 from vsdeblur.errors import DeblurError
-from vsdeblur.options import Options, parse_options
+from vsdeblur.settings import Options, parse_options
+from vsdeblur.settings.engine import Number
+from vsdeblur.settings.hosts import ScriptSettings
+from vsdeblur.settings.refusals import refuse_unused
+from vsdeblur.settings.signature import takes
+from vsdeblur.settings.table import DEBLUR
 from vsdeblur.timing import output_count
 
 if TYPE_CHECKING:
@@ -32,25 +37,11 @@ _ERROR = "vsdeblur_error"
 _NODES = 2  # chunks that requests in flight lie in; finished chunks wait with them
 
 
+@takes(DEBLUR)
 def deblur(
     clip: vs.VideoNode,
-    factor: int | float | str | Fraction = 1,
-    *,
-    fps_num: int | None = None,
-    fps_den: int | None = None,
-    shutter: float | str | None = None,
-    transfer: str | None = None,
-    preset: str = "balanced",
-    prior: str | Callable[..., Any] | None = None,
-    flow: str | Callable[..., Any] | None = None,
-    scene_cuts: bool | str | Iterable[int] = True,
-    device: str | None = None,
-    max_memory: int | str | None = None,
-    solver: str | None = None,
-    out_shutter: float | str = 0,
-    readout: float | str = 0,
-    mode: str = "joint",
-    duplicates: bool = True,
+    factor: Number = 1,
+    **settings: Unpack[ScriptSettings],
 ) -> vs.VideoNode:
     """Remove motion blur and raise the frame rate: a sharp clip of ``factor`` times the frames.
 
@@ -59,36 +50,7 @@ def deblur(
             progressive. Colour is converted by the frames' props. Missing ones mean: matrix smpte170m up to 576 lines,
             else bt709; limited range, RGB full; transfer bt709, RGB srgb; chroma left. Alpha in the prop ``_Alpha``
             follows the same motion (a separate alpha clip: attach it with std.ClipToProp).
-        factor: Output frames per source frame, 1 to 16: int, Fraction, float or "5/2". Output j is stamped j / factor
-            source periods and shows the instant (j + 1/2) / factor; with factor 1 the middle of the exposure.
-        fps_num: With fps_den the output's frame rate, instead of factor; the clip needs a rate.
-        fps_den: See fps_num.
-        shutter: The fraction of the frame period that the shutter is open, in (0, 1], or "180deg" or "1/60s". None and
-            "auto": estimated for each chunk of frames from the chunk and its neighbours, 0.5 where that is not
-            confident (``vsdeblur.estimate_shutter`` uses the whole clip). Where the clip's rate varies the exposure is
-            constant in seconds.
-        transfer: "linear", "bt709", "srgb", "gamma2.2", "pq", "hlg" ..., or "response1.9" for a gamma by
-            ``vsdeblur.estimate_response``; None: by the props.
-        preset: "fast", "balanced" or "best".
-        prior: A name or a callable, None for none.
-        flow: A name or a callable, None for the preset's own.
-        scene_cuts: True (own detector and the props _SceneChangePrev and _SceneChangeNext), False, "props", or a list
-            of the numbers of the frames that open a scene. The output carries both props.
-        device: None (the best there is), "cpu", "cuda", "cuda:0" or "mps".
-        max_memory: Bytes or "4GiB", for the device and, separately, for the filter's frames; None: half of what the
-            device has, but no more than 4 GiB.
-        solver: "unrolled" takes learned steps after the solver's own and at every instant (best does anyway, balanced
-            does the former), "keyframes" does not; "unrolled:PATH" with your own weights, a file or a folder.
-        out_shutter: The fraction of an output's period that it is blurred over again, in [0, 1] or "180deg"; 0 leaves
-            it sharp.
-        readout: Of a rolling shutter, how much later than the first row the last one is exposed: a fraction of the
-            period in [0, 1), "16ms" or "1/60s". The output is as from a global shutter; 0 means that the clip is, too.
-        mode: "joint" solves neighbouring frames together; "frame" estimates each frame's blur from that frame alone
-            (with factor 1 no other frame is used; else the motion between the blurry frames places the others); "auto"
-            is joint where the motion is reliable and explains the blur of a frame, and by frame where it is not.
-        duplicates: Frames that repeat the one before (24 in 30 frames a second, a camera that could not keep up) are
-            found and left out, and time goes on evenly between the others. False takes every frame for an exposure of
-            its own.
+        **settings: See [Settings](settings.md).
 
     Returns:
         A clip of the same format, size and props with floor(frames * factor) frames; durations are rescaled, and
@@ -103,29 +65,13 @@ def deblur(
             raise DeblurError(f"clip must be a VideoNode, not {type(clip).__name__}")
         check_format(clip)
         rate = clip.fps if clip.fps_num else None
-        options = parse_options(
-            rate=rate,
-            factor=factor,
-            fps_num=fps_num,
-            fps_den=fps_den,
-            shutter=shutter,
-            transfer=transfer,
-            preset=preset,
-            prior=prior,
-            flow=flow,
-            scene_cuts=scene_cuts,
-            device=device,
-            max_memory=max_memory,
-            solver=solver,
-            out_shutter=out_shutter,
-            readout=readout,
-            mode=mode,
-            duplicates=duplicates,
-        )
+        chosen: dict[str, Any] = {"factor": factor, **settings}
+        options = parse_options(rate=rate, **chosen)
+        refuse_unused(DEBLUR, chosen)
         length = output_count(clip.num_frames, options.factor)
         if length > _LONGEST:
             raise DeblurError(f"a clip cannot have {length} frames: lower factor, or Trim the clip first")
-        return _build(clip, options, rate, uniform=fps_num is not None)
+        return _build(clip, options, rate, uniform=chosen.get("fps_num") is not None)
     except DeblurError as error:
         raise vs.Error(f"deblur: {error}") from None
 

@@ -12,7 +12,7 @@ import vapoursynth as vs
 from vsdeblur.colour.planes import SITINGS, Colour, Family
 from vsdeblur.colour.tags import colour_from_tags
 from vsdeblur.errors import InputError
-from vsdeblur.options import Options
+from vsdeblur.settings import Options
 from vsdeblur.timing import first_shown, shown_frame
 
 Props = Mapping[str, Any]
@@ -129,7 +129,7 @@ class WindowProps:
         position = Fraction(output) / factor - self.start
         _set_duration(out, self._output_duration(position))
         self._set_time(out, n - self.start, position)
-        if self.options.scene_cuts is False or (self.options.by_frame and self.options.scene_cuts is True):
+        if self.options.scene_cuts is False or (self.options.single_frame and self.options.scene_cuts is True):
             cuts = self.host_cuts()  # unused in solving, yet the host's marks must sit on the right sub-frames
             if not any("_SceneChangePrev" in props or "_SceneChangeNext" in props for props in self.props):
                 return

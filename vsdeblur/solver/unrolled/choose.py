@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-    from vsdeblur.options import Options
+    from vsdeblur.settings import Options
     from vsdeblur.solver.unrolled.instants import InstantStep
     from vsdeblur.solver.unrolled.stage import ProximalStep
 

@@ -24,7 +24,7 @@ from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.pairwise import PairwiseMotion
 from vsdeblur.flow.warp import inside, sampling_grid, warp
-from vsdeblur.options import Options
+from vsdeblur.settings import Options
 from vsdeblur.tensors import box
 from vsdeblur.training.drawing import PATH_TAUS
 from vsdeblur.training.film import SHARP_TAUS

@@ -18,7 +18,7 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from vsdeblur.errors import ArgumentError, InputError
+from vsdeblur.errors import InputError
 from vsdeblur.files import reason
 from vsdeblur.filters.pyav.timeline import exact
 
@@ -245,21 +245,3 @@ def _open(path: str, name: str) -> Any:
             raise InputError(f"standard input is not y4m: {reason(error)}") from None
         detail = "the file is empty" if Path(path).is_file() and not Path(path).stat().st_size else reason(error)
         raise InputError(f"cannot open {path}: {detail}") from None
-
-
-def seconds(name: str, value: float | str | Fraction | None, *, positive: bool) -> Fraction | None:
-    """A time from a number of seconds or "h:mm:ss.s"; None stays None."""
-    if value is None:
-        return None
-    wanted = f'a {"positive " if positive else ""}time in seconds or "h:mm:ss.s"'
-    try:
-        if isinstance(value, bool):
-            raise ValueError
-        total = Fraction(0)
-        for part in str(value).split(":") if isinstance(value, str) else [value]:
-            total = total * 60 + Fraction(str(part) if isinstance(part, float) else part)
-    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
-        raise ArgumentError(name, value, wanted) from None
-    if total < 0 or (positive and not total):
-        raise ArgumentError(name, value, wanted)
-    return total

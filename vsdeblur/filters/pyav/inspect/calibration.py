@@ -15,7 +15,7 @@ from vsdeblur.filters.pyav.inspect.shutter import FoundShutter, find_shutter
 from vsdeblur.filters.pyav.inspect.survey import Survey
 from vsdeblur.filters.pyav.inspect.transfer import FoundTransfer, find_transfer
 from vsdeblur.filters.pyav.timeline import ROUGHLY
-from vsdeblur.options import MAX_FACTOR, TELEMETRY, Options, parse_options
+from vsdeblur.settings import MAX_FACTOR, TELEMETRY, Options, parse_options
 
 Part = tuple[Fraction | None, Fraction | None]
 WHOLE: Part = (None, None)
@@ -63,7 +63,7 @@ def calibrate(
     Args:
         path: of the file, or "-" for standard input, which cannot be surveyed.
         rate: of the file, frames per second; None where it has none.
-        arguments: of :func:`vsdeblur.options.parse_options`, with the further values that only files have.
+        arguments: of :func:`vsdeblur.settings.parse_options`, with the further values that only files have.
         fps: frames per second of a uniform output grid, in place of ``factor``.
         part: begin and length in seconds of the part that is restored, None for all.
 
@@ -88,7 +88,7 @@ def _options(rate: Fraction | None, arguments: Mapping[str, Any], fps: Fraction 
         options = parse_options(rate=rate, **arguments)
         return options, options.factor
     if not rate:
-        raise ArgumentError("fps", str(fps), "left out for a source without a frame rate (use factor)")
+        raise ArgumentError("fps", str(fps), "left out for a source without a frame rate (use {factor})")
     ratio = fps / rate
     if not ROUGHLY <= ratio <= MAX_FACTOR:
         raise ArgumentError("fps", str(fps), f"from {rate} to {MAX_FACTOR * rate} for this source")

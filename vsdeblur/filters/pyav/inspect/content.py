@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vsdeblur.clip.repeats import find_repeats
-from vsdeblur.options import Options
+from vsdeblur.settings import Options
 
 _SMALL = 320  # pixels of the longer side at which cuts, repeats and motion are measured
 _PAIRS = 24  # that motion is measured on

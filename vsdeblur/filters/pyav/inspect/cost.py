@@ -11,7 +11,7 @@ import av
 
 from vsdeblur.filters.pyav.colour import Converter
 from vsdeblur.filters.pyav.inspect.content import reach
-from vsdeblur.options import Options
+from vsdeblur.settings import Options
 from vsdeblur.timing import output_count
 
 if TYPE_CHECKING:

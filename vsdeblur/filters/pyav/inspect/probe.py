@@ -15,12 +15,14 @@ import av
 from vsdeblur.engine.cost import FRAMES as WINDOW
 from vsdeblur.errors import InputError
 from vsdeblur.filters.pyav.colour import Converter, kind
-from vsdeblur.filters.pyav.file.source import Source, seconds
+from vsdeblur.filters.pyav.file.source import Source
 from vsdeblur.filters.pyav.inspect.calibration import Calibration, calibrate
 from vsdeblur.filters.pyav.inspect.content import Content, read_content
 from vsdeblur.filters.pyav.inspect.cost import SensorGrain, Work, noise_in, plan_for, plan_work, seconds_each
 from vsdeblur.filters.pyav.inspect.gyro import about, find_alignment
-from vsdeblur.options import AUTO, Options, parse_fps
+from vsdeblur.settings import AUTO, Options, checked
+from vsdeblur.settings.refusals import refuse_unused
+from vsdeblur.settings.table import INSPECT, TRANSCODE
 from vsdeblur.timing import output_count
 
 _PACKETS = 5000  # that timing is derived from
@@ -117,9 +119,10 @@ def probe(
         InputError: for a file without usable video.
         ArgumentError: for arguments that do not fit it.
     """
+    refuse_unused(INSPECT, {"factor": factor, "fps": fps, **options})
     timing = _timing(path)
     arguments = {"factor": factor, "readout": AUTO, **options}
-    found = calibrate(path, timing.rate, arguments, fps=None if fps is None else parse_fps(fps))
+    found = calibrate(path, timing.rate, arguments, fps=checked("fps", fps))
     gyroscope = about(find_alignment(found.survey))
     kept: list[av.VideoFrame] = []
     middle = max(min(frames, timing.frames or 0) - WINDOW, 0) // 2
@@ -169,12 +172,12 @@ def forecast(
     **options: Any,
 ) -> Forecast:
     """The forecast of a transcode with these arguments; raises as that would."""
-    part = seconds("start", start, positive=False), seconds("duration", duration, positive=True)
+    refuse_unused(TRANSCODE, {**options, "fps": fps, "slow": slow})
+    part = checked("start", start), checked("duration", duration)
     if slow is not None:
-        options["factor"] = slow
+        options["factor"] = checked("slow", slow)
     with Source(path, start=part[0], duration=part[1]) as source:
-        grid = None if fps is None else parse_fps(fps)
-        found = calibrate(path, source.rate, options, fps=grid, part=part)
+        found = calibrate(path, source.rate, options, fps=checked("fps", fps), part=part)
         kept: list[av.VideoFrame] = []
         deque(_kept(islice(source.frames(), WINDOW), kept), maxlen=0)
         total = source.total

@@ -9,7 +9,7 @@ from vsdeblur.calibration.readout.fit import CONFIDENT, ReadoutEstimate
 from vsdeblur.errors import ArgumentError
 from vsdeblur.filters.pyav.inspect.survey import Survey
 from vsdeblur.filters.pyav.inspect.telemetry import camera_readout, installed
-from vsdeblur.options import AUTO, TELEMETRY
+from vsdeblur.settings import AUTO, TELEMETRY
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from vsdeblur.errors import ArgumentError
 from vsdeblur.filters.pyav.inspect.survey import Survey
 from vsdeblur.filters.pyav.inspect.telemetry import Exposures, installed, read_exposures
-from vsdeblur.options import TELEMETRY, Options
+from vsdeblur.settings import TELEMETRY, Options
 
 ALIKE = 0.35  # of the period: samples whose shutters differ by more were filmed differently
 
@@ -27,8 +27,8 @@ class FoundShutter:
 
     def resolve(self, options: Options) -> Options:
         """The options with this shutter in them."""
-        timed = options.timed | {"shutter"} if self.exposures else options.timed
-        return replace(options, shutter=self.shutter, auto_shutter=self.per_chunk, timed=timed)
+        timed = options.given_as_time | {"shutter"} if self.exposures else options.given_as_time
+        return replace(options, shutter=self.shutter, auto_shutter=self.per_chunk, given_as_time=timed)
 
 
 def find_shutter(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from vsdeblur.colour.response import name_of
 from vsdeblur.errors import ArgumentError
 from vsdeblur.filters.pyav.inspect.survey import Survey
-from vsdeblur.options import FIT
+from vsdeblur.settings import FIT
+from vsdeblur.settings.transfers import name_of
 
 
 @dataclass(frozen=True, slots=True)
