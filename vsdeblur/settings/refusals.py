@@ -42,13 +42,6 @@ def _cases(face: Face, values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, .
         yield ("factor", "fps"), "with {slow}, which sets it"
     if not idle("fps"):
         yield ("factor",), "with {fps}, which sets it"
-    if values.get("mode") == "frame":
-        yield ("solver",), "with {mode=frame}, which solves nothing jointly"
-        # The output of a VapourSynth script carries the cuts that it was given, whether they are used or not.
-        cuts = () if face.name == "deblur" else ("scene_cuts",)
-        if all(idle(name) for name in ("factor", "fps", "fps_num", "slow", "out_shutter", "readout")):
-            yield ("preset", "shutter", "flow", *cuts), "with {mode=frame} and {factor=1}: each output is of one frame"
-        yield ("quadrature",), "with {mode=frame}, which takes no frame for a mean of sub-frames"
     if _is_tensor(values.get("flow")):
         yield (
             ("preset", "scene_cuts", "max_memory", "out_shutter", "mode"),
@@ -62,6 +55,13 @@ def _cases(face: Face, values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, .
             ("scene_cuts", "max_memory", "out_shutter", "mode"),
             "with {solver=asap}, which takes all sub-frames at once",
         )
+    if values.get("mode") == "frame":
+        yield ("solver",), "with {mode=frame}, which solves nothing jointly"
+        # The output of a VapourSynth script carries the cuts that it was given, whether they are used or not.
+        cuts = () if face.name == "deblur" else ("scene_cuts",)
+        if all(idle(name) for name in ("factor", "fps", "fps_num", "slow", "out_shutter", "readout")):
+            yield ("preset", "shutter", "flow", *cuts), "with {mode=frame} and {factor=1}: each output is of one frame"
+        yield ("quadrature",), "with {mode=frame}, which takes no frame for a mean of sub-frames"
 
 
 def _is_idle(face: Face, name: str, value: Any) -> bool:

@@ -45,7 +45,7 @@ def test_an_existing_file_is_not_touched(tmp_path: Path) -> None:
         ({"duration": 0}, "duration must be"),
         ({"start": "later"}, "start must be"),
         ({"start": 1000}, "no frame"),
-        ({"slow": 40}, "factor must be"),
+        ({"slow": 40}, "slow must be"),
         ({"fps": 10}, "fps must be"),
         ({"fps": 1000}, "fps must be"),
         ({"factor": 99}, "factor must be"),
