@@ -1,7 +1,7 @@
 """E1 = D1 + R1 by ADMM: the exposure model and a prior alone, without motion; the baseline to compare E2 with.
 
-The repeated blurry frames already meet D1 and look clean to any denoiser, so ADMM hardly leaves them: it wants a better
-start, and the result depends on it.
+The repeated blurry frames already satisfy D1 and are clean to any denoiser, so ADMM hardly departs from them: the
+result depends on the start, and a better one is needed.
 """
 
 from __future__ import annotations
@@ -23,12 +23,22 @@ def solve_e1(
     sigma: float,
     steps: int = 20,
 ) -> Solution:
-    """Alternate  u = prox_D1(z - y);  z = prior(u + y, sigma);  y += u - z  from z = start, y = 0.
+    """Minimise E1 by ADMM from z = start, y = 0.
 
-    v: (N, C, H, W). start: (T, C, H, W). data_weight: lambda of D1, relative to the quadratic term of ADMM
-    (lambda/rho). sigma: the prior's noise level. The energies are D1(z) + R1(z) where the prior has an
-    ``energy(u, sigma)``, D1(z) alone where it is implicit; result.u is the last u, which agrees with v as lambda
-    demands.
+        u = prox_D1(z - y);   z = prior(u + y, sigma);   y += u - z
+
+    Args:
+        v: (N, C, H, W), blurry frames.
+        exposure: Of the T instants in the N frames.
+        prior: The denoiser whose prox is R1's.
+        start: (T, C, H, W).
+        data_weight: lambda of D1, relative to the quadratic term of ADMM (lambda / rho).
+        sigma: Noise level of the prior, in the units of v.
+        steps: Iterations.
+
+    Returns:
+        The last u, which satisfies D1 to the degree that lambda sets, and the energies: D1(z) + R1(z) where the prior
+        has an ``energy(u, sigma)``, D1(z) alone where it is implicit.
     """
     regulariser = getattr(prior, "energy", None)
 

@@ -1,1 +1,1 @@
-"""Blur operators: what a movement during one exposure does to a picture, with exact adjoints."""
+"""Blur operators: the linear map from a sharp picture to its blurry exposure, with exact adjoints."""

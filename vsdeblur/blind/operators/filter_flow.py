@@ -16,14 +16,25 @@ from vsdeblur.errors import ArgumentError
 
 @dataclass(frozen=True, eq=False)
 class FilterFlow:
-    """v = sum_r w_r * (k_r correlated with u)  (Hirsch et al. 2010, eq. 5, windows on the side of v).
+    """A spatially varying blur with one kernel a node: a ``Blur``.
 
-    kernels_at: (R, S, n, n), n odd: node (r, s) lies at pixel origin + spacing * (r, s) of v, (y, x). w_r falls
-    linearly from 1 at its node to 0 at the next, so that kernels are interpolated bilinearly between nodes.
-    size: (H, W) of v; the nodes reach to its borders or beyond them. A ``Blur``.
+        v = sum_r w_r * (k_r correlated with u)
 
-    Every patch goes through an FFT of its own, one row of patches at a time: memory does not grow with R.
-    Raises ArgumentError for kernels that are not of that shape or nodes that leave part of the picture out.
+    w_r falls linearly from 1 at its node to 0 at the next, so that kernels are interpolated bilinearly between nodes.
+    The windows lie on the side of v. Every patch goes through an FFT of its own, one row of patches at a time: memory
+    does not grow with R.
+
+    Attributes:
+        kernels_at: (R, S, n, n), n odd. Node (r, s) lies at pixel origin + spacing * (r, s) of v, (y, x).
+        size: (H, W) of v. The nodes reach to its borders or past them.
+        spacing: Distance of neighbouring nodes, pixels.
+        origin: (y, x) of node (0, 0) in v, pixels, 0 or less.
+
+    Raises:
+        ArgumentError: kernels_at has another shape, or the nodes do not cover v.
+
+    References:
+        Hirsch et al. 2010, eq. 5.
     """
 
     kernels_at: Tensor
@@ -57,7 +68,7 @@ class FilterFlow:
         return self._cropped(v, 0)
 
     def adjoint(self, v: Tensor) -> Tensor:
-        """See ``Blur``."""
+        """A' v, see ``Blur.adjoint``."""
         m = self.margin
         u = v.new_zeros(*v.shape[:2], *self._room(m))
         room = self._padded(v, 0)
@@ -70,7 +81,7 @@ class FilterFlow:
         return self._cropped(u, m)
 
     def kernels(self, points: Tensor) -> Tensor:
-        """See ``Blur``."""
+        """Kernels at pixels of v, see ``Blur.kernels``."""
         first = torch.tensor(self.origin[::-1]).to(points)
         at = (points - first).to(self.kernels_at) / self.spacing
         x, y = at.T
@@ -84,7 +95,7 @@ class FilterFlow:
         return out
 
     def part(self, rows: slice, columns: slice) -> FilterFlow:
-        """See ``Blur``: with the nodes around it alone."""
+        """The blur of a rectangle of v, with the nodes around it alone; see ``Blur.part``."""
         kept, size, origin = [], [], []
         for length, cut, first in zip(self.size, (rows, columns), self.origin, strict=True):
             begin, end, _ = cut.indices(length)
@@ -96,21 +107,21 @@ class FilterFlow:
 
     @cached_property
     def _transfer(self) -> Tensor:
-        # Not before it is needed: of a large picture only parts are ever blurred, and they have their own.
+        # Computed on first use: of a large picture only parts are blurred, and each part has spectra of its own.
         return transfer(self.kernels_at, (self._side, self._side))
 
     @property
     def _side(self) -> int:
-        """Of a patch with its margin, for the FFT."""
+        """Side of a patch with its margin, rounded up for the FFT."""
         return fast_length(2 * (self.spacing + self.margin))
 
     def _room(self, margin: int) -> tuple[int, int]:
-        """Size of the union of all patches with ``margin``."""
+        """Size of the union of all patches, each with ``margin``."""
         rows, columns = self.kernels_at.shape[:2]
         return (rows + 1) * self.spacing + 2 * margin, (columns + 1) * self.spacing + 2 * margin
 
     def _padded(self, x: Tensor, margin: int) -> Tensor:
-        """x, which is v or, with its margin, u, in zeros as large as the union of the patches."""
+        """x, which is v or (with its margin) u, in zeros of the size of the union of all patches."""
         room = x.new_zeros(*x.shape[:2], *self._room(margin))
         self._cropped(room, margin).copy_(x)
         return room
@@ -126,11 +137,11 @@ class FilterFlow:
         return ((r, self._span(r, margin)) for r in range(self.kernels_at.shape[0]))
 
     def _patches(self, band: Tensor, margin: int) -> Tensor:
-        """(B, C, S, p, p) of a band (B, C, p, ...), p = 2 spacing + 2 margin."""
+        """(B, C, S, p, p): patches of a band (B, C, p, ...), p = 2 spacing + 2 margin."""
         return band.unfold(-1, 2 * self.spacing + 2 * margin, self.spacing).permute(0, 1, 3, 2, 4)
 
     def _joined(self, patches: Tensor, band: Tensor) -> None:
-        """Add patches (B, C, S, p, p) to their places in a band."""
+        """Add patches (B, C, S, p, p) to their places in a band, in place."""
         for s in range(patches.shape[2]):
             band[..., s * self.spacing : s * self.spacing + patches.shape[-1]] += patches[:, :, s]
 

@@ -1,4 +1,4 @@
-"""Blurs of pieces of a picture, joined to that of the whole."""
+"""Blurs of overlapping patches, joined to the blur of the whole picture."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from vsdeblur.tiles import Tile
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PatchedBlur:
-    """v = sum_j w_j (A_j u): every piece as its own blur has it, blended where pieces overlap.
+    """A blur with an operator a patch, blended where patches overlap: a ``Blur``.
 
-    size: (H, W) of v. patches: pieces of v with weights whose sum is 1 everywhere, and the blur of each, all with one
-    margin. A ``Blur``.
+        v = sum_j w_j (A_j u)
+
+    Attributes:
+        size: (H, W) of v.
+        patches: Rectangles of v with weights w_j, whose sum is 1 in every pixel, and the blur A_j of each. All blurs
+            have the same margin.
     """
 
     size: tuple[int, int]
@@ -36,7 +40,7 @@ class PatchedBlur:
         return v
 
     def adjoint(self, v: Tensor) -> Tensor:
-        """See ``Blur``."""
+        """A' v, see ``Blur.adjoint``."""
         height, width = (n + 2 * self.margin for n in self.size)
         u = v.new_zeros(*v.shape[:2], height, width)
         for tile, blur in self.patches:
@@ -44,7 +48,7 @@ class PatchedBlur:
         return u
 
     def kernels(self, points: Tensor) -> Tensor:
-        """See ``Blur``."""
+        """Kernels at pixels of v, the weighted sum of those of the patches there; see ``Blur.kernels``."""
         n = 2 * self.margin + 1
         out: Tensor | None = None
         for tile, blur in self.patches:
@@ -58,7 +62,12 @@ class PatchedBlur:
         return out
 
     def part(self, rows: slice, columns: slice) -> Blur:
-        """See ``Blur``: of the patches that touch it, or of the one that covers it alone."""
+        """The blur of a rectangle of v, see ``Blur.part``.
+
+        Returns:
+            A blur of the patches that overlap the rectangle with a weight above 0; that patch's own blur where a single
+            one covers all of it.
+        """
         rows, columns = (slice(*s.indices(n)) for s, n in zip((rows, columns), self.size, strict=True))
         kept = []
         for tile, blur in self.patches:
@@ -78,9 +87,9 @@ class PatchedBlur:
         return slice(tile.rows.start, tile.rows.stop + reach), slice(tile.columns.start, tile.columns.stop + reach)
 
 
-def _common(patch: slice, asked: slice) -> tuple[slice, slice] | None:
-    """What two spans have in common, as a part of the one and of the other; None for nothing."""
-    begin, end = max(patch.start, asked.start), min(patch.stop, asked.stop)
+def _common(first: slice, second: slice) -> tuple[slice, slice] | None:
+    """The intersection of two spans, relative to the start of the first and of the second; None where it is empty."""
+    begin, end = max(first.start, second.start), min(first.stop, second.stop)
     if begin >= end:
         return None
-    return slice(begin - patch.start, end - patch.start), slice(begin - asked.start, end - asked.start)
+    return slice(begin - first.start, end - first.start), slice(begin - second.start, end - second.start)

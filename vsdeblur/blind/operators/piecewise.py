@@ -1,4 +1,4 @@
-"""Planes that move each in its own way, the near ones in front of the far ones."""
+"""Planes at several depths, each with a motion of its own, with occlusion of the far ones by the near ones."""
 
 from __future__ import annotations
 
@@ -16,17 +16,21 @@ from vsdeblur.flow.warp import sample, sample_adjoint
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PiecewiseBlur:
-    """v(x) = sum_t w_t sum_p s_p(x, t) u_p(H_pt x),     s_p(x, t) = m_p(H_pt x) prod_{q > p} (1 - m_q(H_qt x))
+    """The blur of P planes that move and occlude one another: a ``Blur`` with ``compose`` for the sharp picture.
 
-    Plane p has a picture u_p, a path H_p and a matte m_p; a higher p lies in front, and plane 0, of matte 1, behind
-    all. Mattes move with their planes, so what a plane hides at one instant and shows at another is right at both:
-    the background beside a moving object is seen for part of the exposure only, through part of its path.
+        v(x) = sum_t w_t sum_p s_p(x, t) u_p(H_pt x),     s_p(x, t) = m_p(H_pt x) prod_{q > p} (1 - m_q(H_qt x))
 
-    u: (B * P, C, H + 2 margin, W + 2 margin), the P planes of each picture one after the other, v: (B, C, H, W). Each
-    u_p matters where its plane was ever seen. Otherwise a ``Blur``, with ``compose`` for the sharp picture.
+    Plane p has a picture u_p, a path H_p and a matte m_p. A higher p lies in front; plane 0, of matte 1, lies behind
+    all others. Mattes move with their planes, so that occlusion holds at every instant of the exposure: background that
+    is uncovered for part of the exposure adds the light of that part of its path alone.
 
-    planes: P blurs with equally many instants, weights and one margin. mattes: (P - 1, H + 2 margin, W + 2 margin) in
-    [0, 1], at rest. ``PiecewiseBlur.along`` makes them fit. One instant is warped at a time.
+    u: (B * P, C, H + 2 margin, W + 2 margin), the P planes of each picture one after the other; v: (B, C, H, W). u_p
+    contributes only where its plane is visible at some instant. One instant is warped at a time.
+
+    Attributes:
+        planes: P blurs with the same number of instants, the same weights and margin; ``PiecewiseBlur.along`` makes
+            them so.
+        mattes: (P - 1, H + 2 margin, W + 2 margin) in [0, 1], at rest, of planes 1 to P - 1.
     """
 
     planes: tuple[ProjectiveBlur, ...]
@@ -34,10 +38,16 @@ class PiecewiseBlur:
 
     @classmethod
     def along(cls, paths: Sequence[Tensor], mattes: Tensor, size: tuple[int, int]) -> PiecewiseBlur:
-        """paths: P of (T, 3, 3), instants equally long. mattes: (P - 1, H + 2 r, W + 2 r), r as large as is known.
+        """The blur of P paths, with the margin of the path that reaches farthest.
 
-        Mattes go on as they are at their edge. Raises ArgumentError for mattes that are not of that shape and for paths
-        of unequal length.
+        Args:
+            paths: P of (T, 3, 3) homographies in pixels of v, instants of equal weight.
+            mattes: (P - 1, H + 2 r, W + 2 r) in [0, 1], r >= 0 pixels around v. Where r is less than the margin their
+                edge values are repeated; where it is more they are cropped.
+            size: (H, W) of v.
+
+        Raises:
+            ArgumentError: mattes has another shape, or the paths differ in length.
         """
         if len({len(path) for path in paths}) != 1:
             raise ArgumentError("paths", [len(path) for path in paths], "homographies at the same instants")
@@ -64,11 +74,11 @@ class PiecewiseBlur:
 
     @property
     def count(self) -> int:
-        """P."""
+        """Number of planes, P."""
         return len(self.planes)
 
     def __call__(self, u: Tensor) -> Tensor:
-        """The blurred picture A u, (B, C, H, W), of u (B, C, H + 2 margin, W + 2 margin)."""
+        """The blurred picture A u, (B, C, H, W), of u (B * P, C, H + 2 margin, W + 2 margin)."""
         batch = len(u) // self.count
         planes = u.reshape(batch, self.count, *u.shape[1:])
         v = u.new_zeros(batch, *u.shape[1:2], *self.size)
@@ -79,7 +89,7 @@ class PiecewiseBlur:
         return v
 
     def adjoint(self, v: Tensor) -> Tensor:
-        """See ``Blur``: (B * P, C, H + 2 margin, W + 2 margin)."""
+        """A' v, (B * P, C, H + 2 margin, W + 2 margin), of v (B, C, H, W)."""
         m = self.margin
         u = v.new_zeros(len(v), self.count, v.shape[1], self.size[0] + 2 * m, self.size[1] + 2 * m)
         for t, weight in enumerate(self.planes[0].weights.tolist()):
@@ -90,7 +100,14 @@ class PiecewiseBlur:
         return u.flatten(0, 1)
 
     def compose(self, u: Tensor) -> Tensor:
-        """(B, C, H, W): the sharp picture at rest, of u (B * P, C, H + 2 margin, W + 2 margin)."""
+        """The sharp picture at rest: the planes composed by their mattes.
+
+        Args:
+            u: (B * P, C, H + 2 margin, W + 2 margin).
+
+        Returns:
+            (B, C, H, W).
+        """
         m = self.margin
         planes = u.reshape(-1, self.count, *u.shape[1:])
         shown = planes[:, 0]
@@ -99,7 +116,7 @@ class PiecewiseBlur:
         return shown[..., m : m + self.size[0], m : m + self.size[1]]
 
     def kernels(self, points: Tensor) -> Tensor:
-        """See ``Blur``: of all planes together."""
+        """Kernels at pixels of v, summed over the planes; see ``Blur.kernels``."""
         found = []
         for x, y in points.tolist():
             spread = self.part(slice(y, y + 1), slice(x, x + 1)).adjoint(self.mattes.new_ones(1, 1, 1, 1))
@@ -107,14 +124,14 @@ class PiecewiseBlur:
         return torch.stack(found)
 
     def part(self, rows: slice, columns: slice) -> PiecewiseBlur:
-        """See ``Blur``."""
+        """The blur of a rectangle of v, see ``Blur.part``."""
         planes = tuple(plane.part(rows, columns) for plane in self.planes)
         (top, bottom, _), (left, right, _) = rows.indices(self.size[0]), columns.indices(self.size[1])
         reach = 2 * self.margin
         return PiecewiseBlur(planes, self.mattes[:, top : bottom + reach, left : right + reach])
 
     def _instant(self, t: int, like: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """Where each plane is sampled at instant t, and how much of each is seen, (1, 1, H, W)."""
+        """Sampling grids of the planes at instant t, and their visibility s_p, (1, 1, H, W) each."""
         around = like.new_empty(1, 1, *self.mattes.shape[1:])
         grids = [plane.grid(plane.path[t], around) for plane in self.planes]
         left = like.new_ones(1, 1, *self.size)

@@ -13,11 +13,19 @@ from vsdeblur.blind.operators.fourier import fast_length, transfer
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PixelwiseBlur:
-    """v = sum_k weights_k * (kernels_k correlated with u)  (Nagy and O'Leary 1998; Carbajal et al. 2023, eq. 3).
+    """A blur with a kernel a pixel, each a mixture of K kernels: a ``Blur``, differentiable in u, basis and weights.
 
-    basis: (B, K, n, n), n odd, each kernel summing to 1; B is that of the pictures, or 1. weights: (B, K, H, W), their
-    sum over k 1. A ``Blur``; differentiable in u, basis and weights. Correlations go through the FFT of the picture
-    with its margin, which is as large as they need: only pixels that are cut off feel its wrapping round.
+        v = sum_k weights_k * (basis_k correlated with u)
+
+    Correlations go through the FFT of the picture with its margin. The margin is as large as the kernels, so that
+    periodic wrapping touches only pixels that are cropped.
+
+    Attributes:
+        basis: (B, K, n, n), n odd, each kernel summing to 1; B is that of the pictures, or 1.
+        weights: (B, K, H, W), their sum over k 1.
+
+    References:
+        Nagy and O'Leary 1998; Carbajal et al. 2023, eq. 3.
     """
 
     basis: Tensor
@@ -46,7 +54,7 @@ class PixelwiseBlur:
         return v
 
     def adjoint(self, v: Tensor) -> Tensor:
-        """See ``Blur``."""
+        """A' v, see ``Blur.adjoint``."""
         m, (height, width), spectra = self.margin, self._grid, self._spectra
         after = (m, width - v.shape[-1] - m, m, height - v.shape[-2] - m)
         total: Tensor | None = None
@@ -59,19 +67,26 @@ class PixelwiseBlur:
         return u[..., : v.shape[-2] + 2 * m, : v.shape[-1] + 2 * m]
 
     def kernels(self, points: Tensor) -> Tensor:
-        """See ``Blur``; of the first of the batch."""
+        """Kernels at pixels of v, of the first picture of the batch; see ``Blur.kernels``."""
         weights = self.weights[0, :, points[:, 1], points[:, 0]]
         return torch.einsum("kp,knm->pnm", weights, self.basis[0])
 
     def part(self, rows: slice, columns: slice) -> PixelwiseBlur:
-        """See ``Blur``."""
+        """The blur of a rectangle of v, see ``Blur.part``."""
         return PixelwiseBlur(self.basis, self.weights[..., rows, columns])
 
     def compressed(self, rank: int) -> PixelwiseBlur:
-        """The nearest blur of ``rank`` kernels, mean square error of the kernels of all pixels: many times faster.
+        """The best approximation with fewer kernels, many times faster.
 
-        The kernels of all pixels together are weights' basis, a matrix of rank K; its singular value decomposition
-        follows from two Gram matrices of K x K. The new kernels are orthogonal, no more blurs by themselves.
+        Best in the mean square error of the kernels of all pixels. The kernels of all pixels together are weights'
+        basis, a matrix of rank K; its singular value decomposition follows from two Gram matrices of K x K. The new
+        kernels are orthogonal; a single one is no longer a blur.
+
+        Args:
+            rank: Number of kernels to keep, at least 1.
+
+        Returns:
+            A blur of ``rank`` kernels; this one where it has no more than that.
         """
         if rank >= self.basis.shape[1]:
             return self
@@ -86,9 +101,10 @@ class PixelwiseBlur:
 
     @property
     def _spectra(self) -> Tensor:
-        """Of the basis, kept from the first use on: a blur that is only cut into parts has none.
+        """Transfer functions of the basis, computed on first use and kept: a blur that is only cut into parts has none.
 
-        What was kept where gradients were off knows nothing of the basis it came from: it is computed again.
+        Those kept while gradients were disabled have no graph to the basis: they are computed again once it needs
+        gradients.
         """
         wanted = torch.is_grad_enabled() and self.basis.requires_grad
         if not self._cache or (wanted and not self._cache[0].requires_grad):
@@ -106,8 +122,8 @@ class PixelwiseBlur:
 
 
 def _root(gram: Tensor) -> tuple[Tensor, Tensor]:
-    """The symmetric square root of a positive matrix, and its inverse on what it does not map to nothing."""
-    # What is too small to count is taken for nothing: LAPACK makes NaN of some matrices with denormal entries.
+    """The symmetric square root of a positive semidefinite matrix, and its pseudo-inverse."""
+    # Negligible entries are set to 0: LAPACK returns NaN for some matrices with denormal entries.
     gram = torch.where(gram.abs() < 1e-9 * gram.abs().amax((-2, -1), keepdim=True), 0.0, gram)
     values, vectors = torch.linalg.eigh(gram)
     roots = values.clamp_min(0).sqrt()

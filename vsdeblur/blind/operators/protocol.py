@@ -1,4 +1,4 @@
-"""What a blur is to everything that estimates, undoes or draws one."""
+"""The protocol of blur operators, shared by estimation, deconvolution and drawing."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from vsdeblur.operators import LinearOperator
 
 
 class Blur(LinearOperator, Protocol):
-    """v = A u: what the movement during one exposure makes of a sharp picture; linear, and it keeps constants.
+    """v = A u: the linear map from a sharp picture to its exposure with motion. It keeps constants.
 
-    Light comes from beyond the picture's borders too. So u (B, C, H + 2 margin, W + 2 margin) is the picture with
-    ``margin`` more pixels on every side, and v (B, C, H, W) is what the camera stored: nothing is assumed about what
-    lies outside. The picture of u without its margin lies on v.
+    Light reaches v from outside the picture's borders too. So u (B, C, H + 2 margin, W + 2 margin) is the picture with
+    ``margin`` more pixels on every side, and v (B, C, H, W) is what the camera stored: no boundary condition is
+    assumed. u without its margin is aligned with v.
 
-    size: (H, W) of v. margin: pixels, as far as the longest kernel reaches from its middle.
+    Attributes:
+        size: (H, W) of v.
+        margin: Pixels from the middle of the longest kernel to its border.
     """
 
     @property
@@ -30,16 +32,32 @@ class Blur(LinearOperator, Protocol):
         ...
 
     def adjoint(self, v: Tensor) -> Tensor:
-        """A' v, (B, C, H + 2 margin, W + 2 margin): <A u, v> = <u, A' v>."""
+        """A' v, with <A u, v> = <u, A' v>.
+
+        Args:
+            v: (B, C, H, W).
+
+        Returns:
+            (B, C, H + 2 margin, W + 2 margin).
+        """
         ...
 
     def kernels(self, points: Tensor) -> Tensor:
-        """(P, n, n), n = 2 margin + 1: how the light that pixel p of v got was spread over u around p.
+        """The kernels k at pixels p of v:  v(p) = sum_q k(q) u(p + q), a correlation.
 
-        points: (P, 2) integer pixels of v, x then y. v(p) = sum_q kernel(q) u(p + q): a correlation.
+        Args:
+            points: (P, 2) integer pixels of v, x then y.
+
+        Returns:
+            (P, n, n), n = 2 margin + 1: the weights of the pixels of u around p in v(p).
         """
         ...
 
     def part(self, rows: slice, columns: slice) -> Blur:
-        """The blur of those pixels of v alone, with the same margin: for tiles."""
+        """The blur of a rectangle of v, with the same margin: for tiles.
+
+        Args:
+            rows: Of v, step 1.
+            columns: Of v, step 1.
+        """
         ...

@@ -14,11 +14,19 @@ from vsdeblur.errors import ArgumentError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UniformBlur:
-    """v = k correlated with u:  v(p) = sum_q k(q) u(p + q).
+    """A blur with one kernel: a ``Blur``, differentiable in u and kernel.
 
-    kernel: (n, n), n odd, summing to 1. size: (H, W) of v. A ``Blur``; differentiable in u and kernel. Correlations go
-    through the FFT of the picture with its margin: only pixels that are cut off feel its wrapping round.
-    Raises ArgumentError for a kernel that is not square with an odd side.
+        v(p) = sum_q k(q) u(p + q)
+
+    Correlations go through the FFT of the picture with its margin, so that periodic wrapping touches only pixels that
+    are cropped.
+
+    Attributes:
+        kernel: (n, n), n odd, summing to 1.
+        size: (H, W) of v.
+
+    Raises:
+        ArgumentError: The kernel is not square with an odd side.
     """
 
     kernel: Tensor
@@ -42,31 +50,44 @@ class UniformBlur:
         return seen[..., m : m + self.size[0], m : m + self.size[1]]
 
     def adjoint(self, v: Tensor) -> Tensor:
-        """See ``Blur``."""
+        """A' v, see ``Blur.adjoint``."""
         m = self.margin
         spread = torch.fft.rfft2(F.pad(v, (m, m, m, m)), s=self._torus) * self._transfer.conj()
         u: Tensor = torch.fft.irfft2(spread, s=self._torus)
         return u[..., : self.size[0] + 2 * m, : self.size[1] + 2 * m]
 
     def kernels(self, points: Tensor) -> Tensor:
-        """See ``Blur``."""
+        """The kernel at every point, see ``Blur.kernels``."""
         return self.kernel.expand(len(points), -1, -1)
 
     def part(self, rows: slice, columns: slice) -> UniformBlur:
-        """See ``Blur``."""
+        """The blur of a rectangle of v, see ``Blur.part``."""
         height, width = (len(range(n)[s]) for n, s in zip(self.size, (rows, columns), strict=True))
         return UniformBlur(self.kernel, (height, width))
 
     def around(self, u: Tensor) -> Tensor:
-        """C u: every pixel of u blurred, as if u (B, C, any size of n x n or more) went on periodically."""
+        """C u: the circular correlation, u continued periodically.
+
+        Args:
+            u: (B, C, H', W'), H' and W' at least n.
+
+        Returns:
+            (B, C, H', W').
+        """
         around: Tensor = torch.fft.irfft2(torch.fft.rfft2(u) * self._on(u), s=u.shape[-2:])
         return around
 
     def solve(self, y: Tensor, z: Tensor, rho: float | Tensor) -> Tensor:
-        """argmin_u  ||C u - y||^2 + rho ||u - z||^2 = (C'C + rho)^-1 (C'y + rho z), in closed form.
+        """argmin_u  ||C u - y||^2 + rho ||u - z||^2 = (C'C + rho)^-1 (C'y + rho z), in closed form, C as in ``around``.
 
-        y, z: (B, C, H', W'), C u as ``around``. rho: a number, or one for each frequency of rfft2, (H', W' // 2 + 1):
-        rho |D(f)|^2 penalises the differences of u - z instead.
+        Args:
+            y: (B, C, H', W').
+            z: (B, C, H', W').
+            rho: A number, or one for each frequency of rfft2, (H', W' // 2 + 1): rho |D(f)|^2 penalises the differences
+                of u - z instead.
+
+        Returns:
+            u, (B, C, H', W').
         """
         one = self._on(y)
         spectrum = one.conj() * torch.fft.rfft2(y) + rho * torch.fft.rfft2(z)
