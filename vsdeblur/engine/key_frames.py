@@ -132,7 +132,7 @@ class KeyFrameSolver:
             v = problem.v
             lights = None if white is None else find_lights(problem, white, window.colour)
             if lights:
-                problem = replace(problem, v=lights.seen)
+                problem = replace(problem, v=lights.exposures)
             solved = self._alternate(problem, lights.below if lights else None, sigma, window.colour, record)
             trust = upsampled(motion.reliability, scale, size, tile.rows, tile.columns)
             solved = torch.lerp(v, solved, trust)

@@ -7,14 +7,17 @@
       + mu/2 sum_k sum_x omega_k | S_k u_{k+1} - u_k + (grad S_k a_{k+1}) . (phi_k - b_k) |^2
 
 H is D1 + D2 at a fixed linearisation point: S_k moves by the motion b, a is the sequence there, omega stays. It is then
-quadratic in both blocks together. Nikolova and Tan (2019), alternating structure-adapted proximal gradient descent:
-gradient steps on F and G, each with a step below 1 / Lipschitz, and the proximal map of the coupling,
+quadratic in both blocks together. Alternating structure-adapted proximal gradient descent takes gradient steps on F and
+G, each with a step below 1 / Lipschitz, and the proximal map of the coupling,
 
     u   <- prox_{tau H(., phi)}   ( u   - tau   grad F(u) )          a linear system
     phi <- prox_{sigma H(u, .)} ( phi - sigma grad G(phi) )          2 x 2 per pixel, in closed form
 
-J decreases in every step and the iterates have finite length. Linearising anew starts another J: the claim is one of
-each round. No other prior has it.
+J decreases in every step and the iterates have finite length. A new linearisation starts another J: the guarantee holds
+within a round. It holds for no other prior.
+
+References:
+    Nikolova and Tan 2019, Alternating structure-adapted proximal gradient descent.
 """
 
 from __future__ import annotations
@@ -37,7 +40,20 @@ _STEP = 0.9  # of 1 / Lipschitz
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Linearised:
-    """J at a linearisation point: b = ``flow`` (T-1, 2, H, W), its ``link`` and the slopes (2, T-1, C, H, W) there."""
+    """J at a linearisation point.
+
+    Attributes:
+        v: (N, C, H, W), blurry frames.
+        exposure: Of the T instants in the N frames.
+        flow: b, (T-1, 2, H, W) in pixels.
+        link: S - I and the weights omega at b.
+        slopes: (2, T-1, C, H, W): central differences of S_k a_{k+1} along x and y.
+        data_weight: lambda.
+        mu: Weight of the coupling.
+        sharp: F.
+        smooth: G.
+        tolerance: Relative error of the u-step's linear system.
+    """
 
     v: Tensor
     exposure: Exposure
@@ -64,7 +80,18 @@ class Linearised:
         sharp: HuberVariation | None = None,
         smooth: HuberVariation | None = None,
     ) -> Linearised:
-        """Around u (T, C, H, W) and flow u_k -> u_{k+1}. data_weight: lambda. sharp, smooth: F and G."""
+        """J linearised at a sequence and its flow.
+
+        Args:
+            u: a, (T, C, H, W).
+            flow: b, u_k -> u_{k+1}, (T-1, 2, H, W) in pixels.
+            v: (N, C, H, W), blurry frames.
+            exposure: Of the T instants in the N frames.
+            data_weight: lambda.
+            mu: Weight of the coupling.
+            sharp: F; None for weight 1e-3 and Huber's threshold 0.02.
+            smooth: G; None for weight 2e-4 and Huber's threshold 0.1.
+        """
         link = couple(flow, invert(flow)).links[0]
         moved = sample(u[1:], link.grid)
         slopes = torch.stack([_slope(moved, axis) for axis in (-1, -2)])
@@ -73,14 +100,22 @@ class Linearised:
         return cls(v, exposure, flow, link, slopes, data_weight=data_weight, mu=mu, sharp=sharp, smooth=smooth)
 
     def energy(self, u: Tensor, flow: Tensor) -> float:
-        """J(u, phi)."""
+        """J(u, phi), u (T, C, H, W) and phi (T-1, 2, H, W)."""
         residual = self.link(u) + self._carried(flow)
         coupled = self.mu / 2 * float((self.link.weight * residual.square()).double().sum())
         data = float((self.v - self.exposure(u)).square().double().sum()) * self.data_weight / 2
         return self.sharp.energy(u) + self.smooth.energy(flow) + data + coupled
 
     def sharpen(self, u: Tensor, flow: Tensor) -> Tensor:
-        """The step of u: a fixed number of Chebyshev steps that solve its proximal map to ``tolerance``."""
+        """The step of u: a fixed number of Chebyshev steps that solve its proximal map to ``tolerance``.
+
+        Args:
+            u: (T, C, H, W).
+            flow: phi, (T-1, 2, H, W).
+
+        Returns:
+            The next u.
+        """
         pull = self.sharp.lipschitz / _STEP  # 1 / tau
         weight = self.mu * self.link.weight
 
@@ -96,7 +131,15 @@ class Linearised:
         return chebyshev(system, rhs, u, pull, highest, steps)
 
     def move(self, u: Tensor, flow: Tensor) -> Tensor:
-        """The step of phi."""
+        """The step of phi, in closed form.
+
+        Args:
+            u: (T, C, H, W).
+            flow: phi, (T-1, 2, H, W).
+
+        Returns:
+            The next phi.
+        """
         pull = self.smooth.lipschitz / _STEP  # 1 / sigma
         delta = flow - self.smooth.gradient(flow) / pull - self.flow
         weight = self.mu * self.link.weight
@@ -119,7 +162,13 @@ class Linearised:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Joint:
-    """u (T, C, H, W), flow (T-1, 2, H, W) in pixels, and for each round the energies of its start and of every step."""
+    """A sequence and its motion, solved together.
+
+    Attributes:
+        u: (T, C, H, W).
+        flow: (T-1, 2, H, W) in pixels.
+        energies: For each round J at its start and after every step.
+    """
 
     u: Tensor
     flow: Tensor
@@ -137,9 +186,17 @@ def solve_asap(
     data_weight: float = 20.0,
     mu: float = 1.0,
 ) -> Joint:
-    """Minimise J from ``start`` (T, C, H, W) and ``flow`` (T-1, 2, H, W): ``rounds`` linearisations of ``steps`` each.
+    """Minimise J by ``rounds`` linearisations of ``steps`` alternating steps each.
 
-    v: (N, C, H, W). data_weight, mu: as in ``Linearised.at``.
+    Args:
+        v: (N, C, H, W), blurry frames.
+        exposure: Of the T instants in the N frames.
+        start: (T, C, H, W), the first u.
+        flow: (T-1, 2, H, W) in pixels, the first phi, u_k -> u_{k+1}.
+        rounds: Linearisations.
+        steps: Steps of u and phi in each round.
+        data_weight: lambda, as in ``Linearised.at``.
+        mu: Weight of the coupling, as in ``Linearised.at``.
     """
     u, rounds_energies = start, []
     for _ in range(rounds):
@@ -154,7 +211,7 @@ def solve_asap(
 
 
 def _slope(x: Tensor, axis: int) -> Tensor:
-    """Central differences, per pixel."""
+    """Central differences, per pixel; 0 at the first and the last."""
     return (torch.roll(x, -1, axis) - torch.roll(x, 1, axis)) / 2 * _inner(x, axis)
 
 

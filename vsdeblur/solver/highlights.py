@@ -1,14 +1,18 @@
-"""Clipped highlights: where a frame is as white as it can be, more light may have come than it says.
+"""Clipped highlights: where a frame is clipped, its value is a lower bound of the light that reached the sensor.
 
-A light that moves leaves a streak of white. Taken at its word the streak has no sharp cause, and a linear solve makes
-rings of it. As a lower bound it has: the dark beside the streak says where the light was not, and what is positive has
-to be where it was. So key frames around lights are found by Richardson and Lucy's iteration, which keeps them positive,
-with the exposure unknown wherever it clipped and the model is bright enough (Whyte, Sivic and Zisserman, IJCV 2014):
+A light that moves leaves a white streak. As an equation the streak has no sharp solution, and a linear solve makes
+rings of it. As a lower bound it has one: the dark beside the streak excludes light there, so that positive light has to
+lie where it was. So key frames around lights are found by Richardson and Lucy's iteration, which keeps them
+positive, with the exposure unknown wherever it clipped and the model is bright enough:
 
     K <- K (A' r / A' 1)^p,      r = v / (A K),  and where v is clipped  r = max(1, v / (A K))
 
-What K has above white is light that no exposure shows. The solver goes on with what is below, and with exposures
-that are as white as that makes them; so nothing of the streak is left, and the light is added where it belongs.
+The part of K above white is light that no exposure recorded. The solver continues with the part below, and with
+exposures that are as white as that makes them, so that nothing of the streak remains; the light is added where it
+belongs.
+
+References:
+    Whyte, Sivic and Zisserman, IJCV 2014.
 """
 
 from __future__ import annotations
@@ -23,44 +27,54 @@ from vsdeblur.flow.motion import extent
 from vsdeblur.operators import LinearOperator
 from vsdeblur.solver.keyframes import GridPaths, KeyFrameProblem
 
-STEPS, POWER = 16, 1.8  # an exponent below 2 saves half of the steps (Biggs and Andrews 1997 on its convergence)
-_LEAST = 0.97  # white is 1: nothing clips far below it
-_BAND = 0.02  # of the level: values so near are as bright as it; three 8-bit code values, for compression
-_FEWEST = 12  # values that make a plateau
+STEPS, POWER = 16, 1.8  # an exponent below 2 halves the steps (Biggs and Andrews 1997 on its convergence)
+_LEAST = 0.97  # nominal white is 1: no format clips far below it
+_BAND = 0.02  # of the level: values within half of it count as clipped: three 8-bit code values, for compression
+_FEWEST = 12  # values of a plateau, at least
 _BLACK = 1e-3  # light is positive
-_BLURRED = 0.7  # pixels within the exposure that make a streak
-_LIT = 1.5, 2.2  # of white: from where on it is a light; what rings is less bright
+_BLURRED = 0.7  # pixels of motion within the exposure, from which a clipped area is a streak
+_LIT = 1.5, 2.2  # of white: a light from the first to the second; ringing is less bright
 _REACHED = 0.02  # the part of the exposure from which on a pixel belongs to a streak
 _MARGIN = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lights:
-    """keys: (n, C, H, W) key frames with lights as bright as they are. zone: (n, 1, H, W) in [0, 1], where to use them.
+    """Clipped lights of a problem's key frames, for the first ``colour`` channels; the rest are those of v.
 
-    seen: (n, C, H, W), the exposures with the lights' streaks only as bright as lights of ``white`` would leave.
+    Attributes:
+        keys: (n, C, H, W), key frames with lights at their full brightness.
+        zone: (n, 1, H, W) in [0, 1], the weight of ``keys``: 1 where they replace the linear solution.
+        exposures: (n, C, H, W), the exposures with the lights' streaks only as bright as lights of ``white`` would leave.
+        white: The value at which the exposures clip.
     """
 
     keys: Tensor
     zone: Tensor
-    seen: Tensor
+    exposures: Tensor
     white: float
 
     @property
     def below(self) -> Tensor:
-        """The exposures outside of the zone, in it the key frames as far as white goes: where the solver starts."""
-        return torch.lerp(self.seen, self.keys.clamp(max=self.white), self.zone)
+        """The solver's start, (n, C, H, W): the exposures outside of the zone, in it the key frames clamped to white."""
+        return torch.lerp(self.exposures, self.keys.clamp(max=self.white), self.zone)
 
     @property
     def above(self) -> Tensor:
-        """Light beyond white."""
+        """Light above white, (n, C, H, W)."""
         return (self.keys - self.white).clamp_(min=0).mul_(self.zone)
 
 
 def white_level(frames: Tensor) -> float | None:
-    """The value at which frames (n, C, H, W) clip: where their brightest values make a plateau; None without any.
+    """The value at which frames clip: the plateau of their brightest values.
 
-    In integer formats that is their white, in others it may lie anywhere above.
+    In integer formats that is their white; in others it may lie anywhere above.
+
+    Args:
+        frames: (n, C, H, W).
+
+    Returns:
+        The plateau's median; None where there is no plateau.
     """
     top = float(frames.max())
     if not _LEAST <= top < float("inf"):
@@ -79,7 +93,16 @@ def white_level(frames: Tensor) -> float | None:
 
 
 def find_lights(problem: KeyFrameProblem, white: float, colour: int) -> Lights | None:
-    """The lights of a problem whose exposures clip at ``white``, in the first ``colour`` channels; None without any."""
+    """The clipped lights of a problem, with key frames that are consistent with them.
+
+    Args:
+        problem: Key frames to solve.
+        white: The value at which its exposures clip.
+        colour: Number of leading channels that are colour.
+
+    Returns:
+        Of the problem's size; None where no clipped light moves within its exposure.
+    """
     v = problem.v
     clipped = ((v[:, :colour] / white - (1 - _BAND)) * (2 / _BAND)).clamp_(0, 1)
     within = [taus[-1] - taus[0] for taus in problem.taus]
@@ -95,7 +118,7 @@ def find_lights(problem: KeyFrameProblem, white: float, colour: int) -> Lights |
         kernel="bilinear",  # positive weights keep what is positive so
     )
     paths = GridPaths.of(part.path)
-    keys, zone, seen = torch.empty_like(part.v), torch.zeros_like(part.v[:, :1]), torch.empty_like(part.v)
+    keys, zone, exposures = torch.empty_like(part.v), torch.zeros_like(part.v[:, :1]), torch.empty_like(part.v)
     for n in range(len(v)):
         exposure = part.exposure(n, paths)
         one = keys[n : n + 1]
@@ -104,18 +127,18 @@ def find_lights(problem: KeyFrameProblem, white: float, colour: int) -> Lights |
         reached = exposure(F.max_pool2d(lit, 5, 1, 2))
         zone[n : n + 1] = (reached / _REACHED).clamp_(0, 1)
         shown = replace(exposure, kernel=problem.kernel)(one.clamp(max=white))
-        seen[n : n + 1] = torch.lerp(part.v[n : n + 1], shown, zone[n : n + 1])
+        exposures[n : n + 1] = torch.lerp(part.v[n : n + 1], shown, zone[n : n + 1])
     if not bool(zone.any()):
         return None
     whole = Lights(v.clone(), v.new_zeros(len(v), 1, *v.shape[-2:]), v.clone(), white)
     whole.keys[:, :colour, rows, columns] = keys
     whole.zone[..., rows, columns] = zone
-    whole.seen[:, :colour, rows, columns] = seen
+    whole.exposures[:, :colour, rows, columns] = exposures
     return whole
 
 
 def _positive(exposure: LinearOperator, v: Tensor, clipped: Tensor) -> Tensor:
-    """One key frame (1, C, H, W) by Richardson and Lucy. clipped: like v, in [0, 1]."""
+    """One key frame (1, C, H, W) by Richardson and Lucy's iteration. clipped: of v's shape, in [0, 1]."""
     v = v.clamp(min=_BLACK)
     sums = exposure.adjoint(torch.ones_like(v[:, :1])).clamp_(min=0.1)
     key = v.clone()
@@ -127,7 +150,7 @@ def _positive(exposure: LinearOperator, v: Tensor, clipped: Tensor) -> Tensor:
 
 
 def _around(marked: Tensor, path: Tensor) -> tuple[slice, slice] | None:
-    """Rows and columns around what is marked (n, 1, H, W), further than blur reaches; None where nothing is."""
+    """Rows and columns around the marked pixels (n, 1, H, W), extended by more than the blur; None without any."""
     if not bool(marked.any()):
         return None
     reach = _MARGIN + int(extent(path)[marked].max())

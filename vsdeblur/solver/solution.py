@@ -1,4 +1,4 @@
-"""What a solver hands back."""
+"""The result of a solver."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Solution:
-    """u: the restored instants (T, C, H, W). energies: the energy of the start, then after each iteration."""
+    """Restored instants and the energies on the way to them.
+
+    Attributes:
+        u: (T, C, H, W).
+        energies: Energy of the start, then after each iteration.
+    """
 
     u: Tensor
     energies: tuple[float, ...]

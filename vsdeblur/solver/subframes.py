@@ -6,8 +6,8 @@ by alternation: freeze psi at u (reweighted squares); u-step, a fixed number of 
 
     ( lambda W'W + D2' + rho ) u = lambda W'v + rho z ;
 
-z-step, the prior. Coupling sub-frames several instants apart beside adjacent ones is what makes few steps enough: in
-one step news travels as far as the longest reach.
+z-step, the prior. Coupling sub-frames several instants apart beside adjacent ones is what makes few steps enough: one
+step propagates as far as the longest reach.
 """
 
 from __future__ import annotations
@@ -33,13 +33,18 @@ from vsdeblur.solver.solution import Solution
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubFrameSettings:
-    """How E2 is solved; the weights are relative to D2's (mu = 1), values to white = 1.
+    """How E2 is solved. Weights are relative to D2's (mu = 1), values to white = 1.
 
-    reaches: the distances in time that D2 couples. rounds of reweighting, each of ``steps`` Chebyshev steps that aim at
-    the eigenvalues within a factor ``spread`` of the highest. scale: of psi. data_weight: the least and the largest
-    lambda; noise decides between them, per pixel. rho: the pull towards the prior's z where noise outweighs
-    ``misfit``, the flow's own error in u_{k+1} - u_k (below, z would only hold u back). prior_gain: the noise level
-    of the prior, in units of v's.
+    Attributes:
+        reaches: Distances in instants that D2 couples.
+        rounds: Of reweighting.
+        steps: Chebyshev steps of each round.
+        spread: Factor below the highest eigenvalue down to which the Chebyshev steps converge.
+        scale: Of psi.
+        data_weight: The least and the largest lambda; noise decides between them, per pixel.
+        rho: Weight of the prior's z where the noise outweighs ``misfit``. Below, z would only slow the solution down.
+        misfit: The flow's own error in u_{k+1} - u_k.
+        prior_gain: Noise level of the prior over that of v.
     """
 
     reaches: tuple[int, ...] = (1, 3)
@@ -64,13 +69,21 @@ def solve_with_flow(
     start: Tensor | None = None,
     settings: SubFrameSettings | None = None,
 ) -> Solution:
-    """Restore v (N, C, H, W) at the exposure's T instants by the flow u_k -> u_{k+1}, (T-1, 2, H, W) in pixels.
+    """Restore v at the exposure's T instants by a given flow.
 
-    backward: u_{k+1} -> u_k; inverted from ``flow`` when not given. noise: sigma of v, estimated when not given; at the
-    level of 8-bit rounding the result meets v exactly, above it by the residual's part that is not noise. start:
-    (T, C, H, W); v carried along the flow when not given.
+    Args:
+        v: (N, C, H, W), blurry frames.
+        flow: u_k -> u_{k+1}, (T-1, 2, H, W) in pixels.
+        exposure: Of the T instants in the N frames.
+        backward: u_{k+1} -> u_k, (T-1, 2, H, W) in pixels; None inverts ``flow``.
+        prior: R1; None leaves it out.
+        noise: Standard deviation of v's noise; None estimates it. At the level of 8-bit rounding the result satisfies v
+            exactly, above it by the part of the residual that is not noise.
+        start: (T, C, H, W); None carries v along the flow.
+        settings: None for the defaults.
 
-    Raises ArgumentError when flow, backward or start has another shape.
+    Raises:
+        ArgumentError: flow, backward or start has another shape.
     """
     total = exposure.instants
     _expect("flow", flow, (total - 1, 2, *v.shape[-2:]))
@@ -96,12 +109,22 @@ def solve_e2(
     prior: Prior | None = None,
     settings: SubFrameSettings,
 ) -> Solution:
-    """Minimise D1 + D2 (+ R1, by half-quadratic splitting) from ``start``; sigma: the noise in v.
+    """Minimise D1 + D2 (+ R1, by half-quadratic splitting).
 
-    result.energies: D1 + D2 of the start and after each round. With a prior, R1 is implicit and they may rise.
+    Args:
+        v: (N, C, H, W), blurry frames.
+        coupling: D2.
+        exposure: Of the T instants in the N frames.
+        start: (T, C, H, W).
+        sigma: Standard deviation of v's noise.
+        prior: R1; None leaves it out.
+        settings: Weights and numbers of steps.
+
+    Returns:
+        The instants, and D1 + D2 of the start and after each round. With a prior R1 is implicit, and they may rise.
     """
     least, most = settings.data_weight
-    # lambda, per frame and pixel; the start is blurred twice and shows only part of the detail that v has over it
+    # lambda, per frame and pixel; the start is blurred twice and lacks only part of the detail of v
     weight = (8 * evidence(v - exposure(start), exposure, sigma)).clamp(least, most)
     rho = 0.0 if prior is None else settings.rho * sigma**2 / (sigma**2 + settings.misfit**2)
     highest = most * exposure.norm_squared + coupling.norm_squared + rho
@@ -128,10 +151,18 @@ def solve_e2(
 
 
 def evidence(residual: Tensor, exposure: Exposure, sigma: float) -> Tensor:
-    """The lambda (N, 1, H, W) at which prox_D1 takes from each residual v - W u what is not noise.
+    """The lambda at which prox_D1 takes from each residual the part that is not noise.
 
     prox_D1 puts the part  lambda ||w||^2 / (1 + lambda ||w||^2)  of the residual back into u. Wiener's rule for a
     residual of local power S + sigma^2 is S / (S + sigma^2), hence  lambda = S / (sigma^2 ||w||^2).
+
+    Args:
+        residual: v - W u, (N, C, H, W).
+        exposure: Gives ||w||^2.
+        sigma: Standard deviation of v's noise, above 0.
+
+    Returns:
+        (N, 1, H, W), 0 or more.
     """
     power = residual.square().mean(dim=1, keepdim=True)
     power = F.avg_pool2d(power, 9, stride=1, padding=4, count_include_pad=False)
@@ -139,7 +170,17 @@ def evidence(residual: Tensor, exposure: Exposure, sigma: float) -> Tensor:
 
 
 def carry(v: Tensor, forward: Tensor, backward: Tensor, exposure: Exposure) -> Tensor:
-    """Each instant's start: the frame whose exposure is centred nearest to it, carried along the composed flow."""
+    """A start for every instant: the frame whose exposure is centred nearest to it, warped along the composed flow.
+
+    Args:
+        v: (N, C, H, W), blurry frames.
+        forward: u_k -> u_{k+1}, (T-1, 2, H, W) in pixels.
+        backward: u_{k+1} -> u_k, (T-1, 2, H, W) in pixels.
+        exposure: Of the T instants in the N frames.
+
+    Returns:
+        (T, C, H, W).
+    """
     centres = _centres(exposure)
     frames = []
     for k in range(exposure.instants):

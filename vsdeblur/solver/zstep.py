@@ -1,10 +1,10 @@
 """The z-step of plug and play: the prior, on key frames as display values.
 
-- Denoisers know display values. Noise of a camera is even there, more or less, and so is what the eye makes of it; in
-  linear light it is not. So linear light goes through a display's curve (BT.709, continued below black and above white)
-  and back.
-- Neighbouring key frames lie a period's motion apart. A prior of several frames gets them aligned.
-- Alpha is no picture and stays as it is.
+- Denoisers are trained on display values. A camera's noise is roughly uniform there, and so is the eye's response; in
+  linear light neither is. So linear light goes through a display's curve (BT.709, continued below black and above
+  white) and back.
+- Neighbouring key frames lie a period's motion apart. A prior of several frames receives them aligned.
+- Alpha is not filtered.
 """
 
 from __future__ import annotations
@@ -23,15 +23,27 @@ from vsdeblur.solver.keyframes import KeyFrameProblem
 
 @dataclass(frozen=True, slots=True)
 class ZStep:
-    """linear: values are linear light; otherwise they are display values as they are."""
+    """The prior on key frames.
+
+    Attributes:
+        prior: Of one picture, or of several aligned ones.
+        linear: Values are linear light; otherwise they are display values as they are.
+    """
 
     prior: ImagePrior
     linear: bool
 
     def __call__(self, keys: Tensor, problem: KeyFrameProblem, sigma: float, colour: int) -> Tensor:
-        """z (n, C, H, W) of the key frames of ``problem``, of whose channels the first ``colour`` are colour.
+        """z, the denoised key frames.
 
-        sigma: the deviation of their noise in display values.
+        Args:
+            keys: (n, C, H, W).
+            problem: Of these key frames: gives the paths by which neighbours are aligned.
+            sigma: Standard deviation of the key frames' noise, display values.
+            colour: Number of leading channels that are colour; the rest stay as they are.
+
+        Returns:
+            (n, C, H, W).
         """
         shown = self._display(keys[:, :colour])
         if isinstance(self.prior, VideoPrior):
@@ -50,6 +62,13 @@ class ZStep:
 
 
 def footprint(prior: ImagePrior, channels: int) -> TileFootprint:
-    """Of the z-step: v, path, occlusion; keys as they are, as display values, denoised, as light; the prior's own."""
+    """Memory of the z-step, per pixel of a tile.
+
+    Held are v, path, occlusion; keys as they are, as display values, denoised, as light; and the prior's own.
+
+    Args:
+        prior: Gives its own footprint.
+        channels: Of a key frame.
+    """
     held = prior.footprint(channels)
     return TileFootprint(9 + 5 * channels + held.per_frame, held.working)
