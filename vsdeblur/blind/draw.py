@@ -1,4 +1,4 @@
-"""A blur as a picture: the kernels of a grid of places, drawn over what was blurred by them."""
+"""A blur as a picture: the kernels of a grid of points, drawn over the picture that they blurred."""
 
 from __future__ import annotations
 
@@ -15,13 +15,21 @@ _CELLS = 8  # kernels along the longer side
 _SIDES = (900, 1800)  # the longer side of the drawing: smaller pictures are enlarged, larger ones reduced
 _FILLED = 0.74  # of a cell, by the kernel
 _STRIP = 28  # pixels below the drawing, for its scale
-_MASS = 0.997  # of every kernel that must be seen
-_VEIL = 0.35  # of the picture that shines through around a kernel
-_INK = (1.0, 0.85, 0.3)  # of light, from where it hardly was to where it stayed longest: towards white
+_MASS = 0.997  # of every kernel that must be drawn
+_VEIL = 0.35  # opacity of the picture around a kernel
+_INK = (1.0, 0.85, 0.3)  # colour of the faintest parts of a kernel; its peak is white
 
 
 def grid_points(size: tuple[int, int], cells: int = _CELLS) -> Tensor:
-    """(P, 2) integer pixels, x then y: the middles of about square cells, ``cells`` along the longer side."""
+    """The middles of about square cells of a picture.
+
+    Args:
+        size: (H, W).
+        cells: Along the longer side.
+
+    Returns:
+        (P, 2) integer pixels, x then y.
+    """
     height, width = size
     cell = max(height, width) / cells
     down, across = (min(max(round(side / cell), 1), side) for side in size)
@@ -31,10 +39,16 @@ def grid_points(size: tuple[int, int], cells: int = _CELLS) -> Tensor:
 
 
 def strokes(kernels: Tensor) -> tuple[Tensor, Tensor]:
-    """How long, in pixels, and in which direction, in degrees, the light of kernels (P, n, n) is drawn out.
+    """Length and direction of kernels by their second moments.
 
-    By second moments: the length of the straight even line that has the same, 1 for a kernel of one pixel, which is no
-    blur. Directions in [0, 180), 0 along rows, counted against the clock.
+    The length is that of the straight uniform line with the same second moment: 1 for a kernel of one pixel, which is
+    no blur.
+
+    Args:
+        kernels: (P, n, n).
+
+    Returns:
+        Lengths (P,) in pixels, and directions (P,) in degrees, [0, 180), 0 along rows, anticlockwise.
     """
     reach = kernels.shape[-1] // 2
     at = torch.arange(-reach, reach + 1, dtype=kernels.dtype, device=kernels.device)
@@ -49,9 +63,16 @@ def strokes(kernels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def draw_kernels(picture: Tensor, blur: Blur) -> Tensor:
-    """The kernels of ``blur`` over ``picture`` (1 or 3, H, W), display values; (3, H', W') in [0, 1].
+    """The kernels of a blur drawn over a picture.
 
-    All kernels are enlarged alike, so that they can be compared; the bar at the bottom says by how much.
+    All kernels have the same scale, so that they can be compared; a bar at the bottom gives it.
+
+    Args:
+        picture: (1 or 3, H, W), display values.
+        blur: Of that size.
+
+    Returns:
+        (3, H', W') in [0, 1].
     """
     import cv2
 
@@ -76,7 +97,7 @@ def _zoom(longest: int) -> float:
 
 
 def _cropped(kernels: Tensor) -> Tensor:
-    """To the smallest square around the middle that holds nearly all of every kernel, and no fewer than 9 pixels."""
+    """The smallest square around the middle with nearly all of every kernel, at least 9 pixels wide."""
     reach = kernels.shape[-1] // 2
     whole = kernels.sum((-2, -1))
     for r in range(min(4, reach), reach):
@@ -87,13 +108,13 @@ def _cropped(kernels: Tensor) -> Tensor:
 
 
 def _stamp(canvas: Any, middle: tuple[float, float], kernel: Any, side: int) -> None:
-    """Draw one kernel: on a dark, half transparent square, in light colours, so that any ground will do."""
+    """Draw one kernel in light colours on a dark, half transparent square, readable on any background."""
     import cv2
 
     enlarged = side >= 2 * len(kernel)
     how = cv2.INTER_NEAREST if enlarged else cv2.INTER_AREA if side < len(kernel) else cv2.INTER_LINEAR
     ink = cv2.resize(np.ascontiguousarray(kernel, np.float32), (side, side), interpolation=how)
-    ink = np.sqrt((ink / max(float(ink.max()), 1e-9)).clip(0, 1))[..., None]  # faint parts are to be seen too
+    ink = np.sqrt((ink / max(float(ink.max()), 1e-9)).clip(0, 1))[..., None]  # makes faint parts visible
     left, top = (round(at - side / 2) for at in middle)
     rows = slice(max(top, 0), min(top + side, canvas.shape[0]))
     columns = slice(max(left, 0), min(left + side, canvas.shape[1]))
@@ -108,7 +129,7 @@ def _stamp(canvas: Any, middle: tuple[float, float], kernel: Any, side: int) -> 
 
 
 def _scale_bar(width: int, enlarged: float) -> Any:
-    """A strip to go below the drawing: how long 1, 10 or 100 pixels of blur are in it."""
+    """A strip for the lower end of the drawing, with a bar of 1, 10 or 100 pixels of blur."""
     import cv2
 
     strip = np.zeros((_STRIP, width, 3), np.uint8)  # OpenCV 5 draws text on 8 bits alone

@@ -11,5 +11,9 @@ _ESTIMATE = 128 * 2**20  # bytes at work while its blur is estimated, measured
 
 
 def beside_tiles(pixels: int) -> int:
-    """Bytes for one picture of so many pixels, besides its tiles."""
+    """Bytes of restoring one picture beside its tiles.
+
+    Args:
+        pixels: Of the picture.
+    """
     return _ESTIMATE + _VALUES * pixels * FLOAT

@@ -33,7 +33,7 @@ _BAND = 0.02  # of the level: values within half of it count as clipped: three 8
 _FEWEST = 12  # values of a plateau, at least
 _BLACK = 1e-3  # light is positive
 _BLURRED = 0.7  # pixels of motion within the exposure, from which a clipped area is a streak
-_LIT = 1.5, 2.2  # of white: a light from the first to the second; ringing is less bright
+_LIT = 1.5, 2.2  # of white: the ramp of what counts as a light; ringing is less bright
 _REACHED = 0.02  # the part of the exposure from which on a pixel belongs to a streak
 _MARGIN = 16
 
@@ -45,7 +45,7 @@ class Lights:
     Attributes:
         keys: (n, C, H, W), key frames with lights at their full brightness.
         zone: (n, 1, H, W) in [0, 1], the weight of ``keys``: 1 where they replace the linear solution.
-        exposures: (n, C, H, W), the exposures with the lights' streaks only as bright as lights of ``white`` would leave.
+        exposures: (n, C, H, W), v with the streaks only as bright as lights of ``white`` would leave.
         white: The value at which the exposures clip.
     """
 
@@ -56,7 +56,7 @@ class Lights:
 
     @property
     def below(self) -> Tensor:
-        """The solver's start, (n, C, H, W): the exposures outside of the zone, in it the key frames clamped to white."""
+        """The solver's start, (n, C, H, W): exposures outside of the zone, in it the key frames clamped to white."""
         return torch.lerp(self.exposures, self.keys.clamp(max=self.white), self.zone)
 
     @property

@@ -14,26 +14,39 @@ from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.priors.protocol import Prior
 from vsdeblur.solver.chebyshev import chebyshev
 
-_QUIETEST = 0.5 / 255  # noise below which the data is not trusted further
-_LOWEST = 0.005  # of A'A: what the blur passes less of is left to the prior
-_REACH = 4  # margins: how far rings about a clipped pixel spread
-_UNDER = 0.05  # of the contrast around: how far light may fall below all that is seen near a clipped pixel
+_QUIETEST = 0.5 / 255  # lower bound of sigma: limits the weight of the data
+_LOWEST = 0.005  # of A'A: components that the blur passes less of are left to the prior
+_REACH = 4  # margins: the distance to which ringing spreads from a clipped pixel
+_UNDER = 0.05  # of the local contrast: by how much u may fall below the local minimum near a clipped pixel
 
 
 @dataclass(frozen=True, slots=True)
 class PlugAndPlay:
-    """argmin_u  ||M (A u - v)||^2 / (2 sigma^2) + R(u)  by half-quadratic splitting (Zhang et al. 2021, DPIR, eq. 6):
+    """Half-quadratic splitting with a denoiser as the prox of the prior: a ``Deconvolver``.
+
+        argmin_u  ||M (A u - v)||^2 / (2 sigma^2) + R(u)
 
         u = (A'MA + a_k)^-1 (A'M v + a_k z)      a_k = strength * sigma^2 / sigma_k^2
         z = D(u, sigma_k)                         sigma_k from ``first`` down to sigma, evenly in logarithm
 
-    A ``Deconvolver``. The u-step is a fixed number of Chebyshev steps from z with fixed bounds: the result depends on
-    no sums over the picture. prior: of one picture at a time, see ``get_prior``.
+    The u-step is a fixed number of Chebyshev steps from z with fixed bounds: the result depends on no sums over the
+    picture. The margin is part of u: no boundary condition is assumed; where no pixel of v depends on u, the prior
+    alone determines it.
 
-    The margin is part of u: nothing is assumed beyond what pixels of v have seen, the prior goes on from there.
-    clip: the value at which v is clipped, or None. M leaves out those clipped pixels that A u explains already, being
-    above v; the others are kept, for A u must come up to v. What clipping has taken cannot be told from ringing:
-    within four margins of a clipped pixel u stays above the darkest that is seen around.
+    M leaves out those clipped pixels that A u already explains, being above v; the others are kept, for A u must reach
+    v. Light lost to clipping cannot be distinguished from ringing: within four margins of a clipped pixel u stays above
+    the darkest value around it.
+
+    Attributes:
+        prior: A denoiser of one picture at a time, see ``get_prior``.
+        rounds: Pairs of u-step and z-step.
+        steps: Chebyshev steps of each u-step.
+        strength: Weight of the prior.
+        first: sigma_k of the first round, in values.
+        clip: The value at which v is clipped; None where it is not.
+
+    References:
+        Zhang et al. 2021 (DPIR), eq. 6.
     """
 
     prior: Prior
@@ -45,7 +58,16 @@ class PlugAndPlay:
 
     @torch.no_grad()
     def __call__(self, v: Tensor, blur: Blur, sigma: float) -> Tensor:
-        """The restored picture of v, blurred by ``blur``, with noise of deviation ``sigma``."""
+        """The sharp picture.
+
+        Args:
+            v: (B, C, H, W).
+            blur: Of v's size.
+            sigma: Standard deviation of v's noise; at least 0.5 / 255 is assumed.
+
+        Returns:
+            (B, C, H, W).
+        """
         z = extended(v, blur)
         sigma = max(sigma, _QUIETEST)
         highest = highest_eigenvalue(blur, v)
@@ -75,12 +97,16 @@ def highest_eigenvalue(blur: Blur, v: Tensor) -> float:
 
     The negative lobes of bicubic warps raise row sums at borders by more than they raise eigenvalues (1.20 against 1.11
     for a shift of half a pixel, the worst).
+
+    Args:
+        blur: A.
+        v: (B, C, H, W), of the blur's size; gives type and device alone.
     """
     return float(blur.adjoint(torch.ones_like(v[:1, :1])).max())
 
 
 def _floor(v: Tensor, blur: Blur, clip: float) -> Tensor:
-    """How dark u, with its margin, may be: -inf far from clipped pixels."""
+    """A lower bound of u, with its margin: -inf far from clipped pixels."""
     m = blur.margin
     wide = extended(v, blur)
     reached = _brightest((wide >= clip).to(v), _REACH * m) > 0

@@ -1,4 +1,4 @@
-"""What every restoration with a known blur is, and what they share."""
+"""The protocol of restoration with a known blur, and the margin that all of them use."""
 
 from __future__ import annotations
 
@@ -13,20 +13,34 @@ from vsdeblur.errors import ArgumentError
 
 
 class Deconvolver(Protocol):
-    """The sharp picture (1, C, H, W) behind v (1, C, H, W), values as they are, under a known blur of that size.
-
-    sigma: the standard deviation of the noise in v, in the units of v. v may be clipped: see each one's ``clip``.
-    """
+    """Restoration of a picture whose blur is known. v may be clipped: see the ``clip`` of each implementation."""
 
     def __call__(self, v: Tensor, blur: Blur, sigma: float) -> Tensor:
-        """The restored picture of v, blurred by ``blur``, with noise of deviation ``sigma``."""
+        """The sharp picture.
+
+        Args:
+            v: (1, C, H, W), values as they are.
+            blur: Of that size.
+            sigma: Standard deviation of v's noise, in the units of v.
+
+        Returns:
+            (1, C, H, W).
+        """
         ...
 
 
 def extended(v: Tensor, blur: Blur) -> Tensor:
-    """v with the blur's margin on every side, its edge pixels repeated; for planes, the same for each.
+    """v with the blur's margin on every side, its edge pixels repeated.
 
-    Raises ArgumentError for a picture that is not of the blur's size.
+    Args:
+        v: (B, C, H, W).
+        blur: Of v's size.
+
+    Returns:
+        (B, C, H + 2 margin, W + 2 margin); of a ``PiecewiseBlur`` of P planes (B * P, ...), the same for each plane.
+
+    Raises:
+        ArgumentError: v is not of the blur's size.
     """
     if v.ndim != 4 or (v.shape[-2], v.shape[-1]) != blur.size:
         raise ArgumentError("v", tuple(v.shape), f"pictures (B, C, H, W) of the blur's size {blur.size}")
@@ -36,7 +50,15 @@ def extended(v: Tensor, blur: Blur) -> Tensor:
 
 
 def inside(u: Tensor, blur: Blur) -> Tensor:
-    """The picture of u, without the margin; planes composed."""
+    """The picture of u, without the margin; planes composed.
+
+    Args:
+        u: (B, C, H + 2 margin, W + 2 margin), or (B * P, ...) for P planes.
+        blur: Of the picture's size.
+
+    Returns:
+        (B, C, H, W).
+    """
     if isinstance(blur, PiecewiseBlur):
         return blur.compose(u)
     m = blur.margin

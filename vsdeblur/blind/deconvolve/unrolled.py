@@ -1,13 +1,15 @@
-"""Unrolled deconvolution: a few rounds of a data step in closed terms and a learned proximal step.
+"""Unrolled deconvolution: a few rounds of a linear data step and a learned proximal step.
 
     x = argmin_x  || M (v - A x) ||^2 + rho_k || x - z ||^2,     rho_k = (noise / error_k)^2
     z = P(x, v, A'M(v - A x))
 
-half-quadratic splitting with a network in the place of the prox, the same in every stage (Laroche, Almansa and Tassano
-2022, who linearise the data step instead). M is 0 where the camera clipped. error_k: what z is supposed to be wrong by;
-it falls from stage to stage. The first z is what plug and play with total variation finds, since what takes many rounds
-is cheap there; the network is for what that lacks. Blur adds up light; the network is shown pictures as a display
-shows them.
+Half-quadratic splitting with a network in the place of the prox, the same in every stage. M is 0 where the camera
+clipped. error_k is the deviation that z is assumed to have; it falls from stage to stage. The first z is the result of
+plug and play with total variation, since what takes many rounds is cheap there; the network supplies what that lacks.
+Blur adds up light, so the data step works on light; the network works on display values.
+
+References:
+    Laroche, Almansa and Tassano 2022, who linearise the data step instead.
 """
 
 from __future__ import annotations
@@ -34,16 +36,18 @@ from vsdeblur.weights import fill
 START = PlugAndPlay(TotalVariation(strength=0.9, time=0.0), rounds=6, steps=8)
 ERRORS = (0.02, 0.015)  # of the start, and of what each stage but the last leaves
 STEPS = (4, 4)  # of Chebyshev's iteration in the data step of each stage
-_MODEL = 0.004  # what a blur is wrong by at the best, in values: never trust v further than that
-_CLIPPED = 0.996  # values from here on say only that there was at least so much light
+_MODEL = 0.004  # least error of a blur model, in values: a lower bound of the assumed noise
+_CLIPPED = 0.996  # share of the clip level: values from here on are lower bounds of the light
 
 
 @dataclass(frozen=True, slots=True)
 class UnrolledDeconvolution:
-    """A ``Deconvolver`` by ``network``.
+    """Unrolled half-quadratic splitting: a ``Deconvolver``.
 
-    linear: values are linear light, which the network is shown by a curve. clip: the value from which on v is clipped,
-    None where it never is.
+    Attributes:
+        network: The proximal step.
+        linear: Values are linear light, which the network receives through a display's curve.
+        clip: The value from which on v is clipped; None where it never is.
     """
 
     network: RestorationNet
@@ -52,7 +56,16 @@ class UnrolledDeconvolution:
 
     @torch.no_grad()
     def __call__(self, v: Tensor, blur: Blur, sigma: float) -> Tensor:
-        """The sharp picture (B, C, H, W) of v (B, C, H, W), of whose channels an alpha (C 2 or 4) stays as it is."""
+        """The sharp picture.
+
+        Args:
+            v: (B, C, H, W); an alpha channel (C 2 or 4) stays as it is.
+            blur: Of v's size.
+            sigma: Standard deviation of v's noise.
+
+        Returns:
+            (B, C, H, W).
+        """
         colour = v[:, : colours(v.shape[1])].expand(-1, 3, -1, -1)
         return as_given(stages(self.network, colour, blur, sigma, self.clip, self.linear)[-1], v)
 
@@ -66,10 +79,21 @@ def stages(
     linear: bool = False,
     start: Tensor | None = None,
 ) -> list[Tensor]:
-    """What each stage makes of v (B, 3, H, W), its margin cut off; clip, linear: as in UnrolledDeconvolution.
+    """The result of every stage, without its margin.
 
-    start: of v's size, None for ``started``'s. Differentiable in the network, and in the blur where it is so, but for
-    the start.
+    Differentiable in the network, and in the blur where that is, but not through the start.
+
+    Args:
+        network: The proximal step.
+        v: (B, 3, H, W).
+        blur: Of v's size.
+        noise: Standard deviation of v's noise.
+        clip: As in ``UnrolledDeconvolution``.
+        linear: As in ``UnrolledDeconvolution``.
+        start: (B, 3, H, W); None for the result of ``started``.
+
+    Returns:
+        One (B, 3, H, W) for each stage.
     """
     known = torch.ones_like(v[:, :1]) if clip is None else unclipped(v, clip)
     start = started(v, blur, noise, clip) if start is None else start
@@ -89,14 +113,34 @@ def stages(
 
 
 def started(v: Tensor, blur: Blur, noise: float, clip: float | None) -> Tensor:
-    """What the stages start from: v (B, 3, H, W) restored by total variation, without gradients."""
+    """The start of the stages: v restored with total variation, without gradients.
+
+    Args:
+        v: (B, 3, H, W).
+        blur: Of v's size.
+        noise: Standard deviation of v's noise.
+        clip: The value from which on v is clipped; None where it never is.
+
+    Returns:
+        (B, 3, H, W).
+    """
     return replace(START, clip=clip)(v, blur, noise)
 
 
 def data_step(v: Tensor, blur: Blur, z: Tensor, known: Tensor, rho: float, largest: float, steps: int) -> Tensor:
-    """argmin_x || M (v - A x) ||^2 + rho || x - z ||^2, nearly: a fixed number of Chebyshev steps from z.
+    """argmin_x || M (v - A x) ||^2 + rho || x - z ||^2, approximated by a fixed number of Chebyshev steps from z.
 
-    largest: at least the norm of A'A.
+    Args:
+        v: (B, C, H, W).
+        blur: A, of v's size.
+        z: (B, C, H + 2 margin, W + 2 margin).
+        known: M, (B, 1, H, W) in [0, 1].
+        rho: Weight of z, above 0.
+        largest: At least the norm of A'A.
+        steps: Of Chebyshev's iteration.
+
+    Returns:
+        x, of z's shape.
     """
 
     def normal(x: Tensor) -> Tensor:
@@ -110,23 +154,42 @@ _LOWEST = 0.02  # of A'A's spectrum: frequencies below are left to the network
 
 @torch.no_grad()
 def norm_bound(blur: Blur, like: Tensor) -> float:
-    """At least ||A'A||: the largest sum of a row of A times the largest of a column (Schur's test)."""
+    """An upper bound of ||A'A||: the largest row sum of A times its largest column sum (Schur's test).
+
+    Args:
+        blur: A.
+        like: (B, ...), gives batch, type and device alone.
+    """
     columns = blur.adjoint(like.new_ones(len(like), 1, *blur.size))
     rows = blur(torch.ones_like(columns))
     return 1.01 * float(columns.amax() * rows.amax())
 
 
 def unclipped(v: Tensor, clip: float) -> Tensor:
-    """(B, 1, H, W): 0 where a channel of v reaches the clip level."""
+    """M: 0 where a channel of v reaches the clip level, else 1.
+
+    Args:
+        v: (B, C, H, W).
+        clip: The value from which on v is clipped.
+
+    Returns:
+        (B, 1, H, W).
+    """
     return (v.amax(1, keepdim=True) < _CLIPPED * clip).to(v.dtype)
 
 
 def load_unrolled_deconvolution(
     weights: Path | None = None, device: torch.device | None = None
 ) -> UnrolledDeconvolution:
-    """With the project's weights, or those of a file that ``vsdeblur train restoration`` wrote.
+    """Unrolled deconvolution with trained weights.
 
-    Raises DeblurError where they are missing or damaged, InputError for a file that holds no such weights.
+    Args:
+        weights: A file that ``vsdeblur train restoration`` wrote; None for the project's own.
+        device: Of the network; None for the processor.
+
+    Raises:
+        DeblurError: The weights are missing or damaged.
+        InputError: The file holds no such weights.
     """
     network = RestorationNet()
     fill(network, "restoration", weights)
