@@ -22,26 +22,39 @@ LAST = 6  # rounds on the smallest pieces
 
 
 class Expectation(Protocol):
-    """The expected sharp picture under a blur: u (1, 1, H + 2 margin, W + 2 margin) of v (1, 1, H, W).
-
-    Not for showing: kernels are found best from few, strong edges. sigma: of the noise in v. progress: from 0, while
-    the blur is hardly known, to 1.
-    """
+    """The expected sharp picture under a given blur. It serves the kernel step: few, strong edges are best."""
 
     def __call__(self, v: Tensor, blur: Blur, sigma: float, progress: float) -> Tensor:
-        """The posterior of the sharp gradients; ``progress`` goes from 0 to 1 over the rounds."""
+        """The expected sharp picture.
+
+        Args:
+            v: (1, 1, H, W), display values.
+            blur: Of that size.
+            sigma: Standard deviation of v's noise.
+            progress: Of the estimate, from 0, where the blur is almost unknown, to 1.
+
+        Returns:
+            u, (1, 1, H + 2 margin, W + 2 margin).
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Alternation:
-    """``find(v, sigma) -> Poses``: the expectation step, then the kernel step, ``rounds`` times at each scale.
+    """Expectation step and kernel step in turn, ``rounds`` times at each scale.
 
-    At each scale the expectation begins with the strongest edges alone and ends with all that are worth keeping; at the
-    largest one it goes on from there, on smaller pieces (Xu and Jia 2010 and Pan et al. 2014 take in weaker edges round
-    by round too). reach: pixels that a kernel may extend to each side. turn: how far roll may move pixels half the
-    shorter side away from the middle, as a share of reach; 0 for one kernel for the whole picture. count, finer: pieces
-    along each side that have a kernel of their own, first and in the end. expectation: None for ``StrongEdges``.
+    At each scale the expectation begins with the strongest edges alone and ends with all that are worth keeping (Xu and
+    Jia 2010 and Pan et al. 2014 also add weaker edges round by round). At the largest scale it continues from there, on
+    smaller pieces.
+
+    Attributes:
+        reach: Pixels from the middle of a kernel to its border.
+        turn: Largest displacement by roll at half the shorter side from the middle, as a share of reach; 0 for one
+            kernel for the whole picture.
+        count: Pieces along each side that have a kernel of their own, at first.
+        finer: The same at the end.
+        rounds: Of both steps at each scale.
+        expectation: None for ``StrongEdges``.
     """
 
     reach: int = 15
@@ -53,7 +66,12 @@ class Alternation:
 
     @torch.no_grad()
     def __call__(self, v: Tensor, sigma: float) -> Poses:
-        """From nothing, over a pyramid of scales; v (1, 1, H, W)."""
+        """The poses of the camera, from no prior estimate, over a pyramid of scales.
+
+        Args:
+            v: (1, 1, H, W), display values.
+            sigma: Standard deviation of v's noise.
+        """
         poses: Poses | None = None
         for n in self._sides():
             share = n / (2 * self.reach + 1)
@@ -68,11 +86,18 @@ class Alternation:
 
     @torch.no_grad()
     def improved(self, v: Tensor, poses: Poses, sigma: float, rounds: int = LAST) -> Poses:
-        """``rounds`` of both steps on the smallest pieces, from what is known of the movement."""
+        """Poses after further rounds on the smallest pieces, from a given estimate.
+
+        Args:
+            v: (1, 1, H, W), display values.
+            poses: The estimate, of v's size.
+            sigma: Standard deviation of v's noise.
+            rounds: Of both steps.
+        """
         return self._alternated(v, poses, sigma, self.finer, [1.0] * rounds)
 
     def _alternated(self, v: Tensor, poses: Poses, sigma: float, count: int, course: Sequence[float]) -> Poses:
-        """A round of both steps for each of course: how far the estimate has come, 0 to 1."""
+        """A round of both steps for each element of ``course``: the progress of the estimate, 0 to 1."""
         expectation = self.expectation or StrongEdges(count)
         patches = Patches.over(poses.size, count)
         slopes = patches.cut(gradients(v))
@@ -82,7 +107,7 @@ class Alternation:
         return poses
 
     def _sides(self) -> Iterator[int]:
-        """Of the kernel at each scale, the smallest first."""
+        """Sides of the kernel at each scale, pixels, the smallest first."""
         sides = [2 * self.reach + 1]
         while sides[-1] > 3:
             n = math.ceil(sides[-1] / _RATIO)

@@ -26,7 +26,7 @@ _ENOUGH = 0.1
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """Confidence as a product of ramps, each from where a measure begins to count to where it counts wholly.
+    """Confidence as a product of ramps, each over the range of a measure.
 
     Attributes:
         spread: Standard deviation of the kernels, pixels.
@@ -42,7 +42,7 @@ class _Rule:
         return _ramp(spread, *self.spread) * (1 - _ramp(edges, *self.edges)) * (1 - _ramp(cost, *self.cost))
 
 
-# Sharp pictures seem to spread light by up to 1.16 px, and shakes that were worth undoing by 1.24 and more: twenty
+# Estimates of sharp pictures spread light by up to 1.16 px, shakes that were worth undoing by 1.24 and more: twenty
 # photographs as they were, sixty-five shaken, none held out. On pieces of large ones the same rule passed a sharp
 # photograph.
 _WHOLE = _Rule(spread=(1.1, 1.4), edges=(0.9, 0.95), cost=(1.1, 1.2))
@@ -50,20 +50,20 @@ _OF_PIECES = _Rule(spread=(1.3, 2.0), edges=(1.0, 1.1), cost=(1.02, 1.05))
 
 
 def confidence(v: Tensor, blur: Blur, sigma: float | None = None) -> float:
-    """From 0, no blur, to 1: v is blurred as ``blur`` says.
+    """The confidence that v is blurred by ``blur``: 0 for no blur, to 1.
 
     A product of two measures. The blur must spread light further than the estimates of sharp pictures do, about a
     pixel. And fewer strong edges must explain the picture through it than without any blur, for a blurred edge is a
     flight of steps; nor may their cost, misfit and number, be much larger: text, whose edges are as sharp as edges can
     be, takes as many at a larger cost.
 
+    Pixels are those of the scale at which the blur fills REACH. Of a picture that is larger than LARGEST there, pieces
+    of the largest gradient alone are evaluated, under the stricter rule.
+
     Args:
         v: (1, C, H, W), display values.
         blur: Of that size.
-        sigma: Of the noise in v; measured when None.
-
-    Pixels are those of the scale at which the blur fills REACH. Of a picture that is larger than LARGEST there, pieces
-    of the largest gradient count alone, under the stricter rule.
+        sigma: Standard deviation of v's noise; measured when None.
     """
     grey, level = grey_of(v, sigma)
     share = max(LARGEST / max(blur.size), MIN_ESTIMATE_SIDE / min(blur.size), min(REACH / max(blur.margin, 1), 1))
@@ -79,7 +79,7 @@ def confidence(v: Tensor, blur: Blur, sigma: float | None = None) -> float:
     far = float(spread(kernels).median())
     if far <= rule.spread[0]:
         return 0.0
-    still = torch.zeros_like(kernels)  # the same size: so much is guessed around the picture
+    still = torch.zeros_like(kernels)  # of the same size, so that the same border around the picture is extrapolated
     still[:, still.shape[-1] // 2, still.shape[-1] // 2] = 1
     simply, edges = cost(seen, still, patches, less)
     if bool((edges == 0).all()) or (large and float(edges.median()) < _ENOUGH):
@@ -89,9 +89,16 @@ def confidence(v: Tensor, blur: Blur, sigma: float | None = None) -> float:
 
 
 def cost(v: Tensor, kernels: Tensor, patches: Patches, sigma: float) -> tuple[float, Tensor]:
-    """||k u - v||^2 + price |D u|_0 of the strong edges u that explain v (1, 1, H, W), and |D u|_0 (P,); per pixel.
+    """The cost ||k u - v||^2 + price |D u|_0 of the strong edges u that explain v, per pixel.
 
-    kernels: (P, n, n), of each of the P pieces.
+    Args:
+        v: (1, 1, H, W), display values.
+        kernels: (P, n, n), of each of the P pieces.
+        patches: The pieces.
+        sigma: Standard deviation of v's noise.
+
+    Returns:
+        The cost, and |D u|_0 of each piece, (P,), both per pixel.
     """
     edges, m = StrongEdges(), kernels.shape[-1] // 2
     pieces, windows = patches.cut(v), patches.windows
@@ -108,12 +115,26 @@ def cost(v: Tensor, kernels: Tensor, patches: Patches, sigma: float) -> tuple[fl
 
 
 def spread(kernels: Tensor) -> Tensor:
-    """(P,): how far kernels (P, n, n) spread light around its mean, standard deviation, pixels."""
+    """The standard deviation of kernels about their mean, pixels.
+
+    Args:
+        kernels: (P, n, n), each summing to 1.
+
+    Returns:
+        (P,).
+    """
     return covariance(kernels).diagonal(dim1=1, dim2=2).sum(1).clamp_min(0).sqrt()
 
 
 def covariance(kernels: Tensor) -> Tensor:
-    """(P, 2, 2), x then y: how kernels (P, n, n) spread light around its mean, square pixels."""
+    """The covariance of kernels about their mean, square pixels.
+
+    Args:
+        kernels: (P, n, n), each summing to 1.
+
+    Returns:
+        (P, 2, 2), x then y.
+    """
     line = torch.arange(kernels.shape[-1]).to(kernels)
     across, down = kernels.sum(1), kernels.sum(2)
     x, y = (line - (along * line).sum(1, keepdim=True) for along in (across, down))
@@ -124,7 +145,7 @@ def covariance(kernels: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceGate:
-    """``estimate(picture) -> Blur``, or no blur where its confidence is below the threshold.
+    """A blur estimator that returns no blur where the confidence of its estimate is below a threshold.
 
     A picture of less than 48 pixels a side has no blur.
 
@@ -137,7 +158,11 @@ class ConfidenceGate:
     threshold: float = 0.7
 
     def __call__(self, picture: Tensor) -> Blur:
-        """The blur of picture (1, C, H, W), display values."""
+        """The blur of a picture, one pixel wide where none passes the gate.
+
+        Args:
+            picture: (1, C, H, W), display values.
+        """
         none = UniformBlur(torch.ones(1, 1, device=picture.device), (picture.shape[-2], picture.shape[-1]))
         if min(none.size) < MIN_ESTIMATE_SIDE:
             return none
@@ -146,4 +171,5 @@ class ConfidenceGate:
 
 
 def _ramp(x: float, low: float, high: float) -> float:
+    """0 up to ``low``, 1 from ``high`` on, linear between."""
     return min(max((x - low) / (high - low), 0.0), 1.0)

@@ -1,15 +1,15 @@
-"""The network that reads a blur off a picture: K kernels, and their share in every pixel.
+"""The kernel network: K kernels for a blurry picture, and their weights in every pixel.
 
 After Carbajal et al. 2023 (a shared encoder, K kernels by softmax, weights of every pixel by softmax), small, and with
-two things computed that a small network would take long to find:
+two quantities computed that a small network would take long to learn:
 
-- From the features it draws the gradient that the sharp picture may have had, and the kernel between that and the
-  gradient of the blurry picture follows in closed form, by a quotient of spectra (Schuler et al. 2016).
-- The autocorrelation of a blurry picture's gradient is, more or less, that of the kernel, since the gradient of edges
-  and textures is white, more or less (Goldstein and Fattal 2012).
+- From the features it predicts the gradient of the sharp picture, and the kernel between that and the gradient of the
+  blurry picture follows in closed form, by a quotient of spectra (Schuler et al. 2016).
+- The autocorrelation of a blurry picture's gradient is approximately that of the kernel, since the gradient of edges
+  and textures is approximately white (Goldstein and Fattal 2012).
 
-Both, of the whole and of windows of the picture, are maps in the plane of the kernel, where a second network makes the
-kernels of them.
+Both, of the whole and of windows of the picture, are maps in the plane of the kernel, where a second network computes
+the kernels from them.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ SPAN = 2 * REACH + 1
 ALIGN = 16  # sizes that the network takes are multiples of this
 WIDTHS = (32, 64, 96, 128)  # channels at 1/2, 1/4, 1/8, 1/16 of the resolution
 _PLANE = (40, 64, 80)  # channels in the plane of the kernel, at 1, 1/2, 1/4
-_WINDOWS = 3  # windows per side whose autocorrelation is shown, beside that of the whole
+_WINDOWS = 3  # windows per side whose autocorrelation is an input, beside that of the whole
 _COLOURS = 3
 _RIDGE = 0.3  # of the mean power of a spectrum
 
 
 class KernelNet(nn.Module):
-    """See the module."""
+    """Kernels and their weights from a picture; see ``forward``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,10 +59,14 @@ class KernelNet(nn.Module):
         nn.init.zeros_(self.edges.weight)
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """picture: (B, 3, H, W) display values, H and W multiples of ALIGN.
+        """Kernels, their weights and the gradient of the sharp picture.
 
-        Returns the logarithms of the kernels (B, K, SPAN, SPAN) and of their shares (B, K, H / 4, W / 4), unnormalised,
-        and the gradient that the sharp picture may have had (B, 2, H, W), over ``contrast(picture)``.
+        Args:
+            picture: (B, 3, H, W), display values, H and W multiples of ALIGN.
+
+        Returns:
+            Logarithms of the kernels (B, K, SPAN, SPAN) and of their weights (B, K, H / 4, W / 4), unnormalised, and
+            the predicted gradient of the sharp picture (B, 2, H, W), over ``contrast(picture)``.
         """
         level = picture.mean((1, 2, 3), keepdim=True)
         unit = contrast(picture)
@@ -85,7 +89,7 @@ class KernelNet(nn.Module):
 
 
 class _NormalisedBlock(nn.Module):
-    """x + conv(relu(conv(norm(x)))): without the norm (Wu and He 2018) training leaps out of its course."""
+    """x + conv(relu(conv(norm(x)))). Without the norm (Wu and He 2018) training diverges."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -101,14 +105,14 @@ class _NormalisedBlock(nn.Module):
 
 
 class _Plane(nn.Module):
-    """From maps (B, n, SPAN, SPAN) and what the picture says (B, m) to kernels: a U-Net over lags."""
+    """A U-Net over lags: from maps (B, n, SPAN, SPAN) and features of the picture (B, m) to kernels."""
 
-    def __init__(self, maps: int, told: int) -> None:
+    def __init__(self, maps: int, context: int) -> None:
         super().__init__()
         fine, middle, coarse = _PLANE
         self.summary = coarse
         self.enter = nn.Conv2d(maps + 2, fine, 3, padding=1)
-        self.listen = nn.ModuleList(nn.Linear(told, width) for width in _PLANE)
+        self.listen = nn.ModuleList(nn.Linear(context, width) for width in _PLANE)
         self.fine = _NormalisedBlock(fine)
         self.down1 = nn.Conv2d(fine, middle, 3, stride=2, padding=1)
         self.middle = nn.Sequential(_NormalisedBlock(middle), _NormalisedBlock(middle))
@@ -121,8 +125,8 @@ class _Plane(nn.Module):
         self.fine_again = nn.Sequential(_NormalisedBlock(fine), _NormalisedBlock(fine))
         self.leave = nn.Conv2d(fine, KERNELS, 3, padding=1)
 
-    def forward(self, lags: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
-        to_fine, to_middle, to_coarse = (listen(told)[..., None, None] for listen in self.listen)
+    def forward(self, lags: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        to_fine, to_middle, to_coarse = (listen(context)[..., None, None] for listen in self.listen)
         x = self.fine(self.enter(torch.cat((lags, _places(lags)), 1)) + to_fine)
         y = self.middle(self.down1(x) + to_middle)
         z = self.coarse(self.down2(y) + to_coarse)
@@ -133,13 +137,27 @@ class _Plane(nn.Module):
 
 
 def contrast(picture: Tensor) -> Tensor:
-    """(B, 1, 1, 1): the standard deviation of picture (B, C, H, W), not less than 0.02."""
+    """The standard deviation of a picture, at least 0.02.
+
+    Args:
+        picture: (B, C, H, W).
+
+    Returns:
+        (B, 1, 1, 1).
+    """
     level = picture.mean((1, 2, 3), keepdim=True)
     return (picture - level).square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(0.02)
 
 
 def gradient(picture: Tensor) -> Tensor:
-    """(B, 2, H, W): differences along x and y of the mean of picture's channels, 0 at the far edges."""
+    """Differences along x and y of the mean over the channels, 0 at the far edges.
+
+    Args:
+        picture: (B, C, H, W).
+
+    Returns:
+        (B, 2, H, W).
+    """
     grey = picture.mean(1, keepdim=True)
     across = F.pad(grey[..., :, 1:] - grey[..., :, :-1], (0, 1, 0, 0))
     down = F.pad(grey[..., 1:, :] - grey[..., :-1, :], (0, 0, 0, 1))
@@ -147,9 +165,15 @@ def gradient(picture: Tensor) -> Tensor:
 
 
 def autocorrelations(gradients: Tensor) -> Tensor:
-    """(B, 1 + 9, SPAN, SPAN): of gradients (B, 2, H, W), whole and in 3 x 3 windows of half the size.
+    """Autocorrelations of gradients, whole and in 3 x 3 windows of half the size.
 
-    Each is 1 at lag 0, which lies in the middle; what is strong is compressed.
+    Each is 1 at lag 0, which lies in the middle, before large values are compressed.
+
+    Args:
+        gradients: (B, 2, H, W).
+
+    Returns:
+        (B, 1 + 9, SPAN, SPAN).
     """
     found = []
     for window in _windows(gradients):
@@ -160,9 +184,16 @@ def autocorrelations(gradients: Tensor) -> Tensor:
 
 
 def quotients(sharp: Tensor, blurry: Tensor) -> Tensor:
-    """(B, 1 + 9, SPAN, SPAN): the kernels k with k * sharp = blurry, gradients (B, 2, H, W), in the same windows.
+    """The kernels k with k * sharp = blurry, in the windows of ``autocorrelations``, compressed.
 
-    K = sum conj(V) U / (sum |U|^2 + ridge), the sums over both directions of the gradient; compressed.
+    K = sum conj(V) U / (sum |U|^2 + ridge), the sums over both directions of the gradient.
+
+    Args:
+        sharp: (B, 2, H, W), gradients.
+        blurry: (B, 2, H, W), gradients.
+
+    Returns:
+        (B, 1 + 9, SPAN, SPAN).
     """
     found = []
     for u, v in zip(_windows(sharp), _windows(blurry), strict=True):
@@ -174,7 +205,7 @@ def quotients(sharp: Tensor, blurry: Tensor) -> Tensor:
 
 
 def _windows(gradients: Tensor) -> list[Tensor]:
-    """The whole of (B, 2, H, W), and 3 x 3 windows of half its size, each faded out to its borders."""
+    """The whole of (B, 2, H, W), and 3 x 3 windows of half its size, each times a Hann window."""
     height, width = gradients.shape[-2:]
     tall, wide = height // 2, width // 2
     pieces = [gradients]
@@ -192,7 +223,7 @@ def _faded(piece: Tensor) -> Tensor:
 
 
 def _room(piece: Tensor) -> tuple[int, int]:
-    """The size of a torus on which lags up to REACH do not meet."""
+    """The size of a torus on which lags up to REACH do not wrap around."""
     return fast_length(piece.shape[-2] + SPAN), fast_length(piece.shape[-1] + SPAN)
 
 
@@ -207,7 +238,7 @@ def _around_lag_0(spectrum: Tensor, piece: Tensor) -> Tensor:
 
 
 def _places(x: Tensor) -> Tensor:
-    """(B, 2, H, W): where in the picture, -1 to 1."""
+    """(B, 2, H, W): position in the picture, y and x, -1 to 1."""
     y, z = (torch.linspace(-1, 1, n, device=x.device, dtype=x.dtype) for n in x.shape[-2:])
     return torch.stack(torch.meshgrid(y, z, indexing="ij")).expand(len(x), -1, -1, -1)
 

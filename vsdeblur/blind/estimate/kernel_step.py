@@ -1,4 +1,4 @@
-"""The kernel step: where the camera looked, given the sharp picture and the blurry one."""
+"""The kernel step: the density of the camera's poses, given the sharp picture and the blurry one."""
 
 from __future__ import annotations
 
@@ -20,15 +20,26 @@ _STEPS = 40
 def kernel_step(u: Tensor, v: Tensor, poses: Poses, patches: Patches) -> Poses:
     """argmin over densities w >= 0 of  sum_p || Dv - (S_p w) Du ||^2 + ridge |w|^2, over the pieces p of the picture.
 
-    u: Du, (P, 2, h + 2m, w + 2m), v: Dv, (P, 2, h, w): ``gradients`` of the pieces, m that of the poses. Convex; on
-    gradients, as flat areas say nothing. Whyte et al. 2010, eq. 12, with the local kernels S_p w of Hirsch et al.
-    2011, so that the pictures are only looked at once, through their correlations. Poses next to those in use may come
-    into use: one step of the grid each time.
+    Convex; on gradients, as flat areas do not constrain the kernel. The local kernels are S_p w, so that the pictures
+    enter once, through their correlations. Poses adjacent to those in use may come into use: one step of the grid each
+    time.
+
+    Args:
+        u: Du, (P, 2, h + 2m, w + 2m): ``gradients`` of the sharp pieces, m the margin of the poses' kernels.
+        v: Dv, (P, 2, h, w): ``gradients`` of the blurry pieces.
+        poses: The estimate so far.
+        patches: The pieces.
+
+    Returns:
+        The new poses; those given where the pieces have no gradients.
+
+    References:
+        Whyte et al. 2010, eq. 12; Hirsch et al. 2011 for local kernels.
     """
     n = poses.density.shape[-1]
     m = n // 2
     root = patches.windows.sqrt()
-    slopes = u * F.pad(root, (m,) * 4)  # around a piece u is only a guess
+    slopes = u * F.pad(root, (m,) * 4)  # around a piece u is extrapolated
     quadratic = KernelQuadratic.of(slopes, v * root, n)
     which = poses.active(1)
     spread = poses.shares(which, patches.middles)
@@ -51,7 +62,14 @@ def kernel_step(u: Tensor, v: Tensor, poses: Poses, patches: Patches) -> Poses:
 
 
 def fitted(kernels: Tensor, poses: Poses, points: Tensor, faint: float = FAINT) -> Poses:
-    """The density whose kernels at ``points`` (P, 2) are nearest to kernels (P, n, n), starting from every pose."""
+    """The density whose kernels are nearest to given ones in the mean square, starting from every pose.
+
+    Args:
+        kernels: (P, n, n), each summing to 1.
+        poses: Gives the grid and the picture's size.
+        points: (P, 2) integer pixels, x then y: where the kernels lie.
+        faint: See ``Poses.cleaned``.
+    """
     which = torch.ones_like(poses.density).nonzero()
     spread = poses.shares(which, points)
     gather = spread.t().coalesce()
@@ -66,7 +84,20 @@ def fitted(kernels: Tensor, poses: Poses, points: Tensor, faint: float = FAINT) 
 
 
 def nonnegative(gram: Callable[[Tensor], Tensor], pull: Tensor, start: Tensor, steps: int = _STEPS) -> Tensor:
-    """argmin over w >= 0 of  w'Gw / 2 - pull'w  for w (J, 1), by accelerated projected gradients (FISTA)."""
+    """argmin over w >= 0 of  w'Gw / 2 - pull'w, by accelerated projected gradients (FISTA).
+
+    Args:
+        gram: w -> G w, symmetric and positive semidefinite.
+        pull: (J, 1).
+        start: (J, 1), 0 or more.
+        steps: Iterations.
+
+    Returns:
+        w, (J, 1).
+
+    References:
+        Beck and Teboulle 2009.
+    """
     # The power method, from no symmetric start: a few steps come within a fifth of the largest eigenvalue.
     probe = 1 + torch.sin(torch.arange(len(start), dtype=start.dtype, device=start.device))[:, None]
     for _ in range(6):
@@ -87,7 +118,14 @@ def nonnegative(gram: Callable[[Tensor], Tensor], pull: Tensor, start: Tensor, s
 
 
 def gradients(x: Tensor) -> Tensor:
-    """(P, 2, H, W): to the right and down, 0 at the last column and row."""
+    """Forward differences to the right and down, 0 at the last column and row.
+
+    Args:
+        x: (P, 1, H, W).
+
+    Returns:
+        (P, 2, H, W).
+    """
     right = F.pad(x[..., 1:] - x[..., :-1], (0, 1))
     down = F.pad(x[..., 1:, :] - x[..., :-1, :], (0, 0, 0, 1))
     return torch.cat((right, down), 1)

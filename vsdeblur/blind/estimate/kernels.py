@@ -17,17 +17,17 @@ from vsdeblur.weights import fill
 
 WINDOW = 256  # pixels that have kernels of their own, and more of them around
 OVERLAP = 48
-RANK = 6  # kernels that are left of a window's, for speed
-_FAR = 0.75  # of REACH: light beyond means a longer blur than the kernels have room for
-_MUCH = 0.1  # share of such light
-_SMALLER = (1, 2, 4)  # how much smaller a picture is looked at
-_FAINT = 0.03  # of a kernel's brightest point: what is fainter is the network's doubt
+RANK = 6  # kernels to which a window's are compressed, for speed
+_FAR = 0.75  # of REACH: weight outside means that the blur is longer than the kernels
+_MUCH = 0.1  # share of such weight
+_SMALLER = (1, 2, 4)  # factors by which a picture is made smaller
+_FAINT = 0.03  # of a kernel's peak: what is fainter is the network's uncertainty
 
 
 class KernelEstimator:
-    """``estimate(picture) -> Blur``: kernels for windows of the picture, each mixed pixel by pixel.
+    """Kernels for windows of a picture by the kernel network, each mixed pixel by pixel.
 
-    Blurs that are longer than the network's kernels are looked for in the picture made smaller.
+    Blurs that are longer than the network's kernels are estimated in the picture made smaller.
     """
 
     def __init__(self, network: KernelNet) -> None:
@@ -35,7 +35,11 @@ class KernelEstimator:
 
     @torch.no_grad()
     def __call__(self, picture: Tensor) -> PatchedBlur:
-        """The blur of picture (1, C, H, W), display values, C 1 or 3."""
+        """The blur of a picture.
+
+        Args:
+            picture: (1, C, H, W), display values, C 1 or 3.
+        """
         size = (picture.shape[-2], picture.shape[-1])
         for smaller in _SMALLER:
             if smaller > 1 and min(size) < 2 * SPAN * smaller:
@@ -51,7 +55,7 @@ class KernelEstimator:
         return PatchedBlur(size, found)
 
     def _window(self, window: Tensor, smaller: int) -> PixelwiseBlur:
-        """The blur of one window, looked at ``smaller`` times smaller."""
+        """The blur of one window, estimated ``smaller`` times smaller."""
         size = (window.shape[-2], window.shape[-1])
         small = in_colour(F.avg_pool2d(window, smaller, ceil_mode=True, count_include_pad=False), ALIGN)
         basis, shares, _ = self.network(small)
@@ -59,9 +63,14 @@ class KernelEstimator:
 
 
 def meant_blur(basis: Tensor, shares: Tensor, size: tuple[int, int], smaller: int = 1) -> PixelwiseBlur:
-    """The blur that the network means by its logarithms basis (B, K, n, n) and shares (B, K, h, w); differentiable.
+    """The blur from the network's outputs; differentiable.
 
-    size: (H, W) of the pictures, which the network saw ``smaller`` times smaller and padded at their ends.
+    Args:
+        basis: (B, K, n, n), logarithms of the kernels, unnormalised.
+        shares: (B, K, h, w), logarithms of their weights, unnormalised.
+        size: (H, W) of the pictures, of which the network received a version ``smaller`` times smaller, padded at its
+            ends.
+        smaller: Factor between the picture and the network's input.
     """
     height, width = (-(-n // smaller) for n in size)
     fine = F.interpolate(shares.float(), scale_factor=4.0, mode="bilinear")[..., :height, :width]
@@ -76,7 +85,7 @@ def meant_blur(basis: Tensor, shares: Tensor, size: tuple[int, int], smaller: in
 
 
 def light_far_out(blur: PixelwiseBlur) -> float:
-    """The share of light that comes from beyond three quarters of the way to the kernels' borders."""
+    """The share of the kernels' weight at more than three quarters of the distance from their middle to the border."""
     m = blur.margin
     line = torch.arange(-m, m + 1, device=blur.basis.device).abs()
     far = torch.maximum(line[:, None], line) > _FAR * m
@@ -85,9 +94,15 @@ def light_far_out(blur: PixelwiseBlur) -> float:
 
 
 def load_kernel_estimator(weights: Path | None = None, device: torch.device | None = None) -> KernelEstimator:
-    """With the project's weights, or those of a file that ``vsdeblur train kernels`` wrote.
+    """The kernel network with trained weights.
 
-    Raises DeblurError where they are missing or damaged, InputError for a file that holds no such weights.
+    Args:
+        weights: A file that ``vsdeblur train kernels`` wrote; None for the project's own.
+        device: Of the network; None for the processor.
+
+    Raises:
+        DeblurError: The weights are missing or damaged.
+        InputError: The file holds no such weights.
     """
     network = KernelNet()
     fill(network, "kernels", weights)

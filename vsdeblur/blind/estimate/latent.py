@@ -13,15 +13,19 @@ from vsdeblur.blind.operators.fourier import fast_length, transfer
 from vsdeblur.blind.operators.protocol import Blur
 
 _STEEPEST = 1e5  # the largest weight of the splitting
-_REFILL = 5  # steps between two looks at what lies around the picture
+_REFILL = 5  # steps between two updates of the pixels around the picture
 
 
 @dataclass(frozen=True, slots=True)
 class StrongEdges:
     """An ``Expectation``: ``strong_edges`` of count x count overlapping pieces, each under the kernel of its middle.
 
-    Noise raises what counts as an edge: ``weight`` for quiet pictures, ``noisy`` sigma^2 for others. At first
-    (progress 0) an edge costs ``first`` times as much: fine detail fits any blur.
+    Attributes:
+        count: Pieces along each side.
+        weight: Price of an edge in pictures of little noise: the squared step in value from which on it is kept,
+            roughly.
+        noisy: Price of an edge over sigma^2 in pictures of more noise.
+        first: Factor of the price at progress 0: fine detail fits any blur.
     """
 
     count: int = 1
@@ -30,24 +34,43 @@ class StrongEdges:
     first: float = 10.0
 
     def __call__(self, v: Tensor, blur: Blur, sigma: float, progress: float = 1.0) -> Tensor:
-        """u (1, 1, H + 2 margin, W + 2 margin) of v (1, 1, H, W)."""
+        """The sharp picture, reduced to its strong edges.
+
+        Args:
+            v: (1, 1, H, W), display values.
+            blur: Of that size.
+            sigma: Standard deviation of v's noise.
+            progress: Of the estimate, 0 to 1.
+
+        Returns:
+            u, (1, 1, H + 2 margin, W + 2 margin).
+        """
         patches = Patches.over(blur.size, self.count)
         kernels = blur.kernels(patches.middles).to(v)
         price = self.price(sigma) * self.first ** (1 - progress)
         return patches.join(strong_edges(patches.cut(v), kernels, price), blur.margin)
 
     def price(self, sigma: float) -> float:
-        """Of an edge, in the end."""
+        """The price of an edge at progress 1, for noise of deviation ``sigma``."""
         return max(self.weight, self.noisy * sigma**2)
 
 
 def strong_edges(v: Tensor, kernels: Tensor, weight: float) -> Tensor:
-    """argmin_u  ||k u - v||^2 + weight |D u|_0  (Xu, Zheng, Jia 2013), by half-quadratic splitting.
+    """argmin_u  ||k u - v||^2 + weight |D u|_0, by half-quadratic splitting.
 
-    v: (P, 1, H, W), values in [0, 1]; kernels: (P, n, n), correlated; weight: the squared step in value from which on
-    an edge is worth keeping, roughly. Returns u (P, 1, H + 2m, W + 2m), m = n // 2. What lies around v is unknown:
-    first a smooth passage from each border to the opposite one, then what the found u predicts (EM over missing
-    pixels).
+    What lies around v is unknown: it starts as a linear ramp from each border to the opposite one, and is then replaced
+    by the prediction of the current u (EM over missing pixels).
+
+    Args:
+        v: (P, 1, H, W), values in [0, 1].
+        kernels: (P, n, n), correlated.
+        weight: The squared step in value from which on an edge is kept, roughly.
+
+    Returns:
+        u, (P, 1, H + 2m, W + 2m), m = n // 2.
+
+    References:
+        Xu, Zheng and Jia 2013.
     """
     m = kernels.shape[-1] // 2
     height, width = v.shape[-2:]
@@ -83,7 +106,7 @@ def _slopes(size: tuple[int, int], like: Tensor) -> Tensor:
 
 
 def _passage(v: Tensor, m: int, size: tuple[int, int]) -> Tensor:
-    """v at (m, m) in a torus of ``size``, and a linear passage from each border to the opposite one."""
+    """v at (m, m) in a torus of ``size``, with a linear ramp from each border to the opposite one."""
 
     def along(x: Tensor, total: int) -> Tensor:  # the last axis
         gap = total - x.shape[-1]

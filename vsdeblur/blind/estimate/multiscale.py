@@ -1,4 +1,4 @@
-"""Large pictures: the movement found in them made small is refined at larger scales, on pieces of large gradient."""
+"""Large pictures: the motion found in a smaller version is refined at larger scales, on pieces of large gradient."""
 
 from __future__ import annotations
 
@@ -12,23 +12,28 @@ from vsdeblur.blind.estimate.patches import Patches
 from vsdeblur.blind.estimate.poses import Poses
 from vsdeblur.camera.noise import noise_level
 
-LARGEST = 320  # px, along the longer side: in larger pictures only pieces are looked at
+LARGEST = 320  # px, along the longer side: of larger pictures only pieces are evaluated
 PIECES, SIDE = 4, 144  # along each side of the picture; px: together about as many pixels as in the largest whole one
 _ROUNDS = 3
-_STEP = 2.0  # of scale, at most, and what is not worth one
+_STEP = 2.0  # largest factor between scales; below _LEAST_STEP there is no further scale
 _LEAST_STEP = 1.2
-_ROOM = 0.85  # of the kernels' reach that a movement may take up when it is looked at closer
-# Of the brightest pose, at the end: the haze around a path has grown with it. At 0.05 kernels of 8 px at 1216 x 789
+_ROOM = 0.85  # share of the kernels' reach that the motion may fill at the next scale
+# Of the largest density, at the end: the haze around a path has grown with it. At 0.05 kernels of 8 px at 1216 x 789
 # were a third too wide, and restored pictures lost 3.6 dB. Before the end as much would keep a path from growing.
 _FAINT = 0.12
 
 
 @torch.no_grad()
 def refine_scales(v: Tensor, poses: Poses, sigma: float | None) -> Poses:
-    """The movement of the camera as v (1, 1, H, W) shows it at the largest scale at which it is within reach.
+    """The camera's poses at the largest scale at which their motion lies within the grid.
 
-    poses: found in v made smaller. sigma: of the noise in v; None measures it. Each scale costs the same, however large
-    v is: as many pieces of one size. A picture that was hardly made smaller keeps its poses.
+    Each scale costs the same, however large v is: the same number of pieces of one size. Where v hardly exceeds the
+    poses' size they are returned as they are.
+
+    Args:
+        v: (1, 1, H, W), display values.
+        poses: Found in v made smaller.
+        sigma: Standard deviation of v's noise; None measures it.
     """
     begun = poses
     while (times := _step(v, poses)) >= _LEAST_STEP:
@@ -44,7 +49,17 @@ def refine_scales(v: Tensor, poses: Poses, sigma: float | None) -> Poses:
 
 
 def scaled(v: Tensor, share: float, sigma: float | None) -> tuple[Tensor, float]:
-    """v (1, 1, H, W) made smaller, ``share`` times as large, and the noise that is left in it."""
+    """A picture made smaller, and its noise.
+
+    Args:
+        v: (1, 1, H, W).
+        share: Of the sides; from 1 on v is returned as it is.
+        sigma: Standard deviation of v's noise where known; None measures it. Of a smaller picture it is always
+            measured.
+
+    Returns:
+        (1, 1, share * H, share * W), and the standard deviation of its noise.
+    """
     if share >= 1:
         return v, noise_level(v) if sigma is None else sigma
     size = [round(n * share) for n in v.shape[-2:]]
@@ -53,5 +68,5 @@ def scaled(v: Tensor, share: float, sigma: float | None) -> tuple[Tensor, float]
 
 
 def _step(v: Tensor, poses: Poses) -> float:
-    """How many times closer the next look is."""
+    """The factor to the next scale, limited by v's size and the grid."""
     return min(_STEP, v.shape[-2] / poses.size[0], _ROOM / max(poses.fullness, 1e-3))

@@ -11,12 +11,14 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patches:
-    """Pieces of a picture: ``over`` all of it, their windows summing to 1 in every pixel (Hirsch et al. 2011), or those
-    of the largest gradient, ``by_gradient``.
+    """Overlapping pieces of a picture, over each of which the blur is taken as one kernel.
+
+    ``over`` covers all of it, the windows summing to 1 in every pixel (Hirsch et al. 2011); ``by_gradient`` takes
+    pieces of the largest gradient.
 
     Attributes:
-        rows: Where each of the P pieces begins.
-        columns: The same along x.
+        rows: First row of each of the P pieces.
+        columns: First column of each.
         windows: (P, 1, h, w), weights.
         size: (H, W) of the picture.
     """
@@ -28,7 +30,12 @@ class Patches:
 
     @classmethod
     def over(cls, size: tuple[int, int], count: int) -> Patches:
-        """``count`` x ``count`` pieces, each half over the next."""
+        """Pieces that cover a picture, each half over the next.
+
+        Args:
+            size: (H, W) of the picture.
+            count: Pieces along each side.
+        """
         down, across = (_starts(length, count) for length in size)
         tall, wide = (_side(length, count) for length in size)
         window_y, window_x = _windows(down, tall, size[0]), _windows(across, wide, size[1])
@@ -38,9 +45,14 @@ class Patches:
 
     @classmethod
     def by_gradient(cls, picture: Tensor, count: int, side: int) -> Patches:
-        """``count`` x ``count`` pieces of ``side`` px, in each part of picture (1, 1, H, W) where most goes on.
+        """The piece of the largest mean gradient in each of count x count parts of a picture.
 
-        That is where it is steepest in the mean. Pieces of neighbouring parts may overlap, and leave gaps.
+        Pieces of neighbouring parts may overlap, and leave gaps.
+
+        Args:
+            picture: (1, 1, H, W).
+            count: Parts along each side.
+            side: Of a piece, pixels.
         """
         size = (picture.shape[-2], picture.shape[-1])
         tall, wide = (min(side, length) for length in size)
@@ -60,7 +72,7 @@ class Patches:
 
     @property
     def middles(self) -> Tensor:
-        """(P, 2) integer pixels, x then y: where the windows weigh most."""
+        """(P, 2) integer pixels, x then y: the centroids of the windows."""
         tall, wide = self.windows.shape[-2:]
         weigh = self.windows[:, 0]
         y = (weigh.sum(-1) * torch.arange(tall)).sum(-1) / weigh.sum((-2, -1)) + torch.tensor(self.rows)
@@ -68,13 +80,29 @@ class Patches:
         return torch.stack((x, y), -1).round().long()
 
     def cut(self, picture: Tensor, margin: int = 0) -> Tensor:
-        """(P, C, h + 2 margin, w + 2 margin) of picture (1, C, H + 2 margin, W + 2 margin)."""
+        """The pieces of a picture.
+
+        Args:
+            picture: (1, C, H + 2 margin, W + 2 margin).
+            margin: Pixels around the picture, and around each piece.
+
+        Returns:
+            (P, C, h + 2 margin, w + 2 margin).
+        """
         tall, wide = (side + 2 * margin for side in self.windows.shape[-2:])
         pieces = zip(self.rows, self.columns, strict=True)
         return torch.cat([picture[..., y : y + tall, x : x + wide] for y, x in pieces])
 
     def join(self, pieces: Tensor, margin: int) -> Tensor:
-        """The inverse of ``cut``, pieces weighed by their windows; the margin is that of the pieces beside it."""
+        """The inverse of ``cut``: the mean of the pieces, weighted by their windows.
+
+        Args:
+            pieces: (P, C, h + 2 margin, w + 2 margin).
+            margin: Pixels around each piece; the windows' edge values are repeated there.
+
+        Returns:
+            (1, C, H + 2 margin, W + 2 margin).
+        """
         height, width = (side + 2 * margin for side in self.size)
         around = F.pad(self.windows, (margin,) * 4, mode="replicate")
         total = pieces.new_zeros(1, pieces.shape[1], height, width)
@@ -87,7 +115,7 @@ class Patches:
 
 
 def _parts(length: int, count: int) -> list[slice]:
-    """``count`` even parts of a length, each of one at least."""
+    """``count`` even parts of a length, each of at least 1."""
     return [slice(begin := k * length // count, max((k + 1) * length // count, begin + 1)) for k in range(count)]
 
 
@@ -102,7 +130,7 @@ def _starts(length: int, count: int) -> list[int]:
 
 
 def _windows(starts: list[int], side: int, length: int) -> Tensor:
-    """(count, side): tents that go on flat to the ends of the picture, made to sum to 1."""
+    """(count, side): tents that stay flat to the ends of the picture, normalised to sum to 1."""
     tents = _tent(side).repeat(len(starts), 1)
     tents[0, : side // 2] = 1
     tents[-1, (side + 1) // 2 :] = 1

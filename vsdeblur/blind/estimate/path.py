@@ -1,4 +1,4 @@
-"""The blur of a shaken camera from the picture alone: one movement of the camera explains every pixel's kernel."""
+"""The blur of a shaken camera from the picture alone: one camera motion explains every pixel's kernel."""
 
 from __future__ import annotations
 
@@ -17,19 +17,25 @@ from vsdeblur.blind.operators.sampled import flow_through
 from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.errors import ArgumentError
 
-REACH = 15  # px, of a kernel to each side: longer blurs are found in the picture made smaller
-TURN = 0.7  # how far roll may move pixels half way to the border, as a share of REACH
-COUNT, FINER = 4, 6  # pieces along each side that have a kernel of their own, first and in the end
+REACH = 15  # px from the middle of a kernel to its border: longer blurs are found in the picture made smaller
+TURN = 0.7  # largest displacement by roll at half the shorter side from the middle, as a share of REACH
+COUNT, FINER = 4, 6  # pieces along each side that have a kernel of their own, at first and at the end
 NODES = 8  # kernels along the longer side of the blur that is returned, and how far apart they are, pixels
 _NEAR, _FAR = 32, 96
-_NOTHING = 1e-3  # of a kernel's brightest point
+_NOTHING = 1e-3  # of a kernel's peak
 MIN_ESTIMATE_SIDE = 48
 
 
 def estimate_uniform(v: Tensor, sigma: float | None = None, reach: int = REACH) -> UniformBlur:
-    """One kernel for the whole of v (1, C, H, W), display values.
+    """One kernel for the whole picture.
 
-    sigma: of the noise in v; None measures it. reach: as ``REACH``. Raises ArgumentError for less than 48 px a side.
+    Args:
+        v: (1, C, H, W), display values.
+        sigma: Standard deviation of v's noise; None measures it.
+        reach: Pixels from the middle of a kernel to its border, at the scale of the first estimate.
+
+    Raises:
+        ArgumentError: v is not one picture of at least 48 px a side.
     """
     grey, level = grey_of(v, sigma)
     poses = refine_scales(grey, Alternation(reach)(*small(grey, level)), level)
@@ -39,15 +45,32 @@ def estimate_uniform(v: Tensor, sigma: float | None = None, reach: int = REACH) 
 
 
 def estimate_path(v: Tensor, sigma: float | None = None, reach: int = REACH) -> FilterFlow:
-    """The blur of a camera that turned in any way during the exposure; arguments as ``estimate_uniform``."""
+    """The blur of a camera that rotated in any way during the exposure.
+
+    Args:
+        v: (1, C, H, W), display values.
+        sigma: Standard deviation of v's noise; None measures it.
+        reach: Pixels from the middle of a kernel to its border, at the scale of the first estimate.
+
+    Raises:
+        ArgumentError: v is not one picture of at least 48 px a side.
+    """
     grey, level = grey_of(v, sigma)
     return blended(refine_scales(grey, Alternation(reach, TURN, COUNT, FINER)(*small(grey, level)), level), v)
 
 
 def refine(v: Tensor, blur: Blur, sigma: float | None = None, reach: int = REACH, rounds: int = LAST) -> FilterFlow:
-    """The movement of a camera that comes nearest to ``blur``, improved on what v (1, C, H, W) shows.
+    """The camera motion nearest to a given blur, refined on the picture.
 
-    blur: from a network or from a neighbouring frame; what no movement of a camera can do is lost from it.
+    Args:
+        v: (1, C, H, W), display values.
+        blur: Of v's size, from a network or a neighbouring frame; what no camera motion can produce is lost.
+        sigma: Standard deviation of v's noise; None measures it.
+        reach: Pixels from the middle of a kernel to its border, at the scale of the first estimate.
+        rounds: Of expectation and kernel step.
+
+    Raises:
+        ArgumentError: v is not one picture of at least 48 px a side.
     """
     grey, level = grey_of(v, sigma)
     seen, less = small(grey, level)
@@ -62,7 +85,12 @@ def refine(v: Tensor, blur: Blur, sigma: float | None = None, reach: int = REACH
 
 
 def blended(poses: Poses, v: Tensor) -> FilterFlow:
-    """The blur of the poses in v (1, C, H, W), by kernels in some places and blended between them."""
+    """The blur of poses at a picture's own size, by kernels at nodes, interpolated between them.
+
+    Args:
+        poses: At that size or smaller.
+        v: (1, C, H, W), gives size and device alone.
+    """
     size = (v.shape[-2], v.shape[-1])
     times = size[0] / poses.size[0]
     blur = poses.blur
@@ -75,20 +103,39 @@ def blended(poses: Poses, v: Tensor) -> FilterFlow:
 
 
 def grey_of(v: Tensor, sigma: float | None) -> tuple[Tensor, float | None]:
-    """(1, 1, H, W) on the processor, and its noise where that is known: less than in v where that has colour."""
+    """The mean over the channels of a picture, on the processor, and its noise where that is known.
+
+    Args:
+        v: (1, C, H, W).
+        sigma: Standard deviation of v's noise, or None.
+
+    Returns:
+        (1, 1, H, W) float32, and sigma for one channel; None for several, whose mean has less noise.
+
+    Raises:
+        ArgumentError: v is not one picture of at least 48 px a side.
+    """
     if v.ndim != 4 or len(v) != 1 or min(v.shape[-2:]) < MIN_ESTIMATE_SIDE:
         raise ArgumentError("v", tuple(v.shape), f"one picture (1, C, H, W) of at least {MIN_ESTIMATE_SIDE} px a side")
     return v.float().mean(1, keepdim=True).cpu(), sigma if v.shape[1] == 1 else None
 
 
 def small(grey: Tensor, sigma: float | None) -> tuple[Tensor, float]:
-    """A grey picture no larger than LARGEST, and its noise."""
+    """A grey picture (1, 1, H, W) no larger than LARGEST, at least 48 px a side, and its noise; see ``scaled``."""
     share = LARGEST / max(grey.shape[-2:])
     return scaled(grey, max(share, MIN_ESTIMATE_SIDE / min(grey.shape[-2:])), sigma)
 
 
 def larger(kernels: Tensor, times: float) -> Tensor:
-    """Kernels (P, n, n) of a picture that was made ``times`` smaller, in the picture as it is."""
+    """Kernels of a smaller picture, at the picture's own size.
+
+    Args:
+        kernels: (P, n, n).
+        times: Factor between the two sizes, 1 or more.
+
+    Returns:
+        (P, n', n'), each summing to 1.
+    """
     side = 2 * round(kernels.shape[-1] // 2 * times) + 1
     if side != kernels.shape[-1]:
         kernels = F.interpolate(kernels[None], (side, side), mode="bilinear", align_corners=True)[0]
@@ -96,7 +143,7 @@ def larger(kernels: Tensor, times: float) -> Tensor:
 
 
 def trimmed(kernels: Tensor) -> Tensor:
-    """Kernels (P, n, n) without the border in which all are next to nothing: what they cost grows with their width."""
+    """Kernels (P, n, n) without the border where all are negligible: their cost grows with their width."""
     m = kernels.shape[-1] // 2
     seen = (kernels > _NOTHING * kernels.amax((-2, -1), keepdim=True)).any(0)
     reach = int((seen.nonzero() - m).abs().max())
@@ -105,7 +152,16 @@ def trimmed(kernels: Tensor) -> Tensor:
 
 
 def resized(kernels: Tensor, share: float, n: int) -> Tensor:
-    """Kernels (P, n', n') of a picture made ``share`` times as large, cut or filled up to (P, n, n)."""
+    """Kernels of a picture made smaller, cropped or padded to a given side.
+
+    Args:
+        kernels: (P, n', n'), at the picture's own size.
+        share: Of the picture's sides; from 1 on the kernels keep their scale.
+        n: Side of the result, odd.
+
+    Returns:
+        (P, n, n), each summing to 1.
+    """
     if share < 1:
         side = max(3, 2 * round(kernels.shape[-1] // 2 * share) + 1)
         kernels = F.interpolate(kernels[None], (side, side), mode="bilinear", antialias=True)[0]

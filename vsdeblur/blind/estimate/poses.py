@@ -1,4 +1,4 @@
-"""How long a camera looked where: a density over poses, and the kernels that it makes."""
+"""The camera's poses during an exposure: a density over rotations, and the kernels that it makes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,16 @@ FAINT = 0.05
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Poses:
-    """The share of the exposure in each pose of a grid (Gupta 2010, Whyte 2010): yaw and pitch, and roll.
+    """The share of the exposure in each pose of a grid: pitch, yaw and roll.
 
-    density: (Z, n, n), Z and n odd, summing to 1; a step along each axis moves pixels by about 1 px: y and x in the
-    middle of the picture, z (roll) half its shorter side away from there. size: (H, W) of the picture.
-    Z = 1 is a camera without roll.
+    Attributes:
+        density: (Z, n, n), Z and n odd, summing to 1. A step along each axis moves pixels by about 1 px: along y and x
+            (the last two axes) in the middle of the picture, along z (roll) half its shorter side away from there. Z =
+            1 is a camera without roll.
+        size: (H, W) of the picture.
+
+    References:
+        Gupta et al. 2010; Whyte et al. 2010.
     """
 
     density: Tensor
@@ -30,14 +35,26 @@ class Poses:
 
     @classmethod
     def still(cls, size: tuple[int, int], n: int, turns: int = 1) -> Poses:
-        """No movement."""
+        """No motion: all of the density in one pose.
+
+        Args:
+            size: (H, W) of the picture.
+            n: Side of the grid, odd.
+            turns: Steps of roll, odd.
+        """
         density = torch.zeros(turns, n, n)
         density[turns // 2, n // 2, n // 2] = 1
         return cls(density, size)
 
     @classmethod
     def nearly_still(cls, size: tuple[int, int], n: int, turns: int = 1) -> Poses:
-        """A start that moves a little: from a perfect stand nothing is ever found."""
+        """A start with a small motion: from none at all the alternation finds none.
+
+        Args:
+            size: (H, W) of the picture.
+            n: Side of the grid, odd.
+            turns: Steps of roll, odd.
+        """
         poses = cls.still(size, n, turns)
         middle = n // 2
         poses.density[turns // 2, middle, middle - 1 : middle + 2] = torch.tensor([0.25, 0.5, 0.25])
@@ -45,27 +62,35 @@ class Poses:
 
     @property
     def blur(self) -> ProjectiveBlur:
-        """What the camera made of the picture."""
+        """The blur of the picture by this density."""
         which = self.active(0)
         path = self.homographies(which).to(self.density)
         return ProjectiveBlur(path, self.density[which.unbind(1)], self.size, self.density.shape[-1] // 2)
 
     def resized(self, size: tuple[int, int], n: int, turns: int) -> Poses:
-        """The same movement in a picture made larger or smaller."""
+        """The same motion in a picture of another size.
+
+        Args:
+            size: (H, W) of that picture.
+            n: Side of its grid, odd.
+            turns: Steps of roll, odd.
+        """
         density = F.interpolate(self.density[None, None], (turns, n, n), mode="trilinear", align_corners=True)[0, 0]
         return Poses(density / density.sum(), size)
 
     @property
     def fullness(self) -> float:
-        """How much of the way to the grid's border the poses in use reach, [0, 1]."""
+        """The largest distance of a pose in use from the middle, over the grid's half side, [0, 1]."""
         reach = torch.tensor(self.density.shape) // 2
         used = (self.density > 0).nonzero() - reach
         return float((used.abs().amax(0) / reach.clamp_min(1)).max())
 
     def zoomed(self, size: tuple[int, int], times: float) -> Poses:
-        """The same movement in a picture made ``times`` larger, to ``size``, on a grid as large as before.
+        """The same motion in a larger picture, on a grid of the same shape; poses outside of it are lost.
 
-        What it does not hold is lost.
+        Args:
+            size: (H, W) of that picture.
+            times: Factor of the sides.
         """
         turns, n = self.density.shape[0], self.density.shape[-1]
         wide, deep = (2 * round(length // 2 * times) + 1 for length in (n, turns))
@@ -76,9 +101,12 @@ class Poses:
         return Poses(density / density.sum(), size).cleaned()
 
     def cleaned(self, faint: float = FAINT) -> Poses:
-        """Without what is fainter than ``faint`` of the brightest or apart from the rest, the mean in the middle.
+        """The density without faint and isolated poses, its mean moved to the middle.
 
-        The movement of a camera is one curve: pieces of it with less than a tenth of the light are errors.
+        The motion of a camera is one curve: connected pieces of it with less than a tenth of the light are errors.
+
+        Args:
+            faint: Share of the largest density, summed over roll, below which poses are removed.
         """
         flat = self.density.sum(0)
         kept = flat >= faint * flat.max()
@@ -93,13 +121,20 @@ class Poses:
         return Poses(density / density.sum(), self.size)
 
     def homographies(self, which: Tensor) -> Tensor:
-        """(J, 3, 3) float64 of the poses of index ``which`` (J, 3): z, y, x."""
+        """Homographies of poses, in pixels of the picture.
+
+        Args:
+            which: (J, 3), indices into the density: z, y, x.
+
+        Returns:
+            (J, 3, 3) float64.
+        """
         reach = torch.tensor(self.density.shape) // 2
         z, y, x = (which - reach).double().unbind(-1)
         height, width = self.size
         focal = _FOCAL * max(height, width)
         roll = z / (min(height, width) / 2)
-        # First the turn about the axis of view, then that to the side: on their own both are exact rotations.
+        # First the rotation about the optical axis, then that to the side: on their own both are exact rotations.
         yaw, pitch = torch.atan(x / focal), torch.atan(y / focal)
         one, nil = torch.ones_like(yaw), torch.zeros_like(yaw)
 
@@ -114,7 +149,15 @@ class Poses:
         return found
 
     def shares(self, which: Tensor, points: Tensor) -> Tensor:
-        """S, sparse (P n n, J): kernels = S w at the points (P, 2), x then y, from weights w of the poses ``which``."""
+        """S, the linear map from weights of poses to kernels:  kernels = S w.
+
+        Args:
+            which: (J, 3), indices of the poses.
+            points: (P, 2) pixels, x then y: where the kernels lie.
+
+        Returns:
+            Sparse (P n n, J).
+        """
         n = self.density.shape[-1]
         at = torch.cat((points, torch.ones_like(points[:, :1])), 1).double()
         seen = at @ self.homographies(which).transpose(1, 2)  # (J, P, 3)
@@ -136,14 +179,14 @@ class Poses:
         return torch.sparse_coo_tensor(index, filled, (count * n * n, poses), check_invariants=False).coalesce()
 
     def active(self, spread: int = 1) -> Tensor:
-        """(J, 3): the poses in use, and those within ``spread`` steps of them."""
+        """Indices (J, 3) of the poses in use, and of those within ``spread`` steps of them."""
         used = (self.density > 0).float()[None, None]
         grown = F.max_pool3d(used, 2 * spread + 1, 1, spread)[0, 0] if spread else used[0, 0]
         return grown.nonzero()
 
 
 def _line(density: Tensor, axis: int) -> Tensor:
-    """Steps from the middle along an axis, to be broadcast."""
+    """Steps from the middle along an axis, shaped for broadcasting."""
     n = density.shape[axis]
     line = torch.arange(n, dtype=density.dtype) - n // 2
     return line.view([-1 if a == axis else 1 for a in range(3)])

@@ -1,4 +1,4 @@
-"""What a sharp picture and a blurry one say about the kernel between them, in one quadratic form."""
+"""The data term of the kernel step as one quadratic form."""
 
 from __future__ import annotations
 
@@ -15,8 +15,14 @@ from vsdeblur.blind.operators.fourier import fast_length
 class KernelQuadratic:
     """|| Dv - k Du ||^2 = k'Rk - 2 b'k + |Dv|^2 for kernels k (P, n, n), one for each of P pieces of a picture.
 
-    R is Toeplitz: correlation with the autocorrelation of Du, ``auto``, its rfft2 on a torus in which n x n pixels
-    do not meet themselves; cross: b (P, n, n); left: |Dv|^2 (P,).
+    R is Toeplitz: correlation with the autocorrelation of Du.
+
+    Attributes:
+        auto: (P, side, side // 2 + 1), rfft2 of the autocorrelation of Du on a torus large enough for n x n pixels not
+            to wrap around.
+        cross: b, (P, n, n).
+        left: |Dv|^2, (P,).
+        side: Of the torus.
     """
 
     auto: Tensor
@@ -26,7 +32,13 @@ class KernelQuadratic:
 
     @classmethod
     def of(cls, u: Tensor, v: Tensor, n: int) -> KernelQuadratic:
-        """u: gradients (P, G, H + 2m, W + 2m), v: (P, G, H, W), m = n // 2; both already weighed."""
+        """The form of pairs of pieces.
+
+        Args:
+            u: Du, (P, G, H + 2m, W + 2m), m = n // 2, already weighted.
+            v: Dv, (P, G, H, W), already weighted.
+            n: Side of the kernels, odd.
+        """
         m = n // 2
         height, width = u.shape[-2:]
         size = (fast_length(height + n), fast_length(width + n))
@@ -40,12 +52,12 @@ class KernelQuadratic:
         return cls(torch.fft.rfft2(auto), cross, v.square().sum((1, 2, 3)), side)
 
     def gram(self, k: Tensor) -> Tensor:
-        """R k, (P, n, n)."""
+        """R k, (P, n, n), of k (P, n, n)."""
         n = k.shape[-1]
         found = torch.fft.irfft2(torch.fft.rfft2(k, s=(self.side, self.side)) * self.auto, s=(self.side, self.side))
         seen: Tensor = found[..., :n, :n]
         return seen
 
     def residual(self, k: Tensor) -> Tensor:
-        """|| Dv - k Du ||^2 of each piece, (P,)."""
+        """|| Dv - k Du ||^2 of each piece, (P,), for k (P, n, n)."""
         return self.left + (k * self.gram(k) - 2 * k * self.cross).sum((-2, -1))

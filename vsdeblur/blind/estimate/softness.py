@@ -1,7 +1,7 @@
-"""In which direction a picture is soft, and how much of that a known movement explains: a look of milliseconds.
+"""Directional softness of a picture, and the part of it that a known motion explains; takes milliseconds.
 
-Sharp pictures have about as much contrast in every octave (Field 1987). A movement takes the fine octaves away, along
-its way; what it should have left is known, so what lacks beyond that was blurred by something else.
+Sharp pictures have about the same contrast in every octave (Field 1987). Motion attenuates the fine octaves along its
+direction by a known factor; attenuation in excess of that is another blur.
 """
 
 from __future__ import annotations
@@ -12,19 +12,26 @@ import torch
 from torch import Tensor
 
 DIRECTIONS = 8
-# Cycles per pixel. The octave above the fine one is lost to lenses, to compression and to being made smaller.
+# Cycles per pixel. The octave above the fine one is lost to lenses, compression and downscaling.
 _COARSE, _FINE = (1 / 32, 1 / 16), (1 / 8, 1 / 4)
-_LEAST = 0.02  # of contrast that a movement leaves: how much less it was cannot be told beside noise
-_SEEN = 4.0  # times the noise's own: contrast by which a direction can be judged
+_LEAST = 0.02  # least share of contrast that a motion is assumed to leave: smaller ones are not measurable beside noise
+_SEEN = 4.0  # times the noise's own: contrast from which on a direction is evaluated
 _SAMPLES = 4  # frequencies along an octave
 
 
 def softness(grey: Tensor, sigma: float, moved: Tensor | None = None) -> float:
-    """The least contrast of the fine octave over that of the coarse one, of all directions, were it not for ``moved``.
+    """The least ratio of the contrasts in the fine and the coarse octave, of all directions, compensated for ``moved``.
 
-    Sharp photographs and frames lie at 0.2 and more, pictures that were shaken by 8 px at 0.1 and less. grey: (H, W),
-    display values, sigma: of the noise in it. moved: (Q, 2, P), pixels, x and y, by which P places of the picture moved
-    at Q instants of the exposure. Infinite where there is nothing to be seen.
+    Sharp photographs and frames lie at 0.2 and more, pictures that were shaken by 8 px at 0.1 and less.
+
+    Args:
+        grey: (H, W), display values.
+        sigma: Standard deviation of grey's noise.
+        moved: (Q, 2, P), pixels, x and y, by which P points of the picture moved at Q instants of the exposure; None
+            for no motion.
+
+    Returns:
+        The ratio; infinite where the coarse octave does not exceed the noise in any direction.
     """
     fine, coarse, noise = _contrast(grey.cpu(), sigma)
     seen = coarse > _SEEN * noise
@@ -57,7 +64,7 @@ def _contrast(grey: Tensor, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _left(moved: Tensor, octave: tuple[float, float]) -> Tensor:
-    """The mean over the places of |transfer function|^2 in an octave, for each direction: (D,)."""
+    """|transfer function|^2 of the motion in an octave, for each direction, mean over the points: (D,)."""
     low, high = octave
     lengths = low * (high / low) ** ((torch.arange(_SAMPLES) + 0.5) / _SAMPLES)
     left = []
