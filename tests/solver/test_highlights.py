@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vsdeblur import restore
 from vsdeblur.colour.transfer import from_linear, to_linear
-from vsdeblur.engine import engine
+from vsdeblur.engine import key_frames
 from vsdeblur.flow.motion import Motion
 from vsdeblur.solver.highlights import find_lights, white_level
 from vsdeblur.solver.keyframes import KeyFrameProblem
@@ -35,7 +35,7 @@ def restored(v: Tensor) -> Tensor:
 
 def without_lights(v: Tensor, monkeypatch: pytest.MonkeyPatch) -> Tensor:
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "white_level", lambda frames: None)
+        patch.setattr(key_frames, "white_level", lambda frames: None)
         return restored(v)
 
 
@@ -70,7 +70,7 @@ def test_where_nothing_clips_no_light_is_sought(monkeypatch: pytest.MonkeyPatch)
     def never(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(engine, "find_lights", never)
+    monkeypatch.setattr(key_frames, "find_lights", never)
     assert torch.equal(restored(v), plain)
 
 
@@ -112,7 +112,7 @@ def test_hdr_clips_above_white_and_keeps_what_is_there(
     assert bool(((u > 1.2) & (u < top)).any())
     assert float(u.max()) > 1.2 * top
     truth = light.unflatten(0, (-1, FINE // FACTOR))[:, 1:3].mean(1)[FACTOR:-FACTOR]
-    monkeypatch.setattr(engine, "white_level", lambda frames: None)
+    monkeypatch.setattr(key_frames, "white_level", lambda frames: None)
 
     def error(x: Tensor) -> float:
         return float(
