@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.support.operators import Pair, check_adjoint
 from vsdeblur.flow.supersample import mean_along, spread_along, supersampled, supersampled_adjoint
 from vsdeblur.flow.warp import sample, sampling_grid, warp
 
@@ -17,12 +18,7 @@ def ways(count: int, height: int, width: int, dtype: torch.dtype = torch.float64
 
 @pytest.mark.parametrize("size", [(7, 12), (2, 2), (3, 5)])
 def test_finer_adjoint_is_the_transpose(size: tuple[int, int]) -> None:
-    rng = torch.Generator().manual_seed(0)
-    x = torch.randn(2, 3, *size, generator=rng, dtype=torch.float64)
-    y = torch.randn(2, 3, 2 * size[0] - 1, 2 * size[1] - 1, generator=rng, dtype=torch.float64)
-    kept = y.clone()
-    assert float((supersampled(x) * y).sum()) == pytest.approx(float((x * supersampled_adjoint(y)).sum()), rel=1e-12)
-    assert torch.equal(y, kept)
+    check_adjoint(Pair(supersampled, supersampled_adjoint), (2, 3, *size), rel=1e-12)
 
 
 def test_pixels_stay_and_points_between_are_those_of_the_cubic_kernel() -> None:
@@ -35,15 +31,17 @@ def test_pixels_stay_and_points_between_are_those_of_the_cubic_kernel() -> None:
 
 @pytest.mark.parametrize("counts", [(4, 4), (4, 1), (3,), (4, 2)])
 def test_means_along_ways_and_their_transposes(counts: tuple[int, ...]) -> None:
-    rng = torch.Generator().manual_seed(3)
-    x, y = (torch.randn(1, 2, 8, 10, generator=rng, dtype=torch.float64) for _ in range(2))
+    x = torch.randn(1, 2, 8, 10, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     grids = ways(sum(counts), 8, 10).split(counts)
     one_by_one = sum(sample(supersampled(x), grid[None], "bilinear") for batch in grids for grid in batch) / sum(counts)
-    mean = mean_along(supersampled(x), grids)
-    assert torch.allclose(mean, one_by_one)
-    onto = torch.zeros_like(supersampled(x))
-    spread_along(y / sum(counts), grids, onto)
-    assert float((mean * y).sum()) == pytest.approx(float((x * supersampled_adjoint(onto)).sum()), rel=1e-10)
+    assert torch.allclose(mean_along(supersampled(x), grids), one_by_one)
+
+    def spread(y: Tensor) -> Tensor:
+        onto = torch.zeros_like(supersampled(y))
+        spread_along(y / sum(counts), grids, onto)
+        return supersampled_adjoint(onto)
+
+    check_adjoint(Pair(lambda x: mean_along(supersampled(x), grids), spread), (1, 2, 8, 10))
 
 
 def test_less_memory_gives_the_same_bits() -> None:

@@ -4,8 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.support.operators import check_adjoint, check_norm
 from vsdeblur.errors import ArgumentError
 from vsdeblur.priors import ImagePrior, TotalVariation, VideoPrior, get_prior
+from vsdeblur.priors.differences import Differences
 
 
 def steps_scene(noise: float) -> tuple[Tensor, Tensor]:
@@ -15,12 +17,10 @@ def steps_scene(noise: float) -> tuple[Tensor, Tensor]:
     return clean, clean + noise * torch.randn(clean.shape, generator=g)
 
 
-def test_gradient_adjoint() -> None:
-    tv = TotalVariation(time=0.7)
-    g = torch.Generator().manual_seed(0)
-    u = torch.randn(4, 3, 6, 5, generator=g, dtype=torch.float64)
-    p = torch.randn(3, 4, 3, 6, 5, generator=g, dtype=torch.float64)
-    assert float((tv.gradient(u) * p).sum()) == pytest.approx(float((u * tv.gradient_adjoint(p)).sum()), rel=1e-9)
+@pytest.mark.parametrize("time", [0.0, 0.7, 2.0])
+def test_differences_have_their_adjoint_and_their_bound(time: float) -> None:
+    check_adjoint(Differences(time), (4, 3, 6, 5))
+    check_norm(Differences(time), (4, 3, 6, 5))
 
 
 def test_prox_minimises_its_energy() -> None:

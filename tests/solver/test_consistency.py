@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from tests.support.moving import gliding, inner
+from tests.support.operators import check_adjoint, check_symmetric
 from tests.support.solved import solved_window
 from vsdeblur import restore
 from vsdeblur.engine.plan import make_plan
@@ -21,6 +22,7 @@ from vsdeblur.settings import Options
 from vsdeblur.solver.consistency import (
     SCALE,
     STEP,
+    SubFramePairs,
     TemporalConsistency,
     coupling_gradient,
     keep_exposures,
@@ -92,14 +94,35 @@ def test_in_linear_light_the_dark_gives_the_least() -> None:
 
 
 def test_the_gradient_is_that_of_d2() -> None:
+    """The majorising squares of D2 touch it: their gradient is its own (tests/solver/test_coupling.py)."""
     g = torch.Generator().manual_seed(3)
-    u, way = (torch.randn(4, 3, 24, 28, generator=g, dtype=torch.float64) for _ in range(2))
+    u = torch.randn(4, 3, 24, 28, generator=g, dtype=torch.float64)
     flow = torch.randn(3, 2, 24, 28, generator=g, dtype=torch.float64)
     links = links_of(flow, -flow, 1)
-    coupling, eps = Coupling(tuple(links), SCALE), 1e-6
-    slope = (coupling.energy(u + eps * way) - coupling.energy(u - eps * way)) / (2 * eps)
-    found = float((coupling_gradient(u, [(slice(0, 4), link) for link in links]) * way).sum())
-    assert found == pytest.approx(slope, rel=1e-5)
+    found = coupling_gradient(u, [(slice(0, 4), link) for link in links])
+    torch.testing.assert_close(found, Coupling(tuple(links), SCALE).majorised(u).gram(u))
+
+
+def test_the_links_between_sub_frames_have_their_adjoint() -> None:
+    """Along the paths of the key frames and along steps between sub-frames."""
+    g = torch.Generator().manual_seed(4)
+    paths, steps = (torch.randn(n, 4, 12, 14, generator=g, dtype=torch.float64) for n in (5, 4))
+    for far in (True, False):
+        pairs = SubFramePairs(slice(1, 5), 2, far, (0.5, 0.5), (-0.5, -0.5), (True, True))
+        for link in pairs.links(paths, steps):
+            check_adjoint(link, (4, 3, 12, 14))
+
+
+def test_the_projection_of_a_change_is_symmetric_and_idempotent() -> None:
+    opened = torch.zeros(2, 4, 1, 5, 1, dtype=torch.float64)
+    opened[0, :2] = opened[1, 3] = opened[1, 2, :, :2] = 1
+
+    def projected(change: Tensor) -> Tensor:
+        return keep_exposures(change.clone(), list(opened))
+
+    check_symmetric(projected, (4, 3, 5, 6))
+    once = projected(torch.randn(4, 3, 5, 6, generator=torch.Generator().manual_seed(5), dtype=torch.float64))
+    torch.testing.assert_close(projected(once), once)
 
 
 def test_steps_lower_d2_and_touch_only_what_may_change() -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from vsdeblur.camera.exposure import Exposure
 from vsdeblur.camera.noise import QUANTISATION, noise_level
 from vsdeblur.errors import ArgumentError
+from vsdeblur.operators import gram
 from vsdeblur.priors import get_prior
 from vsdeblur.solver.admm import solve_e1
 from vsdeblur.solver.chebyshev import chebyshev
@@ -59,11 +60,12 @@ def test_chebyshev_reaches_what_conjugate_gradients_reach(exposure: Exposure) ->
     exposure = exposure.to(u)
     coupling = couple(flow, -flow)
     weight = 50.0
+    data_gram = gram(exposure, weight)
 
     def system(x: Tensor) -> Tensor:
-        return weight * exposure.adjoint(exposure(x)) + coupling.gram(x) + 0.05 * x
+        return data_gram(x) + coupling.gram(x) + 0.05 * x
 
-    rhs, start = weight * exposure.adjoint(exposure(u)), torch.zeros_like(u)
+    rhs, start = data_gram(u), torch.zeros_like(u)
     highest = weight * exposure.norm_squared + coupling.norm_squared + 0.05
     exact = conjugate_gradients(system, rhs, start, 150)
     assert float((system(exact) - rhs).norm() / rhs.norm()) < 1e-8

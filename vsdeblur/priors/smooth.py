@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from vsdeblur.priors.tv import TotalVariation
+from vsdeblur.priors.differences import Differences
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +26,20 @@ class HuberVariation:
     @property
     def lipschitz(self) -> float:
         """A bound on how fast the gradient changes: strength / edge * ||D||^2."""
-        return self.strength / self.edge * (8 + 4 * self.time**2)
+        return self.strength / self.edge * self._differences.norm_squared
 
     def energy(self, u: Tensor) -> float:
         """g(u), u (T, C, H, W)."""
-        length = self._differences.gradient(u).square().sum(dim=(0, 2)).sqrt().double()
+        length = self._differences(u).square().sum(dim=(0, 2)).sqrt().double()
         below = length.clamp(max=self.edge)
         return float(self.strength * (below.square() / (2 * self.edge) + length - below).sum())
 
     def gradient(self, u: Tensor) -> Tensor:
         """grad g(u) = strength * D' (D u / max(|D u|, e))."""
-        slopes = self._differences.gradient(u)
+        slopes = self._differences(u)
         length = slopes.square().sum(dim=(0, 2), keepdim=True).sqrt().clamp_(min=self.edge)
-        return self._differences.gradient_adjoint(slopes.div_(length)).mul_(self.strength)
+        return self._differences.adjoint(slopes.div_(length)).mul_(self.strength)
 
     @property
-    def _differences(self) -> TotalVariation:
-        return TotalVariation(time=self.time)
+    def _differences(self) -> Differences:
+        return Differences(self.time)

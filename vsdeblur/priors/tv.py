@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vsdeblur.footprint import TileFootprint
 from vsdeblur.named import Named
+from vsdeblur.priors.differences import Differences
 
 _TINY = 1e-12
 
@@ -55,39 +56,21 @@ class TotalVariation:
         bound = self.strength * torch.as_tensor(sigma, dtype=u.dtype, device=u.device)
         if not bool(bound.any()):
             return u.clone()
-        step = 1 / (8 + 4 * self.time**2)  # 1 / ||gradient||^2
+        d = Differences(self.time)
+        step = 1 / d.norm_squared
         p = torch.zeros(3, *u.shape, dtype=u.dtype, device=u.device)
         q, momentum = p, 1.0
         for _ in range(self.steps):
-            ascent = q + step * self.gradient(u - self.gradient_adjoint(q))
+            ascent = q + step * d(u - d.adjoint(q))
             length = ascent.square().sum(dim=(0, 2), keepdim=True).sqrt_()
             previous, p = p, ascent.mul_(bound / torch.maximum(length, bound).clamp_(min=_TINY))
             following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
             q, momentum = p + ((momentum - 1) / following) * (p - previous), following
-        return u - self.gradient_adjoint(p)
+        return u - d.adjoint(p)
 
     def energy(self, u: Tensor, sigma: float) -> float:
         """R1(u)."""
-        return float(self.strength * sigma * self.gradient(u).square().sum(dim=(0, 2)).sqrt().sum())
-
-    def gradient(self, u: Tensor) -> Tensor:
-        """(3, T, C, H, W): forward differences along x, y and (weighed) time, 0 at the far edge."""
-        g = torch.zeros(3, *u.shape, dtype=u.dtype, device=u.device)
-        g[0, ..., :-1] = u[..., 1:] - u[..., :-1]
-        g[1, ..., :-1, :] = u[..., 1:, :] - u[..., :-1, :]
-        g[2, :-1] = self.time * (u[1:] - u[:-1])
-        return g
-
-    def gradient_adjoint(self, p: Tensor) -> Tensor:
-        """The transpose of ``gradient``."""
-        u = torch.zeros_like(p[0])
-        u[..., 1:] += p[0, ..., :-1]
-        u[..., :-1] -= p[0, ..., :-1]
-        u[..., 1:, :] += p[1, ..., :-1, :]
-        u[..., :-1, :] -= p[1, ..., :-1, :]
-        u[1:] += self.time * p[2, :-1]
-        u[:-1] -= self.time * p[2, :-1]
-        return u
+        return float(self.strength * sigma * Differences(self.time)(u).square().sum(dim=(0, 2)).sqrt().sum())
 
 
 def load(named: Named, device: torch.device | None = None) -> TotalVariation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vsdeblur.blind.deconvolve.protocol import extended, inside
 from vsdeblur.blind.operators.protocol import Blur
+from vsdeblur.operators import gram
 from vsdeblur.priors.protocol import Prior
 from vsdeblur.solver.chebyshev import chebyshev
 
@@ -76,9 +77,10 @@ class PlugAndPlay:
             a = self.strength * (sigma / level) ** 2
             kept = None if self.clip is None else ((v < self.clip) | (blur(z) < v)).to(v)
 
-            def system(x: Tensor, a: float = a, kept: Tensor | None = kept) -> Tensor:
-                seen = blur(x)
-                return blur.adjoint(seen if kept is None else seen * kept) + a * x
+            data_gram = gram(blur, kept)
+
+            def system(x: Tensor, a: float = a, data_gram: Callable[[Tensor], Tensor] = data_gram) -> Tensor:
+                return data_gram(x) + a * x
 
             rhs = blur.adjoint(v if kept is None else v * kept) + a * z
             u = chebyshev(system, rhs, z, max(a, _LOWEST), highest + a, self.steps)

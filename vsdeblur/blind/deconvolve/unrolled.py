@@ -27,6 +27,7 @@ from vsdeblur.blind.deconvolve.protocol import extended, inside
 from vsdeblur.blind.deconvolve.restoration_net import RestorationNet
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.colour.display import from_smooth_display, to_smooth_display
+from vsdeblur.operators import gram
 from vsdeblur.priors.pictures import as_given, colours
 from vsdeblur.priors.tv import TotalVariation
 from vsdeblur.solver.chebyshev import chebyshev
@@ -142,9 +143,10 @@ def data_step(v: Tensor, blur: Blur, z: Tensor, known: Tensor, rho: float, large
     Returns:
         x, of z's shape.
     """
+    data_gram = gram(blur, known)
 
     def normal(x: Tensor) -> Tensor:
-        return blur.adjoint(known * blur(x)) + rho * x
+        return data_gram(x) + rho * x
 
     return chebyshev(normal, blur.adjoint(known * v) + rho * z, z, max(rho, _LOWEST), largest + rho, steps)
 
