@@ -62,15 +62,15 @@ class BlurNet(nn.Module):
         super().__init__()
         fine, middle, coarse = width
         self.look = nn.Conv2d(INPUTS, fine, 1)
-        self.fine = _Block(fine)
+        self.fine = _RectifiedBlock(fine)
         self.down1 = nn.Conv2d(fine, middle, 3, 2, 1)
-        self.middle = nn.Sequential(_Block(middle), _Block(middle))
+        self.middle = nn.Sequential(_RectifiedBlock(middle), _RectifiedBlock(middle))
         self.down2 = nn.Conv2d(middle, coarse, 3, 2, 1)
-        self.coarse = nn.Sequential(_Block(coarse), _Block(coarse))
+        self.coarse = nn.Sequential(_RectifiedBlock(coarse), _RectifiedBlock(coarse))
         self.up2 = nn.Conv2d(coarse, middle, 1)
-        self.merge = _Block(middle)
+        self.merge = _RectifiedBlock(middle)
         self.up1 = nn.Conv2d(middle, fine, 1)
-        self.last = _Block(fine)
+        self.last = _RectifiedBlock(fine)
         self.correct = nn.Conv2d(fine, 4 + 3, 3, 1, 1)
         self.choose = nn.Conv2d(fine, 2 * (_PROPOSALS + 2), 3, 1, 1)
         self.spread = nn.Conv2d(fine, (9 + 1) * CELL * CELL, 1)
@@ -132,7 +132,9 @@ class BlurNet(nn.Module):
         return torch.lerp(smooth, fine, torch.sigmoid(F.pixel_shuffle(gate, CELL)))
 
 
-class _Block(nn.Module):
+class _RectifiedBlock(nn.Module):
+    """leaky(x + conv(leaky(conv(x))))."""
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, 1, 1)

@@ -54,7 +54,7 @@ class _DenBlock(nn.Module):
         return clean
 
 
-class _Block(nn.Module):
+class _Layers(nn.Module):
     """Its parts one after the other, under ``convblock``, the published name."""
 
     def __init__(self, *parts: nn.Module) -> None:
@@ -66,27 +66,27 @@ class _Block(nn.Module):
         return y
 
 
-class _CvBlock(_Block):
+class _CvBlock(_Layers):
     def __init__(self, given: int, wanted: int) -> None:
         super().__init__(*_step(given, wanted), *_step(wanted, wanted))
 
 
-class _InputBlock(_Block):
+class _InputBlock(_Layers):
     def __init__(self, wanted: int) -> None:
         super().__init__(*_step(3 * 4, 3 * _SEPARATE, groups=3), *_step(3 * _SEPARATE, wanted))
 
 
-class _DownBlock(_Block):
+class _DownBlock(_Layers):
     def __init__(self, given: int, wanted: int) -> None:
         super().__init__(*_step(given, wanted, stride=2), _CvBlock(wanted, wanted))
 
 
-class _UpBlock(_Block):
+class _UpBlock(_Layers):
     def __init__(self, given: int, wanted: int) -> None:
         super().__init__(_CvBlock(given, given), _conv(given, wanted * 4), nn.PixelShuffle(2))
 
 
-class _OutputBlock(_Block):
+class _OutputBlock(_Layers):
     def __init__(self, given: int) -> None:
         super().__init__(*_step(given, given), _conv(given, 3))
 

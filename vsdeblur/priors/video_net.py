@@ -35,13 +35,13 @@ class VideoNet(nn.Module):
         self.look = nn.Conv2d(_INPUTS, fine, 3, 1, 1)
         self.side = nn.Conv2d(fine, fine, 3, 1, 1)
         self.down1 = nn.Conv2d(fine, middle, 3, 2, 1)
-        self.middle = nn.Sequential(_Block(middle), _Block(middle))
+        self.middle = nn.Sequential(_ResidualBlock(middle), _ResidualBlock(middle))
         self.down2 = nn.Conv2d(middle, coarse, 3, 2, 1)
-        self.coarse = nn.Sequential(_Block(coarse), _Block(coarse), _Block(coarse))
+        self.coarse = nn.Sequential(_ResidualBlock(coarse), _ResidualBlock(coarse), _ResidualBlock(coarse))
         self.up2 = nn.Conv2d(coarse, middle * 4, 1)
-        self.merge = _Block(middle)
+        self.merge = _ResidualBlock(middle)
         self.up1 = nn.Conv2d(middle, fine * 4, 1)
-        self.last = _Block(fine)
+        self.last = _ResidualBlock(fine)
         self.out = nn.Conv2d(fine, _COLOURS * _CELL, 3, 1, 1)
         _silence(self.out)
 
@@ -75,7 +75,9 @@ class VideoNet(nn.Module):
         return torch.cat((torch.cat((shared, before), 1), torch.cat((shared, after), 1)))
 
 
-class _Block(nn.Module):
+class _ResidualBlock(nn.Module):
+    """x + conv(leaky(conv(x))), the identity before training."""
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, 1, 1)
