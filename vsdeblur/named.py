@@ -18,28 +18,41 @@ class Named:
     path: Path | None = None
 
 
-def split_named(argument: str, value: object, forms: Sequence[str], wanted: str) -> Named:
-    """Split ``value`` by the form that it has.
+def match_named(value: object, forms: Sequence[str]) -> Named | None:
+    """Split ``value`` by the form that it has; None where it has none of them, or a part of it is empty.
 
-    >>> split_named("prior", "deepinv:DRUNet:drunet.pth", ["tv", "deepinv:NAME:PATH"], "a prior").model
+    >>> match_named("deepinv:DRUNet:drunet.pth", ["tv", "deepinv:NAME:PATH"]).model
     'DRUNet'
 
     Args:
-        argument: its name, for errors.
         value: what the user gave.
         forms: "family", "family:PATH" and "family:MODEL:PATH" in any number; what follows the last colon of a form is a
             path, which may have colons of its own.
-        wanted: what would work, for errors.
-
-    Raises:
-        ArgumentError: ``value`` has none of the forms, or a part of it is empty.
     """
     for form in forms if isinstance(value, str) else ():
         family, *fields = form.split(":")
         given, *parts = str(value).split(":", len(fields))
         if given == family and len(parts) == len(fields) and all(parts):
             return Named(family, parts[0] if len(parts) > 1 else "", Path(parts[-1]) if parts else None)
-    raise ArgumentError(argument, value, wanted)
+    return None
+
+
+def split_named(argument: str, value: object, forms: Sequence[str], wanted: str) -> Named:
+    """``match_named``, for a value that must have one of the forms.
+
+    Args:
+        argument: its name, for errors.
+        value: what the user gave.
+        forms: as in ``match_named``.
+        wanted: what would work, for errors.
+
+    Raises:
+        ArgumentError: ``value`` has none of the forms, or a part of it is empty.
+    """
+    named = match_named(value, forms)
+    if named is None:
+        raise ArgumentError(argument, value, wanted)
+    return named
 
 
 def resolve_named(argument: str, value: object, forms: Sequence[str], wanted: str) -> Named:

@@ -25,6 +25,7 @@ from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.device import choose_device, total_memory
 from vsdeblur.errors import ArgumentError
 from vsdeblur.footprint import FLOAT
+from vsdeblur.named import split_named
 from vsdeblur.settings import checked
 from vsdeblur.tensors import as_frames, smoothstep
 from vsdeblur.tiles import tiles
@@ -128,7 +129,7 @@ def blurred_share(blur: Blur) -> Tensor:
 def _estimator(given: str | Estimator | None, device: torch.device) -> Estimator:
     if callable(given):
         return given
-    name, weights = _named("estimator", given, ESTIMATORS, "network", "kernels")
+    name, weights = _chosen("estimator", given, ESTIMATORS, "network", "kernels")
     if name == "network":
         from vsdeblur.blind.estimate.kernels import load_kernel_estimator
 
@@ -145,7 +146,7 @@ def _deconvolver(
 ) -> Deconvolver:
     if callable(given):
         return given
-    name, weights = _named("deconvolver", given, DECONVOLVERS, "unrolled", "restoration")
+    name, weights = _chosen("deconvolver", given, DECONVOLVERS, "unrolled", "restoration")
     if prior is not None and name != "plug-and-play":
         raise ArgumentError("prior", prior, f'None with deconvolver="{name}"')
     if name == "unrolled":
@@ -164,23 +165,17 @@ def _deconvolver(
     return PlugAndPlay(known, clip=clip)
 
 
-def _named(
+def _chosen(
     argument: str, given: str | None, names: Sequence[str], learned: str, weights: str
 ) -> tuple[str, Path | None]:
-    """Which of names is asked for, the first by default; and the file of "NAME:PATH", None for the project's own.
-
-    learned: the one of names that has weights. weights: what they are called.
-    """
-    name, colon, path = str(given or names[0]).partition(":")
-    if name not in names or (colon and (name != learned or not path)):
-        raise ArgumentError(argument, given, f'None, {", ".join(names)}, "{learned}:PATH" or a callable')
-    if not colon:
-        return name, None
-    file = within(Path(path), weights)
-    if not file.is_file():
+    """The name that is asked for, the first of ``names`` by default, and the file of "learned:PATH" or None."""
+    wanted = f'None, {", ".join(names)}, "{learned}:PATH" or a callable'
+    named = split_named(argument, given or names[0], (*names, f"{learned}:PATH"), wanted)
+    file = named.path and within(named.path, weights)
+    if file and not file.is_file():
         wanted = f'"{learned}:PATH" with PATH a file of weights, or a folder that has {weights}.safetensors'
         raise ArgumentError(argument, given, wanted)
-    return name, file
+    return named.family, file
 
 
 def _room(max_memory: int | str | None, device: torch.device, pixels: int) -> int:

@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any, Literal, cast
 
+from vsdeblur.named import match_named
 from vsdeblur.settings.transfers import is_known
 
 type Cuts = bool | Literal["props"] | frozenset[int]
 
+SOLVERS = ("keyframes", "unrolled", "unrolled:PATH")  # as ``vsdeblur.named`` reads them
 MAX_FACTOR = 16
 MAX_FPS = 10_000
 _UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
@@ -65,7 +67,7 @@ def name_or_callable(value: Any) -> str | Callable[..., Any]:
 
 def solver(value: Any) -> str:
     """keyframes, unrolled or unrolled:PATH."""
-    if value not in ("keyframes", "unrolled") and not text(value).startswith("unrolled:"):
+    if match_named(value, SOLVERS) is None:
         raise ValueError
     return text(value)
 

@@ -102,8 +102,9 @@ def test_the_solver_is_chosen_by_name_and_by_file(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match="solver must be"):
-        restore(torch.rand(2, 3, 16, 16), solver="magic")
+    for solver in ("magic", "unrolled:", "keyframes:somewhere"):
+        with pytest.raises(ArgumentError, match="solver must be"):
+            restore(torch.rand(2, 3, 16, 16), solver=solver)
     with pytest.raises(InputError, match="there is no such file"):
         load_proximal(tmp_path / "none.safetensors")
     save_file({"a": torch.zeros(1)}, tmp_path / "a.safetensors")

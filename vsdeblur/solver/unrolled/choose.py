@@ -6,10 +6,14 @@ from __future__ import annotations
 
 import logging
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vsdeblur.named import match_named
+from vsdeblur.settings.parse import SOLVERS
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
 
     from vsdeblur.settings import Options
@@ -64,8 +68,8 @@ def load_instant_step(options: Options, device: torch.device) -> InstantStep:
 def _wanted(options: Options, name: str, by_preset: bool) -> bool:
     from vsdeblur.weights import available
 
-    if options.solver is not None:
-        return options.solver.startswith("unrolled")
+    if solver := match_named(options.solver, SOLVERS):
+        return solver.family == "unrolled"
     if by_preset and not available(name):
         _say_missing(name)
     return by_preset and available(name)
@@ -87,8 +91,8 @@ def _own(options: Options, name: str) -> Path | None:
 
 def _given(options: Options) -> Path | None:
     """The PATH of solver="unrolled:PATH"."""
-    _, _, path = (options.solver or "").partition(":")
-    return Path(path) if path else None
+    solver = match_named(options.solver, SOLVERS)
+    return solver.path if solver else None
 
 
 @lru_cache
