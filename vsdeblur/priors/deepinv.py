@@ -1,4 +1,4 @@
-"""``prior="deepinv:NAME:PATH"``: any image denoiser of the package deepinv with a checkpoint of yours."""
+"""``prior="deepinv:NAME:PATH"``: a denoiser of the package deepinv that takes (x, sigma), and its checkpoint."""
 
 from __future__ import annotations
 
