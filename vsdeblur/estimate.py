@@ -36,6 +36,11 @@ def estimate_shutter(clip: Clip, transfer: str | None = None) -> tuple[float, fl
 
     Raises:
         ArgumentError: for anything else than a clip or frames.
+
+    Examples:
+        >>> import torch
+        >>> tuple(estimate_shutter(torch.zeros(5, 1, 48, 64)))
+        (0.5, 0.0)
     """
     return clip_shutter(_samples(clip, transfer)).estimate
 

@@ -72,6 +72,10 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
     Raises:
         ArgumentError: For an argument that cannot be honoured.
         DeblurError: For a clip that cannot be processed.
+
+    Examples:
+        >>> restore(torch.rand(5, 3, 48, 64), factor=2, shutter=0.5, preset="fast").shape
+        torch.Size([10, 3, 48, 64])
     """
     given = as_frames(v)
     chosen: dict[str, Any] = {
