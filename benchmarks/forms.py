@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from common import machine, table
-from records import RESTORATION, write_results
+from records import WITH_PRIORS, write_results
 from torch import Tensor
 
 from vsdeblur import restore
@@ -124,7 +124,7 @@ def main() -> None:
             lines.append([f"{m}/8 {name}", *cells, f"{np.mean(gains):+.2f}", f"{seconds:.0f}"])
     head = ['gain of "all" over repeating, dB', *(name for name, _ in clips), "mean", "CPU s"]
     write_results(
-        given.name, {"machine": machine(), "preset": given.preset, "rows": values}, table(head, lines), RESTORATION
+        given.name, {"machine": machine(), "preset": given.preset, "rows": values}, table(head, lines), WITH_PRIORS
     )
 
 

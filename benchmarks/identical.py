@@ -81,14 +81,19 @@ def compare(jobs: list[Job], old: Outcomes, new: Outcomes) -> int:
 
 
 def record(jobs: list[Job], old: Outcomes, new: Outcomes) -> None:
-    """Note in results/identical.json that the two commits give the same numbers; texts may differ, and are named."""
+    """Note in results/identical.json that the two commits give the same numbers.
+
+    Those of jobs about one part of the package may differ: then the note holds for what does not measure that part.
+    Texts may differ, and are named.
+    """
     if old.commit is None or new.commit is None:
         raise SystemExit("not recorded: a checkout has changes that are not committed, or is none of git")
-    different = [job.name for job in jobs if not same_numbers(old.parts(job.name), new.parts(job.name))]
-    if different:
-        raise SystemExit(f"not recorded: pictures or other numbers differ in {', '.join(different)}")
+    different = [job for job in jobs if not same_numbers(old.parts(job.name), new.parts(job.name))]
+    if general := [job.name for job in different if job.about is None]:
+        raise SystemExit(f"not recorded: pictures or other numbers differ in {', '.join(general)}")
+    besides = sorted({job.about for job in different if job.about})
     words = [job.name for job in jobs if difference(old.parts(job.name), new.parts(job.name))]
-    add_proof(old.commit, new.commit, len(jobs), words)
+    add_proof(old.commit, new.commit, len(jobs), besides, words)
 
 
 def main(checkouts: list[Path], store: Path | None, against: Path | None, note: bool, jobs: list[Job]) -> int:

@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
@@ -33,9 +34,10 @@ def _without(*names: str) -> tuple[str, ...]:
 
 # What a results file measures.
 HOSTS = _without("bench", "cli", "stills", "training")
-RESTORATION = _without(*_FACES, *_CALIBRATION, *_LEAST, "filters", "blind", *_ALONE, "weights/shutter*")
+WITH_PRIORS = _without(*_FACES, *_CALIBRATION, *_LEAST, "filters", "blind", *_ALONE, "weights/shutter*")
+RESTORATION = (*WITH_PRIORS, ":!vsdeblur/priors")
 BY_FRAME = _without(*_FACES, *_CALIBRATION, *_LEAST, "filters", *_ALONE, "weights/shutter*")
-CALIBRATION = _without(*_FACES, *_LEAST, "filters", "blind", *_ALONE)
+CALIBRATION = _without(*_FACES, *_LEAST, "filters", "blind", "priors", *_ALONE)
 PICTURES = tuple(f"vsdeblur/{name}" for name in ("blind", "priors", "camera/noise.py", "unet.py", "weights"))
 DENOISERS = tuple(f"vsdeblur/{name}" for name in ("priors", "unet.py", "weights/denoiser.safetensors"))
 
@@ -80,9 +82,13 @@ def proofs() -> list[dict[str, Any]]:
     return list(json.loads(_PROOFS.read_text(encoding="utf-8"))) if _PROOFS.exists() else []
 
 
-def add_proof(old: str, new: str, jobs: int, words: list[str]) -> None:
-    """That all numbers of so many jobs are the same at two commits; words: jobs of which texts differ."""
-    proof = {"old": old, "new": new, "date": _now(), "versions": _versions(), "jobs": jobs, "texts differ": words}
+def add_proof(old: str, new: str, jobs: int, besides: Sequence[str] = (), words: Sequence[str] = ()) -> None:
+    """That the numbers of so many jobs are the same at two commits.
+
+    besides: parts of the package of which they are not. words: jobs of which texts differ.
+    """
+    proof = {"old": old, "new": new, "date": _now(), "versions": _versions(), "jobs": jobs}
+    proof |= {"besides": list(besides), "texts differ": list(words)}
     _PROOFS.write_text(json.dumps([*proofs(), proof], indent=1) + "\n", encoding="utf-8")
 
 

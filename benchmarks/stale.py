@@ -35,7 +35,8 @@ def older(made: dict[str, Any], proved: Sequence[dict[str, Any]]) -> str | None:
     if git("cat-file", "-e", f"{commit}^{{commit}}") is None:
         return f"measured at {commit}, which this history does not have"
     for proof in proved:
-        if _unchanged(commit, proof["old"], paths):
+        measured = any(f":!{part}" not in paths for part in proof["besides"])
+        if not measured and _unchanged(commit, proof["old"], paths):
             commit = proof["new"]
     if _unchanged(commit, "HEAD", paths):
         return None

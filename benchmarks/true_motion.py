@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import torch
 from common import machine, table
-from records import RESTORATION, write_results
+from records import WITH_PRIORS, write_results
 
 from vsdeblur import restore
 from vsdeblur.bench import protocol, run
@@ -63,7 +63,7 @@ def main() -> None:
             values[f"{m}/8 {name}"] = gains
             rows.append([f"{m}/8, {name}", *(f"{g:+.2f}" for g in gains), f"{np.mean(gains):+.2f}"])
     head = ['gain of "all" over repeating, dB', *(name for name, _ in clips), "mean"]
-    write_results(given.name, {"machine": machine(), "gains": values}, table(head, rows), RESTORATION)
+    write_results(given.name, {"machine": machine(), "gains": values}, table(head, rows), WITH_PRIORS)
 
 
 if __name__ == "__main__":

@@ -27,12 +27,16 @@ _SHARED = ("scenes", "av_pictures")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """name: "subject/what". run: makes the parts. quick: whether it is of the short set. source: hash of its code."""
+    """name: "subject/what". run: makes the parts. quick: whether it is of the short set. source: hash of its code.
+
+    about: the part of the package that sets it apart from the other jobs, None where it is none.
+    """
 
     name: str
     run: Callable[[], Parts]
     quick: bool
     source: str
+    about: str | None = None
 
 
 _jobs: dict[str, Job] = {}
@@ -49,7 +53,8 @@ def job(
         modules = [import_module(f"{__name__}.{module}") for module in _SHARED] + [sys.modules[function.__module__]]
         text = "".join(map(_code, modules)) + repr(sorted(arguments.items()))
         source = sha256(text.encode()).hexdigest()
-        _jobs[name] = Job(name, lambda: function(**arguments), quick, source)
+        about = "vsdeblur/priors" if arguments.get("prior") else None
+        _jobs[name] = Job(name, lambda: function(**arguments), quick, source, about)
         return function
 
     return register
