@@ -21,8 +21,13 @@ STATIC, MOVING = 0.05, 0.2  # pixels a period: up to which the blurry frame stay
 
 
 class Layer(NamedTuple):
-    """image: (1, C, H, W). flow: (1, 2, h, w) in pixels of the frame, None for the identity. weight: one for all, or
-    one for each row, (1, 1, h, 1). white: the level above which the image holds lights that clipped, None without any.
+    """One term of a composite.
+
+    Attributes:
+        image: (1, C, H, W).
+        flow: (1, 2, h, w) in pixels of the frame; None for the identity.
+        weight: One for all, or one for each row, (1, 1, h, 1).
+        white: The level above which the image holds lights that clipped; None without any.
     """
 
     image: Tensor
@@ -32,12 +37,22 @@ class Layer(NamedTuple):
 
 
 def key_frame_layers(solved: SolvedWindow, positions: Sequence[Position]) -> list[Layer]:
-    """The key frames as they are seen at the positions."""
+    """The key frames as layers, moved to the positions."""
     return [Layer(solved.keys[n : n + 1], flow, weight, solved.white) for n, flow, weight in positions]
 
 
 def composite(solved: SolvedWindow, layers: Sequence[Layer], rows: slice, onto: Tensor | None = None) -> Tensor:
-    """Rows of the sum of the layers, (1, C, rows, W); added to ``onto`` where that is given."""
+    """Rows of the sum of the layers.
+
+    Args:
+        solved: The window.
+        layers: The terms.
+        rows: Of the frame.
+        onto: (1, C, rows, W), overwritten with its sum with the layers; None for 0.
+
+    Returns:
+        (1, C, rows, W).
+    """
     total = empty_rows(solved, rows) if onto is None else onto
     for layer in layers:
         add_layer(solved, total, layer, warped(solved, layer, rows), rows)
@@ -45,19 +60,27 @@ def composite(solved: SolvedWindow, layers: Sequence[Layer], rows: slice, onto: 
 
 
 def empty_rows(solved: SolvedWindow, rows: slice) -> Tensor:
-    """Zeros, (1, C, rows, W)."""
+    """Zeros of the shape of some rows, (1, C, rows, W)."""
     return solved.frames.new_zeros(1, solved.frames.shape[1], rows.stop - rows.start, solved.size[1])
 
 
 def warped(solved: SolvedWindow, layer: Layer, rows: slice) -> Tensor:
-    """Rows of a layer's image moved along its flow, without its weight."""
+    """Rows of a layer's image moved along its flow, without its weight, (1, C, rows, W)."""
     if layer.flow is None:
         return layer.image[:, :, rows]
     return _sampled(layer, solved.upsampled(layer.flow, rows), rows.start)
 
 
 def add_layer(solved: SolvedWindow, total: Tensor, layer: Layer, moved: Tensor, rows: slice) -> None:
-    """total += weight * moved, for rows that ``warped`` gave."""
+    """total += weight * moved, in place.
+
+    Args:
+        solved: The window.
+        total: (1, C, rows, W), overwritten.
+        layer: Gives the weight.
+        moved: (1, C, rows, W), from ``warped``.
+        rows: Of the frame.
+    """
     if isinstance(layer.weight, Tensor):
         total.addcmul_(moved, solved.upsampled(layer.weight, rows, slice(0, 1)))
     else:
@@ -65,9 +88,17 @@ def add_layer(solved: SolvedWindow, total: Tensor, layer: Layer, moved: Tensor, 
 
 
 def keep_static(solved: SolvedWindow, u: Tensor, groups: Sequence[RowGroup]) -> Tensor:
-    """u (C, H, W) where points move, the blurry frame where they stand still; overwrites u.
+    """u where points move, the blurry frame where they stand still.
 
     The share of u is a smooth step of the distance that a point moves in a period, from STATIC to MOVING.
+
+    Args:
+        solved: The window.
+        u: (C, H, W), overwritten.
+        groups: All rows of u.
+
+    Returns:
+        u.
     """
     for group in groups:
         moving = smoothstep(extent(solved.path(group.n)), STATIC, MOVING)
@@ -77,9 +108,9 @@ def keep_static(solved: SolvedWindow, u: Tensor, groups: Sequence[RowGroup]) -> 
 
 
 def _sampled(layer: Layer, flow: Tensor, top: int) -> Tensor:
-    """The rows of a layer's image from ``top`` on, flow: (1, 2, rows, W) of the frame's pixels.
+    """Rows of a layer's image from ``top`` on, moved along flow (1, 2, rows, W) in pixels of the frame.
 
-    Lights beyond white are sampled linearly: a cubic kernel's negative lobes would draw dark rings around them.
+    Lights above white are sampled linearly: a cubic kernel's negative lobes would draw dark rings around them.
     """
     image, height = layer.image, layer.image.shape[-2]
     if layer.white is None:

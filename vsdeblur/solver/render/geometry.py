@@ -19,9 +19,12 @@ from vsdeblur.solver.render.solved import SolvedWindow
 class RowGroup(NamedTuple):
     """Rows whose time lies in the same part of a frame's period: before mid-exposure, after it, or shutter closed.
 
-    rows: of the frame. n: the frame in the window. at: the mean time of the rows, periods after the opening of frame n.
-    since: that of each, the same for all or (1, 1, h, 1) at the motion's resolution. slope: its change from one row of
-    the frame to the next.
+    Attributes:
+        rows: Of the frame.
+        n: Number of the frame in the window.
+        at: Mean time of the rows, periods after the opening of frame n.
+        since: Time of each row, periods after the opening; one for all, or (1, 1, h, 1) at the motion's resolution.
+        slope: Change of the time from one row of the frame to the next, periods.
     """
 
     rows: slice
@@ -32,9 +35,12 @@ class RowGroup(NamedTuple):
 
 
 class Position(NamedTuple):
-    """Where the points of an instant lie in key frame n: at x + flow(x), flow (1, 2, h, w) in pixels of the frame.
+    """Where the points of an instant lie in a key frame.
 
-    weight: of that key frame in the instant, one for all or (1, 1, h, 1); the weights of all positions sum to 1.
+    Attributes:
+        n: Number of the key frame.
+        flow: (1, 2, h, w) in pixels of the frame: the point at x lies at x + flow(x).
+        weight: Of the key frame in the instant, one for all or (1, 1, h, 1); the weights of all positions sum to 1.
     """
 
     n: int
@@ -48,10 +54,14 @@ def whole_frame(solved: SolvedWindow, n: int, since: float) -> RowGroup:
 
 
 def row_groups(solved: SolvedWindow, t: float) -> list[RowGroup]:
-    """The rows at instant t, in periods of the clip: one group, or with a rolling shutter up to one a part of a period.
+    """The rows of an instant by time: one group, or with a rolling shutter up to one for each part of a period.
 
-    The first rows of frame n lie ``delays`` later than t - n says; where that is before its opening, they belong to
-    frame n - 1.
+    The first rows of frame n lie ``delays`` later than t - n; where that is before its opening, they belong to frame n
+    - 1.
+
+    Args:
+        solved: The window.
+        t: Instant, periods of the clip.
     """
     n = min(max(floor(t) - solved.start, 0), len(solved.frames) - 1)
     since = t - solved.start - n
@@ -77,10 +87,10 @@ def _groups(solved: SolvedWindow, n: int, times: Tensor, member: Tensor) -> list
 
 
 def key_frame_positions(solved: SolvedWindow, group: RowGroup) -> list[Position]:
-    """In the key frames on both sides of the group's time, or in its own where one is missing or beyond a cut.
+    """Positions in the key frames before and after the group's time.
 
-    The paths of both key frames are carried to the instant (``vsdeblur.flow.project``); their weights are linear in
-    time between the two mid-exposures.
+    In the group's own key frame alone where one of them is missing or past a cut. The paths of both key frames are
+    carried to the instant (``vsdeblur.flow.project``); their weights are linear in time between the two mid-exposures.
     """
     n, since = group.n, group.since
     middle = solved.shutters[n] / 2
@@ -99,7 +109,15 @@ def key_frame_positions(solved: SolvedWindow, group: RowGroup) -> list[Position]
 
 
 def onward_paths(solved: SolvedWindow, t: float) -> Tensor:
-    """(1, 4, h, w), as ``Motion.path``: from t on, of the points seen at t, in periods of the frame that t lies in."""
+    """Paths of the points at t, from t on.
+
+    Args:
+        solved: The window.
+        t: Instant, periods of the clip.
+
+    Returns:
+        (1, 4, h, w), as ``Motion.path``, in periods of the frame that t lies in.
+    """
     out = torch.empty_like(solved.path(0)[:, :4])
     for group in row_groups(solved, t):
         rows = slice(group.rows.start // solved.scale, -(-group.rows.stop // solved.scale))
@@ -108,7 +126,7 @@ def onward_paths(solved: SolvedWindow, t: float) -> Tensor:
 
 
 def _onward(solved: SolvedWindow, group: RowGroup) -> Tensor:
-    """Of the whole frame at the group's time: the mean of both key frames' paths by their weights."""
+    """Paths of the whole frame at the group's time: the mean of both key frames' paths by their weights."""
     n, middle = group.n, solved.shutters[group.n] / 2
     first, *second = key_frame_positions(solved, group)
     if not second:
@@ -135,9 +153,13 @@ def elapsed(begin: float, end: float, opening: int, span: float) -> float: ...
 @overload
 def elapsed(begin: float, end: float | Tensor, opening: int, span: float) -> float | Tensor: ...
 def elapsed(begin: float, end: float | Tensor, opening: int, span: float) -> float | Tensor:
-    """Time from begin to end across the opening of a frame, in periods of the frame before it.
+    """Time between two instants across the opening of a frame, in periods of the frame before it.
 
-    begin, end: instants that count each frame's own periods. span: the period before the opening over that after it.
+    Args:
+        begin: Before the opening, or at it; counts each frame's own periods, as ``end`` does.
+        end: Any shape.
+        opening: The instant at which the frame opens.
+        span: The period before the opening over that after it.
     """
     if isinstance(end, Tensor):
         return end.clamp(max=opening) - begin + (end - opening).clamp(min=0) / span
@@ -145,6 +167,6 @@ def elapsed(begin: float, end: float | Tensor, opening: int, span: float) -> flo
 
 
 def _averaged_rows(values: Tensor, scale: int) -> Tensor:
-    """Values (H,) of rows as rows of the motion, (1, 1, h, 1)."""
+    """Values (H,) of rows, averaged to rows of the motion, (1, 1, h, 1)."""
     column = values[None, None, :, None]
     return F.avg_pool2d(column, (scale, 1), ceil_mode=True, count_include_pad=False) if scale > 1 else column

@@ -13,11 +13,11 @@ from vsdeblur.solver.render.solved import SolvedWindow
 
 
 def render_instant(solved: SolvedWindow, t: float, residual: Residual) -> Tensor:
-    """The frame at t.
+    """The frame at an instant.
 
     Args:
-        solved: the window.
-        t: periods of the clip.
+        solved: The window.
+        t: Instant, periods of the clip.
         residual: ``exposure_residual`` of the window, kept or not.
 
     Returns:
@@ -36,8 +36,14 @@ def render_instant(solved: SolvedWindow, t: float, residual: Residual) -> Tensor
 def footprint(size: FrameSize, band: int, *, averaged: bool, rolling: bool) -> int:
     """Bytes of rendering an instant.
 
-    The instant and the one before it, two residuals, a third in the making with its power: 7 frames. One more for the
-    mean of an output shutter, and one for the exposure that a rolling shutter's first rows lie in. Per pixel of a band
-    the images that are sampled and their fields.
+    The instant and the one before it, two residuals, a third while it is computed with its power: 7 frames. One more
+    for the mean of an output shutter, and one for the exposure that a rolling shutter's first rows lie in. Per pixel of
+    a band the images that are sampled and their fields.
+
+    Args:
+        size: Of the frame.
+        band: Rows rendered at once.
+        averaged: There is an output shutter.
+        rolling: There is a rolling shutter.
     """
     return (7 + averaged + rolling) * size.frame + band * size.width * FLOAT * (8 * size.channels + 40)

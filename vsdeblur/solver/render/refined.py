@@ -1,10 +1,10 @@
-"""Instants after a learned step, held to the exposures.
+"""Instants after a learned step, projected on the exposures.
 
     u <- u + s d - excess,        excess_n = 1/Q sum_q s d(tau_q)
 
 d is the change that the step makes, s the share of it that is taken. The mean of the change over an exposure
-contradicts the data; it is found from Q instants of the exposure and taken from every instant as the residual is given:
-evenly while the shutter is open, carried along the motion while it is closed.
+contradicts the data; it is computed from Q instants of the exposure and subtracted from every instant as the residual
+is added: evenly while the shutter is open, carried along the motion while it is closed.
 """
 
 from __future__ import annotations
@@ -39,13 +39,15 @@ Step = Callable[[Sequence[Tensor], Tensor], Tensor]  # colours of ``InstantFeatu
 
 
 class InstantFeatures(NamedTuple):
-    """What the learned step is given of an instant.
+    """The inputs of the learned step at an instant.
 
-    pictures: five (C, H, W): the instant as composed, the key frames before and after moved to it, the last blurry
-    frame that opened and the first that closes. hints: (1, HINTS, h, w), by cells of CELL pixels: the flows to both key
-    frames, pixels (0 to 3); reliability of either's path and whether it is visible in the other (4 to 7); the weight of
-    the later key frame, 0 to 1 (8); 1 while the shutter is open (9); the place in the exposure (10) and in the gap
-    (11), from -1 to 1, or else 0; the shutter (12).
+    Attributes:
+        pictures: Five (C, H, W): the instant as composed, the key frames before and after moved to it, the last blurry
+            frame that opened and the first that closes.
+        hints: (1, HINTS, h, w), by cells of CELL pixels: the flows to both key frames, pixels (0 to 3); reliability of
+            either's path and whether it is visible in the other (4 to 7); the weight of the later key frame, 0 to 1
+            (8); 1 while the shutter is open (9); the place in the exposure (10) and in the gap (11), from -1 to 1, or
+            else 0; the shutter (12).
     """
 
     pictures: tuple[Tensor, ...]
@@ -54,12 +56,12 @@ class InstantFeatures(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RefinedInstants:
-    """Instants of ``solved`` with ``step`` applied.
+    """Instants of a window with a learned step applied.
 
     Attributes:
-        solved: the window.
-        step: from pictures and hints to the change of the first picture.
-        share: of the change that is taken, [0, 1].
+        solved: The window.
+        step: From pictures and hints to the change of the first picture.
+        share: Of the change that is taken, [0, 1].
         residual: ``exposure_residual`` of the window, kept or not.
     """
 
@@ -69,7 +71,15 @@ class RefinedInstants:
     residual: Residual
 
     def instant(self, t: float, excess: Residual) -> Tensor:
-        """The frame (C, H, W) at t, in periods of the clip; excess: gives what ``excess`` does, kept or not."""
+        """The frame at an instant.
+
+        Args:
+            t: Instant, periods of the clip.
+            excess: As the method of that name, kept or not.
+
+        Returns:
+            (C, H, W), linear light.
+        """
         solved, groups = self.solved, row_groups(self.solved, t)
         out, change = self._changed(groups)
         out += change
@@ -98,7 +108,13 @@ class RefinedInstants:
 
 
 def instant_features(solved: SolvedWindow, groups: list[RowGroup], residual: Residual) -> InstantFeatures:
-    """The features of the instant that these groups of rows are of."""
+    """The features of the instant that these groups of rows make up.
+
+    Args:
+        solved: The window.
+        groups: All rows of the instant.
+        residual: ``exposure_residual`` of the window, kept or not.
+    """
     composed, before, after = (torch.empty_like(solved.frames[0]) for _ in range(3))
     around = [_exposures(solved, group) for group in groups]
     whole = len(groups) == 1
@@ -121,14 +137,14 @@ def instant_features(solved: SolvedWindow, groups: list[RowGroup], residual: Res
 
 
 def _exposures(solved: SolvedWindow, group: RowGroup) -> tuple[int, int]:
-    """The last exposure that has opened and the first that has not closed: one and the same while it is open."""
+    """The last exposure that has opened and the first that has not closed: the same one while it is open."""
     n, after = group.n, group.n + 1
     closed = group.at > solved.shutters[n] and after < len(solved.frames) and not solved.opens_scene(after)
     return n, after if closed else n
 
 
 def _hints(solved: SolvedWindow, group: RowGroup, places: Sequence[Position]) -> Tensor:
-    """(1, HINTS, h, w) of the whole frame, were all of it exposed as the group's rows are."""
+    """(1, HINTS, h, w) of the whole frame, as if all of it were exposed with the group's rows."""
     shutter = solved.shutters[group.n]
     size = tuple(-(-x // CELL) for x in solved.size)
 
@@ -155,7 +171,7 @@ def _hints(solved: SolvedWindow, group: RowGroup, places: Sequence[Position]) ->
 
 
 def _by_cells(field: Tensor, scale: int, size: tuple[int, ...]) -> Tensor:
-    """A field of the motion's resolution, or one value for each of its rows, by cells."""
+    """A field of the motion's resolution, or one value for each of its rows, averaged or interpolated to cells."""
     if CELL % scale:
         return F.interpolate(field, (size[0], size[1] if field.shape[-1] > 1 else 1), mode="bilinear")
     cell = CELL // scale
@@ -164,7 +180,13 @@ def _by_cells(field: Tensor, scale: int, size: tuple[int, ...]) -> Tensor:
 
 
 def footprint(size: FrameSize, *, rolling: bool) -> int:
-    """Bytes beside those of rendering: both key frames at the instant, its change, that change's mean over three
-    exposures; with a rolling shutter rows of several exposures side by side.
+    """Bytes in addition to those of rendering.
+
+    Both key frames at the instant, its change, that change's mean over three exposures; with a rolling shutter rows of
+    several exposures side by side.
+
+    Args:
+        size: Of the frame.
+        rolling: There is a rolling shutter.
     """
     return (7 + 3 * rolling) * size.frame

@@ -1,4 +1,4 @@
-"""What the key frames lack of the exposures, and how instants get it back.
+"""The residual of the exposures against the key frames, and its return to the instants.
 
     r_n = v_n - sum_q w_q u(tau_q)
 
@@ -23,7 +23,15 @@ Residual = Callable[[int], Tensor]  # number of the frame in the window -> (C, H
 
 
 def exposure_residual(solved: SolvedWindow, n: int) -> Tensor:
-    """r_n less its noise, (C, H, W), in units of ``DataWeights.step``: of display values where the data is linear."""
+    """r_n less its noise.
+
+    Args:
+        solved: The window.
+        n: Number of the exposure in it.
+
+    Returns:
+        (C, H, W), in units of ``DataWeights.step``: of display values where the data is linear.
+    """
     if solved.joint is not None and not bool(solved.joint[n].any()):
         return torch.zeros_like(solved.frames[n])
     out = solved.frames[n].clone()
@@ -44,7 +52,13 @@ def exposure_residual(solved: SolvedWindow, n: int) -> Tensor:
 
 
 def residual_layers(solved: SolvedWindow, group: RowGroup, residual: Residual) -> list[Layer]:
-    """The residuals that the group's rows receive: of their own exposure, and of the next one while none is open."""
+    """The residuals that the group's rows receive: of their own exposure, and of the next one while none is open.
+
+    Args:
+        solved: The window.
+        group: The rows.
+        residual: ``exposure_residual`` of the window, kept or not.
+    """
     n, since = group.n, group.since
     shutter = solved.shutters[n]
     here = residual(n)[None]
@@ -64,7 +78,17 @@ def residual_layers(solved: SolvedWindow, group: RowGroup, residual: Residual) -
 
 
 def add_residual(solved: SolvedWindow, u: Tensor, layers: Sequence[Layer], rows: slice) -> Tensor:
-    """u + the residual's layers, for rows (1, C, rows, W) as composed from key frames; overwrites u."""
+    """u + the residual's layers, for some rows.
+
+    Args:
+        solved: The window.
+        u: (1, C, rows, W) as composed from key frames; overwritten.
+        layers: From ``residual_layers``.
+        rows: Of the frame.
+
+    Returns:
+        u.
+    """
     if not solved.data_weights.linear:
         return composite(solved, layers, rows, u)
     rest = composite(solved, layers, rows)
@@ -73,7 +97,16 @@ def add_residual(solved: SolvedWindow, u: Tensor, layers: Sequence[Layer], rows:
 
 
 def joint_part(solved: SolvedWindow, change: Tensor, groups: Sequence[RowGroup]) -> Tensor:
-    """The share of change (C, H, W) that frames of the joint solution take; overwrites it."""
+    """The share of a change that belongs to the joint solution.
+
+    Args:
+        solved: The window.
+        change: (C, H, W), overwritten.
+        groups: All rows of it.
+
+    Returns:
+        change.
+    """
     if solved.joint is not None:
         for group in groups:
             for rows in solved.bands(group.rows):

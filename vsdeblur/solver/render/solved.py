@@ -15,27 +15,27 @@ from vsdeblur.solver.data_weights import DataWeights
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class SolvedWindow:
-    """Key frames, the blurry frames that they were solved from, and what places both in time and space.
+    """A solved window: its key frames, the blurry frames that they were solved from, their motion and timing.
 
     Attributes:
         keys: (n, C, H, W), the key frames K_n.
         frames: (n, C, H, W), the blurry frames v_n.
-        motion: of the same n frames.
-        start: the number in the clip of frame 0.
-        shutters: per frame, the open fraction of its period.
-        spans: per frame, the previous period over its own.
-        cuts: numbers in the clip of the frames that open a scene.
-        taus: per frame, the instants of its exposure's quadrature, in periods from its middle.
-        band: rows rendered at once; changes memory, not the result.
+        motion: Of the same n frames.
+        start: Number in the clip of frame 0.
+        shutters: For each frame the open fraction of its period.
+        spans: For each frame the previous period over its own.
+        cuts: Numbers in the clip of the frames that open a scene.
+        taus: For each frame the instants of its exposure's quadrature, in periods from its middle.
+        band: Rows rendered at once; changes memory, not the result.
         delays: (n, H) float64, how much later each row of a frame is exposed, in periods of the frame; None for a
             global shutter (see ``vsdeblur.camera.rolling``).
         joint: (n, 1, h, w) in [0, 1], the share of keys and frames that is the joint solution; the rest was restored
-            frame by frame, or is a clipped light, and is not held to the exposure. None for 1 everywhere.
-        white: the level above which key frames hold lights that clipped; None without any.
-        data_weights: the weight of the exposures by their noise.
+            frame by frame, or is a clipped light, and is not projected on the exposure. None for 1 everywhere.
+        white: The level above which key frames hold lights that clipped; None without any.
+        data_weights: Weights of the exposures by their noise.
         splat_weights: (n, 2, h, w), the weight of a point that is carried towards the next (0) and the previous (1)
             key frame, where several arrive at one place.
-        scale: pixels of the frame per point of the motion, along a side.
+        scale: Pixels of the frame per point of the motion, along a side.
     """
 
     keys: Tensor
@@ -60,7 +60,7 @@ class SolvedWindow:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(H, W)."""
+        """(H, W) of the frames."""
         return self.frames.shape[-2], self.frames.shape[-1]
 
     @property
@@ -74,11 +74,11 @@ class SolvedWindow:
         return self.start + n in self.cuts
 
     def path(self, n: int) -> Tensor:
-        """(1, 4 or 6, h, w), as ``Motion.path``."""
+        """The path of frame n, (1, 4 or 6, h, w), as ``Motion.path``."""
         return self.motion.path[n : n + 1]
 
     def upsampled(self, field: Tensor, rows: slice, columns: slice | None = None) -> Tensor:
-        """Rows of a field (B, C, h, w) of the motion's resolution, at that of the frame."""
+        """Rows of a field (B, C, h, w) of the motion's resolution, at that of the frame; all columns where None."""
         return upsampled(field, self.scale, self.size, rows, columns)
 
     def bands(self, rows: slice | None = None) -> Iterator[slice]:
