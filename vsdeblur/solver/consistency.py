@@ -52,10 +52,10 @@ class TemporalConsistency:
     """The sub-frames of one solved window, made consistent with one another.
 
     Attributes:
-        solved: the window.
-        composed: gives a sub-frame (C, H, W) as it was rendered, from its instant in periods of the clip.
-        flow: between two sub-frames, light of the colours at the resolution of motion.
-        spacing: of the sub-frames, periods.
+        solved: The window.
+        composed: Gives a sub-frame (C, H, W) as it was rendered, from its instant in periods of the clip.
+        flow: Between two sub-frames, light of the colours at the resolution of motion.
+        spacing: Of the sub-frames, periods.
     """
 
     solved: SolvedWindow
@@ -83,7 +83,7 @@ class TemporalConsistency:
         for _, group in groupby(range(first, first + len(wanted)), lambda k: self._frame(times[k])):
             own = list(group)
             here = range(max(own[0] - around, 0), min(own[-1] + around + 1, len(times)))
-            # What lies too far back goes before more comes: memory holds one period and those around it.
+            # Those out of reach are released before others are rendered: memory holds one period and those around it.
             kept = {k: kept[k] for k in here if k in kept}
             kept |= {k: self._sub_frame(times[k]) for k in here if k not in kept}
             steps = {k: steps[k] if k in steps else self._step(kept[k], kept[k + 1]) for k in here[:-1]}
@@ -115,7 +115,7 @@ class TemporalConsistency:
             yield keep_static(solved, u, groups)
 
     def _pairs(self, subframes: Sequence[SubFrame], own: range, reach: int) -> SubFramePairs:
-        """Of sub-frames ``reach`` apart, those of which one may change at least."""
+        """The pairs of sub-frames ``reach`` apart of which at least one may change."""
         span = slice(max(own.start - reach, 0), min(own.stop + reach, len(subframes)))
         solved, times = self.solved, [one.t for one in subframes[span]]
         onward, back, joined = [], [], []
@@ -130,7 +130,7 @@ class TemporalConsistency:
         return SubFramePairs(span, reach, reach == self.reaches[-1], tuple(onward), tuple(back), tuple(joined))
 
     def _exposures(self, subframes: Sequence[SubFrame], own: range) -> list[Tensor]:
-        """For every exposure that there is something of, 1 where a row of a sub-frame is: (len(own), 1, H, 1)."""
+        """For every exposure with rows in these sub-frames, 1 at those rows: (len(own), 1, H, 1)."""
         solved = self.solved
         none = solved.frames.new_zeros(len(own), 1, solved.size[0], 1)
         found: dict[int, Tensor] = {}
@@ -141,7 +141,7 @@ class TemporalConsistency:
         return list(found.values())
 
     def _sub_frame(self, t: float) -> SubFrame:
-        """Half precision: an error of a two-thousandth of a value."""
+        """The sub-frame at t in half precision: an error of a two-thousandth of a value."""
         return SubFrame(t, self.composed(t).half(), onward_paths(self.solved, t).half())
 
     def _step(self, here: SubFrame, there: SubFrame) -> Tensor:
@@ -159,7 +159,13 @@ class TemporalConsistency:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SubFrame:
-    """picture: (C, H, W) at t. path: (1, 4, h, w), ``onward_paths`` of the points seen then."""
+    """A rendered sub-frame.
+
+    Attributes:
+        t: Instant, periods of the clip.
+        picture: (C, H, W).
+        path: (1, 4, h, w), ``onward_paths`` of its points.
+    """
 
     t: float
     picture: Tensor
@@ -168,9 +174,15 @@ class SubFrame:
 
 @dataclass(frozen=True, slots=True)
 class SubFramePairs:
-    """Sub-frames k and k + reach of a span. onward, back: the time between them, periods of either one's frame.
+    """Sub-frames k and k + reach of a span.
 
-    far: along the paths, else along steps from one sub-frame to the next. joined: whether there is no cut between them.
+    Attributes:
+        span: Of sub-frames.
+        reach: Sub-frames.
+        far: Coupled along the paths, else along steps from one sub-frame to the next.
+        onward: Time from each to its partner, periods of the earlier one's frame.
+        back: Time from the partner, negative, periods of the later one's frame.
+        joined: Whether there is no cut between them.
     """
 
     span: slice
@@ -181,7 +193,7 @@ class SubFramePairs:
     joined: tuple[bool, ...]
 
     def links(self, paths: Tensor, steps: Tensor) -> list[Link]:
-        """In both directions, by the paths (T, 4, h, w) of all sub-frames and the steps (T - 1, 4, h, w) between."""
+        """Links in both directions, by the sub-frames' paths (T, 4, h, w) and the steps between, (T - 1, 4, h, w)."""
         if not any(self.joined):
             return []
         here = paths[self.span]
@@ -210,11 +222,11 @@ def projected_steps(
 
     Args:
         u: (T, C, h, w), overwritten.
-        links: the couplings, each with the sub-frames that it is of.
-        own: the sub-frames that change.
-        opened: as in ``keep_exposures``.
-        step: of the gradient.
-        data_weights: whether u is linear light, and its step of a display value.
+        links: The couplings, each with the span of its sub-frames.
+        own: The sub-frames that change.
+        opened: As in ``keep_exposures``.
+        step: Of the gradient.
+        data_weights: Whether u is linear light, and its step of a display value.
 
     Returns:
         The change of the own sub-frames, (len(own), C, h, w).
@@ -244,7 +256,7 @@ def coupling_gradient(u: Tensor, links: Sequence[tuple[slice, Link]]) -> Tensor:
 
 
 def reaches(spacing: float) -> tuple[int, ...]:
-    """The distances in sub-frames, ``spacing`` periods apart, that come nearest to REACHES and not beyond the last."""
+    """The distances in sub-frames, ``spacing`` periods apart, that come nearest to REACHES and not above its last."""
     found = {round(reach / spacing) for reach in REACHES}
     return tuple(sorted(k for k in found if k and k * spacing <= REACHES[-1] * (1 + 1e-6)))
 
@@ -254,9 +266,9 @@ def keep_exposures(change: Tensor, opened: Sequence[Tensor], steps: Tensor | Non
 
     Args:
         change: (T, C, h, w), overwritten.
-        opened: for every exposure 1 where a row of a sub-frame is part of it, (T, 1, h, 1).
-        steps: light in a step of a display value, (T, C, h, w): the mean is then taken off in proportion to it, or
-            what is a small change of a bright ball would be black rims beside it. None for evenly.
+        opened: For every exposure 1 where a row of a sub-frame is part of it, (T, 1, h, 1).
+        steps: Light in a step of a display value, (T, C, h, w): the mean is then subtracted in proportion to it; else
+            a small change of a bright ball would leave black rims beside it. None for evenly.
 
     Returns:
         The change.

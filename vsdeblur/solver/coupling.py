@@ -40,7 +40,7 @@ class Link:
     kernel: Kernel = "bicubic"
 
     def ends(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Views (there, here) of u (T, C, H, W)."""
+        """Views (there, here) of u (T, C, H, W), (T - |reach|, C, H, W) each."""
         n = abs(self.reach)
         return (u[n:], u[:-n]) if self.reach > 0 else (u[:-n], u[n:])
 
@@ -56,7 +56,7 @@ class Link:
         return out
 
     def add_adjoint(self, d: Tensor, out: Tensor) -> None:
-        """out += (S - I)' d."""
+        """out += (S - I)' d, for d (T - |reach|, C, H, W) and out (T, C, H, W), in place."""
         there, here = self.ends(out)
         there += sample_adjoint(d, self.grid, self.kernel)
         here -= d
@@ -75,7 +75,7 @@ class Coupling:
     scale: float = math.inf
 
     def energy(self, u: Tensor) -> float:
-        """The value of the objective at u."""
+        """D2 at u (T, C, H, W)."""
         total = 0.0
         for link in self.links:
             square = link(u).square().sum(dim=1, keepdim=True)
@@ -148,7 +148,16 @@ def links_of(
     pictures: Tensor | None = None,
     tolerance: float = 0.05,
 ) -> list[Link]:
-    """Both directions between sub-frames ``reach`` apart, by the flows u_k -> u_{k+reach} and u_{k+reach} -> u_k."""
+    """Both directions between sub-frames ``reach`` apart.
+
+    Args:
+        there: u_k -> u_{k+reach}, (T - reach, 2, H, W), pixels.
+        back: u_{k+reach} -> u_k, of that shape, pixels.
+        reach: Sub-frames, 1 or more.
+        kernel: Of the samplings.
+        pictures: As in ``couple``.
+        tolerance: As in ``couple``.
+    """
     links = []
     for flow, opposite, way in ((there, back, reach), (back, there, -reach)):
         grid = sampling_grid(flow)
@@ -163,6 +172,13 @@ def share(weight: Tensor, grid: Tensor) -> Tensor:
     """omega divided among the positions that compete for one source pixel (motion that converges there).
 
     Afterwards the columns of omega S sum to at most 1 for bilinear S, as its rows do: that bounds S's norm by 1.
+
+    Args:
+        weight: omega, (T, 1, H, W).
+        grid: (T, H, W, 2), sampling positions.
+
+    Returns:
+        (T, 1, H, W).
     """
     load = sample_adjoint(weight, grid, "bilinear")
     load = F.max_pool2d(load, 3, stride=1, padding=1)

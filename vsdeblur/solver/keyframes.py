@@ -109,17 +109,17 @@ class KeyFrameProblem:
         return keys
 
     def exposure(self, n: int, paths: GridPaths | None = None) -> KeyFrameExposure:
-        """A_n; paths: those of the problem, made anew when None."""
+        """A_n of exposure n; None for ``paths`` computes those of the problem again."""
         grids = list(self._grids(paths or GridPaths.of(self.path), n))
         return KeyFrameExposure(grids, self.kernel, one_by_one=self.batch < BATCH)
 
     def _grids(self, paths: GridPaths, n: int) -> Iterator[Tensor]:
-        """Of exposure n's instants, in batches: K_n(x - psi_n(x, tau))."""
+        """Sampling grids of exposure n's instants, in batches: x - psi_n(x, tau)."""
         taus = self.taus[n]
         return (paths.grids(n, taus[q : q + BATCH], sign=-1) for q in range(0, len(taus), BATCH))
 
     def _links(self) -> list[KeyFrameLink]:
-        """Every coupling that is seen at all."""
+        """Every coupling with a weight above 0 somewhere."""
         links = []
         for n in range(len(self.v)):
             for side, other, tau in ((0, n + 1, 1.0), (1, n - 1, -self.spans[n])):
@@ -172,7 +172,7 @@ class KeyFrameProblem:
             sums[link.here : link.here + 1] += 2 * link.weight
             sums[link.there : link.there + 1] += 2 * sample_adjoint(link.weight, grid, "bilinear")
         least = 0.1 if self.metric is None else 0.1 * self.metric
-        return torch.maximum(sums, torch.as_tensor(least).to(sums))  # a point that no exposure shows
+        return torch.maximum(sums, torch.as_tensor(least).to(sums))  # of a point that no exposure records
 
     def _energy(self, keys: Tensor, paths: GridPaths, links: list[KeyFrameLink], target: Tensor, ridge: float) -> float:
         energy = sum(
@@ -213,7 +213,14 @@ class KeyFrameExposure:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KeyFrameLink:
-    """Coupling of key frame ``here`` with ``there``, ``tau`` periods away. weight: mu * omega, (1, 1, H, W)."""
+    """Coupling of a key frame with a neighbour.
+
+    Attributes:
+        here: Number of the key frame.
+        there: Number of its neighbour.
+        tau: Time of the neighbour, periods of ``here``.
+        weight: mu * omega, (1, 1, H, W).
+    """
 
     here: int
     there: int
@@ -223,7 +230,14 @@ class KeyFrameLink:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GridPaths:
-    """Paths in the units and the layout of sampling grids: rest (1, H, W, 2), velocity and others (n, H, W, 2)."""
+    """Paths in the units and the layout of sampling grids.
+
+    Attributes:
+        rest: (1, H, W, 2), the identity.
+        velocity: (n, H, W, 2), a period.
+        bend: (n, H, W, 2), a period squared.
+        jerk: (n, H, W, 2), a period cubed; None for paths of four channels.
+    """
 
     rest: Tensor
     velocity: Tensor
@@ -232,7 +246,7 @@ class GridPaths:
 
     @classmethod
     def of(cls, path: Tensor) -> GridPaths:
-        """From path (n, 4 or 6, H, W) as ``Motion.path``."""
+        """Grid paths from ``Motion.path``, (n, 4 or 6, H, W)."""
         height, width = path.shape[-2:]
         unit = path.new_tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)])
         rest = sampling_grid(path.new_zeros(1, 2, height, width))
@@ -240,7 +254,7 @@ class GridPaths:
         return cls(rest, velocity, bend, jerk[0] if jerk else None)
 
     def grids(self, n: int, taus: Sequence[float], sign: int = 1) -> Tensor:
-        """Where  x + sign * psi_n(x, tau)  lies, for each of taus: (len(taus), H, W, 2)."""
+        """Sampling grids (len(taus), H, W, 2) of the points  x + sign * psi_n(x, tau)."""
         t = self.rest.new_tensor(taus)[:, None, None, None]
         moved = torch.addcmul(self.rest, self.velocity[n : n + 1], t, value=sign)
         moved.addcmul_(self.bend[n : n + 1], t * t, value=sign / 2)
@@ -258,10 +272,10 @@ def _gathered(kernel: Sampling, points: Tensor) -> Tensor:
 
 
 def footprint(channels: int) -> TileFootprint:
-    """Of the u-step.
+    """Memory of the u-step.
 
     Per frame v, right side, x, residual, step and product of all channels; path twice, occlusion, couplings, row sums;
-    the weights of noise and brightness; of lights the key frames, and where they are. At work a batch of sampling grids
-    and warps, the frame and its correction twice as fine, and two of the warps spread as fine.
+    the weights of noise and brightness; of lights the key frames and their zone. At work a batch of sampling grids and
+    warps, the frame and its correction twice as fine, and two of the warps spread as fine.
     """
     return TileFootprint(per_frame=7 * channels + 20, working=4 * BATCH + (2 * BATCH + 15) * channels)

@@ -24,9 +24,9 @@ log = logging.getLogger("vsdeblur")
 
 
 def uses_key_frame_step(options: Options) -> bool:
-    """Whether the options ask for the learned step on key frames: by ``solver``, or else by the preset.
+    """Whether the options use the learned step on key frames: by ``solver``, or else by the preset.
 
-    Without the project's weights the presets do without, and say so once.
+    Without the project's weights the presets omit it, with one warning.
     """
     from vsdeblur.presets import EFFORTS
 
@@ -34,7 +34,7 @@ def uses_key_frame_step(options: Options) -> bool:
 
 
 def uses_instant_step(options: Options) -> bool:
-    """The same of the learned step at rendered instants."""
+    """Whether the options use the learned step at rendered instants: by ``solver``, or else by the preset."""
     from vsdeblur.presets import EFFORTS
 
     given = _given(options)
@@ -52,14 +52,32 @@ def uses_consistency(options: Options) -> bool:
 
 
 def load_key_frame_step(options: Options, device: torch.device) -> ProximalStep:
-    """The learned step that the options ask for. Raises DeblurError or InputError where its weights cannot be had."""
+    """The learned step on key frames of the options.
+
+    Args:
+        options: Give the weights, and whether values are linear light.
+        device: Of the network.
+
+    Raises:
+        DeblurError: The weights are missing or damaged.
+        InputError: The file holds no such weights.
+    """
     from vsdeblur.solver.unrolled.stage import load_proximal
 
     return load_proximal(_own(options, "unrolled"), device, linear=options.transfer != "linear")
 
 
 def load_instant_step(options: Options, device: torch.device) -> InstantStep:
-    """The learned step at instants that the options ask for. Raises as ``load_key_frame_step`` does."""
+    """The learned step at rendered instants of the options.
+
+    Args:
+        options: Give the weights, and whether values are linear light.
+        device: Of the network.
+
+    Raises:
+        DeblurError: The weights are missing or damaged.
+        InputError: The file holds no such weights.
+    """
     from vsdeblur.solver.unrolled.instants import load_instants
 
     return load_instants(_own(options, "instants"), device, linear=options.transfer != "linear")

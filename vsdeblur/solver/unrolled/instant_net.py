@@ -1,8 +1,8 @@
-"""The network at rendered instants: what was there, given what was composed from key frames and the exposure's rest.
+"""The network at rendered instants: a correction from key frames, blurry frames and the residual of the exposure.
 
-Where something is hidden in one key frame, both are mixed; where the motion errs, edges are doubled; and the rest that
-an exposure leaves is added to every instant of it, though it belongs to some. The network weighs both key frames, the
-blurry frames and the rest anew, pixel by pixel, and adds a correction of its own: about 12,000 multiplications per
+Where something is hidden in one key frame, both are mixed; where the motion errs, edges are doubled; and the residual
+of an exposure is added to every instant of it, though it belongs to some. The network weights both key frames, the
+blurry frames and the residual anew, pixel by pixel, and adds a correction of its own: about 12,000 multiplications per
 pixel, 0.7 million weights. Pictures enter and leave by cells of 4x4 pixels.
 """
 
@@ -19,12 +19,12 @@ ALIGNED = 16  # width and height that it takes are multiples of this
 WIDTHS = (48, 64, 96)
 _SMALL = 0.1  # a difference of values that counts as 1
 _FAR = 8.0  # pixels of motion that count as 1
-_WEIGHED = 5  # pictures that are weighed anew
-_AT = 8  # the hint that says where between the key frames the instant lies
+_WEIGHED = 5  # pictures that are weighted anew
+_AT = 8  # the hint that is the weight of the later key frame
 
 
 class InstantNet(nn.Module):
-    """See ``forward``."""
+    """The change of an instant from pictures and hints; see ``forward``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,8 +46,15 @@ class InstantNet(nn.Module):
         nn.init.zeros_(self.leave.bias)
 
     def forward(self, pictures: Tensor, hints: Tensor) -> Tensor:
-        """pictures: (B, 5, 3, H, W) display values: as composed, the key frames before and after and the blurry frames
-        before and after. hints: (B, HINTS, H / CELL, W / CELL). What the first should change by, (B, 3, H, W).
+        """The change of the first picture.
+
+        Args:
+            pictures: (B, 5, 3, H, W), display values: as composed, the key frames before and after and the blurry
+                frames before and after. H and W are multiples of ALIGNED.
+            hints: (B, HINTS, H / CELL, W / CELL), as in ``InstantFeatures``.
+
+        Returns:
+            (B, 3, H, W).
         """
         composed = pictures[:, 0]
         others = pictures[:, 1:] - composed[:, None]
@@ -62,15 +69,23 @@ class InstantNet(nn.Module):
         return out
 
     def folded(self, pictures: Tensor, hints: Tensor) -> Tensor:
-        """What ``forward`` gives, for (1, 15, H, W) pictures one after the other and in full precision: the weights of
-        differences are brought together to weights of the pictures. It takes two thirds of the time.
+        """The result of ``forward`` for one instant, in two thirds of the time.
+
+        Weights of differences are combined to weights of the pictures.
+
+        Args:
+            pictures: (1, 15, H, W), the five pictures one after the other, in full precision.
+            hints: (1, HINTS, H / CELL, W / CELL).
+
+        Returns:
+            (1, 3, H, W).
         """
         a = hints[:, _AT : _AT + 1]
         composed, left, right, *blurry, rest = torch.split(self.enter.weight, 3, 1)
         others = (left, right, *blurry)
         far = (rest - sum(others)) / _SMALL
         entering = torch.cat((composed + far, (left - rest) / _SMALL, *(x / _SMALL for x in others[1:])), 1)
-        moved = torch.cat((torch.zeros_like(rest), -rest, rest), 1) / _SMALL  # of the rest, what grows with a
+        moved = torch.cat((torch.zeros_like(rest), -rest, rest), 1) / _SMALL  # of the residual, the part that grows with a
         assert self.enter.bias is not None
         x = F.conv2d(pictures, entering, self.enter.bias - composed.sum((1, 2, 3)) / 2, CELL)
         x -= a * F.conv2d(pictures[:, :9], moved, None, CELL)
@@ -85,16 +100,16 @@ class InstantNet(nn.Module):
         return out
 
     def inner_to(self, dtype: torch.dtype) -> None:
-        """Compute in ``dtype`` what lies between the pictures that enter and the weights that leave."""
+        """Compute the layers between those that the pictures enter and the weights leave by in ``dtype``."""
         for name, part in self.named_children():
             if name != "enter":
                 part.to(dtype)
 
     def _body(self, x: Tensor, hints: Tensor) -> Tensor:
-        """From what the pictures give, by cells, to all that leaves, by cells."""
+        """From the features of the pictures, by cells, to all outputs, by cells."""
         blur = (hints[:, 2:4] - hints[:, :2]) * hints[:, 12:]
-        told = torch.cat((hints[:, :4] / _FAR, blur / _FAR, hints[:, 4:]), 1)
-        x = self.fine(F.relu(x + self.told(told.to(self.told.weight.dtype))).to(self.told.weight.dtype))
+        context = torch.cat((hints[:, :4] / _FAR, blur / _FAR, hints[:, 4:]), 1)
+        x = self.fine(F.relu(x + self.told(context.to(self.told.weight.dtype))).to(self.told.weight.dtype))
         y = self.middle(self.down(x))
         z = self.coarse(self.deeper(y))
         y = self.middle_again(y + F.pixel_shuffle(self.up(z), 2))

@@ -1,4 +1,4 @@
-"""The learned step at rendered instants: what ``InstantNet`` makes of what is known of one, tile by tile."""
+"""The learned step at rendered instants: ``InstantNet`` on the features of an instant, tile by tile."""
 
 from __future__ import annotations
 
@@ -17,25 +17,35 @@ from vsdeblur.tiles import tiles
 from vsdeblur.weights import fill
 
 TILE, OVERLAP = 384, 32
-MADE = 0.75  # of the change: on real clips it errs more than on the scenes that it was learned from (see the card)
-LARGEST = 0.25  # change of a value as it is shown: more is nothing that the network has learned
+SHARE = 0.75  # share of the change: on real clips it errs more than on the training scenes (see the card)
+LARGEST = 0.25  # bound of the change of a display value: larger ones lie outside of the training data
 
 
 class InstantStep:
-    """linear: the values are linear light, which the network is shown by its root: about as a display shows it."""
+    """The learned step on pictures of any size.
+
+    Attributes:
+        network: In evaluation mode.
+        linear: Values are linear light, whose root the network receives: about a display value.
+    """
 
     def __init__(self, network: InstantNet, *, linear: bool = True) -> None:
         self.network, self.linear = network.eval(), linear
 
     def __call__(self, pictures: Sequence[Tensor], hints: Tensor) -> Tensor:
-        """What the first of ``InstantNet``'s five pictures (C, H, W) should change by, (C, H, W); C 1 or 3.
+        """The change of an instant.
 
-        hints: (1, HINTS, h, w), of cells that begin with the picture and may reach beyond it.
+        Args:
+            pictures: The five of ``InstantFeatures``, (C, H, W) each, C 1 or 3.
+            hints: (1, HINTS, h, w), of cells that begin with the picture and may extend past its end.
+
+        Returns:
+            (C, H, W).
         """
         height, width = pictures[0].shape[-2:]
         out = torch.zeros_like(pictures[0])
         for tile in tiles(height, width, TILE, OVERLAP):
-            # What begins where the network's coarsest cells do is seen alike by every tile.
+            # Tiles begin at the network's coarsest cells, so that every tile divides the picture into the same cells.
             rows, columns = (slice(x.start // ALIGNED * ALIGNED, x.stop) for x in (tile.rows, tile.columns))
             down, across = (slice(x.start // CELL, -(-x.stop // CELL)) for x in (rows, columns))
             change = self._through(torch.stack([x[:, rows, columns] for x in pictures]), hints[..., down, across])
@@ -44,14 +54,14 @@ class InstantStep:
         return out
 
     def _through(self, pictures: Tensor, hints: Tensor) -> Tensor:
-        """The same of all of pictures (5, C, H, W), of any size."""
+        """The change of all of pictures (5, C, H, W), of any size."""
         if self.linear:
             pictures = pictures.clamp_(min=0).sqrt_()
         channels, height, width = pictures.shape[1:]
         shown = in_colour(pictures, ALIGNED)
-        told = padded(hints, ALIGNED // CELL)
-        change = self.network.folded(shown.reshape(1, -1, *shown.shape[-2:]), told)[0, :, :height, :width]
-        change.mul_(MADE).clamp_(-LARGEST, LARGEST)
+        aligned_hints = padded(hints, ALIGNED // CELL)
+        change = self.network.folded(shown.reshape(1, -1, *shown.shape[-2:]), aligned_hints)[0, :, :height, :width]
+        change.mul_(SHARE).clamp_(-LARGEST, LARGEST)
         change = change.mean(0, keepdim=True) if channels == 1 else change
         return change * (2 * pictures[0] + change) if self.linear else change  # (s + d)^2 - s^2
 
@@ -64,9 +74,16 @@ def footprint(size: FrameSize) -> int:
 def load_instants(
     weights: Path | None = None, device: torch.device | None = None, *, linear: bool = True
 ) -> InstantStep:
-    """The step with the project's weights, or with those of a file that ``vsdeblur train instants`` wrote.
+    """The step with trained weights.
 
-    Raises DeblurError where they are missing or damaged, InputError for a file that holds no such weights.
+    Args:
+        weights: A file that ``vsdeblur train instants`` wrote; None for the project's own.
+        device: Of the network; None for the processor.
+        linear: Values are linear light.
+
+    Raises:
+        DeblurError: The weights are missing or damaged.
+        InputError: The file holds no such weights.
     """
     network = InstantNet()
     fill(network, "instants", weights)

@@ -1,8 +1,8 @@
-"""The proximal network of the unrolled solver: what a key frame is, given what was solved and what it was solved from.
+"""The proximal network of the unrolled solver: a key frame from the u-step's result and what it was solved from.
 
-It sees the key frame, what the blurry frame and both neighbouring key frames moved to it differ by, and how far things
-move while the shutter is open, how far that is trusted, and what of it the neighbours see. It returns the key frame
-with a correction: about 105,000 multiplications per pixel, 1.5 million weights.
+Its inputs are the key frame, its differences from the blurry frame and from both neighbouring key frames moved to it,
+the motion while the shutter is open, the reliability of the path, and the visibility in the neighbours. Its output is
+the key frame with a correction: about 105,000 multiplications per pixel, 1.5 million weights.
 """
 
 from __future__ import annotations
@@ -28,10 +28,17 @@ class ProximalNet(UNet):
         super().__init__(4 * 3 * _PICTURES + _HINTS, 4 * 3, WIDTHS)
 
     def forward(self, pictures: Tensor, path: Tensor, hints: Tensor, shutter: Tensor) -> Tensor:
-        """pictures: (B, 4, 3, H, W) display values: key frame, blurry frame, next and previous key frame moved to it.
+        """The corrected key frames.
 
-        path: (B, 4, H, W) pixels. hints: (B, 3, H, W): reliability, seen next, seen before. shutter: (B,). H and W are
-        multiples of ALIGNED. Returns the key frames (B, 3, H, W).
+        Args:
+            pictures: (B, 4, 3, H, W), display values: key frame, blurry frame, next and previous key frame moved to it;
+                H and W are multiples of ALIGNED.
+            path: (B, 4, H, W), pixels.
+            hints: (B, 3, H, W) in [0, 1]: reliability, visible in the next, visible in the previous.
+            shutter: (B,), open fraction of the period.
+
+        Returns:
+            (B, 3, H, W).
         """
         opened = shutter.view(-1, 1, 1, 1)
         blur = torch.cat((path[:, :2] * opened, path[:, 2:] * (opened * opened / 2)), 1) / _FAR

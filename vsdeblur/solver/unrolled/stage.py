@@ -1,8 +1,11 @@
 """The learned z-step: every key frame through ``ProximalNet``, its neighbours moved to it along the motion.
 
-Unlike a denoiser in the place of a prox, the network knows what the key frame was solved from: the blurry frame, the
-path and how far it is trusted (Laroche, Almansa and Tassano 2022 do so for single images, with kernels for paths). What
-it invents is held to the exposure afterwards, by the residual that every rendered instant receives.
+Unlike a denoiser in the place of a prox, the network receives the data of the key frame: the blurry frame, the path and
+its reliability. Detail that it invents is corrected by the exposure afterwards, through the residual that every
+rendered instant receives.
+
+References:
+    Laroche, Almansa and Tassano 2022, for single images with kernels instead of paths.
 """
 
 from __future__ import annotations
@@ -23,13 +26,16 @@ from vsdeblur.solver.keyframes import KeyFrameProblem
 from vsdeblur.solver.unrolled.net import ALIGNED, ProximalNet
 from vsdeblur.weights import fill
 
-SHOWN = "srgb"  # the curve by which the network is shown linear light
-_KNOWN, _FAR = 12.0, 24.0  # pixels of motion within the exposure: as it was trained on, and beyond what it knows
+SHOWN = "srgb"  # the transfer curve by which the network receives linear light
+_KNOWN, _FAR = 12.0, 24.0  # pixels of motion within the exposure: the training range, and where the weight is 0
 
 
 class ProximalStep:
-    """``network`` on the key frames of one tile. linear: the values are linear light, which it is shown as a display
-    would show it; other values go in as they are.
+    """The learned z-step on the key frames of one tile.
+
+    Attributes:
+        network: In evaluation mode.
+        curve: The transfer curve by which the network receives linear light; "linear" where values go in as they are.
     """
 
     def __init__(self, network: ProximalNet, *, linear: bool = True) -> None:
@@ -38,10 +44,19 @@ class ProximalStep:
     def __call__(
         self, keys: Tensor, problem: KeyFrameProblem, trust: Tensor, shutters: Sequence[float], colour: int
     ) -> Tensor:
-        """New key frames (n, C, H, W) of ``problem``, the first ``colour`` channels of ``keys`` refined.
+        """New key frames of a problem.
 
-        trust: (n, 1, H, W), the path's reliability. shutters: per frame, as in ``Window``. Where the exposure moves a
-        point by more than the network was trained on, it has no say.
+        Where the exposure moves a point by more than the network was trained on, the key frame stays as it is.
+
+        Args:
+            keys: (n, C, H, W).
+            problem: Of these key frames.
+            trust: (n, 1, H, W), the path's reliability.
+            shutters: For each frame the open fraction of its period, as in ``Window``.
+            colour: Number of leading channels that are colour; the rest stay as they are.
+
+        Returns:
+            (n, C, H, W).
         """
         shown, blurry = (from_linear(x[:, :colour], self.curve) for x in (keys, problem.v))
         hints = torch.cat((trust, problem.occlusion), 1)
@@ -55,23 +70,30 @@ class ProximalStep:
         return out
 
     def _through(self, pictures: Tensor, path: Tensor, hints: Tensor, shutter: float) -> Tensor:
-        """(1, C, H, W): what the network makes of pictures (4, C, H, W) of one frame, C 1 or 3, of any size."""
+        """(1, C, H, W): the network's output for pictures (4, C, H, W) of one frame, C 1 or 3, of any size."""
         shown = in_colour(pictures, ALIGNED)[None]
         found = self.network(shown, padded(path, ALIGNED), padded(hints, ALIGNED), path.new_tensor([shutter]))
         return as_given(found, pictures[:1])
 
 
 def footprint() -> TileFootprint:
-    """Of the learned step: the network on the frame at hand, measured."""
+    """Memory of the learned step: the network on one frame, measured."""
     return TileFootprint(working=110)
 
 
 def load_proximal(
     weights: Path | None = None, device: torch.device | None = None, *, linear: bool = True
 ) -> ProximalStep:
-    """The step with the project's weights, or with those of a file that ``vsdeblur train unrolled`` wrote.
+    """The step with trained weights.
 
-    Raises DeblurError where they are missing or damaged, InputError for a file that holds no such weights.
+    Args:
+        weights: A file that ``vsdeblur train unrolled`` wrote; None for the project's own.
+        device: Of the network; None for the processor.
+        linear: Values are linear light.
+
+    Raises:
+        DeblurError: The weights are missing or damaged.
+        InputError: The file holds no such weights.
     """
     network = ProximalNet()
     fill(network, "unrolled", weights)
