@@ -1,6 +1,6 @@
-"""``restore_frame``: one blurry picture in, a sharp one and the blur that was found out.
+"""``restore_frame``: the sharp picture and the blur of one blurry picture.
 
-picture -> its blur (estimate/) -> the picture without it, tile by tile (deconvolve/) -> as far as blur was found
+picture -> its blur (estimate/) -> the restored picture, tile by tile (deconvolve/) -> blended in where there is blur
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ Estimator = Callable[[Tensor], Blur]
 
 ESTIMATORS = ("path", "uniform", "network")
 DECONVOLVERS = ("plug-and-play", "unrolled", "richardson-lucy")
-_OVERLAP = 64  # pixels around a tile, besides the blur's own reach
+_OVERLAP = 64  # pixels around a tile, besides the blur's margin
 _LEAST = 48  # pixels, of the inner part of a tile
-_STILL, _BLURRED = 0.9, 1.4  # pixels that light is spread by: up to which a picture is sharp, from which it is blurred
-_GRID, _MOST = 24, 12  # pixels between points whose kernels are looked at for that; points along a side, at most
+_STILL, _BLURRED = 0.9, 1.4  # deviation of the kernels, pixels: up to which a picture is sharp, from which it is blurred
+_GRID, _MOST = 24, 12  # pixels between the points at which that is measured; points along a side, at most
 
 
 def restore_frame(
@@ -93,7 +93,7 @@ def restore_frame(
         blur = estimate(shown)
         if blur.margin == 0:
             return given.clone(), blur
-        # Noise is even in display values, more or less: the calmest parts, where it is measured, are often the dark.
+        # Noise is about uniform in display values: the flattest parts, where it is measured, are often the dark ones.
         stored_by = PHOTOGRAPH if noise is None and linear else transfer
         sigma = _in_light(v, noise_level(shown) if noise is None else noise, stored_by)
         sharp = deblurred(v, blur, sigma, deconvolve, _tile_size(room, blur))
@@ -102,9 +102,20 @@ def restore_frame(
 
 
 def deblurred(v: Tensor, blur: Blur, sigma: float, deconvolve: Deconvolver, tile: int) -> Tensor:
-    """v (1, C, H, W) without its blur, where it has one: tile by tile, faded in by how far light is spread."""
+    """The picture without its blur: tile by tile, blended in by ``blurred_share``.
+
+    Args:
+        v: (1, C, H, W).
+        blur: Of that size.
+        sigma: Standard deviation of v's noise.
+        deconvolve: Of one tile.
+        tile: Side of the inner part of a tile, pixels.
+
+    Returns:
+        (1, C, H, W).
+    """
     out = torch.zeros_like(v)
-    # Near a tile's border what blurred it is unknown, as far as the blur reaches.
+    # Within the blur's margin of a tile's border the surrounding light is unknown.
     for piece in tiles(v.shape[-2], v.shape[-1], tile, _OVERLAP + blur.margin):
         part = v[..., piece.rows, piece.columns]
         here = blur.part(piece.rows, piece.columns)
@@ -116,7 +127,14 @@ def deblurred(v: Tensor, blur: Blur, sigma: float, deconvolve: Deconvolver, tile
 
 
 def blurred_share(blur: Blur) -> Tensor:
-    """(1, 1, H, W): 0 where the kernels spread light no further than a sharp picture's, 1 where they blur."""
+    """The share of the restored picture in the result.
+
+    Args:
+        blur: Of a picture or a tile.
+
+    Returns:
+        (1, 1, H, W): 0 where the kernels spread light no further than a sharp picture's, 1 where they blur.
+    """
     height, width = blur.size
     y, x = (torch.linspace(0, n - 1, min(max(2, -(-n // _GRID)), _MOST)).round().long() for n in (height, width))
     # Row by row: the kernels of a large picture are large.
@@ -179,7 +197,7 @@ def _chosen(
 
 
 def _room(max_memory: int | str | None, device: torch.device, pixels: int) -> int:
-    """Pixels that a tile, all that is around it included, may have in a picture of so many pixels."""
+    """Pixels that a tile may have, its surroundings included, in a picture of so many pixels."""
     budget = checked("max_memory", max_memory) or min(total_memory(device) // 2, 4 << 30)
     beside = beside_tiles(pixels)
     least = beside + FLOAT * TILE_VALUES * (_LEAST + 2 * _OVERLAP) ** 2

@@ -1,5 +1,7 @@
-"""Unrolled E2 (``solver="unrolled"``): the u-step, a learned step on key frames, the projection of D1, and a learned
-step at the instants that are rendered; sub-frames that agree at last.
+"""The learned steps that the options use.
+
+Unrolled E2 (``solver="unrolled"``): the u-step, a learned step on key frames, the projection of D1, a learned step at
+the instants that are rendered, and temporal consistency of the sub-frames at the end.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ class InstantNet(nn.Module):
         others = (left, right, *blurry)
         far = (rest - sum(others)) / _SMALL
         entering = torch.cat((composed + far, (left - rest) / _SMALL, *(x / _SMALL for x in others[1:])), 1)
-        moved = torch.cat((torch.zeros_like(rest), -rest, rest), 1) / _SMALL  # of the residual, the part that grows with a
+        moved = torch.cat((torch.zeros_like(rest), -rest, rest), 1) / _SMALL  # of the residual, what grows with a
         assert self.enter.bias is not None
         x = F.conv2d(pictures, entering, self.enter.bias - composed.sum((1, 2, 3)) / 2, CELL)
         x -= a * F.conv2d(pictures[:, :9], moved, None, CELL)
