@@ -1,4 +1,4 @@
-"""Per-frame blind deblurring: the blur of a picture from the picture alone, pixel by pixel, and the restored picture."""
+"""Per-frame blind deblurring: the blur of a picture from itself, pixel by pixel, and the restored picture."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ ESTIMATORS = ("path", "uniform", "network")
 DECONVOLVERS = ("plug-and-play", "unrolled", "richardson-lucy")
 _OVERLAP = 64  # pixels around a tile, besides the blur's margin
 _LEAST = 48  # pixels, of the inner part of a tile
-_STILL, _BLURRED = 0.9, 1.4  # deviation of the kernels, pixels: up to which a picture is sharp, from which it is blurred
+_STILL, _BLURRED = 0.9, 1.4  # deviation of kernels, pixels: up to which a picture is sharp, from which it is blurred
 _GRID, _MOST = 24, 12  # pixels between the points at which that is measured; points along a side, at most
 
 
@@ -186,7 +186,7 @@ def _deconvolver(
 def _chosen(
     argument: str, given: str | None, names: Sequence[str], learned: str, weights: str
 ) -> tuple[str, Path | None]:
-    """The name that is asked for, the first of ``names`` by default, and the file of "learned:PATH" or None."""
+    """The chosen name, the first of ``names`` by default, and the file of "learned:PATH" or None."""
     wanted = f'None, {", ".join(names)}, "{learned}:PATH" or a callable'
     named = split_named(argument, given or names[0], (*names, f"{learned}:PATH"), wanted)
     file = named.path and within(named.path, weights)

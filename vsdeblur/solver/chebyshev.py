@@ -47,6 +47,6 @@ def chebyshev(
         if k + 1 < steps:
             residual -= operator(step)
             rho, previous = 1 / (2 * sigma - rho), rho
-            step = step.clone() if step.requires_grad else step  # the operator may keep what it saw for gradients
+            step = step.clone() if step.requires_grad else step  # the operator may keep its input for gradients
             step.mul_(rho * previous).add_(residual, alpha=2 * rho / radius)
     return x

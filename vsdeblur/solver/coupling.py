@@ -1,4 +1,4 @@
-"""D2: neighbouring sub-frames agree along the motion of the sharp sequence.
+"""D2: consistency of neighbouring sub-frames along the motion of the sharp sequence.
 
     D2(u, phi) = mu/2 sum_k sum_x omega_k(x) psi( u_{k+1}(x + phi_k(x)) - u_k(x) )        in both directions
 

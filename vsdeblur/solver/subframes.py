@@ -153,7 +153,7 @@ def solve_e2(
 def evidence(residual: Tensor, exposure: Exposure, sigma: float) -> Tensor:
     """The lambda at which prox_D1 takes from each residual the part that is not noise.
 
-    prox_D1 puts the part  lambda ||w||^2 / (1 + lambda ||w||^2)  of the residual back into u. Wiener's rule for a
+    prox_D1 adds the part  lambda ||w||^2 / (1 + lambda ||w||^2)  of the residual to u. Wiener's rule for a
     residual of local power S + sigma^2 is S / (S + sigma^2), hence  lambda = S / (sigma^2 ||w||^2).
 
     Args:

@@ -42,7 +42,7 @@ class ProximalStep:
         self.network, self.curve = network.eval(), SHOWN if linear else "linear"
 
     def __call__(
-        self, keys: Tensor, problem: KeyFrameProblem, trust: Tensor, shutters: Sequence[float], colour: int
+        self, keys: Tensor, problem: KeyFrameProblem, reliability: Tensor, shutters: Sequence[float], colour: int
     ) -> Tensor:
         """New key frames of a problem.
 
@@ -51,7 +51,7 @@ class ProximalStep:
         Args:
             keys: (n, C, H, W).
             problem: Of these key frames.
-            trust: (n, 1, H, W), the path's reliability.
+            reliability: (n, 1, H, W), the path's reliability.
             shutters: For each frame the open fraction of its period, as in ``Window``.
             colour: Number of leading channels that are colour; the rest stay as they are.
 
@@ -59,7 +59,7 @@ class ProximalStep:
             (n, C, H, W).
         """
         shown, blurry = (from_linear(x[:, :colour], self.curve) for x in (keys, problem.v))
-        hints = torch.cat((trust, problem.occlusion), 1)
+        hints = torch.cat((reliability, problem.occlusion), 1)
         out = keys.clone()
         for n in range(len(keys)):
             before, here, after = aligned(shown, n, problem.path, problem.occlusion, problem.spans, 1)
