@@ -120,7 +120,7 @@ def _run(job: Job) -> Measured:
     from vsdeblur.bench.meter import MemoryMeter
 
     if job.steps is not None:
-        from vsdeblur.engine import key_frames
+        from vsdeblur.engine import solve_tiles as key_frames
         from vsdeblur.presets import EFFORTS
 
         EFFORTS[job.preset] = replace(EFFORTS[job.preset], steps=job.steps)

@@ -16,7 +16,7 @@ from records import RESTORATION, write_results
 from torch import Tensor
 
 from vsdeblur import restore
-from vsdeblur.engine import key_frames
+from vsdeblur.engine import solve_tiles as key_frames
 from vsdeblur.solver.highlights import white_level
 from vsdeblur.synthetic.lights import Light, clipped, night
 

@@ -25,7 +25,7 @@ import torch
 from common import machine, table
 from records import HOSTS, write_results
 
-from vsdeblur.engine.cost import FRAMES, PIECE, seconds_per_output
+from vsdeblur.engine.duration import FRAMES, PIECE, seconds_per_output
 from vsdeblur.engine.engine import Engine
 from vsdeblur.filters.pyav.colour import Converter
 from vsdeblur.filters.pyav.file.source import Source

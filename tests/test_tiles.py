@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-import vsdeblur.engine.key_frames as engine_module
+import vsdeblur.engine.solve_tiles as engine_module
 from vsdeblur.bench.protocol import Frames
 from vsdeblur.engine.engine import Engine
 from vsdeblur.flow.resolution import upsampled

@@ -10,7 +10,7 @@ class Effort:
     """steps: of Chebyshev's iteration. motion_passes: estimates of the motion, each between frames blurred alike by
     the last one. flow: preset of the flow engine.
 
-    stride: pixels of motion between two instants of an exposure's quadrature, at most, as long as MAX_TAPS allow.
+    stride: pixels of motion between two instants of an exposure's quadrature, at most, as long as MAX_INSTANTS allow.
     learned: whether the learned step on key frames follows. refined: whether the learned step at rendered instants and
     the temporal consistency of sub-frames follow.
     """

@@ -1,4 +1,4 @@
-"""What callers give as frames; and a curve."""
+"""Checks of input frames, and small tensor helpers."""
 
 from __future__ import annotations
 

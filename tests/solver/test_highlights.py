@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vsdeblur import restore
 from vsdeblur.colour.transfer import from_linear, to_linear
-from vsdeblur.engine import key_frames
+from vsdeblur.engine import solve_tiles as key_frames
 from vsdeblur.flow.motion import Motion
 from vsdeblur.solver.highlights import find_lights, white_level
 from vsdeblur.solver.keyframes import KeyFrameProblem

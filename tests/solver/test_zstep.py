@@ -15,8 +15,8 @@ from tests.support.priors import Spy, VideoSpy
 from vsdeblur import restore
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.engine.engine import Engine
-from vsdeblur.engine.key_frames import tiling
 from vsdeblur.engine.plan import make_plan
+from vsdeblur.engine.solve_tiles import tiling
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.flow.motion import Motion
 from vsdeblur.priors.aligned import aligned

@@ -25,16 +25,16 @@ Thumbnail = NDArray[np.float32]  # (h, w), grey, as stored, nominally [0, 1]
 EDGE = 320  # pixels on the longer side of a thumbnail
 LONGEST = 3  # repeats of one picture; what stands for longer is a pause
 _BLOCK = 8  # pixels: the block that differs most counts for the frame, since often only something small moves
-_CODED = 4 / 255  # what coding a repeat anew may change in the block that differs most: H.264 at good quality 1 to 3
-_WORN = 16 / 255  # the same at CRF 28 to 33
+_RECODED = 4 / 255  # what coding a repeat anew may change in the block that differs most: H.264 at good quality 1 to 3
+_RECODED_COARSELY = 16 / 255  # the same at CRF 28 to 33
 _SPARSE = 4.0  # times what the block in the middle differs by: 7 and more where coded anew, below 2 for noise
 _SHIFTED = 0.5  # of the difference; of small motion a shift explains more
 _WINDOW = 16  # pixels that shift together
 _TESTED = 50  # one window in so many, those that differ most, is tested
 _COPIED = 0.5  # of what two frames with noise of their own differ by
 _MOVED = 2.0  # of the same: what frames have to differ by for something to have moved
-_LEAST = 2 / 255
-_FAR = 4.0  # times what a repeat differs by; between frames of real footage, clips with limbs and cuts, it is below 2
+_LEAST_MOTION = 2 / 255  # difference of frames between which something moves
+_MOTION_OVER_REPEAT = 4.0  # least ratio of differences; between successive frames of real footage it is below 2
 
 
 def thumbnail(planes: Sequence[Plane], peak: float = 1.0) -> Thumbnail:
@@ -72,10 +72,10 @@ def find_repeats(thumbnails: Sequence[Thumbnail]) -> tuple[bool, ...]:
             continue
         noise = max(_noise(thumbnails[n]) for n in (first, last))
         calm, moving = max(steps[first:last]), min(*before, *after, np.inf)
-        alike = calm <= max(_CODED, _COPIED * noise)
-        if not alike and calm <= _WORN:
+        alike = calm <= max(_RECODED, _COPIED * noise)
+        if not alike and calm <= _RECODED_COARSELY:
             alike = all(_coded_anew(*thumbnails[n : n + 2]) for n in range(first, last))
-        if alike and moving >= max(_FAR * calm, _MOVED * noise, _LEAST):
+        if alike and moving >= max(_MOTION_OVER_REPEAT * calm, _MOVED * noise, _LEAST_MOTION):
             repeats[first + 1 : last + 1] = [True] * (last - first)
     return tuple(repeats)
 
@@ -90,7 +90,7 @@ def _calm(steps: Sequence[float]) -> list[tuple[int, int]]:
     runs: list[tuple[int, int]] = []
     for n, step in enumerate(steps):
         around = [steps[k] for k in range(max(n - LONGEST, 0), min(n + LONGEST + 1, len(steps)))]
-        if step * _FAR > max(around):
+        if step * _MOTION_OVER_REPEAT > max(around):
             continue
         if runs and runs[-1][1] == n:
             runs[-1] = (runs[-1][0], n + 1)

@@ -21,10 +21,10 @@ from vsdeblur.device import choose_device, total_memory
 from vsdeblur.engine import quadrature
 from vsdeblur.engine.heap import release_unused
 from vsdeblur.engine.independent_blur import restore_independently_blurred
-from vsdeblur.engine.key_frames import ExposureModel, KeyFrames, KeyFrameSolver
 from vsdeblur.engine.per_frame import PerFrame, blend_per_frame, restore_each
 from vsdeblur.engine.plan import Plan, make_plan
 from vsdeblur.engine.retry import BatchSizes, MemoryRetry
+from vsdeblur.engine.solve_tiles import ExposureModel, KeyFrames, KeyFrameSolver
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.flow import find_fast_flow, find_motion_engine
 from vsdeblur.flow.motion import Motion

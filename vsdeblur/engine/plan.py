@@ -183,17 +183,17 @@ class _Sums:
 
     def joint(self, chunk: int, tile: int, consistent: bool) -> int:
         """The largest of the stages: motion is found, key frames are solved, instants are rendered."""
-        solved = self._key_frames(chunk)
+        solved = self._key_frame_count(chunk)
         solving = self._solving().bytes(self._tile_pixels(tile), solved)
         keys = solved * self.size.frame
         return int(self._resident(chunk) + max(self._motion(chunk), keys + max(solving, self._rendering(consistent))))
 
     def beside_per_frame_tiles(self, chunk: int) -> int:
         """What is held, beside its tiles, while a frame is restored by itself: every frame and its result, its blur."""
-        solved = 1 if self.options.single_frame else self._key_frames(chunk)
+        solved = 1 if self.options.single_frame else self._key_frame_count(chunk)
         return self._resident(chunk) + beside_tiles(self.size.pixels) + 2 * solved * self.size.frame
 
-    def _key_frames(self, chunk: int) -> int:
+    def _key_frame_count(self, chunk: int) -> int:
         """A chunk's own and those beside it."""
         return chunk + 2 + self.rolling
 

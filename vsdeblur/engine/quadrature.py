@@ -14,7 +14,7 @@ from vsdeblur.presets import EFFORTS
 from vsdeblur.settings import Options
 from vsdeblur.window import Window
 
-MAX_TAPS = 12  # instants of one exposure
+MAX_INSTANTS = 12  # instants of one exposure
 
 Taus = tuple[tuple[float, ...], ...]
 
@@ -38,7 +38,7 @@ def exposures(options: Options, motion: Motion, shutters: Sequence[float], perio
             for factor, s in zip(factors, shutters, strict=True)
         )
     fast = reach(motion)
-    counts = [min(max(math.ceil(fast * s / EFFORTS[options.preset].stride), 3), MAX_TAPS) for s in shutters]
+    counts = [min(max(math.ceil(fast * s / EFFORTS[options.preset].stride), 3), MAX_INSTANTS) for s in shutters]
     return tuple(tuple(((q + 0.5) / k - 0.5) * s for q in range(k)) for k, s in zip(counts, shutters, strict=True))
 
 
@@ -47,7 +47,7 @@ def output(options: Options, motion: Motion) -> tuple[float, ...]:
     span = options.out_shutter / float(options.factor)
     if not span:
         return (0.0,)
-    count = min(max(math.ceil(reach(motion) * span / EFFORTS[options.preset].stride), 2), MAX_TAPS)
+    count = min(max(math.ceil(reach(motion) * span / EFFORTS[options.preset].stride), 2), MAX_INSTANTS)
     return tuple(((k + 0.5) / count - 0.5) * span for k in range(count))
 
 

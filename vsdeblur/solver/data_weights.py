@@ -11,7 +11,7 @@ and of the residual r instants receive the share that is not noise (Wiener),  ma
 MISFIT and the tolerated noise PASSED are in display values, in which errors of the motion and the eye's response are
 about uniform. In linear light they are multiplied by the slope of BT.709's curve. The same holds for errors of the
 model: their squares are weighted by ``metric``, and an instant receives its share of a residual in steps of a display
-value. Without that an error that is negligible in a bright sky would ring in the dark branches before it.
+value. Otherwise errors that are small relative to bright areas produce visible halos in adjacent dark ones.
 """
 
 from __future__ import annotations

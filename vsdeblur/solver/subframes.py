@@ -125,7 +125,7 @@ def solve_e2(
     """
     least, most = settings.data_weight
     # lambda, per frame and pixel; the start is blurred twice and lacks only part of the detail of v
-    weight = (8 * evidence(v - exposure(start), exposure, sigma)).clamp(least, most)
+    weight = (8 * wiener_weight(v - exposure(start), exposure, sigma)).clamp(least, most)
     rho = 0.0 if prior is None else settings.rho * sigma**2 / (sigma**2 + settings.misfit**2)
     highest = most * exposure.norm_squared + coupling.norm_squared + rho
     data, data_gram = exposure.adjoint(weight * v), gram(exposure, weight)
@@ -146,11 +146,11 @@ def solve_e2(
         energies.append(energy(u))
     if sigma <= QUANTISATION:
         return Solution(exposure.project(u, v), tuple(energies))
-    last = evidence(v - exposure(u), exposure, sigma).clamp(min=1e-6)
+    last = wiener_weight(v - exposure(u), exposure, sigma).clamp(min=1e-6)
     return Solution(exposure.prox(u, v, last), tuple(energies))
 
 
-def evidence(residual: Tensor, exposure: Exposure, sigma: float) -> Tensor:
+def wiener_weight(residual: Tensor, exposure: Exposure, sigma: float) -> Tensor:
     """The lambda at which prox_D1 takes from each residual the part that is not noise.
 
     prox_D1 adds the part  lambda ||w||^2 / (1 + lambda ||w||^2)  of the residual to u. Wiener's rule for a

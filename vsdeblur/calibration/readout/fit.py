@@ -89,7 +89,7 @@ def likelihood(drift: Drift) -> Array:
         return np.full(len(CANDIDATES), 1 / len(CANDIDATES))
     with single_thread():
         model = _Model(drift, weight)
-        logs = np.stack([model.evidence(float(readout)) for readout in CANDIDATES])
+        logs = np.stack([model.log_likelihood(float(readout)) for readout in CANDIDATES])
     share = np.exp(logs - logs.max()).sum(1)
     return np.asarray(share / share.sum())
 
@@ -130,7 +130,7 @@ class _Model:
         self.priors = torch.from_numpy(priors)  # (roughnesses, 4 knots, 4 knots)
         self.extents = _log_determinant(torch.linalg.cholesky(self.priors))
 
-    def evidence(self, readout: float) -> Array:
+    def log_likelihood(self, readout: float) -> Array:
         """Logarithms of the likelihood, for each roughness of the path."""
         begin = self.pair + readout * self.row / self.height
         end = self.pair + 1 + readout * (self.row + self.flow[:, 1]) / self.height

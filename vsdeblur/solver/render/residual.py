@@ -2,7 +2,8 @@
 
     r_n = v_n - sum_q w_q u(tau_q)
 
-The prox of D1 adds r_n to every instant of exposure n alike. While the shutter is closed the residuals of both
+The prox of D1, the data term (``vsdeblur.camera.exposure.Exposure.prox``), adds r_n to every instant of exposure n
+alike. While the shutter is closed the residuals of both
 exposures are carried along the motion, from the closing of the one to the opening of the next, so that sharpness does
 not pulse with the shutter.
 """

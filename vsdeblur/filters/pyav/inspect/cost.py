@@ -105,7 +105,7 @@ def seconds_each(kept: Sequence[av.VideoFrame], converter: Converter, options: O
     """Seconds per output frame: the engine's, measured on a piece from the middle, and the conversions'."""
     import torch
 
-    from vsdeblur.engine.cost import PIECE, seconds_per_output
+    from vsdeblur.engine.duration import PIECE, seconds_per_output
 
     height, width = kept[0].height, kept[0].width
     top, left = max(height - PIECE[0], 0) // 2, max(width - PIECE[1], 0) // 2

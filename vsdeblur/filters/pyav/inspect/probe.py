@@ -12,7 +12,7 @@ from typing import Any
 
 import av
 
-from vsdeblur.engine.cost import FRAMES as WINDOW
+from vsdeblur.engine.duration import FRAMES as WINDOW
 from vsdeblur.errors import InputError
 from vsdeblur.filters.pyav.colour import Converter, kind
 from vsdeblur.filters.pyav.file.source import Source

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vsdeblur.engine import cost as estimate
+from vsdeblur.engine import duration as estimate
 from vsdeblur.engine import engine
 from vsdeblur.engine.plan import Plan
 from vsdeblur.flow.motion import Motion

@@ -88,7 +88,7 @@ def _spent(
     import torch
 
     from vsdeblur.engine.engine import Engine
-    from vsdeblur.engine.key_frames import tiling
+    from vsdeblur.engine.solve_tiles import tiling
     from vsdeblur.tiles import solved_share
     from vsdeblur.window import Window
 
