@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -237,7 +239,7 @@ def _sway(path: Array, size: tuple[int, int]) -> Array:
 
 def _place(path: Path, size: int, rng: np.random.Generator) -> tuple[Array, tuple[int, int]]:
     """The photograph (H, W, 3), float32 in [0, 1], halved when large (its pixels are softer), and a corner in it."""
-    photo = read_photo(path)
+    photo: npt.NDArray[Any] = read_photo(path)
     if min(photo.shape[:2]) >= size * 5 // 2:
         photo = cv2.resize(photo, (photo.shape[1] // 2, photo.shape[0] // 2), interpolation=cv2.INTER_AREA)
     height, width = photo.shape[:2]
@@ -250,7 +252,7 @@ def _noisy(v: Tensor, sigma: float, rng: np.random.Generator) -> Tensor:
     return v + sigma * torch.from_numpy(rng.normal(size=tuple(v.shape)).astype(np.float32))
 
 
-def _tensor(picture: Array) -> Tensor:
+def _tensor(picture: npt.NDArray[Any]) -> Tensor:
     """(1, C, H, W) of (H, W, C) or (H, W)."""
     layers = picture[..., None] if picture.ndim == 2 else picture
     return torch.from_numpy(np.ascontiguousarray(layers.transpose(2, 0, 1), np.float32))[None]

@@ -126,7 +126,7 @@ def _run(job: Job) -> Measured:
         EFFORTS[job.preset] = replace(EFFORTS[job.preset], steps=job.steps)
         if not hasattr(key_frames, "CONTINUATION"):
             raise AttributeError("the looks of the prior are no longer set by engine.key_frames.CONTINUATION")
-        key_frames.CONTINUATION = (1.0,)
+        key_frames.CONTINUATION = (1.0,)  # type: ignore[assignment]
     options = {"factor": job.factor, "shutter": 0.5, "preset": job.preset}
     options |= {key: value for key in ("max_memory", "device", "prior") if (value := getattr(job, key)) is not None}
     run = {"pyav": _through_pyav, "vapoursynth": _through_vapoursynth}[job.host]

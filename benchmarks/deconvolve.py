@@ -59,7 +59,9 @@ def true_blur(picture: Blurred) -> Blur:
     return sampled_flow(ProjectiveBlur.along(path, size, step=0.5, kernel="bicubic"))
 
 
-def run(pictures: Iterable[Blurred], rows: dict[str, Deconvolver], blur: Callable[[Blurred], Blur]) -> Scores:
+def run[B: Blurred | TwoPlanes](
+    pictures: Iterable[B], rows: dict[str, Deconvolver], blur: Callable[[B], Blur]
+) -> Scores:
     found: Scores = {name: {"gain": [], "inner": [], "seconds": []} for name in rows}
     for picture in pictures:
         known = blur(picture)
@@ -79,10 +81,10 @@ def extreme(pictures: list[TwoPlanes]) -> Scores:
     """One path for the whole picture, the far plane's or the near one's, against both with the near plane's matte."""
     prior = PlugAndPlay(TotalVariation(strength=0.9, time=0.0), rounds=6, steps=8)
 
-    def single(p: int) -> Callable[[Blurred], Blur]:
+    def single(p: int) -> Callable[[TwoPlanes], Blur]:
         return lambda b: sampled_flow(ProjectiveBlur.along(torch.from_numpy(b.paths[p]).float(), (512, 512), step=1.0))
 
-    def both(b: Blurred) -> Blur:
+    def both(b: TwoPlanes) -> Blur:
         return PiecewiseBlur.along([torch.from_numpy(path).float() for path in b.paths], b.mattes, (512, 512))
 
     blurs = {"single path, far": single(0), "single path, near": single(1), "piecewise": both}

@@ -19,6 +19,7 @@ from fractions import Fraction
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -77,7 +78,7 @@ def scores(case: Case, factor: Fraction, order: list[int], preset: str) -> dict[
     count = int(len(v) * factor)
     inner = slice(5 * int(factor), count - 5 * int(factor))
 
-    def scored(frames: Tensor, times: Fraction, **more: bool) -> Pair:
+    def scored(frames: Tensor, times: Fraction, **more: Any) -> Pair:
         u = restore(frames, times, shutter=case.shutter, preset=preset, quadrature=case.quadrature, **more)
         error = (u.clamp(0, 1)[:count] - case.sharp[:count]).square().flatten(1).mean(1)
         decibels = (-10 * error.log10()).clamp(max=60)[inner].sort().values
@@ -113,7 +114,7 @@ def _after_x264(frames: protocol.Frames, crf: int) -> list[Thumbnail]:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode())
     file.seek(0)
-    with av.open(file) as container:
+    with av.open(file, "r") as container:
         return [thumbnail([frame.to_ndarray(format="gray")], 255) for frame in container.decode(video=0)]
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -134,7 +135,7 @@ def main() -> None:
     values: dict[str, object] = {"machine": machine(), "threads": given.threads}
     rows = []
     blur = line_blur(square)
-    ours = {name: seconds(lambda find=find: restore_frame(square, estimator=find)) for name, find in ways(blur).items()}
+    ours = {name: seconds(partial(restore_frame, square, estimator=find)) for name, find in ways(blur).items()}
     rows += [[f"restore_frame, {name}, 512x512", f"{spent:.2f} s", ""] for name, spent in ours.items()]
     if not given.no_drunet:
         from deepinv.models import DRUNet

@@ -99,8 +99,8 @@ def main() -> None:
     parts = [table(head, lines)]
     if cut:
         head = ["frames shaken by themselves, gain dB (least)", *given.modes]
-        cells = [[f"{np.mean(gain):+.2f} ({min(gain):+.2f})" for gain in found.values()] for found in cut.values()]
-        parts.append(table(head, [[name, *row] for name, row in zip(cut, cells, strict=True)]))
+        scored = [[f"{np.mean(gain):+.2f} ({min(gain):+.2f})" for gain in found.values()] for found in cut.values()]
+        parts.append(table(head, [[name, *row] for name, row in zip(cut, scored, strict=True)]))
     values = {"machine": machine(), "preset": given.preset, "open": given.open, "clips": rows, "cut": cut}
     write_results(given.name, values, "\n\n".join(parts), BY_FRAME)
 
@@ -109,7 +109,9 @@ def shown(places: Sequence[Any], scene: Scene, modes: Sequence[str], preset: str
     """Gain of each frame, by mode: of those that are shaken, and of the others. places: frames (H, W, 3) of 8 bits."""
     height, width = PLACE
     extents = np.linspace(*SHAKES, scene.shaken.count(True) * len(places))
-    clip, sharp, cuts = [], [], []
+    clip: list[Any] = []
+    sharp: list[Any] = []
+    cuts: list[int] = []
     for k, place in enumerate(places):
         photo = place.astype(np.float32) / 255
         top, left = (photo.shape[0] - height) // 2, (photo.shape[1] - width) // 2

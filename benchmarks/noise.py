@@ -11,6 +11,7 @@ motion is the same in all rows.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -48,16 +49,21 @@ def restored(v: Tensor, m: int, preset: str) -> list[Tensor]:
     options = Options(Fraction(FACTOR), m / FACTOR, CURVE, preset, quadrature="taps")
     light = to_linear(v, CURVE)
     window = Window(light, 0, 0, len(v))
-    one = engine.Engine(options, *v.shape[-2:], 3)
+    height, width = v.shape[-2:]
+    one = engine.Engine(options, height, width, 3)
     motion = one.find_motion(window, options.shutter)
     weigh, out = DataWeights.weight, []
-    found = (lambda x: NOISELESS, lambda x: Noise(0.0, noise_level(x) ** 2), sensor_noise)
+    found: tuple[Callable[[Tensor], Noise], ...] = (
+        lambda x: NOISELESS,
+        lambda x: Noise(0.0, noise_level(x) ** 2),
+        sensor_noise,
+    )
     for known, noise in zip(KNOWN, found, strict=True):
-        engine.sensor_noise = noise
-        DataWeights.weight = weigh if known == KNOWN[2] else lambda self, v: torch.ones_like(v[:, :1])
+        engine.sensor_noise = noise  # type: ignore[assignment]
+        DataWeights.weight = weigh if known == KNOWN[2] else lambda self, v: torch.ones_like(v[:, :1])  # type: ignore[method-assign]
         instants = [instant(j, options.factor, options.shutter, 0.0) for j in range(FACTOR * len(v))]
         out.append(from_linear(torch.stack(list(one.restore(window, instants, motion=motion))), CURVE))
-    engine.sensor_noise, DataWeights.weight = sensor_noise, weigh
+    engine.sensor_noise, DataWeights.weight = sensor_noise, weigh  # type: ignore[method-assign]
     return out
 
 

@@ -58,7 +58,8 @@ def _through(knots: np.ndarray, times: torch.Tensor) -> np.ndarray:
     """The cubic spline that meets knot k at time k."""
     count = len(knots)
     meets = splines(torch.arange(count).double(), count, 0.0, 1.0)
-    return (splines(times, count, 0.0, 1.0) @ torch.linalg.solve(meets, torch.from_numpy(knots))).numpy()
+    found: torch.Tensor = splines(times, count, 0.0, 1.0) @ torch.linalg.solve(meets, torch.from_numpy(knots))
+    return found.numpy()
 
 
 def clips(directory: Path | None, seeds: list[int]) -> Iterator[tuple[str, protocol.Frames]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vsdeblur.calibration.readout.clip import clip_readout
 from vsdeblur.calibration.response.clip import clip_response
 from vsdeblur.calibration.shutter.clip import clip_shutter
+from vsdeblur.calibration.shutter.fit import ShutterEstimate
 from vsdeblur.clip.samples import ClipSample, tensor_samples
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     type Clip = vs.VideoNode | Tensor | NDArray[np.floating[Any]]
 
 
-def estimate_shutter(clip: Clip, transfer: str | None = None) -> tuple[float, float]:
+def estimate_shutter(clip: Clip, transfer: str | None = None) -> ShutterEstimate:
     """How long the shutter was open.
 
     Up to six samples of twelve frames, spread over the clip and without repeated frames, are pooled: the extent of the

@@ -101,7 +101,7 @@ def _instant(t: Array, size: tuple[int, int], seed: int, speed: float, sway: flo
     if lamp:
         near = np.hypot(x - 0.3 * width - 2 * speed * t, y - 0.25 * height)
         picture = picture * 0.4 + lamp * np.clip(2.5 - near, 0, 1)
-    return picture
+    return np.asarray(picture)
 
 
 def _look_up(seed: int, x: Array, y: Array) -> Array:

@@ -54,6 +54,7 @@ def test_pictures_are_what_they_say(folder):
     assert blurred.psnr(first.blurry, first.sharp) > 20
     uniform = next(iter(blurred.levin_kind(photos, 95)))
     assert uniform.blurry.shape == (1, 1, 95, 95)
+    assert uniform.kernel is not None
     assert uniform.kernel.shape == (13, 13)
     assert float(uniform.kernel.sum()) == pytest.approx(1, abs=1e-5)
     # A correlation: away from the borders the operator itself gives the picture again.

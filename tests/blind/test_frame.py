@@ -165,7 +165,7 @@ def test_stages_tell_what_the_blur_should_have_been(monkeypatch: pytest.MonkeyPa
     for x in at:
         x.requires_grad_()
     error(*at).backward()
-    slope = float(sum((x.grad * d).sum() for x, d in zip(at, along, strict=True)))
+    slope = float(torch.stack([(x.grad * d).sum() for x, d in zip(at, along, strict=True)]).sum())
     step = 1e-5
     ahead, behind = (error(*(x.detach() + s * d for x, d in zip(at, along, strict=True))) for s in (step, -step))
     assert slope == pytest.approx(float((ahead - behind) / (2 * step)), rel=1e-5)

@@ -109,9 +109,9 @@ def test_restore_takes_what_it_finds() -> None:
     common = {"shutter": 0.3, "preset": "fast", "flow": "dis"}
     found = estimate_readout(v)
     assert isinstance(found, ReadoutEstimate)
-    assert torch.equal(restore(v, readout="auto", **common), restore(v, readout=found.usable, **common))  # type: ignore[arg-type]
+    assert torch.equal(restore(v, readout="auto", **common), restore(v, readout=found.usable, **common))
     still = v[:1].expand(3, -1, -1, -1)
-    assert torch.equal(restore(still, readout="auto", **common), restore(still, **common))  # type: ignore[arg-type]
+    assert torch.equal(restore(still, readout="auto", **common), restore(still, **common))
 
 
 def test_files_are_looked_at_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +127,7 @@ def test_files_are_looked_at_as_a_whole(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(Survey, "readout", ReadoutEstimate(0.4, 0.9))
     common = {"shutter": 0.5, "preset": "fast", "flow": "dis"}
     for name, readout in (("auto", "auto"), ("given", 0.4)):
-        done = transcode(path, tmp_path / f"{name}.y4m", readout=readout, **common)  # type: ignore[arg-type]
+        done = transcode(path, tmp_path / f"{name}.y4m", readout=readout, **common)
         assert done.readout == 0.4
     assert (tmp_path / "auto.y4m").read_bytes() == (tmp_path / "given.y4m").read_bytes()
     assert done.readout_from == "given"

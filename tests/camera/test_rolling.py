@@ -148,7 +148,7 @@ def test_files_are_restored_with_it_and_telemetry_tells_it(tmp_path: Path, monke
     path = write_clip(tmp_path / "in.mkv", 4)
     common = {"shutter": 0.5, "preset": "fast", "flow": "dis"}
     with pytest.raises(ArgumentError, match="readout"):
-        transcode(path, tmp_path / "none.y4m", readout="telemetry", **common)  # type: ignore[arg-type]
+        transcode(path, tmp_path / "none.y4m", readout="telemetry", **common)
     said = [{"Exposure": {"Data": [0.01]}}, {"Default": {"0x53524f54": 20.0}}]
     assert _telemetry.readout_from(said) == 0.02
     assert _telemetry.readout_from(said[:1]) is None
@@ -156,7 +156,7 @@ def test_files_are_restored_with_it_and_telemetry_tells_it(tmp_path: Path, monke
     monkeypatch.setattr(_telemetry, "_read", lambda path: ("a camera", said))
     monkeypatch.setattr(_telemetry, "_read_gyro", lambda path: ())
     for name, readout in (("by", "telemetry"), ("given", "20ms"), ("off", 0)):
-        transcode(path, tmp_path / f"{name}.y4m", readout=readout, **common)  # type: ignore[arg-type]
+        transcode(path, tmp_path / f"{name}.y4m", readout=readout, **common)
     written = {name: (tmp_path / f"{name}.y4m").read_bytes() for name in ("by", "given", "off")}
     assert written["by"] == written["given"] != written["off"]
 
@@ -171,8 +171,8 @@ def test_a_vapoursynth_clip_of_varying_rate_is_read_out_in_constant_time() -> No
     clip = vfr([(1, 30), (1, 30), (1, 15), (1, 30), (1, 30), (1, 60), (1, 30), (1, 30)])
     assert isinstance(clip, vs.VideoNode)
     common = {"shutter": 0.5, "preset": "fast", "max_memory": "256MiB"}
-    rolling, plain = (deblur(clip, 2, readout=r, **common) for r in (0.6, 0))  # type: ignore[arg-type]
+    rolling, plain = (deblur(clip, 2, readout=r, **common) for r in (0.6, 0))
     in_order = [digest(frame) for frame in rolling.frames(close=True)]
     assert in_order != [digest(frame) for frame in plain.frames(close=True)]
-    again = deblur(clip, 2, readout=0.6, **common)  # type: ignore[arg-type]
+    again = deblur(clip, 2, readout=0.6, **common)
     assert [digest(again.get_frame(n)) for n in (9, 2, 15)] == [in_order[n] for n in (9, 2, 15)]

@@ -127,7 +127,7 @@ def test_the_shutter_is_a_part_of_the_time_between_pictures() -> None:
 
 def test_the_argument_is_checked() -> None:
     with pytest.raises(ArgumentError, match="duplicates must be True"):
-        restore(video(range(3)), duplicates="yes")  # type: ignore[arg-type]
+        restore(video(range(3)), duplicates="yes")
 
 
 # In VapourSynth.

@@ -213,7 +213,7 @@ def test_agrees_with_zimg(matrix: str, subsampling: tuple[int, int]) -> None:
 
 
 def tags(family: str = "YUV", height: int = 1080, **kwargs: object) -> Colour:
-    return colour_from_tags(family, 8, False, 0, 0, height, **kwargs)  # type: ignore[arg-type]
+    return colour_from_tags(family, 8, False, 0, 0, height, **kwargs)
 
 
 def test_defaults_where_tags_are_missing() -> None:

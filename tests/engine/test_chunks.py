@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
@@ -186,7 +186,7 @@ def test_a_stream_is_read_as_far_as_its_chunk_reaches() -> None:
     asked: list[range] = []
 
     class Stream(TensorSource):
-        def hold(self, frames: range) -> int | None:
+        def hold(self, frames: range) -> int | None:  # type: ignore[override]
             asked.append(frames)
             return None if frames.stop < 11 else 11
 
@@ -256,7 +256,7 @@ def test_a_shutter_is_never_quite_shut() -> None:
 def test_marked_found_and_given_cuts() -> None:
     frames = as_tensor(codes(range(20), cut=12))
 
-    def cuts(marks: Sequence[int], scene_cuts: Any, offset: int = 0) -> tuple[frozenset[int], frozenset[int]]:
+    def cuts(marks: Sequence[int], scene_cuts: Any, offset: int = 0) -> tuple[Set[int], Set[int]]:
         source = Shown(frames, marks=marks)
         source.offset = offset
         part = solved(source, factor=2, scene_cuts=scene_cuts)

@@ -45,7 +45,7 @@ def test_every_way_to_say_it_and_what_is_refused() -> None:
         assert parse_options(out_shutter=said).out_shutter == meant
     for wrong in (-0.1, 1.1, "400deg", "1/60s", "auto", None, True, float("nan"), ""):
         with pytest.raises(ArgumentError, match="out_shutter"):
-            parse_options(out_shutter=wrong)  # type: ignore[arg-type]
+            parse_options(out_shutter=wrong)
     with pytest.raises(ArgumentError, match="out_shutter"):
         restore(torch.rand(2, 1, 16, 16), 2, flow=torch.zeros(3, 2, 16, 16), out_shutter=0.5)
 

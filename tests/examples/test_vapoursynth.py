@@ -7,7 +7,7 @@ import re
 import runpy
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -143,7 +143,7 @@ def test_mpv_script_lives_with_the_memory_that_it_asks_for() -> None:
     slide = moving(fmt, 64, 48)
     newest = -1
 
-    def picture(n: int) -> list[np.ndarray]:
+    def picture(n: int) -> Sequence[np.ndarray]:
         nonlocal newest
         newest = max(newest, n)
         if n <= newest - memory:

@@ -35,7 +35,7 @@ class Given:
 
 def find(where: list[float], **window: object) -> Motion:
     frames = torch.stack([torch.full((1, 20, 24), n / 10) for n in range(len(where))])
-    return PairwiseMotion(Given(where), linear=False)(Window(frames, 0, 0, len(where), colour=1, **window), 1.0)  # type: ignore[arg-type]
+    return PairwiseMotion(Given(where), linear=False)(Window(frames, 0, 0, len(where), colour=1, **window), 1.0)
 
 
 def test_a_path_meets_both_neighbours() -> None:
@@ -219,7 +219,7 @@ def test_flows_that_mean_nothing_are_refused() -> None:
         (lambda a, b: torch.full((2, H, W), float("nan")), "finite"),
     ):
         with pytest.raises(DeblurError, match=says):
-            PairwiseMotion(bad)(window, 1.0)  # type: ignore[arg-type]
+            PairwiseMotion(bad)(window, 1.0)
 
 
 def test_motion_knows_what_the_frame_was_divided_by() -> None:

@@ -67,7 +67,7 @@ def test_nothing_reaches_beyond_the_halo() -> None:
 @pytest.mark.parametrize("name", ["", "drunet", "TV ", 3])
 def test_unknown_priors_are_refused_by_name(name: object) -> None:
     with pytest.raises(ArgumentError, match=r'prior must be None, "tv", "video".* or a callable'):
-        get_prior(name)  # type: ignore[arg-type]
+        get_prior(name)
 
 
 def test_any_callable_is_a_prior() -> None:

@@ -118,4 +118,4 @@ def test_restore_takes_it_by_name() -> None:
     assert restore(v[:, :, :16, :16], 2, solver="asap").shape == (2 * N, 1, 16, 16)
     for bad, text in (({"solver": "admm"}, "solver must be"), ({"solver": "asap", "prior": "tv"}, "prior must be")):
         with pytest.raises(ArgumentError, match=text):
-            restore(v, R, **bad)  # type: ignore[arg-type]
+            restore(v, R, **bad)

@@ -11,7 +11,7 @@ HEIGHT, WIDTH = 40, 56
 CADENCE = [n * 4 // 5 for n in range(40)]  # 24 in 30: 0 0 1 2 3 4 4 5 ...
 _RNG = np.random.default_rng(5)
 _GROUND = np.kron(_RNG.uniform(0.1, 0.9, (8, 60)), np.ones((5, 5)))
-_GROUND = sum(np.roll(_GROUND, (y, x), (0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1)) / 9
+_GROUND = np.mean([np.roll(_GROUND, (y, x), (0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1)], 0)
 
 
 def picture(t: float, speed: float = 3.0) -> NDArray[np.float64]:

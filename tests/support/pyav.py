@@ -189,7 +189,7 @@ def flip_bytes(path: Path, target: Path, begin: float, end: float, count: int = 
 def run(src: Path | str, dst: Path | str, factor: object = 2, **arguments: object) -> Report:
     arguments.setdefault("shutter", 0.5)
     arguments.setdefault("encoder_options", FAST if "codec" not in arguments else {})
-    return transcode(src, dst, factor, **arguments)  # type: ignore[arg-type]
+    return transcode(src, dst, factor, **arguments)
 
 
 def video(path: Path) -> dict[str, object]:

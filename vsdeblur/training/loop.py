@@ -130,7 +130,7 @@ def _step(recipe: Recipe, state: State, batch: Sample, device: torch.device, hal
     with torch.autocast(device.type, torch.bfloat16, enabled=half):
         loss, scalars = recipe.loss(state.network, batch, state.step)
     state.optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     nn.utils.clip_grad_norm_(state.network.parameters(), _LARGEST_GRADIENT)
     state.optimiser.step()
     state.step += 1

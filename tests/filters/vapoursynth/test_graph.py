@@ -10,6 +10,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,10 @@ def test_a_static_clip_returns_within_one_code_value(
         assert kept == props
 
 
+def _always(picture: Any, n: int) -> Any:
+    return picture
+
+
 def test_odd_sizes_and_every_clip_length() -> None:
     fmt = core.get_video_format(vs.YUV444P8)
     for length in (1, 2, 3, 5):
@@ -122,7 +127,7 @@ def test_the_old_name_of_the_range_prop_and_the_height_decide(monkeypatch: pytes
     red = [np.full(s, v, np.uint8) for s, v in zip(shapes(fmt, 16, 16), (63, 102, 240), strict=True)]
     for props, height in (({"_Matrix": 1, "_ColorRange": 1}, 16), ({}, 578)):
         picture = [np.resize(p, (height, 16)) for p in red]
-        deblur(clip_of(fmt.id, 16, height, 1, lambda n, p=picture: p, props), transfer="linear").get_frame(0)
+        deblur(clip_of(fmt.id, 16, height, 1, partial(_always, picture), props), transfer="linear").get_frame(0)
         assert record.windows[-1].frames[0, :, 0, 0].tolist() == pytest.approx([1, 0, 0], abs=0.01)
     deblur(clip_of(fmt.id, 16, 16, 1, lambda n: red), transfer="linear").get_frame(0)  # BT.601: not pure red
     assert record.windows[-1].frames[0, :, 0, 0].tolist() != pytest.approx([1, 0, 0], abs=0.01)

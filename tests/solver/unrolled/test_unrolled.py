@@ -145,7 +145,7 @@ def test_the_recipe_learns() -> None:
     for step in range(12):
         loss, told = recipe.loss(network, batch, step)
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         losses.append(told["loss"])
     assert losses[-1] < 0.97 * losses[0]
