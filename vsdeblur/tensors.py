@@ -16,7 +16,19 @@ _SEPARATE = 7  # from this size on, rows and columns one after the other take le
 
 
 def as_frames(v: Any, name: str = "v") -> Tensor:
-    """What a caller gave as frames, as a tensor, or an ArgumentError."""
+    """Frames from a caller, checked.
+
+    Args:
+        v: Float tensor or array (N, C, H, W) with C 1 or 3, H and W at least ``MIN_FRAME_SIDE``, all values finite.
+        name: Of the argument, for errors.
+
+    Returns:
+        ``v`` detached, or a copy of an array as a tensor; type and device stay.
+
+    Raises:
+        ArgumentError: Another type, shape or layout.
+        DeblurError: Values that are not finite.
+    """
     wanted = "a float tensor or array (N, C, H, W) with C 1 or 3"
     if isinstance(v, Tensor):
         tensor = v.detach()
@@ -43,13 +55,30 @@ def as_frames(v: Any, name: str = "v") -> Tensor:
 
 
 def smoothstep(x: Tensor, low: float, high: float) -> Tensor:
-    """0 up to ``low``, 1 from ``high`` on, smooth between, any shape; falls where ``high`` is the lesser."""
+    """3 s^2 - 2 s^3 with s = (x - low) / (high - low), s limited to [0, 1]; it falls where ``high`` < ``low``.
+
+    Args:
+        x: Of any shape.
+        low: Where the result is 0.
+        high: Where the result is 1; not ``low``.
+
+    Returns:
+        A tensor like x.
+    """
     x = ((x - low) / (high - low)).clamp_(0, 1)
     return x * x * (3 - 2 * x)
 
 
 def box(x: Tensor, size: int) -> Tensor:
-    """Mean over size x size pixels (odd) around each of x (B, C, h, w), the edge repeated."""
+    """The mean around each pixel, edge pixels repeated beyond the picture.
+
+    Args:
+        x: (B, C, h, w).
+        size: Of the square that is averaged, pixels, odd.
+
+    Returns:
+        (B, C, h, w).
+    """
     wide = F.pad(x, (size // 2,) * 4, mode="replicate")
     if size < _SEPARATE:
         return F.avg_pool2d(wide, size, stride=1)

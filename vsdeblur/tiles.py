@@ -14,7 +14,13 @@ FEATHER = 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tile:
-    """rows, columns: the part of the picture that is solved. weight: of that part, 1 in sum over all tiles."""
+    """A part of a picture that is solved by itself.
+
+    Attributes:
+        rows: Of the picture, overlap included.
+        columns: Of the picture, overlap included.
+        weight: (rows, columns) in [0, 1], of the tile in the blend: the weights of all tiles sum to 1 at every pixel.
+    """
 
     rows: slice
     columns: slice
@@ -22,9 +28,16 @@ class Tile:
 
 
 def tiles(height: int, width: int, size: int, overlap: int) -> Iterator[Tile]:
-    """Tiles whose inner parts, about ``size`` wide, cover the picture; ``overlap`` more are solved all around.
+    """Tiles whose inner parts cover the picture, row by row.
 
-    size: at least 48, so that no more than two feathered edges meet.
+    Args:
+        height: Of the picture, pixels.
+        width: Of the picture, pixels.
+        size: Of an inner part, about, in pixels; at least 48, so that no more than two feathered edges meet.
+        overlap: Pixels that a tile reaches beyond its inner part on every side, up to the picture's border.
+
+    Yields:
+        Tiles in order of rows, then of columns.
 
     >>> [(tile.columns.start, tile.columns.stop) for tile in tiles(64, 128, 64, overlap=16)]
     [(0, 80), (48, 128)]
@@ -35,12 +48,21 @@ def tiles(height: int, width: int, size: int, overlap: int) -> Iterator[Tile]:
 
 
 def longest(length: int, size: int, overlap: int) -> int:
-    """The longest side of a tile, overlap included, along a side of the picture."""
+    """The longest side of a tile along one side of the picture.
+
+    Args:
+        length: Of the picture's side, pixels.
+        size: As in ``tiles``.
+        overlap: As in ``tiles``.
+
+    Returns:
+        Pixels, overlap included.
+    """
     return max(min(end + overlap, length) - max(begin - overlap, 0) for begin, end in _inner(length, size))
 
 
 def solved_share(height: int, width: int, size: int, overlap: int) -> float:
-    """How many pixels of tiles are solved for each of the picture's."""
+    """Pixels of all tiles over pixels of the picture, 1 or more; arguments as in ``tiles``."""
     rows, columns = (
         sum(min(end + overlap, length) - max(begin - overlap, 0) for begin, end in _inner(length, size))
         for length in (height, width)

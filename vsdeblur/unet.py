@@ -10,13 +10,23 @@ ALIGNED = 8  # width and height that a network takes are multiples of this
 
 
 class UNet(nn.Module):
-    """A small U-Net at half resolution and below (Ronneberger 2015), residual blocks without normalisation (Lim 2017).
+    """A U-Net of three scales, at half resolution and below, of residual blocks without normalisation.
 
-    inputs, outputs: channels at half resolution (2 x 2 pixels of a picture are four channels). widths: channels at a
-    half, a quarter and an eighth of the resolution. It says nothing at first: training starts from silence.
+    The last layer's weights start at 0, so that an untrained network returns 0.
+
+    References:
+        Ronneberger, Fischer, Brox: U-Net: convolutional networks for biomedical image segmentation, MICCAI 2015.
+        Lim et al.: Enhanced deep residual networks for single image super-resolution, CVPR workshops 2017.
     """
 
     def __init__(self, inputs: int, outputs: int, widths: tuple[int, int, int]) -> None:
+        """A network with random weights.
+
+        Args:
+            inputs: Channels that it takes at half resolution (2 x 2 pixels of a picture are four channels).
+            outputs: Channels that it returns at half resolution.
+            widths: Channels at a half, a quarter and an eighth of the resolution.
+        """
         super().__init__()
         half, quarter, eighth = widths
         self.enter = nn.Conv2d(inputs, half, 3, padding=1)
@@ -35,7 +45,14 @@ class UNet(nn.Module):
         nn.init.zeros_(self.leave.bias)
 
     def body(self, x: Tensor) -> Tensor:
-        """(B, outputs, h, w) of x (B, inputs, h, w), h and w multiples of ALIGNED / 2; in the weights' precision."""
+        """All layers, computed in the precision of the weights.
+
+        Args:
+            x: (B, inputs, h, w) at half resolution, h and w multiples of ALIGNED / 2.
+
+        Returns:
+            (B, outputs, h, w) in the precision of x.
+        """
         given, x = x.dtype, x.to(self.enter.weight.dtype)
         x = self.fine(self.enter(x.contiguous(memory_format=torch.channels_last)))
         y = self.middle(self.down(x))

@@ -33,16 +33,29 @@ _LUMA_WEIGHTS = {
 }
 MATRICES = (*_LUMA_WEIGHTS, "ycgco")
 SITINGS = ("left", "center", "topleft", "top", "bottomleft", "bottom")
-_LARGEST = 65504.0  # of half precision; larger or infinite samples of float formats are hostile
+_LARGEST = 65504.0  # of half precision; larger and infinite samples of float formats are limited to it
 
 
 @dataclass(frozen=True, slots=True)
 class Colour:
     """How planes hold a picture.
 
-    bits: of the stored samples; is_float: half (16) or single (32) precision, nominally [0, 1], chroma [-0.5, 0.5].
-    sub_w, sub_h: log2 of the chroma subsampling. matrix: one of MATRICES (read for YUV only). transfer: one of
-    TRANSFERS. full_range: of integer formats. chroma: the siting, one of SITINGS (read where chroma is subsampled).
+    Attributes:
+        family: YUV, RGB or GRAY.
+        bits: Of a stored sample: 8 to 16 for integers, 16 or 32 for floats.
+        is_float: Samples are floats, nominally in [0, 1], chroma in [-0.5, 0.5].
+        sub_w: log2 of the chroma subsampling across.
+        sub_h: log2 of the chroma subsampling down.
+        matrix: One of MATRICES; used for YUV alone.
+        transfer: Name of the transfer function.
+        full_range: Integers use all code values; limited range otherwise. Not used for floats.
+        chroma: Siting, one of SITINGS; used where chroma is subsampled.
+
+    Raises:
+        ArgumentError: An unknown transfer, or an unknown matrix or siting of YUV.
+
+    References:
+        ITU-T H.273, sections 8.1 to 8.3: transfer characteristics, matrix coefficients, code values.
     """
 
     family: Family
@@ -69,7 +82,14 @@ class Colour:
         return 1 if self.family == "GRAY" else 3
 
     def decode(self, planes: Sequence[Plane]) -> Tensor:
-        """(C, H, W) float32 in linear light from the planes Y, U, V or R, G, B or Y, each (h, w) of any strides."""
+        """Planes to linear light.
+
+        Args:
+            planes: Y, U, V or R, G, B or Y alone, each (h, w) with any strides.
+
+        Returns:
+            (C, H, W) float32, linear light of R, G, B or grey, on the CPU.
+        """
         import torch
 
         out = torch.empty((self.channels, *planes[0].shape), dtype=torch.float32)
@@ -85,9 +105,13 @@ class Colour:
         return to_linear(out, self.transfer, inplace=True)
 
     def encode(self, linear: Tensor) -> list[Plane]:
-        """The planes of (C, H, W) linear light, rounded, and clipped to what the integer format can hold at all.
+        """Linear light to planes, rounded to the nearest code value and limited to 0 and 2^bits - 1.
 
-        ``linear`` may be on any device and is left as it is.
+        Args:
+            linear: (C, H, W) on any device; not changed.
+
+        Returns:
+            The planes in the order of ``decode``: unsigned integers of 8 or 16 bits, or floats of ``bits`` bits.
         """
         stored = from_linear(linear, self.transfer)
         if self.family != "YUV":

@@ -1,15 +1,18 @@
-"""The path of a shaken camera, found from how the frames lie to one another and from how each of them is blurred.
+"""The path of a shaken camera, from the displacement between frames and from the blur of each of them.
 
-A similarity g(t) (shift, turn, zoom), cubic splines in time, shows the world point X at g(t) X. With v_n the patches
-around two views of the same place and b_n the blur that g draws there during exposure n, in Fourier space,
+A similarity g(t) (shift, turn, zoom), cubic splines in time, maps the world point X to g(t) X in the picture. With v_n
+the patches around two views of the same place and b_n the blur of g there during exposure n, in Fourier space,
 
     v_n = b_n k,  v_{n+1} = b_{n+1} k      hence      v_n b_{n+1} = v_{n+1} b_n      whatever the sharp patch k is,
 
-and  r = (v_n b_{n+1} - v_{n+1} b_n) / sqrt(|b_n|^2 + |b_{n+1}|^2)  is what the best k leaves. The sum of its squares
-over patches and pairs, robust against things that move by themselves, is minimised by Gauss-Newton steps on the
-splines' knots, low frequencies first. Shift and blur are one evidence: where frames are blurred differently, a flow
-between them finds neither (blind multi-channel deconvolution: Sroubek and Flusser, IEEE TIP 2003; motion paths
-instead of kernels: Whyte et al., CVPR 2010).
+and  r = (v_n b_{n+1} - v_{n+1} b_n) / sqrt(|b_n|^2 + |b_{n+1}|^2)  is the residual of the best k. The sum of its
+squares over patches and pairs, robust against objects that move by themselves, is minimised by Levenberg-Marquardt
+steps on the splines' knots, low frequencies first. Shift and blur are estimated together: a flow between frames that
+are blurred differently errs in both.
+
+References:
+    Sroubek, Flusser: Multichannel blind iterative image restoration, IEEE TIP 2003: the relation between v_n and b_n.
+    Whyte, Sivic, Zisserman, Ponce: Non-uniform deblurring for shaken images, CVPR 2010: camera motion for kernels.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from torch import Tensor
 from vsdeblur.camera.path import CameraPath, shift_turn_zoom, splines
 from vsdeblur.flow.shifts import likely_shifts
 
-EXPLAINED = 0.15  # of a pair's power: what a camera's path may leave
+EXPLAINED = 0.15  # largest mean residual of a camera's path, over the pairs' power
 
 _KNOTS = 0.5  # periods from knot to knot
 _ROUGHNESS = 0.05  # weight of the third differences of the knots, in widths
@@ -35,15 +38,21 @@ _CUTOFFS = (0.06, 0.12, 0.2)  # cycles per pixel, coarse to fine
 _STEPS = 6
 _TAPS = 12
 _PATCH = 96
-_OUTLIER = 0.1  # of a patch's power: a residual at which it counts for little
-_NOISE = 0.05  # power of blur below which a frequency has no weight
-_WELL = 0.05  # what a pair may leave, of its power, where no other shift needs a try
+_OUTLIER = 0.1  # residual over a patch's power at which its weight has fallen to a quarter
+_NOISE = 0.05  # added to the power of both blurs: frequencies that they pass by less count little
+_WELL = 0.05  # residual over a pair's power below which no other shift is tried
 
 
 def find_camera_path(frames: Tensor, times: Tensor, exposures: Tensor) -> CameraPath | None:
-    """The path through grey frames (n, h, w), or None where no camera's path explains them.
+    """The path of the camera through some frames of one scene.
 
-    times: (n,) mid-exposures; exposures: (n,) lengths, both in periods.
+    Args:
+        frames: Grey, (n, h, w), n at least 2.
+        times: (n,), mid-exposures in periods.
+        exposures: (n,), their lengths in periods.
+
+    Returns:
+        The path, or None where its mean normalised residual over the pairs of frames is above ``EXPLAINED``.
     """
     fit = _Fit(frames.cpu().double(), times.double(), exposures.double())
     path, left = fit.start()
@@ -57,7 +66,7 @@ def find_camera_path(frames: Tensor, times: Tensor, exposures: Tensor) -> Camera
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Views:
-    """Places in the world (p, 2) seen in two successive exposures: windowed spectra (p, f), patches' centres (p, 2)."""
+    """World points (p, 2) in two successive exposures: spectra (p, f) and centres (p, 2) of the patches around them."""
 
     pair: int
     world: Tensor
@@ -85,7 +94,7 @@ class _Fit:
         self.patch = min(_PATCH, min(height, width) // 8 * 6)
 
     def start(self) -> tuple[CameraPath, Tensor]:
-        """The best of several starts: where a pair stays unexplained, its other likely shifts are tried in turn."""
+        """The best of several starts: for pairs with a residual above _WELL their other likely shifts are tried."""
         shifts = [likely_shifts(a, b) for a, b in pairwise(self.frames)]
         chosen = [0] * len(shifts)
 
@@ -117,7 +126,7 @@ class _Fit:
         return CameraPath(F.pad(knots, (0, 2)), self.origin, _KNOTS, self.centre)
 
     def refine(self, path: CameraPath, cutoff: float) -> tuple[CameraPath, float, Tensor]:
-        """Levenberg-Marquardt steps on frequencies up to about ``cutoff``: path, energy, what each pair leaves."""
+        """Levenberg-Marquardt steps on frequencies up to about ``cutoff``: path, energy, residual of each pair."""
         frequencies, weight, keep = _band(self.patch, cutoff)
         views = [self._views(path, pair, weight, keep) for pair in range(len(self.frames) - 1)]
         energy, normal, slope, left = self._linearised(path, views, frequencies)
@@ -146,7 +155,7 @@ class _Fit:
         window = window[:, None] * window
         size = torch.tensor([self.frames.shape[-1], self.frames.shape[-2]])
         times = self.times[pair : pair + 2]
-        # Patches lie where both frames have them, as seen halfway between the two.
+        # Patches lie inside both frames: they are laid out in the view halfway between the two.
         moved = path.at(times, path.world(times.mean(), self.centre[None]))[:, 0].diff(dim=0)[0]
         margin = (half + moved.abs() / 2).minimum(size / 2)
         columns, rows = (
@@ -199,7 +208,7 @@ class _Fit:
     def _blur(
         self, path: CameraPath, frame: int, world: Tensor, centres: Tensor, frequencies: Tensor, knots: slice
     ) -> tuple[Tensor, Tensor]:
-        """Spectra (p, f) of the blur that the path draws around ``centres``; their derivatives by knots (p, f, 4k)."""
+        """Spectra (p, f) of the path's blur around ``centres``, and their derivatives by knots, (p, f, 4k)."""
         basis = self.basis[frame]
         shift, turn, zoom = shift_turn_zoom(basis @ path.knots)
         x, y = (world - self.centre).T[..., None, None]

@@ -8,7 +8,15 @@ from vsdeblur.flow.warp import sample, sampling_grid
 
 
 def compose(flow: Tensor, reach: int) -> Tensor:
-    """Flow over ``reach`` steps from the flow of single steps, (T-1, 2, H, W) -> (T-reach, 2, H, W)."""
+    """Flow over several steps from the flow of single steps.
+
+    Args:
+        flow: u_k -> u_{k+1}, (T - 1, 2, H, W), pixels.
+        reach: Steps, 1 to T - 1.
+
+    Returns:
+        u_k -> u_{k+reach}, (T - reach, 2, H, W), pixels.
+    """
     total = flow[: len(flow) - reach + 1]
     for step in range(1, reach):
         total = total + sample(flow[step : len(flow) - reach + 1 + step], sampling_grid(total), "bilinear")
@@ -16,9 +24,16 @@ def compose(flow: Tensor, reach: int) -> Tensor:
 
 
 def invert(flow: Tensor, steps: int = 12) -> Tensor:
-    """b with b(x) = -f(x + b(x)), the flow back, (B, 2, H, W): a fixed point, contracting where |df/dx| < 1.
+    """The flow back, b with b(x) = -f(x + b(x)), by fixed-point iteration, contracting where |df/dx| < 1.
 
-    Where it does not settle (folds, occlusions), b is what the last step left and ``consistency`` gives it no weight.
+    Where it does not converge (folds, occlusions), b is the last iterate, and ``consistency`` gives it no weight.
+
+    Args:
+        flow: f, (B, 2, H, W), pixels.
+        steps: Of the iteration.
+
+    Returns:
+        b, (B, 2, H, W), pixels.
     """
     back = -flow
     for _ in range(steps):

@@ -26,9 +26,16 @@ _NEIGHBOUR = 30.0  # weight of a neighbour against that of one instant of the ex
 
 
 def camera_paths(light: Tensor, window: Window, shutter: float) -> Tensor | None:
-    """Paths (n, 6, h, w) in pixels of light (n, C, h, w) where a camera shakes, or None where none does.
+    """Paths of all pixels where a camera shakes, scene by scene.
 
-    Each scene of the window is a case by itself; where no camera's path explains it, its paths are zero.
+    Args:
+        light: (n, C, h, w), the window's frames in linear light at the resolution of motion.
+        window: Gives scenes, durations, shutters of single frames, and the gyroscope's path.
+        shutter: Open fraction of the period, in (0, 1], of frames without one of their own.
+
+    Returns:
+        (n, 6, h, w) in pixels of light: velocity, acceleration and jerk as in ``Motion.path``; 0 in scenes without
+        shake and in those that no camera's path explains. None where all are such scenes.
     """
     scale = -(-max(light.shape[-2:]) // _LONGEST)
     grey = light.clamp(0, 1).mean(1, keepdim=True)
@@ -91,9 +98,16 @@ def _residual_by(camera: CameraPath, grey: Tensor, times: Tensor, lengths: Tenso
 
 
 def blurred_like(x: Tensor, path: Tensor, there: Tensor, shutter: float) -> Tensor:
-    """x (C, h, w) with the blur of another frame's exposure added, so that a flow can compare the two.
+    """A frame with the blur of another frame's exposure added, so that a flow can compare the two.
 
-    path: (6, h, w) of the other frame, there: (2, h, w) where x's points are seen in it.
+    Args:
+        x: (C, h, w).
+        path: Of the other frame, (6, h, w), pixels.
+        there: Flow from x to the other frame, (2, h, w), pixels.
+        shutter: The other exposure's length in periods.
+
+    Returns:
+        (C, h, w).
     """
     carried = warp(path[None], there[None], "bilinear")
     total = torch.zeros_like(x[None])
@@ -104,7 +118,7 @@ def blurred_like(x: Tensor, path: Tensor, there: Tensor, shutter: float) -> Tens
 
 
 def _exposures(window: Window, shutter: float) -> tuple[Tensor, Tensor]:
-    """Mid-exposures and lengths, (n,), in mean periods."""
+    """Mid-exposures and lengths of exposures, (n,) each, in units of the mean period."""
     count = len(window.frames)
     periods = torch.tensor(window.durations or (1.0,) * count, dtype=torch.float64)
     periods = periods / periods.mean()

@@ -1,4 +1,4 @@
-"""Sampling along many ways through one picture, made twice as fine before: cubic where it is cheap, linear where not.
+"""Sampling of one picture by many grids: cubic interpolation to twice the resolution once, then linear samplings.
 
 An exposure samples its key frame at up to a dozen instants. The points half-way between pixels are interpolated once,
 by four pixels in either direction, as the cubic kernel of ``warp`` does it there; the samplings themselves are linear
@@ -14,11 +14,18 @@ from torch import Tensor
 from vsdeblur.flow.warp import sample, sample_adjoint
 
 OUTER, INNER = -3 / 32, 19 / 32  # Keys' kernel with a = -3/4, half-way between pixels
-_LANES = 2  # threads that share a batch of ways; fixed, since it orders the sums
+_LANES = 2  # threads that share a batch of grids; fixed, since it orders the sums
 
 
 def supersampled(image: Tensor) -> Tensor:
-    """(B, C, 2 H - 1, 2 W - 1) of image (B, C, H, W); normalised sampling positions stay the same."""
+    """An image with the points half-way between its pixels; normalised sampling positions stay the same.
+
+    Args:
+        image: (B, C, H, W), H and W at least 2.
+
+    Returns:
+        (B, C, 2 H - 1, 2 W - 1).
+    """
     return _supersampled_along(_supersampled_along(image, 3), 2)
 
 
@@ -28,7 +35,15 @@ def supersampled_adjoint(fine: Tensor) -> Tensor:
 
 
 def mean_along(image: Tensor, grids: Iterable[Tensor]) -> Tensor:
-    """The mean of image (1, C, h, w) sampled linearly by all of the grids, (k, H, W, 2) each: (1, C, H, W)."""
+    """The mean of linear samplings of one image.
+
+    Args:
+        image: (1, C, h, w).
+        grids: Normalised sampling positions in batches, (k, H, W, 2) each; the batches order the sum.
+
+    Returns:
+        (1, C, H, W).
+    """
     total, count = None, 0
     for grid in grids:
         lanes = _lanes(grid)
@@ -43,9 +58,13 @@ def mean_along(image: Tensor, grids: Iterable[Tensor]) -> Tensor:
 
 
 def spread_along(y: Tensor, grids: Iterable[Tensor], onto: Tensor, one_by_one: bool = False) -> None:
-    """onto += the transposes of linear samplings of ``onto`` (1, C, h, w) by all grids, each of y (1, C, H, W).
+    """The transpose of a sum of linear samplings, added in place: onto += sum over the grids of S' y.
 
-    one_by_one: take less memory and more time, for the same result.
+    Args:
+        y: (1, C, H, W).
+        grids: As in ``mean_along``.
+        onto: (1, C, h, w), changed.
+        one_by_one: Less memory and more time, for the same result.
     """
     for grid in grids:
         lanes = _lanes(grid)
@@ -58,7 +77,7 @@ def spread_along(y: Tensor, grids: Iterable[Tensor], onto: Tensor, one_by_one: b
 
 
 def _lanes(grid: Tensor) -> Tensor:
-    """Ways (k, H, W, 2) laid below one another, in as many lanes as share them evenly."""
+    """A batch of k grids (k, H, W, 2) stacked along rows in lanes of equal length: (lanes, (k / lanes) H, W, 2)."""
     count = _LANES if len(grid) % _LANES == 0 else 1
     return grid.view(count, -1, *grid.shape[2:])
 
