@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.support.operators import check_adjoint, power_iteration
+from tests.support.operators import check_adjoint, conjugate_gradients, power_iteration
 from vsdeblur.flow.motion import displacement, extent
 from vsdeblur.flow.warp import sampling_grid
 from vsdeblur.solver.keyframes import HIGHEST, LOWEST, GridPaths, KeyFrameLink, KeyFrameProblem, Sampling
@@ -152,24 +152,15 @@ def test_grids_are_those_of_the_displacement() -> None:
         assert torch.allclose(paths.grids(1, (tau,), sign=-1), sampling_grid(-psi), atol=1e-12)
 
 
-def conjugate_gradients(p: KeyFrameProblem, target: Tensor, ridge: float, steps: int) -> Tensor:
+def exact_solution(p: KeyFrameProblem, target: Tensor, ridge: float) -> Tensor:
     paths, links = parts(p)
-    rhs = torch.cat([p.exposure(n).adjoint(p.v[n : n + 1]) for n in range(N)]) + ridge * target
+    rhs = data_term(p) + ridge * target
+    return conjugate_gradients(lambda x: p._normal(x, paths, links) + ridge * x, rhs, p.v, steps=500)
 
-    def system(x: Tensor) -> Tensor:
-        return p._normal(x, paths, links) + ridge * x
 
-    x = p.v.clone()
-    r = rhs - system(x)
-    d, rs = r, (r * r).sum()
-    for _ in range(steps):
-        q = system(d)
-        a = rs / (d * q).sum()
-        x, r = x + a * d, r - a * q
-        rs, previous = (r * r).sum(), rs
-        d = r + rs / previous * d
-    assert float((system(x) - rhs).norm()) < 1e-8 * float(rhs.norm())
-    return x
+def data_term(p: KeyFrameProblem) -> Tensor:
+    """A' v."""
+    return torch.cat([p.exposure(n).adjoint(p.v[n : n + 1]) for n in range(N)])
 
 
 @pytest.mark.parametrize("kind", ["pan", "rough"])
@@ -177,7 +168,7 @@ def test_chebyshev_reaches_the_solution_of_conjugate_gradients(kind: str) -> Non
     """With a ridge that keeps the smallest eigenvalue away from 0, all the way; the default steps go far."""
     p = problem(kind)
     target = torch.rand(p.v.shape, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
-    exact = conjugate_gradients(p, target, ridge=0.1, steps=500)
+    exact = exact_solution(p, target, ridge=0.1)
     start = float((p.v - exact).norm())
     errors = [float((p.solve(k, target=target, ridge=0.1) - exact).norm()) / start for k in (0, 16, 80)]
     assert errors[0] == pytest.approx(1)
@@ -190,7 +181,7 @@ def test_directions_above_the_lowest_eigenvalue_converge_at_chebyshevs_rate() ->
     scale = p._row_sums(*parts(p)).expand_as(p.v).flatten()
     matrix = normal_matrix(p)
     values, vectors = torch.linalg.eigh(matrix / (scale[:, None] * scale[None, :]).sqrt())
-    rhs = torch.cat([p.exposure(n).adjoint(p.v[n : n + 1]) for n in range(N)]).flatten()
+    rhs = data_term(p).flatten()
     exact = torch.linalg.solve(matrix, rhs)
     steps = 16
     before, after = ((vectors.T @ (scale.sqrt() * (x.flatten() - exact))).abs() for x in (p.v, p.solve(steps)))

@@ -1,12 +1,12 @@
 """E1 and E2 on a small moving scene with known flow; Chebyshev against conjugate gradients."""
 
-from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 import torch
 from torch import Tensor
 
+from tests.support.operators import conjugate_gradients
 from vsdeblur.camera.exposure import Exposure
 from vsdeblur.camera.noise import QUANTISATION, noise_level
 from vsdeblur.errors import ArgumentError
@@ -37,18 +37,6 @@ def psnr(a: Tensor, b: Tensor) -> float:
     return float(-10 * (a[R:-R] - b[R:-R]).square().mean().log10())
 
 
-def conjugate_gradients(operator: Callable[[Tensor], Tensor], rhs: Tensor, x: Tensor, steps: int) -> Tensor:
-    r = rhs - operator(x)
-    p, rs = r, (r * r).sum()
-    for _ in range(steps):
-        q = operator(p)
-        a = rs / (p * q).sum()
-        x, r = x + a * p, r - a * q
-        rs, previous = (r * r).sum(), rs
-        p = r + rs / previous * p
-    return x
-
-
 @pytest.fixture(scope="module")
 def exposure() -> Exposure:
     return Exposure.build(N, R, 1.0, quadrature="taps")
@@ -68,7 +56,6 @@ def test_chebyshev_reaches_what_conjugate_gradients_reach(exposure: Exposure) ->
     rhs, start = data_gram(u), torch.zeros_like(u)
     highest = weight * exposure.norm_squared + coupling.norm_squared + 0.05
     exact = conjugate_gradients(system, rhs, start, 150)
-    assert float((system(exact) - rhs).norm() / rhs.norm()) < 1e-8
     errors = [float((chebyshev(system, rhs, start, 0.05, highest, k) - exact).norm() / exact.norm()) for k in (20, 160)]
     assert errors[1] < 1e-6 < errors[0] < 0.5
 

@@ -1,4 +1,4 @@
-"""Checks that every linear operator must pass: its adjoint by dot products, its norm by power iteration."""
+"""Checks that every linear operator must pass, and the exact solution of its normal equations."""
 
 from __future__ import annotations
 
@@ -63,3 +63,17 @@ def power_iteration(system: Callable[[Tensor], Tensor], start: Tensor, steps: in
         largest = float(x.norm())
         x = x / largest
     return largest
+
+
+def conjugate_gradients(system: Callable[[Tensor], Tensor], rhs: Tensor, start: Tensor, steps: int) -> Tensor:
+    """The solution of ``system(x) = rhs``, positive definite, to a relative residual of 1e-8 within ``steps``."""
+    x, r = start, rhs - system(start)
+    p, rs = r, (r * r).sum()
+    for _ in range(steps):
+        q = system(p)
+        a = rs / (p * q).sum()
+        x, r = x + a * p, r - a * q
+        rs, previous = (r * r).sum(), rs
+        p = r + rs / previous * p
+    assert float((system(x) - rhs).norm()) < 1e-8 * float(rhs.norm())
+    return x
