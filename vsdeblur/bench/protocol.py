@@ -153,17 +153,11 @@ def _step(frames: Frames, k: int) -> npt.NDArray[np.int16]:
 
 def ssim_map(a: Frames, b: Frames) -> npt.NDArray[np.float64]:
     """SSIM around every pixel of two pictures, (H, W, 3): Gaussian window of 11 with sigma 1.5, as usual."""
-    import cv2
+    import torch
+    from kornia.metrics import ssim
 
-    def smooth(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return cv2.GaussianBlur(x, (11, 11), 1.5)
-
-    x, y = a.astype(np.float64) / 255, b.astype(np.float64) / 255
-    mx, my = smooth(x), smooth(y)
-    vx, vy, cov = smooth(x * x) - mx * mx, smooth(y * y) - my * my, smooth(x * y) - mx * my
-    c1, c2 = 0.01**2, 0.03**2
-    out: npt.NDArray[np.float64] = (2 * mx * my + c1) * (2 * cov + c2) / ((mx * mx + my * my + c1) * (vx + vy + c2))
-    return out
+    x, y = (torch.from_numpy(picture).permute(2, 0, 1)[None].double() / 255 for picture in (a, b))
+    return np.asarray(ssim(x, y, window_size=11)[0].permute(1, 2, 0).numpy(), np.float64)
 
 
 def _mean(values: Iterable[float]) -> float:
