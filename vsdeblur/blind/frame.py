@@ -166,7 +166,7 @@ def _deconvolver(
         return given
     name, weights = _chosen("deconvolver", given, DECONVOLVERS, "unrolled", "restoration")
     if prior is not None and name != "plug-and-play":
-        raise ArgumentError("prior", prior, f'None with deconvolver="{name}"')
+        raise ArgumentError("prior", prior, f"{{none}} with {{deconvolver={name}}}")
     if name == "unrolled":
         from vsdeblur.blind.deconvolve.unrolled import load_unrolled_deconvolution
 
@@ -187,7 +187,7 @@ def _chosen(
     argument: str, given: str | None, names: Sequence[str], learned: str, weights: str
 ) -> tuple[str, Path | None]:
     """The chosen name, the first of ``names`` by default, and the file of "learned:PATH" or None."""
-    wanted = f'None, {", ".join(names)}, "{learned}:PATH" or a callable'
+    wanted = f'{{none}}, {", ".join(names)}, "{learned}:PATH" or a callable'
     named = split_named(argument, given or names[0], (*names, f"{learned}:PATH"), wanted)
     file = named.path and within(named.path, weights)
     if file and not file.is_file():

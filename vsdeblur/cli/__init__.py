@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from vsdeblur.cli._options import option_words
 from vsdeblur.cli.bench import bench
 from vsdeblur.cli.demo import demo
 from vsdeblur.cli.image import image
@@ -51,9 +52,13 @@ class _Group(click.Group):
             signal.signal(signal.SIGTERM, before)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """click would end these two in ways of its own."""
+        """Errors in the words of the command; click would end the other two in ways of its own."""
         try:
             return super().invoke(ctx)
+        except ArgumentError as error:
+            command = self.get_command(ctx, ctx.invoked_subcommand or "")
+            words = option_words(command) if command else {}
+            raise _Stop(error.on_command_line(words), USAGE) from error
         except KeyboardInterrupt as error:
             raise _Stop(f"interrupted: {error}".rstrip(": "), INTERRUPTED) from None
         except BrokenPipeError:
@@ -73,8 +78,6 @@ class _Group(click.Group):
             return _complain(str(stop), stop.code)
         except (click.Abort, KeyboardInterrupt):
             return _complain("interrupted", INTERRUPTED)
-        except ArgumentError as error:
-            return _complain(str(error), USAGE)
         except DeblurError as error:
             return _complain(str(error), FAILURE)
         except ModuleNotFoundError as error:

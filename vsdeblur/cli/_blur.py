@@ -48,7 +48,7 @@ def video_picture(clip: str, number: int) -> tuple[Tensor, str]:
 
     frame = next(iter(read_rgb(Path(clip), number, 1)), None)
     if frame is None:
-        raise ArgumentError("--blur-frame", number, "the number of a frame that the video has, from 0 on")
+        raise ArgumentError("blur_frame", number, "the number of a frame that the video has, from 0 on")
     return torch.from_numpy(frame).permute(2, 0, 1).float() / 255, "bt709"
 
 

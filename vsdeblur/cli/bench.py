@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vsdeblur.cli._shared import device_option, place_for, quiet_console
+from vsdeblur.cli._options import refuse_given, setting_option
+from vsdeblur.cli._shared import place_for, quiet_console
 from vsdeblur.errors import ArgumentError
 from vsdeblur.settings import MAX_FACTOR, PRESETS, checked
 
@@ -42,7 +43,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="Folder that the list's paths are relative to.",
 )
 @click.option("--peers/--no-peers", default=True, help="Rows of other people's networks, where they are installed.")
-@device_option
+@setting_option("device")
 @click.option("--json", "json_file", type=_FILE, help="Write the results here.")
 @click.option("--html", "html_file", type=_FILE, help="Write a page with pictures here.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
@@ -76,7 +77,13 @@ def bench(
     from vsdeblur.device import choose_device
 
     if shutter == "auto":
-        raise ArgumentError("--shutter", shutter, f"a multiple of 1/{factor}")
+        raise ArgumentError("shutter", shutter, f"a multiple of 1/{factor}")
+    if not clips:
+        refuse_given(("width", "start", "periods"), "without a CLIP (the list and the generated scene have their own)")
+    if list_file is None:
+        refuse_given(("clips_dir",), "without {list_file}")
+        if not clips:
+            refuse_given(("starts",), "without a CLIP or {list_file}")
     m = open_subframes(factor, checked("shutter", shutter))
     choose_device(checked("device", device))  # before the first row, not when its turn comes
     place_for(json_file)

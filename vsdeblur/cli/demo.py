@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from vsdeblur.cli._shared import clock, device_option, preset_option
+from vsdeblur.cli._options import setting_option
+from vsdeblur.cli._shared import clock
+from vsdeblur.settings.table import TABLE
 
 
 @click.command(short_help="Show it on a generated clip.")
@@ -17,8 +19,8 @@ from vsdeblur.cli._shared import clock, device_option, preset_option
     show_default=True,
     help="Folder for the clips and the picture.",
 )
-@preset_option
-@device_option
+@setting_option("preset", default=TABLE["preset"].default)
+@setting_option("device")
 def demo(out: Path, preset: str, device: str | None) -> None:
     """Film a generated scene with a slow shutter, restore it at 8 times the rate, and say what was gained.
 

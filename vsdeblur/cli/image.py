@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vsdeblur.cli._shared import clock, device_option, memory_option, place_for, quiet_console
+from vsdeblur.cli._options import refuse_given, setting_option
+from vsdeblur.cli._shared import clock, place_for, quiet_console
 from vsdeblur.errors import ArgumentError, DeblurError, InputError
-from vsdeblur.stills.about import FAMILIES, QUALITY
+from vsdeblur.stills.about import FAMILIES, LOSSY, QUALITY
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,7 +23,7 @@ FAILURE, PARTIAL = 1, 3
 
 @click.command(short_help="Deblur still pictures, each by itself.")
 @click.argument("paths", nargs=-1, required=True, metavar="IN... OUT")
-@click.option("--transfer", metavar="NAME", help="How values are stored: srgb, linear, pq, ...  [default: srgb]")
+@setting_option("transfer", help="Transfer function: srgb, linear, pq, ...  [default: srgb; linear for floating point]")
 @click.option(
     "--estimator",
     metavar="NAME",
@@ -33,12 +34,12 @@ FAILURE, PARTIAL = 1, 3
     metavar="NAME",
     help="plug-and-play, richardson-lucy, unrolled (learned) or unrolled:PATH with your weights.",
 )
-@click.option("--prior", metavar="NAME", help="Prior on sharp pictures, for plug and play: tv, video, ...")
+@setting_option("prior", help="Prior on sharp pictures, for plug and play: tv, video, ...  [default: tv]")
 @click.option(
     "--noise", type=float, metavar="SIGMA", help="Standard deviation, in parts of white; measured by default."
 )
-@device_option
-@memory_option
+@setting_option("device")
+@setting_option("max_memory")
 @click.option("--quality", type=click.IntRange(1, 100), default=QUALITY, show_default=True, help="Of JPEG and WebP.")
 @click.option(
     "--before-after", type=click.Path(dir_okay=False, path_type=Path), help="Write both, side by side, as a picture."
@@ -62,7 +63,8 @@ def image(
     jobs = _jobs(paths)
     place_for(before_after)
     if before_after is not None and before_after.suffix.lower() not in FAMILIES:
-        raise ArgumentError("--before-after", str(before_after), "a name that ends in " + ", ".join(FAMILIES))
+        raise ArgumentError("before_after", str(before_after), "a name that ends in " + ", ".join(FAMILIES))
+    _refuse_unused(options, [target for _, target in jobs], before_after)
     for source, target in jobs:
         check_still(source, target, overwrite)
     options = {name: value for name, value in options.items() if value is not None}
@@ -100,6 +102,15 @@ def _jobs(paths: tuple[str, ...]) -> list[tuple[Path, Path]]:
     except OSError as error:
         raise InputError(f"{out}: {error.strerror}") from None
     return list(zip(sources, targets, strict=True))
+
+
+def _refuse_unused(options: dict[str, Any], targets: list[Path], before_after: Path | None) -> None:
+    """Refuse what has no effect on these pictures. Raises ArgumentError."""
+    written = [path.suffix.lower() for path in (*targets, before_after) if path is not None]
+    if not any(FAMILIES.get(suffix) in LOSSY for suffix in written):
+        refuse_given(("quality",), "for pictures that are stored without loss")
+    if options["deconvolver"] == "richardson-lucy":
+        refuse_given(("noise",), "with {deconvolver=richardson-lucy}, whose number of steps bounds the noise")
 
 
 def _run(

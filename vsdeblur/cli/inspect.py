@@ -7,18 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vsdeblur.cli._shared import (
-    clock,
-    device_option,
-    factor_option,
-    fps_option,
-    memory_option,
-    place_for,
-    preset_option,
-    shutter_option,
-    size,
-)
+from vsdeblur.cli._options import refuse_given, settings_options
+from vsdeblur.cli._shared import clock, place_for, size
 from vsdeblur.errors import ArgumentError
+from vsdeblur.settings.table import INSPECT
 
 if TYPE_CHECKING:
     from vsdeblur.filters.pyav.inspect.probe import Probe
@@ -26,13 +18,8 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Say what the filter sees in a file.")
 @click.argument("clip", metavar="IN")
-@factor_option
-@fps_option
-@shutter_option
-@preset_option
-@device_option
-@memory_option
-@click.option("--frames", type=click.IntRange(1), default=240, show_default=True, help="How many to look at.")
+@settings_options(INSPECT)
+@click.option("--frames", type=click.IntRange(1), default=240, show_default=True, help="How many frames to decode.")
 @click.option(
     "--blur",
     "drawing",
@@ -44,52 +31,49 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def inspect(
     clip: str,
-    factor: str | None,
-    fps: str | None,
-    shutter: str | None,
-    preset: str,
-    device: str | None,
-    max_memory: str | None,
     frames: int,
     drawing: Path | None,
     blur_frame: int,
     measure: bool,
     as_json: bool,
+    **given: Any,
 ) -> None:
     """Say what the filter sees in a file: streams, rate, colour, cuts, motion, shutter, memory plan, time.
 
     Of a still picture: how it is stored, and the blur in it.
     """
     if clip == "-":
-        raise ArgumentError("IN", clip, "a file, which can be looked at more than once")
+        raise ArgumentError("IN", clip, "a file, which can be read more than once")
+    if drawing is None:
+        refuse_given(("blur_frame",), "without {drawing}")
     place_for(drawing)
-    from vsdeblur.cli import _blur as looks
+    from vsdeblur.cli import _blur as pictures
     from vsdeblur.stills.still import family_of, is_still, read_still
 
     if drawing is not None:
-        family_of(drawing, "--blur")
+        family_of(drawing, "drawing")
     if is_still(Path(clip)):
+        refuse_given(("factor", "fps", "shutter", "preset", "frames", "blur_frame", "measure"), "for a still picture")
         still = read_still(Path(clip))
-        stored = looks.about_still(Path(clip), still)
-        picture, transfer = looks.still_picture(still)
-        blur = looks.find_blur(picture, transfer, device, max_memory)
-        stored["blur"] = looks.about_blur(blur)
+        stored = pictures.about_still(Path(clip), still)
+        picture, transfer = pictures.still_picture(still)
+        blur = pictures.find_blur(picture, transfer, given["device"], given["max_memory"])
+        stored["blur"] = pictures.about_blur(blur)
         if drawing is not None:
-            looks.write_drawing(drawing, picture, transfer, blur)
-        lines = [*looks.still_lines(stored), ("blur", looks.blur_line(stored["blur"]))]
+            pictures.write_drawing(drawing, picture, transfer, blur)
+        lines = [*pictures.still_lines(stored), ("blur", pictures.blur_line(stored["blur"]))]
         _say(stored, lines, as_json)
         return
     from vsdeblur.filters.pyav.inspect.probe import probe
 
-    given = {"factor": 1 if factor is None else factor, "fps": fps, "shutter": shutter, "preset": preset}
-    seen = probe(clip, frames, measure, device=device, max_memory=max_memory, **given)
+    seen = probe(clip, frames, measure, **{name: value for name, value in given.items() if value is not None})
     known, lines = seen.as_dict(), _lines(seen)
     if drawing is not None:
-        picture, transfer = looks.video_picture(clip, blur_frame)
-        blur = looks.find_blur(picture, transfer, device, max_memory)
-        known["blur"] = looks.about_blur(blur)
-        lines.append(("blur", f"frame {blur_frame}: {looks.blur_line(known['blur'])}"))
-        looks.write_drawing(drawing, picture, transfer, blur)
+        picture, transfer = pictures.video_picture(clip, blur_frame)
+        blur = pictures.find_blur(picture, transfer, given["device"], given["max_memory"])
+        known["blur"] = pictures.about_blur(blur)
+        lines.append(("blur", f"frame {blur_frame}: {pictures.blur_line(known['blur'])}"))
+        pictures.write_drawing(drawing, picture, transfer, blur)
     _say(known, lines, as_json)
 
 
@@ -140,7 +124,7 @@ def _lines(seen: Probe) -> list[tuple[str, str]]:
     lines.append(("gyroscope", seen.gyro))
     noise = seen.noise
     level = f"{noise.grey:.1f} of 255 in mid grey, {noise.shadows:.1f} in shadows"
-    weighed = "frames are believed less for it" if noise.weighed else "too little to matter"
+    weighed = "frames weigh less for it" if noise.weighed else "too little to matter"
     lines.append(("noise", f"{level}: {weighed}" if noise.grey or noise.shadows else "none to speak of"))
     lines.append(("memory", f"{size(work.peak_bytes)}: chunks of {work.chunk} frames, {work.halo} more on either side"))
     if work.seconds_per_frame is not None:

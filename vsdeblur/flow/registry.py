@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # the development clips, at 8/8 and at 5/8); at "fast" it would take half as long again, and speed is what that is for.
 DEFAULT = {"fast": "dis", "medium": "blur"}
 FORMS = ("dis", "blur", "blur:PATH", "ptlflow:MODEL:CHECKPOINT", "raft:CHECKPOINT", "raft_small:CHECKPOINT")
-WANTED = "None, " + listed(FORMS, "a callable flow(a, b)")
+WANTED = "{none}, " + listed(FORMS, "a callable flow(a, b)")
 
 
 def is_learned(flow: str | Callable[..., Any] | None, preset: str) -> bool:

@@ -20,7 +20,7 @@ PRIORS = {
     "fastdvdnet:PATH": "vsdeblur.priors.fastdvdnet",
     "deepinv:NAME:PATH": "vsdeblur.priors.deepinv",
 }
-WANTED = "None, " + listed(tuple(PRIORS), "a callable prior(u, sigma) -> u")
+WANTED = "{none}, " + listed(tuple(PRIORS), "a callable prior(u, sigma) -> u")
 
 
 def get_prior(prior: str | Callable[..., Any], device: torch.device | None = None) -> ImagePrior:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 _COMPONENTS = {b"GRAY": 1, b"RGB ": 3}
 
 FAMILIES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp"}
-QUALITY = 95  # of JPEG and WebP
+LOSSY = ("jpeg", "webp")
+QUALITY = 95  # of those
 
 
 @dataclass(frozen=True, slots=True)
