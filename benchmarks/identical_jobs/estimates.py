@@ -26,10 +26,10 @@ def of_tensor() -> Parts:
 
     import vsdeblur
 
-    yield "shutter", repr(vsdeblur.estimate_shutter(torch.from_numpy(panned())))
-    yield "shutter srgb", repr(vsdeblur.estimate_shutter(torch.from_numpy(panned()), transfer="srgb"))
-    yield "readout", repr(vsdeblur.estimate_readout(torch.from_numpy(handheld())))
-    yield "response", repr(vsdeblur.estimate_response(torch.from_numpy(panned())))
+    yield "shutter", repr(tuple(vsdeblur.estimate_shutter(torch.from_numpy(panned()))))
+    yield "shutter srgb", repr(tuple(vsdeblur.estimate_shutter(torch.from_numpy(panned()), transfer="srgb")))
+    yield "readout", repr(tuple(vsdeblur.estimate_readout(torch.from_numpy(handheld()))))
+    yield "response", repr(tuple(vsdeblur.estimate_response(torch.from_numpy(panned()))))
 
 
 @job("estimates/vapoursynth")
@@ -38,9 +38,9 @@ def of_clip() -> Parts:
 
     moving = clip_of("YUV420P8", pictures("YUV420P8", film(8, (192, 128), speed=8, shutter=0.9)))
     shaken = clip_of("YUV420P8", pictures("YUV420P8", handheld()))
-    yield "shutter", repr(vsdeblur.estimate_shutter(moving))
-    yield "readout", repr(vsdeblur.estimate_readout(shaken))
-    yield "response", repr(vsdeblur.estimate_response(moving))
+    yield "shutter", repr(tuple(vsdeblur.estimate_shutter(moving)))
+    yield "readout", repr(tuple(vsdeblur.estimate_readout(shaken)))
+    yield "response", repr(tuple(vsdeblur.estimate_response(moving)))
 
 
 @job("estimates/restore-shutter", shutter="auto")

@@ -93,13 +93,14 @@ def reported(report: Any) -> Parts:
     yield "report", repr({name: value for name, value in report.as_dict().items() if name != "seconds"})
 
 
-def transcoded(source: str, target: str, factor: Any = 2, **options: Any) -> Parts:
+def transcoded(source: str, target: str, **options: Any) -> Parts:
     from vsdeblur.filters.pyav import transcode
 
-    chosen: dict[str, Any] = {"shutter": 0.5, "preset": "fast"} | options
+    rate: dict[str, Any] = {} if options.keys() & {"fps", "slow"} else {"factor": 2}
+    chosen: dict[str, Any] = {"shutter": 0.5, "preset": "fast"} | rate | options
     if not target.endswith(".y4m") and chosen.get("codec") != "ffv1":
         chosen["encoder_options"] = {"x264-params": SAME_X264}
-    yield from reported(transcode(source, target, factor, **chosen))
+    yield from reported(transcode(source, target, **chosen))
     if target.endswith(".y4m"):
         yield "bytes", np.frombuffer(Path(target).read_bytes(), np.uint8)
     else:
@@ -110,7 +111,7 @@ def transcoded(source: str, target: str, factor: Any = 2, **options: Any) -> Par
 @job("files/mkv-auto", target="out.mkv", shutter=None, readout="auto")
 @job("files/fit", transfer="fit", shutter="auto")
 @job("files/fps", fps=50)
-@job("files/slow", factor=1, slow=2)
+@job("files/slow", slow=2)
 @job("files/part", start=0.1, duration="0:00:00.2")
 @job("files/y4m", target="out.y4m")
 @job("files/lossless", codec="libx264", crf=0, target="out.mkv")
