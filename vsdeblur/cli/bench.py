@@ -48,6 +48,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--html", "html_file", type=_FILE, help="Write a page with pictures here.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def bench(
+    *,
     clips: tuple[Path, ...],
     factor: int,
     shutter: str,

@@ -15,7 +15,7 @@ from tests.support.panning import CADENCE, HEIGHT, WIDTH, exposed
 from vsdeblur.camera.path import CameraPath
 from vsdeblur.engine.engine import Engine
 from vsdeblur.filters.pyav.timeline import schedule_of, timed
-from vsdeblur.filters.pyav.windows import Settings, restore_frames
+from vsdeblur.filters.pyav.windows import StreamContext, restore_frames
 from vsdeblur.settings import parse_options
 from vsdeblur.window import Window
 
@@ -48,7 +48,7 @@ def test_the_gyroscope_and_known_exposures_are_of_the_times_of_the_frames(
     monkeypatch.setattr(Engine, "restore", lambda self, w, *a, **k: windows.append(w) or restore(self, w, *a, **k))
     options = parse_options(factor=1, shutter=0.5, transfer="linear", preset="fast", device="cpu", scene_cuts=False)
     stream = frames(times)
-    settings = Settings(
+    settings = StreamContext(
         options=options,
         schedule=schedule_of(options, None, Fraction(RATE), stream[0]),
         exposure=lambda time: 0.01 + float(time) / 10_000,

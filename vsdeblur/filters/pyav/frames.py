@@ -18,7 +18,7 @@ from vsdeblur.filters.pyav.timeline import (
     ticks,
     timed,
 )
-from vsdeblur.filters.pyav.windows import Settings, restore_frames
+from vsdeblur.filters.pyav.windows import StreamContext, restore_frames
 from vsdeblur.settings import Options, checked, is_time, parse_options
 from vsdeblur.settings.engine import Number
 from vsdeblur.settings.hosts import StreamSettings
@@ -79,7 +79,9 @@ def _deblurred(
         unit = common_tick(tick, 1 / fps)
     unit = common_tick(unit)
     schedule = schedule_of(parsed, fps, rate, head[0])
-    for item in restore_frames(timed(chain(head, frames), rate, grid), Settings(options=parsed, schedule=schedule)):
+    for item in restore_frames(
+        timed(chain(head, frames), rate, grid), StreamContext(options=parsed, schedule=schedule)
+    ):
         frame = item.frame
         frame.pts, frame.time_base = ticks(item.time, unit), unit
         frame.duration = ticks(item.time + item.duration, unit) - frame.pts

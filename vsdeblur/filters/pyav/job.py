@@ -20,7 +20,7 @@ from vsdeblur.filters.pyav.inspect.calibration import Part, calibrate
 from vsdeblur.filters.pyav.inspect.gyro import about
 from vsdeblur.filters.pyav.report import Progress, Report
 from vsdeblur.filters.pyav.timeline import common_tick, is_standard, schedule_of, timed
-from vsdeblur.filters.pyav.windows import Restored, Settings, restore_frames
+from vsdeblur.filters.pyav.windows import Restored, StreamContext, restore_frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +130,8 @@ class Job:
             steps.append(1 / self.rate)
         return common_tick(*(step * self.task.slow / self.options.factor.numerator for step in steps))
 
-    def _settings(self, first: av.VideoFrame, target: Layout, skip: int) -> Settings:
-        return Settings(
+    def _settings(self, first: av.VideoFrame, target: Layout, skip: int) -> StreamContext:
+        return StreamContext(
             options=self.options,
             schedule=schedule_of(self.options, self.task.fps, self.rate, first),
             target=target,

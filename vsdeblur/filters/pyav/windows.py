@@ -35,7 +35,7 @@ Camera = Callable[[float, float, int, tuple[int, int]], "CameraPath"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class StreamContext:
     """What a stream is restored with, besides its frames.
 
     Attributes:
@@ -69,7 +69,7 @@ class Restored:
     chunk: int
 
 
-def restore_frames(frames: Iterable[TimedFrame], settings: Settings) -> Iterator[Restored]:
+def restore_frames(frames: Iterable[TimedFrame], settings: StreamContext) -> Iterator[Restored]:
     """Restore a stream. A change of size, format or colour tags ends the window there and starts a new one.
 
     Raises:
@@ -130,7 +130,7 @@ class StreamedFrames(FrameSource):
     """
 
     def __init__(
-        self, stream: _Peekable, first: TimedFrame, converter: Converter, settings: Settings, offset: int
+        self, stream: _Peekable, first: TimedFrame, converter: Converter, settings: StreamContext, offset: int
     ) -> None:
         self.offset, self.colour = offset, converter.colours
         self._stream, self._kind, self._converter, self._settings = stream, kind(first.frame), converter, settings
