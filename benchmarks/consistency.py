@@ -21,7 +21,7 @@ from typing import Any
 import cv2
 import numpy as np
 from common import machine, table
-from records import RESTORATION, write_results
+from records import SCENES, write_results
 
 from vsdeblur.bench.protocol import Clip, blur, load, psnr, to_8bit
 from vsdeblur.settings import PRESETS
@@ -52,7 +52,7 @@ def main() -> None:
     given = parser.parse_args()
     found = {name: tables[name](given) for name in given.tables}
     values = {"machine": machine(), "preset": given.preset, "tables": found}
-    write_results(given.name, values, "\n\n".join(table(*part) for part in found.values()), RESTORATION)
+    write_results(given.name, values, "\n\n".join(table(*part) for part in found.values()), SCENES)
 
 
 def one(given: argparse.Namespace) -> tuple[list[str], list[list[str]]]:

@@ -25,7 +25,7 @@ import av
 import numpy as np
 import torch
 from common import machine, table
-from records import RESTORATION, write_results
+from records import SCENES, write_results
 from torch import Tensor
 
 from vsdeblur import restore
@@ -149,7 +149,7 @@ def main() -> None:
     if after:
         text += "\n" + table(["24 in 30, through a coder", "repeats found", "found where there is none"], after)
     write_results(
-        given.name, {"machine": machine(), "preset": given.preset, "psnr": values, "coded": after}, text, RESTORATION
+        given.name, {"machine": machine(), "preset": given.preset, "psnr": values, "coded": after}, text, SCENES
     )
 
 

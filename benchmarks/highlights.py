@@ -12,7 +12,7 @@ import argparse
 from unittest.mock import patch
 
 from common import machine, table
-from records import RESTORATION, write_results
+from records import SCENES, write_results
 from torch import Tensor
 
 from vsdeblur import restore
@@ -57,9 +57,7 @@ def main() -> None:
         values[name] = found
         rows.append([name, *(f"{x:.2f}" for x in found), f"{found[2] - found[1]:+.2f}"])
     head = ["PSNR, dB", "repeat", "taken at their word", "as lower bounds", "gain"]
-    write_results(
-        given.name, {"machine": machine(), "preset": given.preset, "psnr": values}, table(head, rows), RESTORATION
-    )
+    write_results(given.name, {"machine": machine(), "preset": given.preset, "psnr": values}, table(head, rows), SCENES)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 _PROOFS = RESULTS / "identical.json"
 
-_FACES = ("bench", "cli", "stills", "synthetic", "training")
+_FACES = ("bench", "cli", "stills", "training")
 _CALIBRATION = ("calibration", "shutter", "readout", "response")
 _ALONE = ("weights/kernels*", "weights/restoration*")
 _LEAST = ("options.py", "errors.py", "files.py", "version.py", "external.py")
@@ -32,11 +32,12 @@ def _without(*names: str) -> tuple[str, ...]:
     return ("vsdeblur", *(f":!vsdeblur/{name}" for name in names), ":!vsdeblur/**/*.md")
 
 
-# What a results file measures.
-HOSTS = _without("bench", "cli", "stills", "training")
-WITH_PRIORS = _without(*_FACES, *_CALIBRATION, *_LEAST, "filters", "blind", *_ALONE, "weights/shutter*")
-RESTORATION = (*WITH_PRIORS, ":!vsdeblur/priors")
-BY_FRAME = _without(*_FACES, *_CALIBRATION, *_LEAST, "filters", *_ALONE, "weights/shutter*")
+# What a results file measures; those of SCENES and CALIBRATION on generated scenes too.
+HOSTS = _without(*_FACES, "synthetic")
+SCENES = _without(*_FACES, *_CALIBRATION, *_LEAST, "filters", "blind", *_ALONE, "weights/shutter*", "priors")
+RESTORATION = (*SCENES, ":!vsdeblur/synthetic")
+WITH_PRIORS = tuple(path for path in RESTORATION if path != ":!vsdeblur/priors")
+BY_FRAME = tuple(path for path in WITH_PRIORS if path != ":!vsdeblur/blind")
 CALIBRATION = _without(*_FACES, *_LEAST, "filters", "blind", "priors", *_ALONE)
 PICTURES = tuple(f"vsdeblur/{name}" for name in ("blind", "priors", "camera/noise.py", "unet.py", "weights"))
 DENOISERS = tuple(f"vsdeblur/{name}" for name in ("priors", "unet.py", "weights/denoiser.safetensors"))

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from common import machine, table
-from records import RESTORATION, write_results
+from records import SCENES, write_results
 from torch import Tensor
 
 from vsdeblur import restore
@@ -105,7 +105,7 @@ def main() -> None:
         rows.append([name, *(f"{x:.2f}" for x in found), f"{found[3] - found[1]:+.2f}"])
     head = ["PSNR, dB", "repeat", "ignored", "ignored, timed", "right readout", "gain over ignoring"]
     written = {"machine": machine(), "readout": given.readout, "preset": given.preset, "psnr": values}
-    write_results(given.name, written, table(head, rows), RESTORATION)
+    write_results(given.name, written, table(head, rows), SCENES)
 
 
 if __name__ == "__main__":

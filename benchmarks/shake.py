@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import torch
 from common import machine, table
-from records import RESTORATION, write_results
+from records import SCENES, write_results
 from true_motion import FACTOR, true_flow
 
 from vsdeblur import restore
@@ -111,7 +111,7 @@ def main() -> None:
         means = np.mean([list(v.values()) for k, v in values.items() if k.startswith(f"{m}/")], axis=0).tolist()
         lines.append([f"**{m}/{FACTOR}, mean**", *(f"**{g:+.2f}**" for g in means), f"**{_won(means)}**"])
     head = ['gain of "all" over repeating, dB', *ROWS, "of the distance won"]
-    write_results(given.name, {"machine": machine(), "gains": values}, table(head, lines), RESTORATION)
+    write_results(given.name, {"machine": machine(), "gains": values}, table(head, lines), SCENES)
 
 
 def _won(gains: list[float]) -> str:

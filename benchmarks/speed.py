@@ -17,7 +17,7 @@ from statistics import median
 from typing import Any
 
 from common import machine, table
-from records import RESTORATION, write_results
+from records import SCENES, write_results
 
 from vsdeblur.settings import PRESETS
 
@@ -63,7 +63,7 @@ def main() -> None:
         values["shares"][preset] = found
         lines = [[name, f"{100 * share:.1f}%"] for name, share in found.items()]
         parts.append(table([f"{preset}: operation", "share of the time"], lines))
-    write_results(given.name, values, "\n\n".join(parts), RESTORATION)
+    write_results(given.name, values, "\n\n".join(parts), SCENES)
 
 
 def blurry_clip(size: int, periods: int, factor: int) -> Any:

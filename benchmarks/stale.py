@@ -35,13 +35,19 @@ def older(made: dict[str, Any], proved: Sequence[dict[str, Any]]) -> str | None:
     if git("cat-file", "-e", f"{commit}^{{commit}}") is None:
         return f"measured at {commit}, which this history does not have"
     for proof in proved:
-        measured = any(f":!{part}" not in paths for part in proof["besides"])
-        if not measured and _unchanged(commit, proof["old"], paths):
+        touched = any(_measures(paths, part) for part in proof["besides"])
+        if not touched and _unchanged(commit, proof["old"], paths):
             commit = proof["new"]
     if _unchanged(commit, "HEAD", paths):
         return None
     changes = (git("rev-list", "--count", f"{commit}..HEAD", "--", *paths) or "").strip()
     return f"measured at {made['commit']}, {made['date']}; {changes} changes of its code since"
+
+
+def _measures(paths: Sequence[str], part: str) -> bool:
+    """Whether a part of the package is among the paths."""
+    among = any(part.startswith(path) or path.startswith(part) for path in paths if not path.startswith(":!"))
+    return among and f":!{part}" not in paths
 
 
 def _unchanged(begin: str, end: str, paths: Sequence[str]) -> bool:
