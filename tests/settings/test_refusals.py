@@ -16,6 +16,7 @@ import vsdeblur
 from vsdeblur.cli import main
 from vsdeblur.errors import ArgumentError
 from vsdeblur.filters import pyav
+from vsdeblur.synthetic.scene import Scene, film
 
 torch.set_num_threads(1)
 
@@ -196,3 +197,10 @@ def picture(tmp_path: Path) -> Path:
     path = tmp_path / "picture.png"
     save(path, encode_still(Still(torch.rand(3, 32, 32), 8), "png"))
     return path
+
+
+def test_sub_frames_count_where_rows_are_exposed_in_steps() -> None:
+    given: dict[str, Any] = {"factor": 2, "mode": "frame", "readout": 0.5, "preset": "fast"}
+    _, blurry = film(Scene(32, 48), 3, 8, 1.0, lambda light: light ** (1 / 2.2))
+    v = blurry.transpose(0, 3, 1, 2).astype(np.float32) / 255
+    assert not np.array_equal(vsdeblur.restore(v, quadrature="taps", **given), vsdeblur.restore(v, **given))

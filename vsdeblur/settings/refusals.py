@@ -61,7 +61,8 @@ def _cases(face: Face, values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, .
         cuts = () if face.name == "deblur" else ("scene_cuts",)
         if all(idle(name) for name in ("factor", "fps", "fps_num", "slow", "out_shutter", "readout")):
             yield ("preset", "shutter", "flow", *cuts), "with {mode=frame} and {factor=1}: each output is of one frame"
-        yield ("quadrature",), "with {mode=frame}, which takes no frame for a mean of sub-frames"
+        if idle("readout"):  # which comes in steps with sub-frames
+            yield ("quadrature",), "with {mode=frame}, which takes no frame for a mean of sub-frames"
 
 
 def _is_idle(face: Face, name: str, value: Any) -> bool:
