@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from vsdeblur.blind.operators.protocol import Blur
     from vsdeblur.stills.still import Still
 
-_SHARP = 2.0  # pixels: a stroke up to this is no blur that anybody sees
-_POINTS = 12  # places along the longer side that are looked at
+_SHARP = 2.0  # pixels: strokes up to this are not visible as blur
+_POINTS = 12  # points along the longer side whose kernels are measured
 
 
 def about_still(path: Path, still: Still) -> dict[str, Any]:
@@ -94,21 +94,21 @@ def write_drawing(path: Path, picture: Tensor, transfer: str, blur: Blur) -> Non
     save(path, encode_still(Still(draw_kernels(shown, blur), 8), family_of(path)))
 
 
-def blur_line(seen: dict[str, Any]) -> str:
+def blur_line(facts: dict[str, Any]) -> str:
     """For people."""
-    if seen["length_median"] <= _SHARP:
-        return f"none to speak of (strokes of {seen['length_median']:.1f} px)"
-    where = f", at {seen['angle']:.0f} degrees" if seen["aligned"] > 0.5 else ", in no direction of all"
-    return f"strokes of {seen['length_median']:.1f} px, up to {seen['length_longest']:.1f}{where}"
+    if facts["length_median"] <= _SHARP:
+        return f"none to speak of (strokes of {facts['length_median']:.1f} px)"
+    where = f", at {facts['angle']:.0f} degrees" if facts["aligned"] > 0.5 else ", in no common direction"
+    return f"strokes of {facts['length_median']:.1f} px, up to {facts['length_longest']:.1f}{where}"
 
 
-def still_lines(seen: dict[str, Any]) -> list[tuple[str, str]]:
+def still_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     """For people, as ``inspect`` says it of videos."""
-    turned = f", to be turned (orientation {seen['orientation']})" if seen["orientation"] != 1 else ""
-    carried = ", ".join(name for name in ("profile", "exif", "xmp") if seen[name]) or "nothing"
-    kind = f"{seen['channels']}, {seen['bits']} bits"
+    turned = f", to be turned (orientation {facts['orientation']})" if facts["orientation"] != 1 else ""
+    carried = ", ".join(name for name in ("profile", "exif", "xmp") if facts[name]) or "nothing"
+    kind = f"{facts['channels']}, {facts['bits']} bits"
     return [
-        ("file", f"{seen['path']} ({seen['format'].upper()})"),
-        ("picture", f"{seen['width']}x{seen['height']}, {kind}{turned}"),
+        ("file", f"{facts['path']} ({facts['format'].upper()})"),
+        ("picture", f"{facts['width']}x{facts['height']}, {kind}{turned}"),
         ("carries", carried),
     ]

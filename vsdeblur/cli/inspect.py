@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vsdeblur.filters.pyav.inspect.probe import Probe
 
 
-@click.command(short_help="Say what the filter sees in a file.")
+@click.command(short_help="Report what is in a file, and what restoring it takes.")
 @click.argument("clip", metavar="IN")
 @settings_options(INSPECT)
 @click.option("--frames", type=click.IntRange(1), default=240, show_default=True, help="How many frames to decode.")
@@ -38,7 +38,7 @@ def inspect(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Say what the filter sees in a file: streams, rate, colour, cuts, motion, shutter, memory plan, time.
+    """Report what is in a file, and what restoring it takes: streams, rate, cuts, motion, shutter, memory, time.
 
     Of a still picture: how it is stored, and the blur in it.
     """
@@ -66,8 +66,8 @@ def inspect(
         return
     from vsdeblur.filters.pyav.inspect.probe import probe
 
-    seen = probe(clip, frames, measure, **{name: value for name, value in given.items() if value is not None})
-    known, lines = seen.as_dict(), _lines(seen)
+    probed = probe(clip, frames, measure, **{name: value for name, value in given.items() if value is not None})
+    known, lines = probed.as_dict(), _lines(probed)
     if drawing is not None:
         picture, transfer = pictures.video_picture(clip, blur_frame)
         blur = pictures.find_blur(picture, transfer, given["device"], given["max_memory"])
@@ -87,10 +87,10 @@ def _say(known: dict[str, Any], lines: list[tuple[str, str]], as_json: bool) -> 
         click.echo(f"{name:>10}  {text}")
 
 
-def _lines(seen: Probe) -> list[tuple[str, str]]:
-    timing, picture, content, work, options = seen.timing, seen.picture, seen.content, seen.work, seen.options
-    lines = [("file", f"{seen.path} ({seen.container})")]
-    for stream in seen.streams:
+def _lines(probed: Probe) -> list[tuple[str, str]]:
+    timing, picture, content, work, options = probed.timing, probed.picture, probed.content, probed.work, probed.options
+    lines = [("file", f"{probed.path} ({probed.container})")]
+    for stream in probed.streams:
         lines.append((f"stream {stream.index}", " ".join(filter(None, (stream.kind, stream.codec, stream.detail)))))
     rate = "unknown rate" if timing.rate is None else f"{float(timing.rate):.6g} fps ({timing.rate})"
     kind = "variable" if timing.variable else "constant"
@@ -109,7 +109,7 @@ def _lines(seen: Probe) -> list[tuple[str, str]]:
     if picture.assumed:
         lines.append(("", f"not tagged, so assumed: {', '.join(picture.assumed)}"))
     cuts = ", ".join(map(str, content.cuts[:20])) + (" ..." if len(content.cuts) > 20 else "")
-    lines.append(("looked at", f"the first {content.frames} frames"))
+    lines.append(("decoded", f"the first {content.frames} frames"))
     fresh = content.pictures_per_second
     left = f", and are left out: {fresh:.3g} pictures a second" if fresh is not None else ""
     lines.append(("repeats", f"{content.repeats} frames show the same as the one before{left}"))
@@ -118,11 +118,11 @@ def _lines(seen: Probe) -> list[tuple[str, str]]:
         ("motion", f"median {content.motion_median:.1f}, 95% below {content.motion_95:.1f} pixels per frame period")
     )
     lines.append(
-        ("shutter", f"{options.shutter:g} of the period, {360 * options.shutter:g} degrees ({seen.shutter_from})")
+        ("shutter", f"{options.shutter:g} of the period, {360 * options.shutter:g} degrees ({probed.shutter_from})")
     )
-    lines.append(("readout", f"{options.readout:.3g} of the period ({seen.readout_from})"))
-    lines.append(("gyroscope", seen.gyro))
-    noise = seen.noise
+    lines.append(("readout", f"{options.readout:.3g} of the period ({probed.readout_from})"))
+    lines.append(("gyroscope", probed.gyro))
+    noise = probed.noise
     level = f"{noise.grey:.1f} of 255 in mid grey, {noise.shadows:.1f} in shadows"
     weighed = "frames weigh less for it" if noise.weighed else "too little to matter"
     lines.append(("noise", f"{level}: {weighed}" if noise.grey or noise.shadows else "none to speak of"))
