@@ -91,7 +91,12 @@ STAGES = [
     ("rendering instants", "vsdeblur.solver.render.refined.RefinedInstants.instant", 4, {"preset": "best"}),
     ("rendering instants", "vsdeblur.solver.consistency.TemporalConsistency._step", 3, {"preset": "best", "factor": 4}),
     ("restoring a frame by itself", "vsdeblur.blind.frame.restore_frame", 2, {"mode": "frame"}),
-    ("restoring a frame by itself", "vsdeblur.blind.frame.restore_frame", 2, {"mode": "frame", "factor": 1}),
+    (
+        "restoring a frame by itself",
+        "vsdeblur.blind.frame.restore_frame",
+        2,
+        {"mode": "frame", "factor": 1, "preset": "balanced"},
+    ),
 ]
 
 
