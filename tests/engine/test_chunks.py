@@ -133,7 +133,8 @@ CASES = {
     "plain": Case(PLAIN, {"factor": 2}),
     "a factor that is no whole number": Case(PLAIN, {"factor": "5/2"}),
     "factor 1": Case(PLAIN, {"factor": 1}),
-    "balanced": Case(PLAIN, {"factor": 2, "preset": "balanced"}),
+    # The learned step computes in bfloat16 where the processor does: it magnifies the last bit of a float.
+    "balanced": Case(PLAIN, {"factor": 2, "preset": "balanced"}, tolerance=32),
     "readout": Case(PLAIN, {"factor": 2, "readout": 0.3}),
     "readout, factor 1": Case(PLAIN, {"factor": 1, "readout": 0.3}),
     "a cut that is found": Case(PLAIN, {"factor": 2}, cut=6),
