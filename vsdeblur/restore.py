@@ -122,7 +122,7 @@ def restore[Video: (Tensor, "NDArray[np.floating[Any]]")](
 def _fitted(stored: Tensor) -> str:
     estimate = clip_response(tensor_samples(stored))
     if estimate.usable is None:
-        log.warning('transfer: the clip does not tell (confidence %.2f): "linear" is taken', estimate.confidence)
+        log.warning('transfer: the clip leaves it open (confidence %.2f): "linear" is taken', estimate.confidence)
         return "linear"
     return name_of(estimate.usable)
 

@@ -121,7 +121,7 @@ def test_restore_fits_the_transfer(monkeypatch: pytest.MonkeyPatch, caplog: pyte
     assert torch.equal(restore(v, transfer="fit", **arguments), restore(v, transfer="response2", **arguments))
     said = ResponseEstimate(2.0, 0.1)
     assert torch.equal(restore(v, transfer="fit", **arguments), restore(v, transfer="linear", **arguments))
-    assert "does not tell (confidence 0.10)" in caplog.text
+    assert "leaves it open (confidence 0.10)" in caplog.text
 
 
 def test_what_a_file_is_restored_with(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 Two things make a clip repeat a frame. A slow camera in a fast clip (24 in 30 frames a second): every frame shows the
 newest picture there was, so that a picture which is shown longer was on time, and those after it are late, by what adds
 up until the next one that is. Or a camera that missed a frame: then all are on time, and things have moved twice as far
-by the next picture. How far they move across a repeat, against how far they do beside it, tells which.
+by the next picture. How far they move across a repeat, against how far they do beside it, decides which.
 
 A picture's time is judged from its neighbours alone, so that windows which share a picture agree on it.
 """

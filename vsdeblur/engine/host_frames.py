@@ -11,6 +11,6 @@ def footprint(frame_bytes: int, outputs: int, inputs: int) -> int:
     Args:
         frame_bytes: of one frame in the host's format.
         outputs: of one chunk.
-        inputs: frames that one chunk reads, those that only tell its cadence included.
+        inputs: frames that one chunk reads, those that only its cadence is found from included.
     """
     return (PARCELS * outputs + inputs) * frame_bytes

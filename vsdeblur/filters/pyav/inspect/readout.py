@@ -49,7 +49,7 @@ def find_readout(survey: Survey, given: float | str, rate: Fraction | None) -> F
         return FoundReadout(estimate.readout, f"estimated, confidence {estimate.confidence:.2f}")
     if estimate.confidence >= CONFIDENT:
         return FoundReadout(0, f"none: all rows move alike, confidence {estimate.confidence:.2f}")
-    return FoundReadout(0, "assumed: the camera's motion does not tell" + _how(estimate))
+    return FoundReadout(0, "assumed: the camera's motion leaves it open" + _how(estimate))
 
 
 def _how(estimate: ReadoutEstimate) -> str:

@@ -58,11 +58,7 @@ def find_shutter(
         words = f"estimated from each chunk: it lies between {reach[0]:.2f} and {reach[1]:.2f}"
         return FoundShutter(pooled.estimate.usable, words, per_chunk=True)
     if pooled.estimate.usable != shutter or not confidence:
-        why = (
-            "nothing moves enough to tell"
-            if not confidence
-            else f"the clip does not tell (confidence {confidence:.2f})"
-        )
+        why = "nothing moves enough" if not confidence else f"the clip leaves it open (confidence {confidence:.2f})"
         return FoundShutter(pooled.estimate.usable, f"assumed: {why}")
     sure = sum(1 for sample in pooled.samples if sample.confidence)
     spread = f", {reach[0]:.2f} to {reach[1]:.2f}" if reach and reach[0] != reach[1] else ""

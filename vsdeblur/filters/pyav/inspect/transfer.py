@@ -44,5 +44,5 @@ def find_transfer(
     estimate = Survey(path, "linear", begin, length).response
     if estimate.usable is None:
         why = f"confidence {estimate.confidence:.2f}" if estimate.confidence else "no edges that motion has blurred"
-        return FoundTransfer(None, f"by the file's tags: the clip does not tell ({why})")
+        return FoundTransfer(None, f"by the file's tags: the clip leaves it open ({why})")
     return FoundTransfer(name_of(estimate.gamma), f"fitted to the clip, confidence {estimate.confidence:.2f}")
