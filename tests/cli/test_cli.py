@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -294,7 +295,9 @@ def test_interrupts_leave_nothing(tmp_path: Path, number: signal.Signals, code: 
     folder = tmp_path / "out"
     folder.mkdir()
     command = [*SHELL, "transcode", str(source), str(folder / "o.mp4"), "--factor", "8", "--quiet"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, env=ENVIRONMENT) as process:
+    # Tests that run in the background of a shell inherit that an interrupt is ignored.
+    heeding = partial(signal.signal, number, signal.SIG_DFL)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=ENVIRONMENT, preexec_fn=heeding) as process:
         end = time.monotonic() + 60
         while not list(folder.iterdir()) and process.poll() is None and time.monotonic() < end:
             time.sleep(0.05)
