@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from vsdeblur.synthetic.scene import Scene
 from vsdeblur.training.degrade import Degradation, degraded, stored, through_h264, through_jpeg
 
 STILL = torch.full((2, 3, 64, 64), 0.25)
@@ -49,6 +50,15 @@ def test_more_compression_is_a_larger_error(codec: str) -> None:
 
     fine, coarse = (error(x) for x in ((10, 35) if codec == "h264" else (97, 20)))
     assert 0 < fine < 0.5 * coarse < 20
+
+
+def test_the_same_frames_are_coded_the_same() -> None:
+    """A seed stands for one sample: no byte may depend on what memory held before."""
+    scene = Scene(96, 96, 0)
+    frames = torch.stack([torch.from_numpy(np.rint(255 * scene.at(k / 4)).astype(np.uint8)) for k in range(3)])
+    frames = frames.permute(0, 3, 1, 2).contiguous()
+    coded = through_h264(frames, 14)
+    assert all(torch.equal(through_h264(frames, 14), coded) for _ in range(60))
 
 
 def test_each_codec_has_its_share() -> None:

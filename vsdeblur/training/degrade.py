@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 JPEG, H264 = "jpeg", "h264"
+_X264 = {"preset": "veryfast", "threads": "1", "x264-params": "rc-lookahead=0:mbtree=0"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +62,15 @@ def through_jpeg(frame: Tensor, quality: int) -> Tensor:
 
 
 def through_h264(frames: Tensor, crf: int) -> Tensor:
-    """Successive frames (n, 3, H, W) uint8, of even size, after H.264 at a constant rate factor."""
+    """Successive frames (n, 3, H, W) uint8, of even size, after H.264 at a constant rate factor.
+
+    Without x264's lookahead, whose vector code reads beyond the frames: with it the same frames give different bytes.
+    """
     import av
 
     file = io.BytesIO()
     with av.open(file, "w", format="matroska") as out:
-        stream = out.add_stream("libx264", rate=25, options={"crf": str(crf), "preset": "veryfast", "threads": "1"})
+        stream = out.add_stream("libx264", rate=25, options={"crf": str(crf)} | _X264)
         stream.height, stream.width = frames.shape[-2:]
         stream.pix_fmt = "yuv420p"
         for picture in frames.permute(0, 2, 3, 1).contiguous().numpy():
