@@ -150,6 +150,7 @@ CASES = {
     "variable rate": Case(PLAIN, {"factor": 2}, durations=UNEVEN),
     "variable rate, factor 1": Case(PLAIN, {"factor": 1, "readout": 0.2}, durations=UNEVEN),
     "variable rate, repeats": Case(CADENCE[:11], {"factor": 2}, durations=UNEVEN),
+    "variable rate, a pause": Case(PLAIN, {"factor": 2}, durations=(40, 40, 40, 40, 900, 40, 40, 700, 40, 40, 40)),
     "each frame by its own": Case(PLAIN, {"factor": 2, "mode": "auto"}),
 }
 

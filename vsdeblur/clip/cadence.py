@@ -23,6 +23,7 @@ from statistics import fmean, median
 import numpy as np
 from numpy.typing import NDArray
 
+from vsdeblur.clip.pauses import usual_durations
 from vsdeblur.clip.repeats import Thumbnail, find_repeats
 from vsdeblur.settings import Options
 
@@ -99,9 +100,11 @@ class ChunkNeighbourhood:
         opens = [times[n - self.start] for n in self.pictures] + [times[-1]]
         periods = [after - before for before, after in pairwise(opens)]
         scenes = frozenset(k for k, n in enumerate(self.pictures) if n in cuts)
-        longer = self._shown_longer(periods, scenes)
+        # A pause is no late picture, and the picture that opens it was on time, as one that opens a scene.
+        pauses = frozenset(k for k, usual in enumerate(usual_durations(periods)) if usual < periods[k])
+        longer = [k for k in self._shown_longer(periods, scenes) if k not in pauses]
         if longer and self._are_late(periods, scenes, longer):
-            _spread_lateness(opens, periods, longer, scenes)
+            _spread_lateness(opens, periods, longer, scenes | pauses)
         first = self.pictures.index(self.kept[0])
         known = slice(0 if self.at_start else 1, len(periods) if self.at_end else -1)
         return PictureTimes(
@@ -109,8 +112,8 @@ class ChunkNeighbourhood:
             frame_times=times,
             kept=self.kept,
             opens=tuple(opens[first : first + len(self.kept) + 1]),
-            period=median(periods[known] or periods),
-            frame_period=median(shown),
+            period=median(usual_durations(periods)[known] or usual_durations(periods)),
+            frame_period=median(usual_durations(shown)),
         )
 
     def _shown_longer(self, periods: Sequence[float], scenes: frozenset[int]) -> list[int]:
@@ -200,13 +203,14 @@ class PictureTimes:
         return time / (self.frame_times[n + 1] - self.frame_times[n]) - options.readout
 
 
-def _spread_lateness(opens: list[float], periods: list[float], longer: Sequence[int], scenes: frozenset[int]) -> None:
+def _spread_lateness(opens: list[float], periods: list[float], longer: Sequence[int], on_time: frozenset[int]) -> None:
     """Move the pictures after a repeat, up to the next repeat, to where an even pace puts them.
 
-    Where no other repeat is in reach: at the pace before, or else evenly up to the scene's end, or _SPAN pictures.
+    Where no other repeat is in reach: at the pace before, or else evenly up to the next of ``on_time``, the first
+    pictures of scenes and those of pauses, or _SPAN pictures.
     opens: of each picture and the end of the last one. periods: what is between pictures, where that is now known.
     """
-    ends = sorted({*scenes, len(opens) - 1})
+    ends = sorted({*on_time, len(opens) - 1})
     pace: float | None = None
     for k, following in zip(longer, [*longer[1:], len(opens)], strict=True):
         stop = min(following, k + _SPAN, next(end for end in ends if end > k))

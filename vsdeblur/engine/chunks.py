@@ -16,13 +16,14 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import count
+from itertools import chain, count
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from vsdeblur.calibration.shutter.window import window_shutter
 from vsdeblur.clip.cadence import ChunkNeighbourhood, PictureTimes
 from vsdeblur.clip.cuts import find_cuts
+from vsdeblur.clip.pauses import split_at_pauses, usual_durations
 from vsdeblur.engine.grid import Chunk, Grid, Schedule, Shown
 from vsdeblur.settings import Options
 from vsdeblur.window import Window
@@ -110,7 +111,9 @@ class ChunkWindow[S: Shown]:
 
     def restore(self, engine: Engine, record: Callable[[float], None] | None = None) -> Iterator[tuple[S, Tensor]]:
         """The outputs with their pictures, (C, H, W) float32 on the CPU. record: as in ``Engine.restore``."""
-        return zip(self.outputs, engine.restore(self.window, self.instants, record=record), strict=True)
+        parts = split_at_pauses(self.window, self.instants, self.chunk.halo)
+        pictures = (engine.restore(part.window, part.instants, record=record) for part in parts)
+        return zip(self.outputs, chain.from_iterable(pictures), strict=True)
 
 
 def chunk_windows[S: Shown](
@@ -178,7 +181,7 @@ def _of_frames(window: Window, frames: Sequence[int], source: FrameSource, optio
     durations, exposures = source.durations(frames), source.exposures(frames)
     varying = min(durations) != max(durations)
     if exposures is None and varying:  # the same time for all
-        exposures = [shutter * median(durations)] * len(frames)
+        exposures = [shutter * median(usual_durations(durations))] * len(frames)
     shutters = None if exposures is None else _open_fractions(exposures, durations)
     if shutters is None and shutter != options.shutter:
         shutters = (shutter,) * len(frames)
