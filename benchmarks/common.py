@@ -10,9 +10,11 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 RATE = 30
+HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,12 @@ def measure(job: Job) -> Measured:
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     print(json.dumps(asdict(job)), done.stdout.strip(), file=sys.stderr, flush=True)  # hours of it may be interrupted
     return Measured(**json.loads(done.stdout))
+
+
+def clip_list(name: str) -> Path:
+    """The list of that name beside this file ("clips", "real", "hard"), or the file of a list."""
+    own = HERE / f"{name}.toml"
+    return own if own.exists() else Path(name)
 
 
 def machine() -> dict[str, Any]:

@@ -23,7 +23,8 @@ import numpy as np
 from common import machine, table
 from records import SCENES, write_results
 
-from vsdeblur.bench.protocol import Clip, blur, load, psnr, to_8bit
+from vsdeblur.bench.measures.psnr import psnr
+from vsdeblur.bench.protocol import Clip, blur, load, to_8bit
 from vsdeblur.settings import PRESETS
 from vsdeblur.synthetic.scene import Scene
 from vsdeblur.timing import instant, output_count

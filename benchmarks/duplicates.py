@@ -63,7 +63,7 @@ def generated() -> Case:
 
 def filmed(folder: Path) -> Iterator[Case]:
     chosen = [replace(clip, periods=PERIODS) for clip in run.read_list(LIST, folder)]
-    for name, frames in run.from_files([clip for clip in chosen if clip.path.stem in CLIPS], FACTOR):
+    for name, frames, _ in run.from_files([clip for clip in chosen if clip.path.stem in CLIPS], FACTOR):
         sharp = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
         yield Case(name, sharp, _stored(sharp.unflatten(0, (-1, FACTOR))[:, :5].mean(1)), 5 / 8, "taps")
 
@@ -94,7 +94,7 @@ def scores(case: Case, factor: Fraction, order: list[int], preset: str) -> dict[
 def coded(folder: Path, crf: int) -> list[str]:
     """Repeats found of those that there are, and of none."""
     right = there = wrong = frames = 0
-    for _, sharp in run.from_files([replace(clip, periods=4) for clip in run.read_list(LIST, folder)], FACTOR):
+    for _, sharp, _ in run.from_files([replace(clip, periods=4) for clip in run.read_list(LIST, folder)], FACTOR):
         slow = [n * 4 // 5 for n in range(len(sharp) * 5 // 4)]
         seen = find_repeats(_after_x264(sharp[slow], crf))
         repeats = [n > 0 and slow[n] == slow[n - 1] for n in range(len(slow))]

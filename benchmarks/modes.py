@@ -29,6 +29,7 @@ from torch import Tensor
 
 from vsdeblur import restore
 from vsdeblur.bench import protocol
+from vsdeblur.bench.judge import Judge
 from vsdeblur.bench.run import read_list
 from vsdeblur.settings import MODES
 from vsdeblur.training.shake import random_shake
@@ -82,7 +83,7 @@ def main() -> None:
             continue
         sharp = protocol.load(clip, FACTOR)
         blurry = protocol.blur(sharp, FACTOR, given.open)
-        repeated = protocol.score(np.repeat(blurry, FACTOR, 0), sharp, blurry, FACTOR, given.open)
+        repeated = Judge(sharp, blurry, FACTOR, given.open)(np.repeat(blurry, FACTOR, 0))
         rows[clip.path.stem] = {"repeat": asdict(repeated)}
         for mode in given.modes:
             rows[clip.path.stem][mode] = judged(sharp, blurry, mode, given.preset, given.open)
@@ -152,7 +153,7 @@ def judged(sharp: Any, blurry: Any, mode: str, preset: str, m: int) -> dict[str,
     u = restore(v, FACTOR, shutter=m / FACTOR, quadrature="taps", preset=preset, mode=mode)
     seconds = time.process_time() - begin
     restored = protocol.to_8bit(u.permute(0, 2, 3, 1).numpy())
-    return {**asdict(protocol.score(restored, sharp, blurry, FACTOR, m)), "seconds": seconds}
+    return {**asdict(Judge(sharp, blurry, FACTOR, m)(restored)), "seconds": seconds}
 
 
 if __name__ == "__main__":

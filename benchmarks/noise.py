@@ -21,7 +21,8 @@ from common import machine, table
 from records import RESTORATION, write_results
 from torch import Tensor
 
-from vsdeblur.bench.protocol import load, score
+from vsdeblur.bench.measures.psnr import mean_psnr
+from vsdeblur.bench.protocol import load
 from vsdeblur.bench.run import read_list
 from vsdeblur.camera.noise import NOISELESS, Noise, noise_level, sensor_noise
 from vsdeblur.colour.transfer import from_linear, to_linear
@@ -94,7 +95,7 @@ def main() -> None:
                 for name, frames in sharp.items():
                     v = exposed(torch.from_numpy(frames.transpose(0, 3, 1, 2)).float() / 255, m, ISO[iso])
                     made = [pictures(u) for u in restored(v, m, preset)]
-                    scores.append([score(u, frames, pictures(v), FACTOR, m).all for u in made])
+                    scores.append([mean_psnr(u, frames, FACTOR) for u in made])
                     print(preset, m, iso, name, scores[-1], flush=True)
                 means = np.mean(scores, axis=0)
                 values[f"{preset} {m}/8 iso {iso}"] = dict(zip(sharp, scores, strict=True))

@@ -94,7 +94,7 @@ def main() -> None:
         for shutter in given.shutters
     ]
     if given.clips_dir:
-        for name, frames in run.from_files(run.read_list(HERE / "clips.toml", given.clips_dir), FACTOR):
+        for name, frames, _ in run.from_files(run.read_list(HERE / "clips.toml", given.clips_dir), FACTOR):
             film = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
             cases += [(f"{name}, 5/8", film, FACTOR, 5 / 8, "taps")]
     rows, values = [], {}

@@ -18,10 +18,12 @@ import numpy as np
 import torch
 from common import machine, table
 from records import SCENES, write_results
-from true_motion import FACTOR, true_flow
+from true_motion import FACTOR
 
 from vsdeblur import restore
 from vsdeblur.bench import protocol, run
+from vsdeblur.bench.measures.psnr import mean_psnr
+from vsdeblur.bench.truth import true_flow
 from vsdeblur.camera.path import splines
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.pairwise import PairwiseMotion
@@ -88,7 +90,7 @@ def gain(sharp: protocol.Frames, m: int, row: str) -> float:
     }[row]
     u = restore(v, FACTOR, shutter=m / FACTOR, quadrature="taps", flow=flow)
     shown = (protocol.to_8bit(u.permute(0, 2, 3, 1).numpy()), np.repeat(blurry, FACTOR, axis=0))
-    restored, repeated = (protocol.score(frames, sharp, blurry, FACTOR, m).all for frames in shown)
+    restored, repeated = (mean_psnr(frames, sharp, FACTOR) for frames in shown)
     return restored - repeated
 
 

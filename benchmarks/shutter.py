@@ -1,12 +1,12 @@
 """How well the shutter is estimated, and what auto loses against the true shutter.
 
-python benchmarks/shutter.py [--generated [--seeds 7 8 9]] [--clips-dir DIR] [--scale 2] [--loss]
+python benchmarks/shutter.py [--generated [--seeds 7 8 9]] [--clips-dir DIR [--list hard]] [--scale 2] [--loss]
 
-Sharp clips are averaged m of 8 (m = 2, 4, 5, 6, 8), as in the protocol, and looked at whole, in up to six places, as
+Sharp clips are averaged m of 8 (m = 2, 3, 4, 5, 6, 8), as in the protocol, and looked at whole, in up to six places, as
 ``estimate_shutter``, ``inspect`` and ``transcode`` do; and by windows of 5 blurry frames, three starts each, as hosts
 do that cannot see the whole clip. Trials count where the moving points that the estimate asks move by 3 pixels within
 the exposure. --scale: the clips at so many times their listed widths (as far as they are that wide). --loss: also
-restore m = 8 and m = 5 by the true shutter, by that of the whole clip, and by that of the window.
+restore m = 8 and m = 5 (--loss-exposures) by the true shutter, by that of the whole clip, and by that of the window.
 """
 
 from __future__ import annotations
@@ -20,19 +20,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import machine, table
+from common import clip_list, machine, table
 from records import CALIBRATION, write_results
 
 from vsdeblur import restore
 from vsdeblur.bench import protocol, run
+from vsdeblur.bench.measures.psnr import mean_psnr
 from vsdeblur.calibration.shutter.clip import clip_evidence
 from vsdeblur.calibration.shutter.fit import ShutterEstimate, fit_shutter
 from vsdeblur.clip.samples import clip_samples
 from vsdeblur.filters.pyav.file.read import count_frames
+from vsdeblur.settings import PRESETS
 from vsdeblur.synthetic.scene import Scene, film
 
-HERE = Path(__file__).parent
-FACTOR, OPEN = 8, (2, 4, 5, 6, 8)
+FACTOR, OPEN = 8, (2, 3, 4, 5, 6, 8)
 BLUR = 3.0  # pixels within the exposure
 NEAR = 0.1
 SURE = 0.7  # confidence: how probable the estimate itself takes it to be that it is near
@@ -78,7 +79,7 @@ def tried(name: str, blurry: protocol.Frames, shutter: float) -> Trial:
 
 
 def averaged(clips: list[protocol.Clip]) -> Iterator[Trial]:
-    for name, sharp in run.from_files(clips, FACTOR):
+    for name, sharp, _ in run.from_files(clips, FACTOR):
         for m in OPEN:
             yield tried(name, protocol.blur(sharp, FACTOR, m), m / FACTOR)
 
@@ -86,7 +87,8 @@ def averaged(clips: list[protocol.Clip]) -> Iterator[Trial]:
 def whole(clips: list[protocol.Clip]) -> Iterator[Trial]:
     """One trial by the whole length of each clip and shutter."""
     for clip in clips:
-        sharp = protocol.load(replace(clip, start=0, periods=count_frames(clip.path) // FACTOR), FACTOR)
+        periods = count_frames(clip.path) * clip.oversample // FACTOR
+        sharp = protocol.load(replace(clip, start=0, periods=periods), FACTOR)
         for m in OPEN:
             yield tried(clip.name, protocol.blur(sharp, FACTOR, m), m / FACTOR)
 
@@ -110,64 +112,76 @@ def summary(label: str, trials: list[Trial]) -> list[str]:
     return [label, near(counted), near(sure), f"{np.median(errors):.3f}", seconds]
 
 
-def losses(clips: list[protocol.Clip], pooled: list[Trial]) -> list[list[str]]:
-    """Gain over the true shutter handed in of that of the whole clip, and of that of the window; "all", dB."""
+def losses(clips: list[protocol.Clip], pooled: list[Trial], open_: list[int], preset: str) -> dict[str, list[float]]:
+    """Gain over the true shutter handed in of that of the whole clip, and of that of the window; "all", dB.
+
+    A row per clip, of two numbers for each of ``open_``, the exposed sub-frames of 8.
+    """
     found = {(trial.clip, trial.shutter): trial.usable for trial in pooled}
-    rows = []
-    for name, sharp in run.from_files(clips, FACTOR):
-        row = [name]
-        for m in (8, 5):
+    rows: dict[str, list[float]] = {}
+    for name, sharp, _ in run.from_files(clips, FACTOR):
+        row: list[float] = []
+        for m in open_:
             blurry, true = protocol.blur(sharp, FACTOR, m), m / FACTOR
             scores = []
             for shutter in (true, found[name, true], "auto"):
-                u = restore(tensor(blurry), FACTOR, shutter, preset="fast", quadrature="integral")
+                u = restore(tensor(blurry), FACTOR, shutter, preset=preset, quadrature="integral")
                 u8 = protocol.to_8bit(u.permute(0, 2, 3, 1).numpy())
-                scores.append(protocol.score(u8, sharp, blurry, FACTOR, m).all)
-            row += [f"{score - scores[0]:+.2f}" for score in scores[1:]]
+                scores.append(mean_psnr(u8, sharp, FACTOR))
+            row += [score - scores[0] for score in scores[1:]]
             print(name, m, scores, flush=True)
-        rows.append(row)
+        rows[name] = row
     return rows
+
+
+def loss_table(loss: dict[str, list[float]], open_: list[int]) -> str:
+    """Every clip, the mean, and the most that is lost; the mean over all exposures too."""
+    values = np.array(list(loss.values()))
+    places = ("of the clip", "of the window")
+    head = ["gain over the true shutter, dB", *(f"{m}/8, {place}" for m in open_ for place in places)]
+    rows = [*loss.items(), ("mean", list(values.mean(0))), ("least", list(values.min(0)))]
+    text = table(head, [[name, *(f"{x:+.2f}" for x in row)] for name, row in rows])
+    whole, window = ((values[:, k::2].mean(), values[:, k::2].min()) for k in (0, 1))
+    means = " and ".join(f"{mean:+.2f} ({least:+.2f} at worst)" for mean, least in (whole, window))
+    return f"{text}\n\nMean over exposures: {means} by the shutter {places[0]} and {places[1]}."
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips-dir", type=Path)
-    parser.add_argument("--list", type=Path, default=HERE / "clips.toml")
+    parser.add_argument("--list", default="clips", help="clips (the default), real, hard, or a file")
     parser.add_argument("--scale", type=int, default=1)
     parser.add_argument("--generated", action="store_true")
     parser.add_argument("--seeds", type=int, nargs="+", default=[7, 8, 9], help="of the generated scenes")
     parser.add_argument("--loss", action="store_true")
+    parser.add_argument("--loss-exposures", type=int, nargs="+", default=[8, 5], choices=OPEN, metavar="M")
+    parser.add_argument("--preset", choices=PRESETS, default="fast", help="that --loss restores by")
+    parser.add_argument("--name", help='of the result files; "shutter", with -LIST and -xSCALE where they differ')
     given = parser.parse_args()
     groups: dict[str, list[Trial]] = {}
-    loss: list[list[str]] = []
+    loss: dict[str, list[float]] = {}
     if given.generated:
         groups["generated scenes"] = list(generated(given.seeds))
     if given.clips_dir:
-        listed = run.read_list(given.list, given.clips_dir)
+        listed = run.read_list(clip_list(given.list), given.clips_dir)
         clips = [replace(c, width=c.width * given.scale) for c in listed]
         groups["whole clips"] = list(whole(clips))
         windows = list(averaged(run.expand_starts(clips, FACTOR)))
         for trial in windows:
             groups.setdefault(f"windows of {trial.clip.split('@')[0]}", []).append(trial)
         groups["windows of all clips"] = windows
-        loss = losses(listed, groups["whole clips"]) if given.loss else []
+        loss = losses(listed, groups["whole clips"], given.loss_exposures, given.preset) if given.loss else {}
     head = ["", f"within {NEAR}", f"confidence {SURE} or more, and within {NEAR}", "median error", "CPU s"]
     scenes = [*groups.get("generated scenes", []), *groups.get("whole clips", [])]
     named = [*groups.items(), ("generated scenes and whole clips", scenes)]
     text = table(head, [summary(name, group) for name, group in named])
     if loss:
-        head = [
-            "gain over the true shutter, dB",
-            "8/8, of the clip",
-            "of the window",
-            "5/8, of the clip",
-            "of the window",
-        ]
-        text += "\n" + table(head, loss)
+        text += "\n\n" + loss_table(loss, given.loss_exposures)
     values = {"machine": machine(), "trials": {k: [dataclasses.asdict(t) for t in v] for k, v in groups.items()}}
-    write_results(
-        f"shutter-x{given.scale}" if given.scale > 1 else "shutter", values | {"loss": loss}, text, CALIBRATION
-    )
+    name = given.name or "shutter" + (f"-{Path(given.list).stem}" if given.list != "clips" else "")
+    if given.scale > 1 and not given.name:
+        name += f"-x{given.scale}"
+    write_results(name, values | {"loss": loss}, text, CALIBRATION)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,8 @@ with noise have Gaussian noise of 5/255 added to the blurry frames.
 from __future__ import annotations
 
 import argparse
-from itertools import pairwise
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from common import machine, table
@@ -20,18 +18,12 @@ from records import WITH_PRIORS, write_results
 
 from vsdeblur import restore
 from vsdeblur.bench import protocol, run
+from vsdeblur.bench.measures.psnr import mean_psnr
+from vsdeblur.bench.truth import true_flow
 
 FACTOR = 8
 HERE = Path(__file__).parent
 ROWS = {"no prior": (0.0, None), "tv": (0.0, "tv"), "noise 5, no prior": (5.0, None), "noise 5, tv": (5.0, "tv")}
-
-
-def true_flow(sharp: protocol.Frames) -> torch.Tensor:
-    """(T, H, W, 3) 8-bit frames -> (T - 1, 2, H, W) pixels, u_k -> u_{k+1}."""
-    gray = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in sharp]
-    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    flows = [dis.calc(a, b, np.zeros((*a.shape, 2), np.float32)) for a, b in pairwise(gray)]
-    return torch.from_numpy(np.stack(flows)).permute(0, 3, 1, 2).contiguous()
 
 
 def gain(sharp: protocol.Frames, m: int, noise: float, prior: str | None) -> float:
@@ -42,9 +34,7 @@ def gain(sharp: protocol.Frames, m: int, noise: float, prior: str | None) -> flo
     u = restore(v, FACTOR, shutter=m / FACTOR, quadrature="taps", flow=true_flow(sharp), prior=prior)
     restored = protocol.to_8bit(u.permute(0, 2, 3, 1).numpy())
     repeated = np.repeat(blurry, FACTOR, axis=0)
-    return (
-        protocol.score(restored, sharp, blurry, FACTOR, m).all - protocol.score(repeated, sharp, blurry, FACTOR, m).all
-    )
+    return mean_psnr(restored, sharp, FACTOR) - mean_psnr(repeated, sharp, FACTOR)
 
 
 def main() -> None:
@@ -58,11 +48,11 @@ def main() -> None:
     rows, values = [], {}
     for m in given.exposures:
         for name in given.rows:
-            gains = [gain(sharp, m, *ROWS[name]) for _, sharp in clips]
+            gains = [gain(clip.frames, m, *ROWS[name]) for clip in clips]
             print(m, name, gains, flush=True)
             values[f"{m}/8 {name}"] = gains
             rows.append([f"{m}/8, {name}", *(f"{g:+.2f}" for g in gains), f"{np.mean(gains):+.2f}"])
-    head = ['gain of "all" over repeating, dB', *(name for name, _ in clips), "mean"]
+    head = ['gain of "all" over repeating, dB', *(clip.name for clip in clips), "mean"]
     write_results(given.name, {"machine": machine(), "gains": values}, table(head, rows), WITH_PRIORS)
 
 

@@ -9,8 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vsdeblur.bench import peers, protocol, report, rows, run
-from vsdeblur.bench.protocol import CAP, Clip
+from vsdeblur.bench import order, peers, protocol, report, rows, run, truth
+from vsdeblur.bench.judge import Judge
+from vsdeblur.bench.measures.psnr import CAP, mean_psnr
+from vsdeblur.bench.measures.psnr import psnr as code_psnr
+from vsdeblur.bench.protocol import Clip
+from vsdeblur.bench.run import Sharp
 from vsdeblur.cli import main
 from vsdeblur.errors import ArgumentError, InputError
 from vsdeblur.filters.pyav.file.write import write_mp4
@@ -48,7 +52,7 @@ def test_scores_follow_their_definitions() -> None:
     sharp, r, m = noise(40), 8, 5
     restored = noise(40, seed=1)
     blurry = protocol.blur(sharp, r, m)
-    score = protocol.score(restored, sharp, blurry, r, m)
+    score = Judge(sharp, blurry, r, m)(restored)
 
     def psnr(k: int) -> float:
         error = (restored[k].astype(float) - sharp[k].astype(float)) ** 2
@@ -60,7 +64,7 @@ def test_scores_follow_their_definitions() -> None:
     assert score.interp == pytest.approx(interp)
     assert score.all == pytest.approx((deblur + 7 * interp) / 8)
     assert score.by_index[0] == pytest.approx(np.mean([psnr(8), psnr(16), psnr(24)]))
-    again = np.mean([protocol.psnr(restored[8 * n : 8 * n + 5].mean(axis=0), blurry[n]) for n in (1, 2, 3)])
+    again = np.mean([code_psnr(restored[8 * n : 8 * n + 5].mean(axis=0), blurry[n]) for n in (1, 2, 3)])
     assert score.reblur == pytest.approx(again)
 
 
@@ -68,7 +72,7 @@ def test_first_and_last_period_do_not_count() -> None:
     sharp = noise(40)
     restored = sharp.copy()
     restored[:8] = restored[-8:] = 0
-    score = protocol.score(restored, sharp, protocol.blur(sharp, 8, 8), 8, 8)
+    score = Judge(sharp, protocol.blur(sharp, 8, 8), 8, 8)(restored)
     assert (score.all, score.deblur, score.interp) == (CAP, CAP, CAP)
     assert score.ssim == pytest.approx(1)
 
@@ -78,23 +82,10 @@ def test_flicker_sees_what_per_frame_psnr_does_not() -> None:
     steady = sharp + 4
     pulsing = sharp + np.where(np.arange(24) % 2, 4, -4).astype(np.int8)[:, None, None, None].astype(np.uint8)
     blurry = protocol.blur(sharp, 8, 8)
-    first, second = (protocol.score(frames, sharp, blurry, 8, 8) for frames in (steady, pulsing))
+    first, second = (Judge(sharp, blurry, 8, 8)(frames) for frames in (steady, pulsing))
     assert first.all == pytest.approx(second.all)
     assert first.flicker == CAP
     assert second.flicker < 35
-
-
-def test_ssim_agrees_with_a_direct_sum() -> None:
-    a, b = noise(1, 11, 11)[0], noise(1, 11, 11, seed=5)[0]
-    ramp = np.exp(-((np.arange(11) - 5) ** 2) / (2 * 1.5**2))
-    weights = np.outer(ramp, ramp)[..., None] / np.outer(ramp, ramp).sum()
-    x, y = a / 255, b / 255
-    mx, my = (weights * x).sum((0, 1)), (weights * y).sum((0, 1))
-    vx, vy = (weights * x * x).sum((0, 1)) - mx**2, (weights * y * y).sum((0, 1)) - my**2
-    cov = (weights * x * y).sum((0, 1)) - mx * my
-    direct = (2 * mx * my + 1e-4) * (2 * cov + 9e-4) / ((mx**2 + my**2 + 1e-4) * (vx + vy + 9e-4))
-    centre = protocol.ssim_map(a, b)[5, 5]
-    assert centre == pytest.approx(direct, abs=1e-9)
 
 
 @pytest.mark.parametrize(("shutter", "m"), [(1.0, 8), (0.625, 5), (0.125, 1)])
@@ -117,6 +108,46 @@ def test_starts_are_spread_and_stay_inside() -> None:
 def test_loading_scales_and_crops(clip_file: Path) -> None:
     frames = protocol.load(Clip(clip_file, width=72, start=1, periods=2), 8)
     assert frames.shape == (16, 32, 72, 3)
+
+
+def test_loading_crops_after_scaling(clip_file: Path) -> None:
+    whole = protocol.load(Clip(clip_file, width=72, periods=3), 8)
+    part = protocol.load(Clip(clip_file, width=72, periods=3, crop=(8, 4, 40, 36)), 8)
+    assert part.shape == (24, 32, 40, 3)
+    assert np.array_equal(part[:, :28], whole[:, 4:32, 8:48])
+    with pytest.raises(InputError, match=r"the crop \[40, 0, 40, 32\] is not within 72x48"):
+        protocol.load(Clip(clip_file, width=72, periods=3, crop=(40, 0, 40, 32)), 8)
+
+
+def test_loading_oversamples_between_true_frames(clip_file: Path) -> None:
+    true = protocol.load(Clip(clip_file, start=2, periods=3), 4)
+    finer = protocol.load(Clip(clip_file, start=2, periods=3, oversample=2), 4)
+    assert finer.shape == true.shape
+    assert np.array_equal(finer[::2], true[:6])
+    blend = (true[:5].astype(int) + true[1:6]) // 2
+    assert code_psnr(finer[1:11:2], blend) < CAP  # moved, not blended
+    with pytest.raises(InputError, match="oversample 3 does not divide factor 8"):
+        protocol.load(Clip(clip_file, periods=3, oversample=3), 8)
+
+
+def test_loading_does_not_oversample_what_flow_cannot_follow(tmp_path: Path) -> None:
+    write_mp4(tmp_path / "noise.mp4", noise(13, 64, 96), Fraction(30))
+    with pytest.raises(InputError, match="moves too fast from frame 0 on to be oversampled"):
+        protocol.load(Clip(tmp_path / "noise.mp4", periods=3, oversample=2), 8)
+
+
+def test_interpolated_subframes_are_not_scored(panning: protocol.Frames) -> None:
+    blurry = protocol.blur(panning, 8, 5)
+    restored = np.repeat(blurry, 8, axis=0)
+    known = Judge(panning, blurry, 8, 5)(restored)
+    spoiled = panning.copy()
+    spoiled[1::2] = 0
+    score = Judge(spoiled, blurry, 8, 5, every=2)(restored)
+    assert score.by_index[1::2] == (None,) * 4
+    assert score.by_index[::2] == pytest.approx(known.by_index[::2])
+    assert score.all == pytest.approx(np.mean(known.by_index[::2]))
+    assert score.deblur == pytest.approx(known.by_index[2])
+    assert score.overshoot == known.overshoot
 
 
 def test_loading_says_what_is_missing(clip_file: Path, tmp_path: Path) -> None:
@@ -145,7 +176,7 @@ def test_interpolation_knows_the_middles_of_the_exposures() -> None:
 def test_rows_without_a_network(panning: protocol.Frames) -> None:
     blurry = protocol.blur(panning, 8, 8)
     scores = {
-        name: protocol.score(method(blurry, 8, 8), panning, blurry, 8, 8)
+        name: Judge(panning, blurry, 8, 8)(method(blurry, 8, 8))
         for name, method in rows.methods((), peers=False).items()
     }
     assert list(scores) == ["repeat", "linear blend", "DIS warp"]
@@ -164,7 +195,16 @@ def test_lists_in_toml_and_json(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["clip = 1", "[[clip]]\nwidth = 3", '[[clip]]\npath = "x"\nwidht = 320', '[[clip]]\npath = "x"\nwidth = 2', "="],
+    [
+        "clip = 1",
+        '[[clip]]\npath = "x"\ncrop = [0, 0, 8, 64]',
+        '[[clip]]\npath = "x"\ncrop = [0, 0, 64]',
+        '[[clip]]\npath = "x"\noversample = 0',
+        "[[clip]]\nwidth = 3",
+        '[[clip]]\npath = "x"\nwidht = 320',
+        '[[clip]]\npath = "x"\nwidth = 2',
+        "=",
+    ],
 )
 def test_wrong_lists_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.toml").write_text(text)
@@ -176,19 +216,65 @@ def test_every_list_of_the_project_can_be_read() -> None:
     folder = Path(__file__).parents[2] / "benchmarks"
     lists = {path.name: run.read_list(path) for path in folder.glob("*.toml")}
     assert [clip.width for clip in lists["clips.toml"]] == [416, 320, 320, 320, 256, 256]
+    held_out = {"001", "018", "019", "020", "032", "048", "050", "057", "062", "063"}
+    assert {clip.path.name[:3] for clip in lists["hard.toml"]} == held_out
+    assert all(clip.oversample > 1 and clip.crop for clip in lists["real.toml"])
 
 
 def test_results_for_people_and_machines(panning: protocol.Frames) -> None:
-    results = run.run(iter([("pan", panning)]), rows.methods((), peers=False), 8, 5)
+    results = run.run([Sharp("pan", panning)], rows.methods((), peers=False), 8, 5)
     table = results.as_dict()
     assert table["protocol"] == "5/8"
     assert table["mean"]["repeat"]["gain"] == 0
     assert len(table["mean"]["DIS warp"]["by_index"]) == 8
-    twice = run.run(iter([("pan", panning), ("pan", panning)]), {"repeat": rows.repeat}, 8, 8)
+    twice = run.run([Sharp("pan", panning)] * 2, {"repeat": rows.repeat}, 8, 8)
     assert twice.clips == ["pan", "pan #2"]
     page = report.html(results)
     assert page.count("data:image/jpeg;base64,") == 4
     assert "http" not in page
+
+
+def half(blurry: protocol.Frames, sharp: protocol.Frames, factor: int, m: int) -> protocol.Frames:
+    return np.rint((np.repeat(blurry, factor, axis=0).astype(float) + sharp) / 2).astype(np.uint8)
+
+
+def test_rows_that_know_the_truth_and_the_share_of_what_they_win(panning: protocol.Frames) -> None:
+    both = {"half": half, "all": lambda blurry, sharp, factor, m: sharp}
+    results = run.run([Sharp("pan", panning)], {"repeat": rows.repeat}, 8, 5, oracles=both)
+    assert results.methods == ["repeat", "half", "all"]
+    assert results.mean("all").all == CAP
+    assert results.gain("half") == pytest.approx(20 * np.log10(2), abs=0.3)
+    assert results.share("half", "all") == pytest.approx(results.gain("half") / results.gain("all"))
+    assert report.share_lines(results, "all")[0].startswith("half: ")
+    assert report.truth_line(results).startswith("The true frames themselves: overshoot ")
+    assert results.as_dict()["truth"]["pan"].keys() == {"overshoot", "pulse"}
+
+
+def test_true_motion_wins_over_repeating(panning: protocol.Frames) -> None:
+    blurry = protocol.blur(panning, 8, 8)
+    assert mean_psnr(truth.true_motion(blurry, panning, 8, 8), panning, 8) > mean_psnr(
+        rows.repeat(blurry, 8, 8), panning, 8
+    )
+
+
+def test_a_slower_preset_that_is_worse_is_named(panning: protocol.Frames) -> None:
+    def off(by: int) -> rows.Method:
+        return lambda blurry, factor, m: (panning.astype(int) + by).clip(0, 255).astype(np.uint8)
+
+    made = {"repeat": rows.repeat, "a": off(4), "b": off(5), "c": off(3)}
+    results = run.run([Sharp("pan", panning)], made, 8, 8)
+    found = order.losses(results, {"fast": "a", "balanced": "b", "best": "c", "other": "missing"})
+    assert [(loss.clip, loss.faster, loss.slower) for loss in found] == [("pan", "fast", "balanced")]
+    assert found[0].loss == pytest.approx(20 * np.log10(5 / 4), abs=0.1)
+    assert str(found[0]) == f"pan: balanced {found[0].loss:.2f} dB below fast"
+    assert order.losses(results, {"fast": "b", "balanced": "a", "best": "c"}) == []
+
+
+def test_shipped_rows_are_one_for_each_preset() -> None:
+    given = ("fast", "balanced", "best")
+    alone, every = (list(rows.methods(given, peers=False, parts=parts)) for parts in (False, True))
+    assert alone[3:] == [rows.shipped(preset) for preset in given]
+    assert set(alone) <= set(every)
 
 
 def test_command_scores_a_clip(clip_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vsdeblur.bench.protocol import Frames, Score, score, to_8bit
+from vsdeblur.bench.judge import Judge, Score
+from vsdeblur.bench.protocol import Frames, to_8bit
 from vsdeblur.errors import InputError
 from vsdeblur.synthetic.scene import Image, Scene, film
 
@@ -33,10 +34,8 @@ class Demo:
 
     def scores(self) -> tuple[Score, Score]:
         """Of repeating the blurry frame, and of the restored frames."""
-        return self._score(np.repeat(self.blurry, FACTOR, axis=0)), self._score(self.sharp)
-
-    def _score(self, frames: Frames) -> Score:
-        return score(frames, self.truth, self.blurry, FACTOR, round(SHUTTER * FACTOR))
+        judge = Judge(self.truth, self.blurry, FACTOR, round(SHUTTER * FACTOR))
+        return judge(np.repeat(self.blurry, FACTOR, axis=0)), judge(self.sharp)
 
 
 def shoot(size: tuple[int, int] = SIZE, periods: int = PERIODS) -> tuple[Frames, Frames]:

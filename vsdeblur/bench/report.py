@@ -12,7 +12,21 @@ from vsdeblur.bench.run import Results
 if TYPE_CHECKING:
     from rich.table import Table
 
-COLUMNS = ("all", "gain", "deblur", "interp", "SSIM", "re-blur", "flicker", "s/Mpx", "MiB")
+COLUMNS = (
+    "all",
+    "gain",
+    "deblur",
+    "interp",
+    "SSIM",
+    "SSIMULACRA 2",
+    "worst 1%",
+    "overshoot",
+    "pulse",
+    "re-blur",
+    "flicker",
+    "s/Mpx",
+    "MiB",
+)
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem; padding: 0 1rem; color: #1c1c1c }
 table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .2rem .7rem; text-align: right }
@@ -51,7 +65,7 @@ def clip_table(results: Results) -> Table:
 
 def html(results: Results) -> str:
     """A self-contained page: the means, every clip, PSNR by sub-frame, and pictures of one instant of each clip."""
-    index = [[name, *(f"{value:.2f}" for value in results.mean(name).by_index)] for name in results.methods]
+    index = [[name, *map(_number, results.mean(name).by_index)] for name in results.methods]
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8><title>vsdeblur bench</title>",
         f"<style>{_STYLE}</style><h1>vsdeblur bench, {results.m}/{results.factor}</h1>",
@@ -87,6 +101,10 @@ def means(results: Results) -> list[list[str]]:
                 f"{mean.deblur:.2f}",
                 f"{mean.interp:.2f}",
                 f"{mean.ssim:.4f}",
+                _number(mean.ssimulacra2),
+                f"{mean.worst:+.2f}",
+                f"{mean.overshoot:.2f}",
+                f"{mean.pulse:.1f}",
                 f"{mean.reblur:.2f}",
                 f"{mean.flicker:.2f}",
                 f"{cost['seconds_per_megapixel']:.2f}",
@@ -103,6 +121,24 @@ def by_clip(results: Results) -> list[list[str]]:
         scores = [results.of(name, clip)[0].score for name in results.methods]
         rows.append([clip, *(f"{s.all:.2f} ({s.deblur:.2f})" for s in scores)])
     return rows
+
+
+def truth_line(results: Results) -> str:
+    """What the measures that need no truth say of the true frames; empty where sub-frames are interpolated."""
+    calm = list(results.truth.values())
+    if not calm:
+        return ""
+    overshoot, pulse = (sum(values) / len(calm) for values in zip(*((c.overshoot, c.pulse) for c in calm), strict=True))
+    return f"The true frames themselves: overshoot {overshoot:.2f}, pulse {pulse:.1f}."
+
+
+def share_lines(results: Results, of: str) -> list[str]:
+    """For every row but the first, which is repeating, the share of the gain of the row ``of``."""
+    return [f"{name}: {100 * results.share(name, of):.0f}%" for name in results.methods[1:] if name != of]
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 def _html_table(head: list[str], rows: list[list[str]]) -> str:

@@ -17,29 +17,51 @@ Method = Callable[[Frames, int, int], Frames]  # blurry (N, H, W, 3), r, m -> (N
 _Between = Callable[[Any, Any, float], Any]  # two frames and a time in [0, 1) -> the frame there
 
 
-def methods(presets: Sequence[str] = PRESETS, device: str | None = None, peers: bool = True) -> dict[str, Method]:
+def methods(
+    presets: Sequence[str] = PRESETS, device: str | None = None, peers: bool = True, *, parts: bool = True
+) -> dict[str, Method]:
     """Every row that can run here, in the table's order; peers only where they are installed.
 
-    "vsdeblur PRESET" takes no weights; the rows beside it have learned motion, and the unrolled solver on top of
-    that, where the weights are there; "as shipped" is a preset that takes a part of that.
+    parts: "vsdeblur PRESET" takes no weights; the rows beside it have learned motion, and the unrolled solver on top of
+    that, where the weights are there; "as shipped" is a preset that takes a part of that. Without, each preset has one
+    row, as users get it.
     """
     from vsdeblur.bench import peers as _peers
-    from vsdeblur.presets import EFFORTS
     from vsdeblur.weights import available
 
     rows: dict[str, Method] = {"repeat": repeat, "linear blend": blend, "DIS warp": warp}
     if peers and _peers.has_rife():
         rows["RIFE 4.6"] = lambda blurry, r, m: interpolate(blurry, r, m, _peers.rife(device))
     for preset in presets:
-        row = partial(engine, preset=preset, device=device, solver="keyframes")
-        rows[f"vsdeblur {preset}"] = partial(row, flow="dis")
+        own = {f"vsdeblur {preset}": {"flow": "dis", "solver": "keyframes"}}
         if available("motion"):
-            rows[f"vsdeblur {preset}, learned motion"] = partial(row, flow="blur")
-        if all(map(available, ("motion", "unrolled", "instants"))):
-            if EFFORTS[preset].learned and not EFFORTS[preset].refined:
-                rows[f"vsdeblur {preset}, as shipped"] = partial(engine, preset=preset, device=device)
-            rows[f"vsdeblur {preset}, unrolled"] = partial(row, flow="blur", solver="unrolled")
+            own[f"vsdeblur {preset}, learned motion"] = {"flow": "blur", "solver": "keyframes"}
+        if _has_all():
+            own[f"vsdeblur {preset}, unrolled"] = {"flow": "blur", "solver": "unrolled"}
+        name, row_of = shipped(preset), partial(engine, preset=preset, device=device)
+        made = {row: partial(row_of, **kind) for row, kind in own.items() if row != name}
+        made[name] = row_of
+        rows |= {row: made[row] for row in (*own, name)} if parts else {name: made[name]}
     return rows
+
+
+def shipped(preset: str) -> str:
+    """The row that is the preset as users get it."""
+    from vsdeblur.presets import EFFORTS
+    from vsdeblur.weights import available
+
+    effort = EFFORTS[preset]
+    if not (effort.learned and available("motion")):
+        return f"vsdeblur {preset}"
+    if not _has_all():
+        return f"vsdeblur {preset}, learned motion"
+    return f"vsdeblur {preset}, unrolled" if effort.refined else f"vsdeblur {preset}, as shipped"
+
+
+def _has_all() -> bool:
+    from vsdeblur.weights import available
+
+    return all(map(available, ("motion", "unrolled", "instants")))
 
 
 def repeat(blurry: Frames, factor: int, m: int) -> Frames:

@@ -5,17 +5,28 @@ from __future__ import annotations
 import json
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from vsdeblur.bench.judge import Calm, Judge, Score, mean_score
 from vsdeblur.bench.meter import MemoryMeter
-from vsdeblur.bench.protocol import Clip, Frames, Score, blur, load, mean_score, score, spread_starts
+from vsdeblur.bench.protocol import Clip, Frames, blur, load, spread_starts
 from vsdeblur.bench.rows import Method
+from vsdeblur.bench.truth import Oracle
 from vsdeblur.errors import InputError
 
 Pictures = dict[str, Frames]  # title -> one picture (H, W, 3)
+
+
+class Sharp(NamedTuple):
+    """The sharp sub-frames of one clip, (T, H, W, 3); one in ``every`` is a true frame, the others interpolated."""
+
+    name: str
+    frames: Frames
+    every: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +48,7 @@ class Results:
     m: int
     rows: list[Result] = field(default_factory=list)
     pictures: dict[str, Pictures] = field(default_factory=dict)
+    truth: dict[str, Calm] = field(default_factory=dict)  # of the true frames, of clips without interpolated ones
 
     @property
     def methods(self) -> list[str]:
@@ -60,6 +72,10 @@ class Results:
         """Mean over clips of "all", over repeating the blurry frame."""
         return self.mean(method).all - self.mean("repeat").all
 
+    def share(self, method: str, of: str) -> float:
+        """The part of the gain of the row ``of`` that a method has."""
+        return self.gain(method) / self.gain(of)
+
     def as_dict(self) -> dict[str, Any]:
         """What the JSON file holds."""
         return {
@@ -79,6 +95,7 @@ class Results:
                 }
                 for row in self.rows
             ],
+            "truth": {clip: asdict(calm) for clip, calm in self.truth.items()},
         }
 
     def cost(self, method: str) -> dict[str, float]:
@@ -117,56 +134,66 @@ def expand_starts(clips: Sequence[Clip], factor: int) -> list[Clip]:
     return out
 
 
-def from_files(clips: Sequence[Clip], factor: int) -> Iterator[tuple[str, Frames]]:
-    """(name, sharp frames) of each clip, read one at a time."""
+def from_files(clips: Sequence[Clip], factor: int) -> Iterator[Sharp]:
+    """The sharp sub-frames of each clip, read one at a time."""
     for clip in clips:
-        yield clip.name, load(clip, factor)
+        yield Sharp(clip.name, load(clip, factor), clip.oversample)
 
 
-def synthetic(factor: int) -> Iterator[tuple[str, Frames]]:
+def synthetic(factor: int) -> Iterator[Sharp]:
     """The demo's scene, where no clips are given."""
     from vsdeblur.synthetic.scene import Scene, film
 
     sharp, _ = film(Scene(160, 288), 5, factor, 1.0, lambda light: light ** (1 / 2.2))
-    yield "synthetic", sharp
+    yield Sharp("synthetic", sharp)
 
 
 def run(
-    clips: Iterator[tuple[str, Frames]],
+    clips: Iterable[Sharp],
     methods: Mapping[str, Method],
     factor: int,
     m: int,
     progress: Callable[[str, str], None] | None = None,
+    oracles: Mapping[str, Oracle] | None = None,
 ) -> Results:
-    """Every method on every clip; ``progress(clip, method)`` is called before each."""
+    """Every method on every clip, then those that know the truth; ``progress(clip, method)`` is called before each."""
     results = Results(factor, m)
-    for given, sharp in clips:
+    for given, sharp, every in clips:
         again = sum(name.split(" #")[0] == given for name in results.pictures)
         name = f"{given} #{again + 1}" if again else given
         blurry = blur(sharp, factor, m)
+        judge = Judge(sharp, blurry, factor, m, every)
+        if every == 1:
+            results.truth[name] = judge.calm(sharp)
         shown = len(blurry) // 2 * factor  # the first sub-frame of the middle period: blur and timing both show
         results.pictures[name] = {"truth": sharp[shown]}
-        for method, restore in methods.items():
+        knowing = {row: partial(oracle, blurry, sharp) for row, oracle in (oracles or {}).items()}
+        for method, restore in ({row: partial(one, blurry) for row, one in methods.items()} | knowing).items():
             if progress:
                 progress(name, method)
             with MemoryMeter() as meter:
                 begin = time.perf_counter()
-                restored = restore(blurry, factor, m)
+                restored = restore(factor, m)
                 seconds = time.perf_counter() - begin
             pixels = restored.size / 3 / 1e6
-            judged = score(restored, sharp, blurry, factor, m)
-            results.rows.append(Result(name, method, judged, seconds / pixels, meter.peak))
+            results.rows.append(Result(name, method, judge(restored), seconds / pixels, meter.peak))
             results.pictures[name][method] = restored[shown]
     return results
 
 
 def _entry(entry: Mapping[str, Any], folder: Path) -> Clip:
-    unknown = set(entry) - {"path", "width", "start", "periods"}
+    unknown = set(entry) - {"path", "width", "start", "periods", "crop", "oversample"}
     if unknown:
         raise ValueError(f"unknown key {sorted(unknown)[0]}")
-    numbers = {key: int(entry[key]) for key in ("width", "start", "periods") if key in entry}
-    if any(
-        value < low for key, low in (("width", 32), ("start", 0), ("periods", 3)) for value in [numbers.get(key, low)]
-    ):
-        raise ValueError("width must be at least 32, start 0, periods 3")
-    return Clip(folder / entry["path"], **numbers)
+    least = {"width": 32, "start": 0, "periods": 3, "oversample": 1}
+    numbers = {key: int(entry[key]) for key in least if key in entry}
+    if any(value < least[key] for key, value in numbers.items()):
+        raise ValueError("width must be at least 32, start 0, periods 3, oversample 1")
+    return Clip(folder / entry["path"], **numbers, crop=_crop(entry["crop"]) if "crop" in entry else None)
+
+
+def _crop(values: Sequence[Any]) -> tuple[int, int, int, int]:
+    left, top, width, height = map(int, values)
+    if min(left, top) < 0 or min(width, height) < 32:
+        raise ValueError("crop must be left and top of at least 0, width and height of at least 32")
+    return left, top, width, height

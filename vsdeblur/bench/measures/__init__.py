@@ -1,0 +1,1 @@
+"""How restored frames are judged: one measure a module, with its equation."""
