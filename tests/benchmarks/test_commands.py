@@ -26,8 +26,11 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
         "growth",
         "memory",
         "quality",
+        "shutter",
         "shake",
         "speed",
+        "true_motion",
+        "truly_blurred",
     ],
 )
 def test_scripts_explain_themselves(name: str) -> None:
