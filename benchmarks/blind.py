@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from blurred import CUT, Blurred, held_out, levin_kind, psnr, shaken
-from common import machine, table
+from blurred import CUT, Blurred, held_out, levin_kind, shaken
+from common import machine, psnr, table
 from records import PICTURES, write_results
 from torch import Tensor
 

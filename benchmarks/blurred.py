@@ -223,12 +223,6 @@ def between(path: Array, times: int) -> Array:
     return fine
 
 
-def psnr(found: Tensor, truth: Tensor, cut: int = 0) -> float:
-    """dB over all channels, values clamped to [0, 1]; without ``cut`` px on every side."""
-    inside = (..., slice(cut, truth.shape[-2] - cut), slice(cut, truth.shape[-1] - cut))
-    return float(-10 * (found[inside].clamp(0, 1) - truth[inside]).square().mean().log10())
-
-
 def _sway(path: Array, size: tuple[int, int]) -> Array:
     """(T, 4, 2): how far the corners are moved."""
     height, width = size

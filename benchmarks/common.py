@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -11,7 +12,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 RATE = 30
 HERE = Path(__file__).parent
@@ -85,6 +89,18 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     """In Markdown, the first column to the left."""
     rule = ["---"] + ["---:"] * (len(head) - 1)
     return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, rule, *rows])
+
+
+def psnr(found: Tensor, truth: Tensor, cut: int = 0) -> float:
+    """dB over all values of two tensors, those found clamped to [0, 1], without ``cut`` px on each side; 90 at most."""
+    inside = (..., slice(cut, truth.shape[-2] - cut), slice(cut, truth.shape[-1] - cut))
+    return -10 * math.log10(max(float((found[inside].clamp(0, 1) - truth[inside]).square().mean()), 1e-9))
+
+
+def mean_psnr(u: Tensor, truth: Tensor, factor: int) -> float:
+    """Mean over frames (N * factor, C, H, W), values in [0, 1], of each one's PSNR, 60 dB at most; inner periods."""
+    inner = slice(factor, -factor)
+    return sum(min(psnr(a, b), 60.0) for a, b in zip(u[inner], truth[inner], strict=True)) / len(u[inner])
 
 
 class Pan:

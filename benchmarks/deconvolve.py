@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from blurred import CUT, Blurred, TwoPlanes, held_out, levin_kind, psnr, shaken, spread, two_planes
-from common import table
+from blurred import CUT, Blurred, TwoPlanes, held_out, levin_kind, shaken, spread, two_planes
+from common import psnr, table
 from records import PICTURES, write_results
 
 from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay

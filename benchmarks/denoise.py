@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from common import table
+from common import psnr, table
 from records import DENOISERS, write_results
 from torch import Tensor
 
@@ -44,10 +44,6 @@ Denoise = Callable[[Tensor], Tensor]  # noisy (5, 3, H, W) -> the middle frame
 def noisy(sharp: Tensor, level: float, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     return (sharp + level * torch.randn(sharp.shape, generator=generator)).round().clamp(0, 255) / 255
-
-
-def psnr(found: Tensor, truth: Tensor) -> float:
-    return float(-10 * (found.clamp(0, 1) - truth).square().mean().log10())
 
 
 def scores(denoise: Denoise, scenes: Sequence[Tensor], level: float) -> np.ndarray:

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from blurred import held_out
-from common import machine, table
+from common import machine, psnr, table
 from records import PICTURES, write_results
 from torch import Tensor
 
@@ -87,11 +87,6 @@ def overshoot(found: Tensor, given: Tensor) -> float:
     out = torch.maximum(above, below).clamp_min(0).flatten()
     worst = out.kthvalue(int(0.999 * out.numel())).values
     return float(worst / (given.amax() - given.amin()).clamp_min(0.02))
-
-
-def psnr(found: Tensor, truth: Tensor) -> float:
-    error = float((found.clamp(0, 1) - truth).square().mean())
-    return -10 * float(np.log10(max(error, 1e-9)))
 
 
 def line_blur(picture: Tensor) -> UniformBlur:

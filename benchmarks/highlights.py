@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 from unittest.mock import patch
 
-from common import machine, table
+from common import machine, psnr, table
 from records import SCENES, write_results
 from torch import Tensor
 
@@ -33,11 +33,11 @@ CASES = {
 }
 
 
-def psnr(u: Tensor, light: Tensor) -> float:
+def score(u: Tensor, light: Tensor) -> float:
     step = FINE // FACTOR
     truth = light.unflatten(0, (-1, step))[:, step // 2 - 1 : step // 2 + 1].mean(1).clamp(0, 1)
     inner = slice(FACTOR, -FACTOR)
-    return float(-10 * (u.clamp(0, 1)[inner] - truth[inner]).square().mean().log10())
+    return psnr(u[inner], truth[inner])
 
 
 def main() -> None:
@@ -50,10 +50,10 @@ def main() -> None:
     for name, (lights, velocity, shutter) in CASES.items():
         light = night(times, lights, SIZE, velocity)
         v = clipped(light, FINE, shutter)
-        found = [psnr(v.repeat_interleave(FACTOR, 0), light)]
+        found = [score(v.repeat_interleave(FACTOR, 0), light)]
         for level in (lambda frames: None, white_level):
             with patch.object(key_frames, "white_level", level):
-                found.append(psnr(restore(v, FACTOR, shutter, preset=given.preset), light))
+                found.append(score(restore(v, FACTOR, shutter, preset=given.preset), light))
         values[name] = found
         rows.append([name, *(f"{x:.2f}" for x in found), f"{found[2] - found[1]:+.2f}"])
     head = ["PSNR, dB", "repeat", "taken at their word", "as lower bounds", "gain"]

@@ -19,7 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from common import machine, table
+from common import machine, mean_psnr, table
 from records import CALIBRATION, write_results
 
 from vsdeblur import estimate_readout, restore
@@ -110,19 +110,13 @@ def losses(seeds: int, readout: float = 0.6, periods: int = 5) -> list[list[str]
             times = (np.arange(periods * FACTOR) + 0.5) / FACTOR
             truth = tensor(np.stack([view(whole, hand, np.full(SIZE[0], t), *SIZE) for t in times]))
             told: tuple[float | str, ...] = (0, "auto", readout)
-            scores = [psnr(restore(v, FACTOR, SHUTTER, preset="fast", readout=r), truth) for r in told]
+            scores = [mean_psnr(restore(v, FACTOR, SHUTTER, preset="fast", readout=r), truth, FACTOR) for r in told]
             print(kind, seed, scores, flush=True)
             found.append(scores)
         mean = np.mean(found, axis=0)
         worst = min(auto - right for _, auto, right in found)
         rows.append([kind, *(f"{x:.2f}" for x in mean), f"{mean[1] - mean[2]:+.2f}", f"{worst:+.2f}"])
     return rows
-
-
-def psnr(u: torch.Tensor, truth: torch.Tensor) -> float:
-    inner = slice(FACTOR, -FACTOR)
-    error = (u.clamp(0, 1)[inner] - truth[inner]).square().flatten(1).mean(1)
-    return float((-10 * error.log10()).clamp(max=60).mean())
 
 
 def summary(label: str, trials: list[Trial]) -> list[str]:

@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from common import machine, table
+from common import machine, mean_psnr, table
 from records import CALIBRATION, write_results
 from torch import Tensor
 
@@ -151,18 +151,12 @@ def losses(clips: list[protocol.Clip], seeds: list[int]) -> list[list[str]]:
             score: dict[str, float] = {}
             for transfer in (TAG, fitted, curve, name_of(nearest(curve))):
                 if transfer not in score:
-                    score[transfer] = psnr(restore(v, FACTOR, 1.0, transfer, preset="fast"), truth)
+                    score[transfer] = mean_psnr(restore(v, FACTOR, 1.0, transfer, preset="fast"), truth, FACTOR)
             print(name, curve, gamma, confidence, score, flush=True)
             base = score[TAG]
             gains = [f"{score[t] - base:+.2f}" for t in (fitted, curve, name_of(nearest(curve)))]
             rows.append([f"{name}, {curve}", f"{base:.2f}", f"{gamma:.2f} ({confidence:.2f})", *gains])
     return rows
-
-
-def psnr(u: Tensor, truth: Tensor) -> float:
-    inner = slice(FACTOR, -FACTOR)
-    error = (u.clamp(0, 1)[inner] - truth[inner]).square().flatten(1).mean(1)
-    return float((-10 * error.log10()).clamp(max=60).mean())
 
 
 def summary(label: str, trials: list[Trial]) -> list[str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import machine, table
+from common import machine, mean_psnr, table
 from records import SCENES, write_results
 from torch import Tensor
 
@@ -49,12 +49,6 @@ def filmed(sharp: Tensor, steps: int, shutter: float, readout: float, quadrature
     return (exposure(sharp) * 255).round() / 255
 
 
-def psnr(u: Tensor, truth: Tensor) -> float:
-    inner = slice(FACTOR, -FACTOR)
-    error = (u.clamp(0, 1)[inner] - truth[inner]).square().flatten(1).mean(1)
-    return float((-10 * error.log10()).clamp(max=60).mean())
-
-
 def scores(
     sharp: Tensor, steps: int, shutter: float, readout: float, quadrature: Quadrature, preset: str
 ) -> list[float]:
@@ -73,10 +67,10 @@ def scores(
 
     ignored = restored(0)
     return [
-        psnr(v.repeat_interleave(FACTOR, 0), truth(0)),
-        psnr(ignored, truth(0)),
-        psnr(ignored, truth(readout / 2)),
-        psnr(restored(readout), truth(0)),
+        mean_psnr(v.repeat_interleave(FACTOR, 0), truth(0), FACTOR),
+        mean_psnr(ignored, truth(0), FACTOR),
+        mean_psnr(ignored, truth(readout / 2), FACTOR),
+        mean_psnr(restored(readout), truth(0), FACTOR),
     ]
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,18 +78,18 @@ def tried(name: str, blurry: protocol.Frames, shutter: float) -> Trial:
     return Trial(name, shutter, found.shutter, found.confidence, speed, taken)
 
 
-def averaged(clips: list[protocol.Clip]) -> Iterator[Trial]:
+def averaged(clips: list[protocol.Clip], exposures: Sequence[int]) -> Iterator[Trial]:
     for name, sharp, _ in run.from_files(clips, FACTOR):
-        for m in OPEN:
+        for m in exposures:
             yield tried(name, protocol.blur(sharp, FACTOR, m), m / FACTOR)
 
 
-def whole(clips: list[protocol.Clip]) -> Iterator[Trial]:
+def whole(clips: list[protocol.Clip], exposures: Sequence[int]) -> Iterator[Trial]:
     """One trial by the whole length of each clip and shutter."""
     for clip in clips:
         periods = count_frames(clip.path) * clip.oversample // FACTOR
         sharp = protocol.load(replace(clip, start=0, periods=periods), FACTOR)
-        for m in OPEN:
+        for m in exposures:
             yield tried(clip.name, protocol.blur(sharp, FACTOR, m), m / FACTOR)
 
 
@@ -154,10 +154,13 @@ def main() -> None:
     parser.add_argument("--generated", action="store_true")
     parser.add_argument("--seeds", type=int, nargs="+", default=[7, 8, 9], help="of the generated scenes")
     parser.add_argument("--loss", action="store_true")
-    parser.add_argument("--loss-exposures", type=int, nargs="+", default=[8, 5], choices=OPEN, metavar="M")
+    parser.add_argument("--exposures", type=int, nargs="+", default=OPEN, metavar="M", help="of 8 that are tried")
+    parser.add_argument("--loss-exposures", type=int, nargs="+", default=[8, 5], metavar="M", help="of those")
     parser.add_argument("--preset", choices=PRESETS, default="fast", help="that --loss restores by")
     parser.add_argument("--name", help='of the result files; "shutter", with -LIST and -xSCALE where they differ')
     given = parser.parse_args()
+    if missing := set(given.loss_exposures) - set(given.exposures):
+        parser.error(f"--loss-exposures {min(missing)} is not among --exposures")
     groups: dict[str, list[Trial]] = {}
     loss: dict[str, list[float]] = {}
     if given.generated:
@@ -165,8 +168,8 @@ def main() -> None:
     if given.clips_dir:
         listed = run.read_list(clip_list(given.list), given.clips_dir)
         clips = [replace(c, width=c.width * given.scale) for c in listed]
-        groups["whole clips"] = list(whole(clips))
-        windows = list(averaged(run.expand_starts(clips, FACTOR)))
+        groups["whole clips"] = list(whole(clips, given.exposures))
+        windows = list(averaged(run.expand_starts(clips, FACTOR), given.exposures))
         for trial in windows:
             groups.setdefault(f"windows of {trial.clip.split('@')[0]}", []).append(trial)
         groups["windows of all clips"] = windows

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import vsdeblur.engine.solve_tiles as engine_module
+from tests.support.quality import psnr
 from vsdeblur.bench.protocol import Frames
 from vsdeblur.engine.engine import Engine
 from vsdeblur.flow.resolution import upsampled
@@ -95,10 +96,6 @@ def solved(blurry: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             return torch.stack(list(engine.restore(Window(blurry, 0, 0, 3, colour=1), [1.25, 1.75])))
 
     return run(512), run(TILE), run(TILE, overlap=0)
-
-
-def psnr(a: Tensor, b: Tensor) -> float:
-    return float(-10 * (a - b).square().mean().log10())
 
 
 def test_tiled_and_whole_are_all_but_the_same(solved: tuple[Tensor, Tensor, Tensor]) -> None:

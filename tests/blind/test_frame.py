@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from tests.support.operators import power_iteration
+from tests.support.quality import psnr
 from vsdeblur.blind import restore_frame
 from vsdeblur.blind.deconvolve import unrolled
 from vsdeblur.blind.deconvolve.restoration_net import RestorationNet
@@ -40,10 +41,6 @@ def line(length: int, margin: int) -> torch.Tensor:
     kernel = torch.zeros(2 * margin + 1, 2 * margin + 1)
     kernel[margin, margin - length // 2 : margin + length // 2 + 1] = 1 / length
     return kernel
-
-
-def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
-    return float(-10 * (a - b).square().mean().log10())
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tests.support.operators import power_iteration
+from tests.support.quality import psnr
 from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay, highest_eigenvalue
 from vsdeblur.blind.deconvolve.protocol import extended
 from vsdeblur.blind.deconvolve.richardson_lucy import RichardsonLucy
@@ -66,10 +67,6 @@ def noise(v: torch.Tensor, sigma: float = SIGMA) -> torch.Tensor:
 def cut(u: torch.Tensor, blur) -> torch.Tensor:
     m = blur.margin
     return u[..., m : m + SIZE, m : m + SIZE]
-
-
-def psnr(found: torch.Tensor, truth: torch.Tensor) -> float:
-    return float(-10 * (found - truth).square().mean().log10())
 
 
 @pytest.mark.parametrize("make", [stroke, shaken])
