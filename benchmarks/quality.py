@@ -9,9 +9,11 @@ gain that every row has. Where a slower preset is worse than a faster one by mor
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from common import HERE, clip_list, machine, table
 from records import RESTORATION, RESULTS, write_results
 
@@ -49,7 +51,8 @@ def main() -> None:
     parts = []
     for m in given.exposures:
         scenes = run.from_files(clips, FACTOR)
-        results = run.run(scenes, rows, FACTOR, m, lambda clip, row: print(clip, row, flush=True), oracles)
+        clock = time.perf_counter if torch.cuda.is_available() else time.process_time
+        results = run.run(scenes, rows, FACTOR, m, lambda clip, row: print(clip, row, flush=True), oracles, clock)
         values[f"{m}/{FACTOR}"] = results.as_dict()
         parts.append(table([f"{m}/8: mean over {len(clips)} clips", *report.COLUMNS], report.means(results)))
         parts.append(table([f"{m}/8: all (deblur), dB", *results.methods], report.by_clip(results)))

@@ -22,7 +22,7 @@ from vsdeblur.bench.protocol import Frames
 
 @dataclass(frozen=True, slots=True)
 class Calm:
-    """What needs no truth. overshoot: code values beyond the range of the input. pulse: percent of the sharpness."""
+    """overshoot: code values beyond the range of the input (and of the truth). pulse: percent of the sharpness."""
 
     overshoot: float
     pulse: float
@@ -102,7 +102,7 @@ class Judge:
         )
 
     def calm(self, restored: Frames) -> Calm:
-        """The measures that need no truth, of every inner sub-frame."""
+        """Overshoot and pulse, over every inner sub-frame."""
         inner = slice(self.factor, len(self.sharp) - self.factor)
         return calm(restored, self.factor, self._ranges, self._moving, inner)
 
@@ -126,7 +126,8 @@ class Judge:
     def _ranges(self) -> list[Range]:
         inner = range(self.factor, len(self.sharp) - self.factor)
         shutter = self.m / self.factor
-        return [input_range(self.blurry, self._motion, instant(k, self.factor, shutter)) for k in inner]
+        found = (input_range(self.blurry, self._motion, instant(k, self.factor, shutter)) for k in inner)
+        return [one.with_truth(self.sharp[k]) for one, k in zip(found, inner, strict=True)]
 
     def _exposed(self, restored: Frames, n: int) -> npt.NDArray[np.float64]:
         begin = n * self.factor

@@ -124,12 +124,9 @@ def by_clip(results: Results) -> list[list[str]]:
 
 
 def truth_line(results: Results) -> str:
-    """What the measures that need no truth say of the true frames; empty where sub-frames are interpolated."""
-    calm = list(results.truth.values())
-    if not calm:
-        return ""
-    overshoot, pulse = (sum(values) / len(calm) for values in zip(*((c.overshoot, c.pulse) for c in calm), strict=True))
-    return f"The true frames themselves: overshoot {overshoot:.2f}, pulse {pulse:.1f}."
+    """How much the true frames themselves seem to pulse; empty where sub-frames are interpolated."""
+    pulses = list(results.pulses.values())
+    return f"The true frames themselves have a pulse of {sum(pulses) / len(pulses):.1f}." if pulses else ""
 
 
 def share_lines(results: Results, of: str) -> list[str]:

@@ -6,12 +6,12 @@ import json
 import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vsdeblur.bench.judge import Calm, Judge, Score, mean_score
+from vsdeblur.bench.judge import Judge, Score, mean_score
 from vsdeblur.bench.meter import MemoryMeter
 from vsdeblur.bench.protocol import Clip, Frames, blur, load, spread_starts
 from vsdeblur.bench.rows import Method
@@ -48,7 +48,7 @@ class Results:
     m: int
     rows: list[Result] = field(default_factory=list)
     pictures: dict[str, Pictures] = field(default_factory=dict)
-    truth: dict[str, Calm] = field(default_factory=dict)  # of the true frames, of clips without interpolated ones
+    pulses: dict[str, float] = field(default_factory=dict)  # of the true frames, of clips without interpolated ones
 
     @property
     def methods(self) -> list[str]:
@@ -95,7 +95,7 @@ class Results:
                 }
                 for row in self.rows
             ],
-            "truth": {clip: asdict(calm) for clip, calm in self.truth.items()},
+            "true_pulse": self.pulses,
         }
 
     def cost(self, method: str) -> dict[str, float]:
@@ -155,8 +155,13 @@ def run(
     m: int,
     progress: Callable[[str, str], None] | None = None,
     oracles: Mapping[str, Oracle] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Results:
-    """Every method on every clip, then those that know the truth; ``progress(clip, method)`` is called before each."""
+    """Every method on every clip, then those that know the truth.
+
+    ``progress(clip, method)`` is called before each. ``clock`` times them, seconds: ``time.process_time`` where other
+    work runs on the same processor.
+    """
     results = Results(factor, m)
     for given, sharp, every in clips:
         again = sum(name.split(" #")[0] == given for name in results.pictures)
@@ -164,7 +169,7 @@ def run(
         blurry = blur(sharp, factor, m)
         judge = Judge(sharp, blurry, factor, m, every)
         if every == 1:
-            results.truth[name] = judge.calm(sharp)
+            results.pulses[name] = judge.calm(sharp).pulse
         shown = len(blurry) // 2 * factor  # the first sub-frame of the middle period: blur and timing both show
         results.pictures[name] = {"truth": sharp[shown]}
         knowing = {row: partial(oracle, blurry, sharp) for row, oracle in (oracles or {}).items()}
@@ -172,9 +177,9 @@ def run(
             if progress:
                 progress(name, method)
             with MemoryMeter() as meter:
-                begin = time.perf_counter()
+                begin = clock()
                 restored = restore(factor, m)
-                seconds = time.perf_counter() - begin
+                seconds = clock() - begin
             pixels = restored.size / 3 / 1e6
             results.rows.append(Result(name, method, judge(restored), seconds / pixels, meter.peak))
             results.pictures[name][method] = restored[shown]

@@ -90,6 +90,8 @@ def test_overshoot_is_what_lies_outside_of_the_range() -> None:
     assert overshoot([u], [within], moving) == pytest.approx((10 + 20) / 4)
     assert overshoot([u, flat(60)], [within] * 2, moving) == pytest.approx((10 + 20) / 8)
     assert overshoot([u], [within], np.zeros_like(moving)) == 0
+    assert overshoot([u], [within.with_truth(u)], moving) == 0
+    assert overshoot([u], [within.with_truth(flat(105))], moving) == pytest.approx((5 + 20) / 4)
 
 
 def test_sharp_edges_are_within_the_range_of_their_blur_and_rims_are_not() -> None:

@@ -9,8 +9,8 @@ the instant k and pixel x
     overshoot        = mean over k, channels and moving x of max(lo_k - u_k, u_k - hi_k, 0)          in code values
 
 with the times in periods, t_n the middle of an exposure, and phi the motion per period, both that found from the
-earlier frame and that from the later one. The input itself, repeated, has none. True frames have a little: details
-that are smaller than the blur are stronger than the input shows them.
+earlier frame and that from the later one. The input itself, repeated, has none. Details that are smaller than the blur
+are truly stronger than the input shows them: where the true frame is known, its own values are in the range too.
 """
 
 from __future__ import annotations
@@ -37,6 +37,13 @@ class Range:
 
     least: Frames
     greatest: Frames
+
+    def with_truth(self, sharp: Frames) -> Range:
+        """The range that has the values of the true frame (H, W, 3), over 3 x 3 pixels, as well."""
+        return Range(
+            np.minimum(self.least, np.asarray(cv2.erode(sharp, _AROUND), np.uint8)),
+            np.maximum(self.greatest, np.asarray(cv2.dilate(sharp, _AROUND), np.uint8)),
+        )
 
     def left_by(self, u: Frames) -> npt.NDArray[np.float32]:
         """By how many code values a picture (H, W, 3) is outside of the range, 0 within."""
