@@ -11,8 +11,9 @@ from torch import Tensor
 
 from tests.support.operators import check_adjoint, conjugate_gradients, power_iteration
 from vsdeblur.flow.motion import displacement, extent
+from vsdeblur.flow.paths import Paths, Sampling
 from vsdeblur.flow.warp import sampling_grid
-from vsdeblur.solver.keyframes import HIGHEST, LOWEST, GridPaths, KeyFrameLink, KeyFrameProblem, Sampling
+from vsdeblur.solver.keyframes import HIGHEST, LOWEST, KeyFrameLink, KeyFrameProblem
 
 N, H, W = 3, 10, 12
 
@@ -70,8 +71,8 @@ def problem(
     )
 
 
-def parts(p: KeyFrameProblem) -> tuple[GridPaths, list[KeyFrameLink]]:
-    return GridPaths.of(p.path), p._links()
+def parts(p: KeyFrameProblem) -> tuple[Paths, list[KeyFrameLink]]:
+    return p.paths(), p._links()
 
 
 def scaled_system(p: KeyFrameProblem) -> Callable[[Tensor], Tensor]:
@@ -145,7 +146,7 @@ def test_the_batch_changes_memory_only() -> None:
 
 def test_grids_are_those_of_the_displacement() -> None:
     p = problem("rough")
-    paths = GridPaths.of(p.path)
+    paths = p.paths()
     for tau in (1.0, -0.4):
         psi = displacement(p.path[1:2], tau)
         assert torch.allclose(paths.grids(1, (tau,)), sampling_grid(psi), atol=1e-12)

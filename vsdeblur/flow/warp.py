@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
+
+from vsdeblur import native
 
 Kernel = Literal["bilinear", "bicubic"]
 _MODES = {"bilinear": 0, "bicubic": 2}
@@ -28,6 +31,8 @@ def sampling_grid(flow: Tensor, top: int = 0, height: int | None = None) -> Tens
 
 def sample(image: Tensor, grid: Tensor, kernel: Kernel = "bicubic") -> Tensor:
     """image (B, C, H, W) at the positions of ``sampling_grid``."""
+    if _native(image, grid, image.shape):
+        return native.sample(image, grid, cubic=kernel == "bicubic")
     sampled: Tensor = torch.ops.aten.grid_sampler_2d(image, grid, _MODES[kernel], _BORDER, True)
     return sampled
 
@@ -37,13 +42,22 @@ def sample_adjoint(image: Tensor, grid: Tensor, kernel: Kernel = "bicubic", onto
 
     onto: anything of the shape of x, where that is not the shape of the image.
     """
+    like = image if onto is None else onto
+    if _native(image, grid, like.shape) and image.shape[2:] == grid.shape[1:3]:
+        return native.spread(image, grid, kernel == "bicubic", (like.shape[2], like.shape[3]))
     # The second argument only gives the shape of the result as long as no gradient of the grid is asked, but its values
     # are read all the same: a single one, which stays in the cache, saves up to half of the time.
-    shape = image.new_zeros(1).expand((image if onto is None else onto).shape)
+    shape = image.new_zeros(1).expand(like.shape)
     gradient: Tensor = torch.ops.aten.grid_sampler_2d_backward(
         image, shape, grid, _MODES[kernel], _BORDER, True, [True, False]
     )[0]
     return gradient
+
+
+def _native(image: Tensor, grid: Tensor, size: Sequence[int]) -> bool:
+    """Whether the native kernels take this; else torch does, which also says what is wrong with the shapes."""
+    fits = image.ndim == 4 and grid.ndim == 4 and grid.shape[3] == 2 and image.shape[0] == grid.shape[0]
+    return fits and min(size[2:]) > 1 and native.takes(image, grid)
 
 
 def warp(image: Tensor, flow: Tensor, kernel: Kernel = "bicubic") -> Tensor:

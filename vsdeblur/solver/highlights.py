@@ -25,7 +25,7 @@ from torch import Tensor
 
 from vsdeblur.flow.motion import extent
 from vsdeblur.operators import LinearOperator
-from vsdeblur.solver.keyframes import GridPaths, KeyFrameProblem
+from vsdeblur.solver.keyframes import KeyFrameProblem
 
 STEPS, POWER = 16, 1.8  # an exponent below 2 halves the steps (Biggs and Andrews 1997 on its convergence)
 _LEAST = 0.97  # nominal white is 1: no format clips far below it
@@ -117,7 +117,7 @@ def find_lights(problem: KeyFrameProblem, white: float, colour: int) -> Lights |
         path=problem.path[..., rows, columns].contiguous(),
         kernel="bilinear",  # positive weights keep what is positive so
     )
-    paths = GridPaths.of(part.path)
+    paths = part.paths()
     keys, zone, exposures = torch.empty_like(part.v), torch.zeros_like(part.v[:, :1]), torch.empty_like(part.v)
     for n in range(len(v)):
         exposure = part.exposure(n, paths)
@@ -126,7 +126,7 @@ def find_lights(problem: KeyFrameProblem, white: float, colour: int) -> Lights |
         lit = ((one / white - _LIT[0]) / (_LIT[1] - _LIT[0])).amax(1, keepdim=True).clamp_(0, 1)
         reached = exposure(F.max_pool2d(lit, 5, 1, 2))
         zone[n : n + 1] = (reached / _REACHED).clamp_(0, 1)
-        shown = replace(exposure, kernel=problem.kernel)(one.clamp(max=white))
+        shown = exposure.sampled(problem.kernel)(one.clamp(max=white))
         exposures[n : n + 1] = torch.lerp(part.v[n : n + 1], shown, zone[n : n + 1])
     if not bool(zone.any()):
         return None

@@ -1,0 +1,444 @@
+// Pictures sampled at moved positions, and the transpose: the operations that restoration spends most of its time in.
+//
+// Every function does a part of the rows and may run beside itself for other rows. Transposes share the rows that they
+// write: each adds to its own rows, from all positions in their order, so that sums do not depend on how rows were
+// shared. Positions are limited to the picture before they become indices: no value of a float leads outside of it.
+//
+// Plain C with the vector extensions of Clang and GCC, no library; the caller picks the build for its processor.
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define EXPORT __declspec(dllexport)
+int __stdcall DllMainCRTStartup(void *module, unsigned long reason, void *reserved) {
+    (void)module, (void)reason, (void)reserved;
+    return 1;
+}
+#else
+#define EXPORT __attribute__((visibility("default")))
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
+// The digest of this file: a build of another one is not used.
+#ifndef KERNELS_SOURCE
+#define KERNELS_SOURCE ""
+#endif
+EXPORT const char kernels_source[] = KERNELS_SOURCE;
+
+// Of floats, at any address of a float.
+typedef float v2 __attribute__((vector_size(8), aligned(4), may_alias));
+typedef float v4 __attribute__((vector_size(16), aligned(4), may_alias));
+typedef float v8 __attribute__((vector_size(32), aligned(4), may_alias));
+
+enum {
+    CHUNK = 48,  // positions at work at once; on Windows a function's stack must stay below a page of 4 KiB
+    APART = 8,   // additions to neighbouring pixels are so many apart: each finds the last one's store completed
+};
+
+static const float OUTER = -3.0f / 32, INNER = 19.0f / 32;  // Keys' kernel with a = -3/4, half-way between pixels
+
+// Where to sample, at `count` instants for each of height x width pixels.
+typedef struct {
+    const float *fields;  // a grid (height, width, 2) from -1 to 1; or the planes of a path in pixels: pairs of x and y
+    int64_t plane;        // floats from one plane of the path to the next
+    int32_t pairs;        // of planes: 2 for velocity and acceleration, 3 with jerk; 0: a grid
+    int32_t height, width;
+    const float *taus;    // instants of the path, periods
+    int32_t count;
+    float sign;           // of the path's displacement
+    float scale;          // positions in the picture per pixel of the path
+} Places;
+
+// A picture of four interleaved channels, at least two rows and two columns.
+typedef struct {
+    float *values;
+    int32_t height, width;
+} Points;
+
+// Planes (channels, height, width) of one picture.
+typedef struct {
+    float *values;
+    int64_t plane;  // floats from one channel to the next
+    int32_t channels, height, width;
+} Planes;
+
+// Rows [first, last) of what is written.
+typedef struct {
+    int32_t first, last;
+} Rows;
+
+INLINE int32_t least(int32_t a, int32_t b) { return a < b ? a : b; }
+INLINE int32_t most(int32_t a, int32_t b) { return a > b ? a : b; }
+INLINE int32_t limited(int32_t k, int32_t size) { return least(most(k, 0), size - 1); }
+INLINE float absolute(float a) { return a < 0 ? -a : a; }
+
+// Positions of `count` pixels of row y from column x on, at instant q, in pixels of a picture of this size.
+INLINE void locate(const Places *at, int q, int32_t y, int32_t x, int count, int32_t height, int32_t width,
+                   float *restrict px, float *restrict py) {
+    const float *f = at->fields;
+    if (at->pairs == 0) {
+        const float half_x = (float)(width - 1) / 2, half_y = (float)(height - 1) / 2;
+        f += 2 * ((int64_t)y * at->width + x);
+        for (int i = 0; i < count; i++) {
+            px[i] = (f[2 * i] + 1) * half_x;
+            py[i] = (f[2 * i + 1] + 1) * half_y;
+        }
+        return;
+    }
+    const float t = at->taus[q], a = at->sign * t, b = at->sign * t * t / 2, c = at->sign * t * t * t / 6;
+    const int64_t n = at->plane;
+    f += (int64_t)y * at->width + x;
+    if (at->pairs == 2) {
+        for (int i = 0; i < count; i++) {
+            px[i] = at->scale * ((float)(x + i) + (a * f[i] + b * f[2 * n + i]));
+            py[i] = at->scale * ((float)y + (a * f[n + i] + b * f[3 * n + i]));
+        }
+    } else {
+        for (int i = 0; i < count; i++) {
+            px[i] = at->scale * ((float)(x + i) + (a * f[i] + b * f[2 * n + i] + c * f[4 * n + i]));
+            py[i] = at->scale * ((float)y + (a * f[n + i] + b * f[3 * n + i] + c * f[5 * n + i]));
+        }
+    }
+}
+
+// The pixel at or before a position within the picture, not the last one, and how far on from it the position lies.
+INLINE void split_linear(const float *restrict p, int count, int32_t size, int32_t *restrict k, float *restrict part) {
+    const float end = (float)(size - 1);
+    const int32_t last = most(size - 2, 0);
+    for (int i = 0; i < count; i++) {
+        float at = p[i] > 0 ? p[i] : 0;  // what is no number too
+        at = at < end ? at : end;
+        const int32_t whole = least((int32_t)at, last);
+        k[i] = whole;
+        part[i] = at - (float)whole;
+    }
+}
+
+// The pixel at or before a position, up to two outside, and the weights of the pixels from the one before it on.
+INLINE void split_cubic(const float *restrict p, int count, int32_t size, int32_t *restrict k, v4 *restrict weights) {
+    const float end = (float)(size + 1);
+    float t[CHUNK];
+    for (int i = 0; i < count; i++) {
+        float at = p[i] > -2 ? p[i] : -2;
+        at = at < end ? at : end;
+        const int32_t whole = (int32_t)(at + 2) - 2;
+        k[i] = whole;
+        t[i] = at - (float)whole;
+    }
+    for (int i = 0; i < count; i++) {
+        const float u = t[i], v = 1 - u;
+        const float before = -0.75f * u * v * v, after = -0.75f * v * u * u;
+        const float here = (1.25f * u - 2.25f) * u * u + 1, next = (1.25f * v - 2.25f) * v * v + 1;
+        weights[i] = (v4){before, here, next, after};
+    }
+}
+
+// Whether positions of row y may lie within `margin` of the rows: a bound, from its largest displacements.
+static int reaches(const Places *at, int32_t y, int32_t height, int margin, Rows rows) {
+    float low, high;
+    if (rows.first == 0 && rows.last == height) return 1;
+    if (at->pairs == 0) {
+        const float *f = at->fields + 2 * (int64_t)y * at->width, half = (float)(height - 1) / 2;
+        low = 1, high = -1;
+        for (int32_t x = 0; x < at->width; x++) {
+            const float v = f[2 * x + 1] > -1 ? f[2 * x + 1] : -1;
+            low = v < low ? v : low;
+            high = v > high ? v : high;
+        }
+        low = (low + 1) * half, high = (high + 1) * half;
+    } else {
+        float reach = 0, sizes[3] = {0, 0, 0};
+        int known = 1;
+        for (int k = 0; k < at->pairs; k++) {
+            const float *f = at->fields + (2 * k + 1) * at->plane + (int64_t)y * at->width;
+            for (int32_t x = 0; x < at->width; x++) {
+                const float size = absolute(f[x]);
+                sizes[k] = size > sizes[k] ? size : sizes[k];
+                known &= size < 1e30f;
+            }
+        }
+        for (int q = 0; q < at->count; q++) {
+            const float t = absolute(at->taus[q]);
+            const float moved = t * sizes[0] + t * t / 2 * sizes[1] + t * t * t / 6 * sizes[2];
+            reach = moved > reach ? moved : reach;
+        }
+        if (!known) return 1;
+        low = at->scale * ((float)y - reach), high = at->scale * ((float)y + reach);
+    }
+    low = low < (float)height ? low : (float)height, high = high > 0 ? high : 0;  // beyond an edge is at the edge
+    return high >= (float)(rows.first - margin) && low <= (float)(rows.last + margin);
+}
+
+// 1 where all of the chunk's pixels k .. k + after are within the rows, -1 where none is, else 0.
+INLINE int within(const int32_t *k, int count, int before, int after, int32_t size, Rows rows) {
+    int32_t low = k[0], high = k[0];
+    for (int i = 1; i < count; i++) low = least(low, k[i]), high = most(high, k[i]);
+    low = limited(low - before, size), high = limited(high + after, size);
+    return (low >= rows.first && high < rows.last) ? 1 : (high < rows.first || low >= rows.last) ? -1 : 0;
+}
+
+INLINE v8 both(v4 a, v4 b) { return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7); }
+INLINE v4 low_half(v8 a) { return __builtin_shufflevector(a, a, 0, 1, 2, 3); }
+INLINE v4 high_half(v8 a) { return __builtin_shufflevector(a, a, 4, 5, 6, 7); }
+
+// The mean over the instants of a picture sampled linearly along a path. Rows are those of the result.
+EXPORT void mean_along(const Points *from, const Places *at, const Planes *to, const Rows *rows) {
+    const v8 rest = {1, 1, 1, 1, 0, 0, 0, 0}, slope = {-1, -1, -1, -1, 1, 1, 1, 1};
+    const int64_t line = 4 * (int64_t)from->width;
+    const float share = 1 / (float)at->count;
+    for (int32_t y = rows->first; y < rows->last; y++) {
+        for (int32_t x = 0; x < at->width; x += CHUNK) {
+            const int count = least(CHUNK, at->width - x);
+            float px[CHUNK], py[CHUNK], fx[CHUNK], fy[CHUNK];
+            int32_t kx[CHUNK], ky[CHUNK];
+            v8 sums[CHUNK];
+            for (int i = 0; i < count; i++) sums[i] = (v8){0};
+            for (int q = 0; q < at->count; q++) {
+                locate(at, q, y, x, count, from->height, from->width, px, py);
+                split_linear(px, count, from->width, kx, fx);
+                split_linear(py, count, from->height, ky, fy);
+                for (int i = 0; i < count; i++) {
+                    const float *p = from->values + (ky[i] * line + 4 * kx[i]);
+                    const v8 upper = *(const v8 *)p, lower = *(const v8 *)(p + line);
+                    sums[i] += (upper + fy[i] * (lower - upper)) * (rest + slope * fx[i]);
+                }
+            }
+            float *out = to->values + ((int64_t)y * at->width + x);
+            for (int i = 0; i < count; i++) {
+                const v4 mean = (low_half(sums[i]) + high_half(sums[i])) * share;
+                for (int c = 0; c < to->channels; c++) out[c * to->plane + i] = mean[c];
+            }
+        }
+    }
+}
+
+// The transpose of a sum of samplings along a path, added to `onto`, of which the rows are.
+EXPORT void spread_along(const Planes *from, const Places *at, const Points *onto, const Rows *rows) {
+    const v8 rest = {1, 1, 1, 1, 0, 0, 0, 0}, slope = {-1, -1, -1, -1, 1, 1, 1, 1};
+    const int64_t line = 4 * (int64_t)onto->width;
+    for (int32_t y = 0; y < at->height; y++) {
+        if (!reaches(at, y, onto->height, 2, *rows)) continue;
+        for (int32_t x = 0; x < at->width; x += CHUNK) {
+            const int count = least(CHUNK, at->width - x);
+            float px[CHUNK], py[CHUNK], fx[CHUNK], fy[CHUNK];
+            int32_t kx[CHUNK], ky[CHUNK];
+            v4 values[CHUNK];
+            for (int i = 0; i < count; i++) values[i] = (v4){0};
+            for (int c = 0; c < from->channels; c++) {
+                const float *in = from->values + (c * from->plane + (int64_t)y * at->width + x);
+                for (int i = 0; i < count; i++) values[i][c] = in[i];
+            }
+            for (int q = 0; q < at->count; q++) {
+                locate(at, q, y, x, count, onto->height, onto->width, px, py);
+                split_linear(px, count, onto->width, kx, fx);
+                split_linear(py, count, onto->height, ky, fy);
+                const int whole = within(ky, count, 0, 1, onto->height, *rows);
+                if (whole < 0) continue;
+                for (int apart = 0; apart < APART; apart++) {
+                    for (int i = apart; i < count; i += APART) {
+                        float *p = onto->values + (ky[i] * line + 4 * kx[i]);
+                        const v8 value = both(values[i], values[i]) * (rest + slope * fx[i]), lower = value * fy[i];
+                        if (whole || (ky[i] >= rows->first && ky[i] < rows->last)) *(v8 *)p += value - lower;
+                        if (whole || (ky[i] + 1 >= rows->first && ky[i] + 1 < rows->last)) *(v8 *)(p + line) += lower;
+                    }
+                }
+            }
+        }
+    }
+}
+
+// Every other row of a picture twice as fine: its own pixels, and those half-way between them along the row.
+// Rows are those of the planes.
+EXPORT void finer_rows(const Planes *from, const Points *to, const Rows *rows) {
+    const int32_t width = from->width;
+    for (int32_t y = rows->first; y < rows->last; y++) {
+        float *out = to->values + 8 * (int64_t)y * to->width;
+        for (int c = 0; c < 4; c++) {
+            if (c >= from->channels) {
+                for (int32_t x = 0; x < to->width; x++) out[4 * x + c] = 0;
+                continue;
+            }
+            const float *in = from->values + (c * from->plane + (int64_t)y * width);
+            for (int32_t x = 0; x < width; x++) out[8 * x + c] = in[x];
+            for (int32_t x = 0; x + 1 < width; x++) {
+                out[8 * x + 4 + c] = INNER * (in[x] + in[x + 1]) + OUTER * (in[most(x - 1, 0)] + in[least(x + 2, width - 1)]);
+            }
+        }
+    }
+}
+
+// The rows half-way between those of `finer_rows`, once these are complete. Row y is between rows 2 y and 2 y + 2.
+EXPORT void finer_between(const Points *to, const Rows *rows) {
+    const int64_t line = 4 * (int64_t)to->width;
+    for (int32_t y = rows->first; y < rows->last; y++) {
+        float *out = to->values + (2 * y + 1) * line;
+        const float *a = out - line, *b = out + line;
+        const float *above = y > 0 ? a - 2 * line : a, *below = 2 * y + 4 < to->height ? b + 2 * line : b;
+        for (int64_t i = 0; i < line; i++) out[i] = INNER * (a[i] + b[i]) + OUTER * (above[i] + below[i]);
+    }
+}
+
+// The transpose of the interpolation along one axis: what pixel k of `count` takes from a line twice as fine.
+INLINE v4 gathered(const float *line, int64_t step, int32_t k, int32_t count) {
+    const float *at = line + 2 * k * step;
+    v4 sum = *(const v4 *)at;
+    if (k > 0) sum += INNER * *(const v4 *)(at - step);
+    if (k + 1 < count) sum += INNER * *(const v4 *)(at + step);
+    if (k > 1) sum += OUTER * *(const v4 *)(at - 3 * step);
+    if (k + 2 < count) sum += OUTER * *(const v4 *)(at + 3 * step);
+    if (k == 0 && count > 1) sum += OUTER * *(const v4 *)(at + step);
+    if (k > 0 && k == count - 1) sum += OUTER * *(const v4 *)(at - step);
+    return sum;
+}
+
+// The transpose of `finer_rows` and `finer_between`. Rows are those of the planes.
+EXPORT void coarser(const Points *from, const Planes *to, const Rows *rows) {
+    const int64_t line = 4 * (int64_t)from->width;
+    for (int32_t y = rows->first; y < rows->last; y++) {
+        for (int32_t x = 0; x < to->width; x += CHUNK) {
+            const int count = least(CHUNK, to->width - x);
+            const int32_t left = most(2 * x - 3, 0), right = least(2 * (x + count) + 2, from->width);
+            v4 columns[2 * CHUNK + 6];
+            for (int32_t k = left; k < right; k++) columns[k - left] = gathered(from->values + 4 * k, line, y, to->height);
+            for (int i = 0; i < count; i++) {
+                const v4 sum = gathered((const float *)columns - 4 * left, 4, x + i, to->width);
+                for (int c = 0; c < to->channels; c++) to->values[c * to->plane + (int64_t)y * to->width + x + i] = sum[c];
+            }
+        }
+    }
+}
+
+INLINE float sum_of(v4 a) { return (a[0] + a[1]) + (a[2] + a[3]); }
+
+// Planes of at least two columns sampled linearly at the positions of a grid. Rows are those of the result.
+EXPORT void sample_linear(const Planes *from, const Places *at, const Planes *to, const Rows *rows) {
+    const int64_t line = from->height > 1 ? from->width : 0;
+    for (int32_t y = rows->first; y < rows->last; y++) {
+        for (int32_t x = 0; x < at->width; x += CHUNK) {
+            const int count = least(CHUNK, at->width - x);
+            float px[CHUNK], py[CHUNK], fx[CHUNK], fy[CHUNK];
+            int32_t kx[CHUNK], ky[CHUNK];
+            locate(at, 0, y, x, count, from->height, from->width, px, py);
+            split_linear(px, count, from->width, kx, fx);
+            split_linear(py, count, from->height, ky, fy);
+            for (int c = 0; c < from->channels; c++) {
+                const float *in = from->values + c * from->plane;
+                float *out = to->values + (c * to->plane + (int64_t)y * at->width + x);
+                for (int i = 0; i < count; i++) {
+                    const float *p = in + (ky[i] * line + kx[i]);
+                    const v2 upper = *(const v2 *)p, lower = *(const v2 *)(p + line), both = upper + fy[i] * (lower - upper);
+                    out[i] = both[0] + fx[i] * (both[1] - both[0]);
+                }
+            }
+        }
+    }
+}
+
+// The transpose of `sample_linear`, added to `onto`, of which the rows are.
+EXPORT void spread_linear(const Planes *from, const Places *at, const Planes *onto, const Rows *rows) {
+    const int64_t line = onto->height > 1 ? onto->width : 0;
+    for (int32_t y = 0; y < at->height; y++) {
+        if (!reaches(at, y, onto->height, 2, *rows)) continue;
+        for (int32_t x = 0; x < at->width; x += CHUNK) {
+            const int count = least(CHUNK, at->width - x);
+            float px[CHUNK], py[CHUNK], fx[CHUNK], fy[CHUNK];
+            int32_t kx[CHUNK], ky[CHUNK];
+            locate(at, 0, y, x, count, onto->height, onto->width, px, py);
+            split_linear(px, count, onto->width, kx, fx);
+            split_linear(py, count, onto->height, ky, fy);
+            const int whole = within(ky, count, 0, 1, onto->height, *rows);
+            if (whole < 0) continue;
+            for (int c = 0; c < onto->channels; c++) {
+                const float *in = from->values + (c * from->plane + (int64_t)y * at->width + x);
+                float *out = onto->values + c * onto->plane;
+                for (int apart = 0; apart < APART; apart++) {
+                    for (int i = apart; i < count; i += APART) {
+                        float *p = out + (ky[i] * line + kx[i]);
+                        const v2 value = {in[i] - in[i] * fx[i], in[i] * fx[i]}, lower = value * fy[i];
+                        if (whole || (ky[i] >= rows->first && ky[i] < rows->last)) *(v2 *)p += value - lower;
+                        if (whole || (ky[i] + 1 >= rows->first && ky[i] + 1 < rows->last)) *(v2 *)(p + line) += lower;
+                    }
+                }
+            }
+        }
+    }
+}
+
+// Whether the four pixels around k all exist.
+INLINE int inner(int32_t k, int32_t size) { return k >= 1 && k + 2 < size; }
+
+// Planes sampled cubically at the positions of a grid, pixels of the edge repeated. Rows are those of the result.
+EXPORT void sample_cubic(const Planes *from, const Places *at, const Planes *to, const Rows *rows) {
+    const int64_t line = from->width;
+    for (int32_t y = rows->first; y < rows->last; y++) {
+        for (int32_t x = 0; x < at->width; x += CHUNK) {
+            const int count = least(CHUNK, at->width - x);
+            float px[CHUNK], py[CHUNK];
+            int32_t kx[CHUNK], ky[CHUNK];
+            v4 wx[CHUNK], wy[CHUNK];
+            locate(at, 0, y, x, count, from->height, from->width, px, py);
+            split_cubic(px, count, from->width, kx, wx);
+            split_cubic(py, count, from->height, ky, wy);
+            for (int c = 0; c < from->channels; c++) {
+                const float *in = from->values + c * from->plane;
+                float *out = to->values + (c * to->plane + (int64_t)y * at->width + x);
+                for (int i = 0; i < count; i++) {
+                    v4 sum = {0};
+                    if (inner(kx[i], from->width) && inner(ky[i], from->height)) {
+                        const float *p = in + ((ky[i] - 1) * line + kx[i] - 1);
+                        for (int j = 0; j < 4; j++) sum += *(const v4 *)(p + j * line) * wy[i][j];
+                    } else {
+                        for (int j = 0; j < 4; j++) {
+                            const float *p = in + limited(ky[i] - 1 + j, from->height) * line;
+                            v4 row;
+                            for (int k = 0; k < 4; k++) row[k] = p[limited(kx[i] - 1 + k, from->width)];
+                            sum += row * wy[i][j];
+                        }
+                    }
+                    out[i] = sum_of(sum * wx[i]);
+                }
+            }
+        }
+    }
+}
+
+// The transpose of `sample_cubic`, added to `onto`, of which the rows are.
+EXPORT void spread_cubic(const Planes *from, const Places *at, const Planes *onto, const Rows *rows) {
+    const int64_t line = onto->width;
+    for (int32_t y = 0; y < at->height; y++) {
+        if (!reaches(at, y, onto->height, 3, *rows)) continue;
+        for (int32_t x = 0; x < at->width; x += CHUNK) {
+            const int count = least(CHUNK, at->width - x);
+            float px[CHUNK], py[CHUNK];
+            int32_t kx[CHUNK], ky[CHUNK];
+            v4 wx[CHUNK], wy[CHUNK];
+            locate(at, 0, y, x, count, onto->height, onto->width, px, py);
+            split_cubic(px, count, onto->width, kx, wx);
+            split_cubic(py, count, onto->height, ky, wy);
+            const int whole = within(ky, count, 1, 2, onto->height, *rows);
+            if (whole < 0) continue;
+            for (int c = 0; c < onto->channels; c++) {
+                const float *in = from->values + (c * from->plane + (int64_t)y * at->width + x);
+                float *out = onto->values + c * onto->plane;
+                for (int apart = 0; apart < APART; apart++) {
+                    for (int i = apart; i < count; i += APART) {
+                        const v4 value = wx[i] * in[i];
+                        const int inside = inner(kx[i], onto->width);
+                        for (int j = 0; j < 4; j++) {
+                            const int32_t row = limited(ky[i] - 1 + j, onto->height);
+                            if (!whole && (row < rows->first || row >= rows->last)) continue;
+                            float *p = out + row * line;
+                            const v4 part = value * wy[i][j];
+                            if (inside) {
+                                *(v4 *)(p + kx[i] - 1) += part;
+                            } else {
+                                for (int k = 0; k < 4; k++) p[limited(kx[i] - 1 + k, onto->width)] += part[k];
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
