@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -87,7 +88,10 @@ def _compiled(source: Path, folder: Path, tag: str) -> list[Path]:
         for name, processor in BUILDS[target.split("-")[0]].items():
             path = folder / f"kernels-{name}{'.dll' if 'windows' in target else '.so'}"
             command = [sys.executable, "-m", "ziglang", "cc", "-target", target, f"-mcpu={processor}", *FLAGS]
-            command += [f'-DKERNELS_SOURCE="{stamp}"', "-o", str(path), str(source)]
+            made = Path(cache, path.name)
+            command += [f'-DKERNELS_SOURCE="{stamp}"', "-o", str(made), str(source)]
             subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+            shutil.copy(made, path.with_suffix(".new"))
+            path.with_suffix(".new").replace(path)  # processes that run the old one keep it
             built.append(path)
     return built
