@@ -109,21 +109,20 @@ def operations() -> dict[str, tuple[Callable[[], object], int]]:
 def restorations(preset: str, size: int, periods: int, repeats: int) -> dict[str, Any]:
     """The demo's scene through a shutter that is always open, restored at factor 8."""
     from vsdeblur import restore
+    from vsdeblur.bench.measures.psnr import mean_psnr
     from vsdeblur.synthetic.scene import Scene, film
 
-    sharp, blurry = (
-        torch.from_numpy(x).permute(0, 3, 1, 2).float() / 255
-        for x in film(Scene(size, size), periods, 8, 1.0, lambda light: light ** (1 / 2.2))
-    )
+    sharp, blurry = film(Scene(size, size), periods, 8, 1.0, lambda light: light ** (1 / 2.2))
+    v = torch.from_numpy(blurry).permute(0, 3, 1, 2).float() / 255
     results: list[Tensor] = []
 
     def job() -> None:
-        results.append(restore(blurry, factor=8, shutter=1.0, transfer="linear", preset=preset, quadrature="taps"))
+        results.append(restore(v, factor=8, shutter=1.0, transfer="linear", preset=preset, quadrature="taps"))
 
     seconds = compared(job, repeats)
     a, b = results[-2:]
-    inner = slice(8, -8)
-    psnr = [-10 * float((u.clamp(0, 1) - sharp)[inner].square().mean().log10()) for u in (a, b)]
+    values = [u.clamp(0, 1).mul(255).permute(0, 2, 3, 1).numpy() for u in (a, b)]
+    psnr = [mean_psnr(u, sharp, 8) for u in values]
     return {"seconds": seconds, "psnr": psnr, "rms": float((a - b).square().mean().sqrt())}
 
 

@@ -25,6 +25,7 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
         "forms",
         "growth",
         "memory",
+        "native",
         "quality",
         "shutter",
         "shake",
