@@ -54,6 +54,14 @@ def as_frames(v: Any, name: str = "v") -> Tensor:
     return tensor
 
 
+def refuse_wild(what: str, values: Any, largest: float) -> None:
+    """Raise DeblurError where what a user's function gave back is no tensor, not finite, or beyond ``largest``."""
+    if not isinstance(values, Tensor):
+        raise DeblurError(f"{what} gave back {type(values).__name__}, not a tensor")
+    if not bool((values.abs() <= largest).all()):
+        raise DeblurError(f"{what} gave back values that are not finite or beyond {largest:g}")
+
+
 def smoothstep(x: Tensor, low: float, high: float) -> Tensor:
     """3 s^2 - 2 s^3 with s = (x - low) / (high - low), s limited to [0, 1]; it falls where ``high`` < ``low``.
 

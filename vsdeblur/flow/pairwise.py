@@ -17,7 +17,7 @@ from vsdeblur.flow.regularise import regularise
 from vsdeblur.flow.resolution import downsampled, motion_scale
 from vsdeblur.flow.shake import blurred_like, camera_paths
 from vsdeblur.flow.warp import inside, sample, sampling_grid, warp
-from vsdeblur.tensors import box
+from vsdeblur.tensors import box, refuse_wild
 from vsdeblur.window import Window
 
 SIGMA = 1.0  # points, the expected error of the first estimate of a path
@@ -25,6 +25,8 @@ _TINY = 128  # pixels on the longer side: half of so little has no detail for a 
 _BETTER = 0.7  # of the residual of flow alone: with the path of a shaken camera it is 0.05 to 0.6 of that
 
 log = logging.getLogger("vsdeblur")
+
+_FARTHEST = 1e5  # pixels, farther than any picture is wide
 
 
 class PairwiseMotion:
@@ -172,8 +174,7 @@ class PairwiseMotion:
             raise DeblurError(
                 f"flow must return a tensor of shape {wanted} for pictures of shape {tuple(a.shape)}, not {got}"
             )
-        if not torch.isfinite(flow).all():
-            raise DeblurError("flow must return finite pixels, not NaN or infinity")
+        refuse_wild("flow", flow, _FARTHEST)
         return flow.to(a)
 
     def between(self, a: Tensor, b: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from safetensors.torch import load as _parse
 from torch import Tensor, nn
 
 from vsdeblur.errors import DeblurError, InputError
+from vsdeblur.external import refuse_size, refuse_values
 
 SHA256 = {
     "denoiser": "0b36346bfb8a6fa4ba432b8646a3da782f1fcc33d65c740fcbe4dd9d0a16c03d",
@@ -51,14 +52,18 @@ def fill(network: nn.Module, name: str, path: Path | None = None) -> None:
     """Give ``network`` the project's weights ``name``, or those of a file that ``vsdeblur train NAME`` wrote.
 
     path: also the folder that it wrote to. Raises DeblurError where the project's are missing or damaged, InputError
-    for a file that holds no such weights.
+    for a file that holds no such weights, or values that no training gives.
     """
     if path is None:
         network.load_state_dict(load(name))
         return
     path = within(path, name)
+    if not path.exists():
+        raise InputError(f"{path}: there is no such file")
     try:
+        refuse_size(path, network)
         network.load_state_dict(_parse(path.read_bytes()))
-    except (OSError, RuntimeError, SafetensorError) as error:
-        what = "there is no such file" if not path.exists() else f"not weights of vsdeblur train {name}"
-        raise InputError(f"{path}: {what} ({type(error).__name__})") from None
+        refuse_values(network)
+    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+        why = str(error) if isinstance(error, ValueError) else type(error).__name__
+        raise InputError(f"{path}: not weights of vsdeblur train {name} ({why})") from None

@@ -98,15 +98,12 @@ def _wanted(options: Options, name: str, by_preset: bool) -> bool:
 def _own(options: Options, name: str) -> Path | None:
     """The file of the weights ``name`` that the options give, None for the project's own.
 
-    A folder may hold either network's, by the names that ``vsdeblur train`` gives them; a file is the first one's.
+    A folder holds both networks', by the names that ``vsdeblur train`` gives them; a file is the first one's.
     """
     from vsdeblur.weights import within
 
     given = _given(options)
-    if given and given.is_dir():
-        path = within(given, name)
-        return path if path.exists() else None
-    return given
+    return within(given, name) if given else None
 
 
 def _given(options: Options) -> Path | None:
