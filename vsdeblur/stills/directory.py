@@ -13,7 +13,9 @@ _CHILDREN = (0x8769, 0x8825, 0xA005)  # where Exif, GPS and interoperability dir
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _SWAPPED = {3: 2, 4: 4, 5: 4, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4}  # of these types: bytes that belong together
 _SHORT, _LONG = 3, 4
-_MOST = 1000  # entries; more only in what is no directory
+_MOST = 4000  # entries of all directories together; more only in what is no directory
+_BESIDES = 1 << 20  # bytes that the values of all entries may have beyond those of the file: they may share a few
+_DEEPEST = 4  # Exif in a file, and interoperability in it, are three
 
 
 class BrokenDirectory(ValueError):
@@ -75,32 +77,47 @@ def read_directory(blob: bytes) -> tuple[Directory, bool]:
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(blob[:4])
     if order is None or len(blob) < 8:
         raise BrokenDirectory("no TIFF header")
-    return _read(blob, order, struct.unpack_from(f"{order}I", blob, 4)[0], ())
+    return _Reader(blob, order).read(struct.unpack_from(f"{order}I", blob, 4)[0], 1)
 
 
-def _read(blob: bytes, order: str, at: int, above: tuple[int, ...]) -> tuple[Directory, bool]:
-    if at in above or not 8 <= at <= len(blob) - 2:
-        raise BrokenDirectory(f"a directory at {at}")
-    (count,) = struct.unpack_from(f"{order}H", blob, at)
-    end = at + 2 + 12 * count
-    if count > _MOST or end > len(blob):
-        raise BrokenDirectory(f"a directory of {count} entries")
-    entries: dict[int, Entry] = {}
-    children: dict[int, Directory] = {}
-    for position in range(at + 2, end, 12):
-        tag, kind, number = struct.unpack_from(f"{order}HHI", blob, position)
-        size = _SIZES.get(kind, 0) * number
-        where = position + 8 if size <= 4 else struct.unpack_from(f"{order}I", blob, position + 8)[0]
-        if not size or where + size > len(blob):
-            continue  # readers pass over what they cannot follow
-        entry = Entry(kind, number, blob[where : where + size], where)
-        if tag in _CHILDREN and kind in (_LONG, 13) and number == 1:
-            child = struct.unpack(f"{order}I", entry.data)[0]
-            children[tag] = _read(blob, order, child, (*above, at))[0]
-        else:
-            entries[tag] = entry
-    following = struct.unpack_from(f"{order}I", blob, end)[0] if end + 4 <= len(blob) else 0
-    return Directory(order, entries, children), following != 0
+class _Reader:
+    """Reads directories, each once, within a budget of entries and bytes."""
+
+    def __init__(self, blob: bytes, order: str) -> None:
+        self._blob, self._order = blob, order
+        self._seen: set[int] = set()
+        self._entries, self._bytes = _MOST, len(blob) + _BESIDES
+
+    def read(self, at: int, depth: int) -> tuple[Directory, bool]:
+        """The directory at a place, with those below, and whether another one follows."""
+        blob, order = self._blob, self._order
+        if at in self._seen or depth > _DEEPEST or not 8 <= at <= len(blob) - 2:
+            raise BrokenDirectory(f"a directory at {at}")
+        self._seen.add(at)
+        (count,) = struct.unpack_from(f"{order}H", blob, at)
+        end = at + 2 + 12 * count
+        self._entries -= count
+        if self._entries < 0 or end > len(blob):
+            raise BrokenDirectory(f"a directory of {count} entries")
+        entries: dict[int, Entry] = {}
+        children: dict[int, Directory] = {}
+        for position in range(at + 2, end, 12):
+            tag, kind, number = struct.unpack_from(f"{order}HHI", blob, position)
+            size = _SIZES.get(kind, 0) * number
+            where = position + 8 if size <= 4 else struct.unpack_from(f"{order}I", blob, position + 8)[0]
+            if not size or where + size > len(blob):
+                continue  # readers pass over what they cannot follow
+            self._bytes -= size
+            if self._bytes < 0:
+                raise BrokenDirectory("more values than it has bytes")
+            entry = Entry(kind, number, blob[where : where + size], where)
+            if tag in _CHILDREN and kind in (_LONG, 13) and number == 1:
+                child = struct.unpack(f"{order}I", entry.data)[0]
+                children[tag] = self.read(child, depth + 1)[0]
+            else:
+                entries[tag] = entry
+        following = struct.unpack_from(f"{order}I", blob, end)[0] if end + 4 <= len(blob) else 0
+        return Directory(order, entries, children), following != 0
 
 
 def write_directory(directory: Directory, at: int) -> bytes:

@@ -17,6 +17,20 @@ from vsdeblur.stills.directory import orientation
 if TYPE_CHECKING:
     from torch import Tensor
 
+_OTHERS = {  # marks in the first bytes, and where
+    b"v/1\x01": (0, "OpenEXR"),
+    b"ftyphei": (4, "HEIC"),
+    b"ftypmif1": (4, "HEIF"),
+    b"ftypavif": (4, "AVIF"),
+    b"ftypcrx": (4, "a raw photograph"),
+    b"FUJIFILMCCD-RAW": (0, "a raw photograph"),
+    b"\x00\x00\x00\x0cJXL ": (0, "JPEG XL"),
+    b"\xff\x0a": (0, "JPEG XL"),
+    b"8BPS": (0, "a Photoshop file"),
+    b"#?RADIANCE": (0, "Radiance HDR"),
+    b"GIF8": (0, "GIF"),
+    b"BM": (0, "BMP"),
+}
 _EIGHT_BITS = ("jpeg", "webp")
 
 Samples = npt.NDArray[Any]
@@ -103,7 +117,7 @@ def decode_still(data: bytes) -> Still:
     elif family == "webp":
         about, lossless = webp.read_about(data)
     else:
-        raise BrokenFile("not a PNG, JPEG, TIFF or WebP file")
+        raise BrokenFile(f"not a PNG, JPEG, TIFF or WebP file{_instead(data[:16])}")
     samples = _pixels(data)
     values, bits = _values(samples)
     return Still(values, bits, about, lossless)
@@ -139,6 +153,12 @@ def _family(head: bytes) -> str | None:
     if head[:4] in (b"II*\0", b"MM\0*"):
         return "tiff"
     return "webp" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else None
+
+
+def _instead(head: bytes) -> str:
+    """What to do with a file of another kind."""
+    kind = next((name for mark, (at, name) in _OTHERS.items() if head[at:].startswith(mark)), None)
+    return f" but {kind}: save it as 16-bit TIFF or PNG first" if kind else ""
 
 
 def _pixels(data: bytes) -> Samples:

@@ -14,7 +14,10 @@ _FLAGS = {b"ICCP": 0x20, b"EXIF": 0x08, b"XMP ": 0x04}
 def read_about(data: bytes) -> tuple[About, bool]:
     """The file's metadata, and whether it is coded without loss. Raises BrokenFile."""
     found = dict(reversed(list(_chunks(data))))  # of several the first counts
-    if found.get(b"VP8X", b"\0")[0] & _ANIMATED:
+    features = found.get(b"VP8X")
+    if features is not None and len(features) < 10:
+        raise BrokenFile("a WebP file with a broken header")
+    if features is not None and features[0] & _ANIMATED:
         raise BrokenFile("a moving picture")
     exif = found.get(b"EXIF")
     if exif is not None:
