@@ -9,7 +9,26 @@ _MARK = re.compile(r"\{(\w+)(?:=([^{}]*))?\}")
 
 
 class DeblurError(Exception):
-    """Anything a user can mend: a bad argument, an unusable clip, a budget that is too small."""
+    r"""Anything a user can mend: a bad argument, an unusable clip, a budget that is too small.
+
+    A hint is put behind the message. Arguments that it names in braces are spelled by each face in its own way:
+
+    >>> error = DeblurError("a.mp4 exists", "choose another name or pass {overwrite}")
+    >>> str(error)
+    'a.mp4 exists: choose another name or pass overwrite'
+    >>> error.on_command_line({"overwrite": "--overwrite"})
+    'a.mp4 exists: choose another name or pass --overwrite'
+    """
+
+    def __init__(self, message: str = "", hint: str = "") -> None:
+        self.message, self.hint = message, hint
+        super().__init__(f"{message}: {in_python(hint)}" if hint else message)
+
+    def on_command_line(self, options: Mapping[str, str]) -> str:
+        """The message for a command. options: its words for arguments, ``--max-memory`` for ``max_memory``."""
+        text = f"{self.message}: {on_command_line(self.hint, options)}" if self.hint else str(self)
+        name, must, rest = text.partition(" must be ")  # the form of messages about an argument
+        return f"{options.get(name, name)}{must}{rest}"
 
 
 class ArgumentError(DeblurError, ValueError):
@@ -75,5 +94,8 @@ def on_command_line(text: str, options: Mapping[str, str]) -> str:
 
 
 def _short(value: object) -> str:
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # an integer of too many digits
+        text = "a number of thousands of digits"
     return text if len(text) <= 80 else text[:77] + "..."

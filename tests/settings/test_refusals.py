@@ -43,6 +43,13 @@ def test_scripts(given: dict[str, Any], message: str) -> None:
         vsdeblur.deblur(vs.core.std.BlankClip(width=32, height=32, length=2), **given)
 
 
+def test_scripts_take_a_factor_or_a_rate() -> None:
+    clip = vs.core.std.BlankClip(width=32, height=32, length=2, fpsnum=25)
+    with pytest.raises(vs.Error, match=r"^deblur: factor must be left out with fps_num, which sets it"):
+        vsdeblur.deblur(clip, factor=2, fps_num=50, fps_den=1)
+    assert vsdeblur.deblur(clip, fps_num=50, fps_den=1).fps == 50
+
+
 def test_scripts_keep_cuts_for_the_props_of_the_output() -> None:
     clip = vs.core.std.BlankClip(width=32, height=32, format=vs.GRAY8, length=2)
     out = vsdeblur.deblur(clip, mode="frame", scene_cuts=[1])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Literal, cast
 
@@ -22,6 +23,16 @@ MAX_FACTOR = 16
 MAX_FPS = 10_000
 _UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _NTSC = 0.006  # frames per second that a decimal name such as 59.94 may differ from its exact fraction
+
+
+_LONGEST, _EXPONENT = 100, 400  # characters of a number, and its decimal exponent
+
+
+_SHORT = Fraction(1, 8)  # "1/50" and other fractions up to this are of a second, as photographers write them
+
+
+class Ambiguous(ValueError):
+    """A fraction such as "1/10", which is too long for a time and too short for a usual part of the period."""
 
 
 class NeedsRate(ValueError):
@@ -81,7 +92,7 @@ def transfer(value: Any) -> str:
 
 def device(value: Any) -> str:
     """cpu, cuda, cuda:N or mps; whether the machine has it is checked when the engine starts."""
-    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", text(value)):
+    if not re.fullmatch(r"cpu|mps|cuda(:[0-9]{1,3})?", text(value)):
         raise ValueError
     return text(value)
 
@@ -90,7 +101,7 @@ def factor(value: Any) -> Fraction:
     """An int, Fraction, float or "5/2" from 1 to 16."""
     if isinstance(value, bool):
         raise TypeError
-    ratio = Fraction(value).limit_denominator(1_000_000)
+    ratio = _fraction(value).limit_denominator(1_000_000)
     if not 1 <= ratio <= MAX_FACTOR:
         raise ValueError
     return ratio
@@ -98,7 +109,7 @@ def factor(value: Any) -> Fraction:
 
 def fps(value: Any) -> Fraction:
     """A frame rate; the usual decimal names of NTSC rates mean their exact fractions: 59.94 is 60000/1001."""
-    rate = Fraction(str(value) if isinstance(value, float) else value)
+    rate = _fraction(str(value) if isinstance(value, float) else value)
     if not 0 < rate <= MAX_FPS:
         raise ValueError
     ntsc = Fraction(math.ceil(rate) * 1000, 1001)
@@ -131,7 +142,7 @@ def seconds(*, positive: bool) -> Callable[[Any], Fraction]:
             raise TypeError
         total = Fraction(0)
         for part in value.split(":") if isinstance(value, str) else [value]:
-            total = total * 60 + Fraction(str(part) if isinstance(part, float) else part)
+            total = total * 60 + _fraction(str(part) if isinstance(part, float) else part)
         if total < 0 or (positive and not total):
             raise ValueError
         return total
@@ -140,12 +151,15 @@ def seconds(*, positive: bool) -> Callable[[Any], Fraction]:
 
 
 def is_time(value: object) -> bool:
-    """Whether a shutter or a readout is given as a time rather than as a part of the period."""
-    return isinstance(value, str) and value.strip().endswith("s")
+    """Whether a shutter or a readout is given as a time, "16ms", "1/60s" or "1/60", and not as a part of the period."""
+    if not isinstance(value, str):
+        return False
+    plain = re.fullmatch(r"\s*1/([0-9]{1,6})\s*", value)
+    return value.strip().endswith("s") or (plain is not None and int(plain[1]) * _SHORT >= 1)
 
 
 def shutter(value: Any, rate: Fraction | None) -> float:
-    """The open part of the period, in (0, 1], from 0.5, "0.5", "180deg", "1/60s" or "16ms"."""
+    """The open part of the period, in (0, 1], from 0.5, "0.5", "180deg", "1/60s", "1/60" or "16ms"."""
     part = _part_of_period(value, rate)
     if not 0 < part <= 1:
         raise ValueError
@@ -172,6 +186,16 @@ def readout(value: Any, rate: Fraction | None) -> float:
     return part
 
 
+def _fraction(value: Any) -> Fraction:
+    """An exact number. Texts and decimals are looked at first: 1e1000000000 would take all memory and hours."""
+    if isinstance(value, str | Decimal):
+        text = str(value)
+        exponent = re.search(r"[eE]([+-]?\d+)", text)
+        if len(text) > _LONGEST or (exponent and (len(exponent[1]) > 4 or abs(int(exponent[1])) > _EXPONENT)):
+            raise ValueError
+    return Fraction(value)
+
+
 def _part_of_period(value: Any, rate: Fraction | None) -> float:
     if isinstance(value, bool):
         raise TypeError
@@ -180,13 +204,16 @@ def _part_of_period(value: Any, rate: Fraction | None) -> float:
     match = re.fullmatch(r"\s*([0-9.eE+/-]+?)\s*(deg|°|ms|s|)\s*", value)
     if not match:
         raise ValueError
-    part, unit = Fraction(match[1]), match[2]
+    part, unit = _fraction(match[1]), match[2]
     if unit in ("deg", "°"):
         return float(part / 360)
-    if unit in ("s", "ms"):
+    if unit in ("s", "ms") or is_time(value):
         if not rate:
             raise NeedsRate
-        return float(part * (rate if unit == "s" else rate / 1000))
+        periods = part * (rate / 1000 if unit == "ms" else rate)
+        if not unit and periods > 1:
+            raise Ambiguous(value.strip())
+        return float(periods)
     return float(part)
 
 
@@ -194,7 +221,7 @@ def memory(value: Any) -> int:
     """Bytes from an int or from "4GiB", "512MiB", "1.5G"."""
     size = value
     if isinstance(value, str):
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", value.lower())
+        match = re.fullmatch(r"\s*(\d{1,30}(?:\.\d{1,30})?)\s*([kmgt]?)(?:i?b)?\s*", value.lower())
         if not match:
             raise ValueError
         size = int(float(match[1]) * _UNITS[match[2]])

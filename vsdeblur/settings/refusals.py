@@ -42,6 +42,8 @@ def _cases(face: Face, values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, .
         yield ("factor", "fps"), "with {slow}, which sets it"
     if not idle("fps"):
         yield ("factor",), "with {fps}, which sets it"
+    if not idle("fps_num"):
+        yield ("factor",), "with {fps_num}, which sets it"
     if _is_tensor(values.get("flow")):
         yield (
             ("preset", "scene_cuts", "max_memory", "out_shutter", "mode"),

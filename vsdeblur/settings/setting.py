@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from vsdeblur.errors import ArgumentError
-from vsdeblur.settings.parse import NeedsRate
+from vsdeblur.settings.parse import Ambiguous, NeedsRate
 
 AUTO = "auto"  # a shutter, or a readout, that is estimated from the clip
 TELEMETRY = "telemetry"  # a shutter, or a readout, that the camera wrote into the file
@@ -68,6 +68,11 @@ class Setting:
         except NeedsRate:
             wanted = "a fraction of the period for a clip without a frame rate"
             raise ArgumentError(self.name, value, wanted) from None
+        except Ambiguous as error:
+            text = str(error)
+            raise ArgumentError(
+                self.name, value, f"{text}s for a time, {float(Fraction(text)):.3g} for a part of the frame period"
+            ) from None
         except (TypeError, ValueError, ArithmeticError):
             raise ArgumentError(self.name, value, self.wanted) from None
 
