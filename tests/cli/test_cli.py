@@ -171,6 +171,11 @@ def test_transcode_hands_every_option_on(clip: Path, tmp_path: Path, monkeypatch
         "codec": "libx265",
         "start": "0:01",
         "duration": "2.5",
+        "source_fps": "24",
+        "matrix": "bt709",
+        "range": "full",
+        "primaries": "bt2020",
+        "pixel_format": "yuv420p",
     }
     words = [word for name, value in options.items() for word in ("--" + name.replace("_", "-"), value)]
     more = [
@@ -184,12 +189,13 @@ def test_transcode_hands_every_option_on(clip: Path, tmp_path: Path, monkeypatch
         "--strict",
         "--overwrite",
         "--no-duplicates",
+        "--progressive",
     ]
     result = call("transcode", clip, tmp_path / "o.mkv", *words, *more, "--quiet", "--report", tmp_path / "r.json")
     assert result.exit_code == 0, result.stderr
     assert result.stderr == ""
     extra = {"crf": 20.0, "encoder_options": {"preset": "slow"}, "scene_cuts": [5, 9], "progress": None}
-    flags = {"resume": True, "strict": True, "overwrite": True, "duplicates": False}
+    flags = {"resume": True, "strict": True, "overwrite": True, "duplicates": False, "progressive": True}
     assert seen == options | extra | flags | {"src": str(clip), "dst": str(tmp_path / "o.mkv")}
     assert json.loads((tmp_path / "r.json").read_text())["partial"] is False
 
@@ -288,7 +294,7 @@ def test_a_reader_that_leaves(clip: Path) -> None:
     assert complaint.count("\n") == 1
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_interrupts_leave_nothing(tmp_path: Path, number: signal.Signals, code: int) -> None:
     source = tmp_path / "long.mp4"
     write_mp4(source, scene_frames(8) * 100, Fraction(30))
@@ -307,8 +313,8 @@ def test_interrupts_leave_nothing(tmp_path: Path, number: signal.Signals, code: 
         assert process.wait(60) == code
     assert "Traceback" not in complaint
     assert list(folder.iterdir()) == []
-    if number == signal.SIGINT:
-        assert complaint == "vsdeblur: interrupted\n"
+    said = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "the terminal was closed"}
+    assert complaint == f"vsdeblur: {said[number]}\n"
 
 
 def test_an_unforeseen_fault_is_one_line(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,8 @@ from vsdeblur.clip.repeats import _difference, find_repeats, thumbnail
 from vsdeblur.engine.grid import Grid
 from vsdeblur.errors import ArgumentError
 from vsdeblur.filters.pyav import deblur_frames
-from vsdeblur.filters.pyav.timeline import ByFactor, ChunkTimes, TimedFrame
+from vsdeblur.filters.pyav.stamps import TimedFrame
+from vsdeblur.filters.pyav.timeline import ByFactor, ChunkTimes
 
 torch.set_num_threads(1)
 

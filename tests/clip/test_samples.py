@@ -23,6 +23,7 @@ from vsdeblur.clip.samples import (
     sample_ranges,
     tensor_samples,
 )
+from vsdeblur.filters.pyav.file.reading import ReadOptions
 from vsdeblur.filters.pyav.file.source import Source
 from vsdeblur.filters.pyav.inspect import survey as _places
 from vsdeblur.filters.pyav.inspect.survey import Survey, file_samples
@@ -95,7 +96,7 @@ def numbered(path: Path, frames: int, key: Callable[[int], bool]) -> Path:
 
 def begins(path: Path, start: Fraction | None = None) -> list[int]:
     """The numbers of the frames that places begin with."""
-    with Source(str(path), start=start) as source:
+    with Source(str(path), ReadOptions(start=start)) as source:
         return [round(30 * place.times[0]) for place in file_samples(source, "linear")]
 
 

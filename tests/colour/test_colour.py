@@ -241,7 +241,7 @@ def test_matrices_that_cannot_be_undone_are_refused(code: int) -> None:
 
 @pytest.mark.parametrize("code", [0, 3, 9, 10, 99])
 def test_transfers_that_are_not_known_are_refused(code: int) -> None:
-    with pytest.raises(InputError, match=rf"transfer {code} is not supported: give one yourself"):
+    with pytest.raises(InputError, match=rf"transfer {code} is not supported: .*give one yourself"):
         tags(transfer=code)
 
 

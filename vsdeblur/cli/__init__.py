@@ -1,14 +1,14 @@
 """The command line: ``vsdeblur transcode | image | demo | bench | inspect | train``.
 
 Every error is one line on stderr. Exit codes: 0 done, 1 failure, 2 wrong usage, 3 done but some of the input could not
-be decoded, 130 interrupted. Commands import what they need when they run, so that help is instant.
+be decoded, 130 interrupted, 129 and 143 ended by SIGHUP and SIGTERM. Commands import what they need when they run, so
+that help is instant.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from vsdeblur.cli._endings import Ended, drop_output, handled
 from vsdeblur.cli._options import option_words
 from vsdeblur.cli.bench import bench
 from vsdeblur.cli.demo import demo
@@ -45,29 +46,29 @@ class _Group(click.Group):
             return super().main(args, standalone_mode=False, **extra)
         if threading.current_thread() is not threading.main_thread():
             sys.exit(self._guarded(args, **extra))
-        before = signal.signal(signal.SIGTERM, _terminated)
-        try:
+        with handled():
             sys.exit(self._guarded(args, **extra))
-        finally:
-            signal.signal(signal.SIGTERM, before)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Errors in the words of the command; click would end the other two in ways of its own."""
         try:
             return super().invoke(ctx)
-        except ArgumentError as error:
+        except DeblurError as error:
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
             words = option_words(command) if command else {}
-            raise _Stop(error.on_command_line(words), USAGE) from error
+            code = USAGE if isinstance(error, ArgumentError) else FAILURE
+            raise _Stop(error.on_command_line(words), code) from error
         except KeyboardInterrupt as error:
             raise _Stop(f"interrupted: {error}".rstrip(": "), INTERRUPTED) from None
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
+            drop_output()
             raise _Stop("the reader of the output went away", FAILURE) from None
 
     def _guarded(self, args: Sequence[str] | None, **extra: Any) -> int:
         try:
             code = super().main(args, standalone_mode=False, **extra)
+            if sys.stdout is not None:
+                sys.stdout.flush()
             return code if isinstance(code, int) else 0
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message(), err=True)
@@ -78,13 +79,15 @@ class _Group(click.Group):
             return _complain(str(stop), stop.code)
         except (click.Abort, KeyboardInterrupt):
             return _complain("interrupted", INTERRUPTED)
-        except DeblurError as error:
-            return _complain(str(error), FAILURE)
         except ModuleNotFoundError as error:
             return _complain(f"{error.name} is not installed", FAILURE)
         except MemoryError:
             return _complain("out of memory: give a smaller --max-memory", FAILURE)
+        except Ended as ended:
+            return _complain(str(ended), ended.code)
         except Exception as error:
+            if isinstance(error, OSError):
+                drop_output()
             if os.environ.get("VSDEBLUR_DEBUG"):
                 raise
             what = f"{type(error).__name__}: {error}".rstrip(": ")
@@ -95,10 +98,6 @@ class _Group(click.Group):
 def _complain(message: str, code: int) -> int:
     click.echo("vsdeblur: " + " ".join(message.split()), err=True)
     return code
-
-
-def _terminated(number: int, frame: object) -> None:
-    raise SystemExit(128 + number)  # unwinds, so that temporary files go
 
 
 class _Stderr(logging.Handler):

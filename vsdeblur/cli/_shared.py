@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from vsdeblur.errors import InputError
+from vsdeblur.files import reason
 
 
 def place_for(path: Path | None) -> None:
-    """Refuse a file in a folder that does not exist, before the work and not after it."""
-    if path is not None and not path.absolute().parent.is_dir():
-        raise InputError(f"{path}: there is no such folder")
+    """Refuse a file that cannot be, before the work and not after it."""
+    if path is None:
+        return
+    try:
+        if not path.absolute().parent.is_dir():
+            raise InputError(f"{path}: there is no such folder")
+        there = path.exists()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: {reason(error)}") from None
+    if not os.access(path if there else path.absolute().parent, os.W_OK):
+        raise InputError(f"{path}: it cannot be written here")
 
 
 def clock(duration: float) -> str:

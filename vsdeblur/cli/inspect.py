@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from vsdeblur.filters.pyav.inspect.probe import Probe
 
 
+_OF_VIDEO = ("frames", "blur_frame", "measure")
+
+
 @click.command(short_help="Report what is in a file, and what restoring it takes.")
 @click.argument("clip", metavar="IN")
 @settings_options(INSPECT)
@@ -53,7 +56,7 @@ def inspect(
     if drawing is not None:
         family_of(drawing, "drawing")
     if is_still(Path(clip)):
-        refuse_given(("factor", "fps", "shutter", "preset", "frames", "blur_frame", "measure"), "for a still picture")
+        refuse_given((*sorted(INSPECT.names - {"device", "max_memory"}), *_OF_VIDEO), "for a still picture")
         still = read_still(Path(clip))
         stored = pictures.about_still(Path(clip), still)
         picture, transfer = pictures.still_picture(still)
@@ -101,7 +104,8 @@ def _lines(probed: Probe) -> list[tuple[str, str]]:
     turned = f", rotated by {picture.rotation} degrees" if picture.rotation else ""
     lines.append(("picture", f"{picture.width}x{picture.height} {picture.pixel_format}{turned}"))
     if picture.interlaced:
-        lines.append(("", "interlaced: transcode refuses it, deinterlace first (bwdif, QTGMC)"))
+        many = f"{picture.interlaced} of {content.frames} frames are interlaced"
+        lines.append(("", f"{many}: deinterlace first (bwdif, QTGMC), or --progressive where only the flags are wrong"))
     span = "full" if picture.full_range else "limited"
     lines.append(
         ("colour", f"{picture.matrix} matrix, {picture.transfer} transfer, {span} range, chroma {picture.chroma}")

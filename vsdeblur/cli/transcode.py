@@ -11,6 +11,8 @@ import click
 from vsdeblur.cli._options import settings_options
 from vsdeblur.cli._progress import Bar
 from vsdeblur.cli._shared import clock, place_for, quiet_console
+from vsdeblur.errors import DeblurError
+from vsdeblur.files import reason
 from vsdeblur.settings import FIT
 from vsdeblur.settings.files import Coding
 from vsdeblur.settings.table import TRANSCODE
@@ -53,7 +55,10 @@ def transcode(source: str, target: str, quiet: bool, as_json: bool, report: Path
         raise KeyboardInterrupt("the same command goes on from here" if given["resume"] else "") from None
     text = json.dumps(done.as_dict(), indent=1)
     if report is not None:
-        report.write_text(text + "\n", encoding="utf-8")
+        try:
+            report.write_text(text + "\n", encoding="utf-8")
+        except OSError as error:
+            raise DeblurError(f"{target} is written, but cannot write {report}: {reason(error)}") from None
     if as_json:
         click.echo(text, err=target == "-")
     console.print(
@@ -69,7 +74,7 @@ def _forecast(console: Console, source: str, target: str, arguments: dict[str, A
 
     if target != "-":
         check(Path(target), source, arguments["overwrite"])
-    encoding = Coding.__annotations__.keys() - {"slow", "start", "duration"}
+    encoding = Coding.__annotations__.keys() - {"slow"}
     chosen = {name: value for name, value in arguments.items() if name not in encoding}
     ahead = forecast(source, **chosen)
     found = ahead.calibration

@@ -27,6 +27,7 @@ _OTHER_MATRICES = {
     16: "YCgCo-Re",
     17: "YCgCo-Ro",
 }
+_LOGARITHMIC = (9, 10)
 _TRANSFERS = {
     1: "bt709",
     4: "gamma2.2",
@@ -77,6 +78,11 @@ def colour_from_tags(
     )
 
 
+def is_known_matrix(code: int) -> bool:
+    """Whether a matrix, by its code point, can be undone exactly."""
+    return code in _MATRICES
+
+
 def _matrix_name(family: Family, code: int | None, height: int) -> str:
     if family != "YUV" or code is None or code == UNSPECIFIED:
         return "smpte170m" if height <= 576 else "bt709"
@@ -90,5 +96,6 @@ def _transfer_name(family: Family, code: int | None) -> str:
     if code is None or code == UNSPECIFIED:
         return "srgb" if family == "RGB" else "bt709"
     if code not in _TRANSFERS:
-        raise InputError(f'transfer {code} is not supported: give one yourself, such as transfer="bt709"')
+        log = "logarithmic: convert the footage with the camera's LUT, " if code in _LOGARITHMIC else ""
+        raise InputError(f"transfer {code} is not supported", f"{log}give one yourself, such as {{transfer=bt709}}")
     return _TRANSFERS[code]

@@ -8,27 +8,73 @@ from typing import Annotated, TypedDict
 
 from vsdeblur.settings import parse
 from vsdeblur.settings.engine import Number
-from vsdeblur.settings.hosts import Fps, HostSettings
+from vsdeblur.settings.hosts import Fps, HostSettings, Progressive
 from vsdeblur.settings.setting import Setting
+from vsdeblur.settings.transfers import MATRICES, PRIMARIES, RANGES
 
 _FLAG = "True or False"
 
 
-class Coding(TypedDict, total=False):
-    """What is read, and how it is written."""
+class Tagging(TypedDict, total=False):
+    """What is known of a file better than it says."""
 
-    slow: Annotated[
+    source_fps: Annotated[
         Number | None,
         Setting(
             default=None,
-            parse=parse.optional(parse.factor),
-            wanted=f'a number or a fraction such as "5/2" from 1 to {parse.MAX_FACTOR}',
-            summary="Slow motion, N times as long, at the source's frame rate, without sound",
-            metavar="N",
-            detail="Slow motion by this factor at the source's rate: audio and data are dropped, subtitles and "
-            "chapters stretched.",
+            parse=parse.optional(parse.fps),
+            wanted='a positive frame rate such as 60, 59.94 or "60000/1001"',
+            summary="Frame rate of the source, whatever it states",
+            values="24, 59.94, 60000/1001",
+            metavar="RATE",
+            usual="by the file and its timestamps",
+            detail="The source's frames follow each other at this rate from the first one's time on, whatever their "
+            "timestamps say: for image sequences, y4m and AVI with a wrong header. None is by the timestamps.",
         ),
     ]
+    matrix: Annotated[
+        str | None,
+        Setting(
+            default=None,
+            parse=parse.optional(parse.choice(*MATRICES)),
+            wanted="{none} or one of " + ", ".join(MATRICES),
+            choices=tuple(MATRICES),
+            summary="Matrix of the source's YUV values",
+            usual="by the tags",
+            detail="The matrix between the source's YUV values and RGB, in place of what its tag says; None is by the "
+            "tag, the most plausible one where that cannot be.",
+        ),
+    ]
+    range: Annotated[
+        str | None,
+        Setting(
+            default=None,
+            parse=parse.optional(parse.choice(*RANGES)),
+            wanted="{none} or one of " + ", ".join(RANGES),
+            choices=tuple(RANGES),
+            summary="Range of the source's values",
+            usual="by the tags",
+            detail='Of the source\'s values, in place of what its tag says: "limited" (16 to 235 of 255) or "full".',
+        ),
+    ]
+    primaries: Annotated[
+        str | None,
+        Setting(
+            default=None,
+            parse=parse.optional(parse.choice(*PRIMARIES)),
+            wanted="{none} or one of " + ", ".join(PRIMARIES),
+            choices=tuple(PRIMARIES),
+            summary="Primaries of the source",
+            usual="by the tags",
+            detail="The source's primaries, in place of what its tag says. No value depends on them: they are the tag "
+            "of the output.",
+        ),
+    ]
+
+
+class Reading(Tagging, Progressive, total=False):
+    """What is read of a file, and how it is taken."""
+
     start: Annotated[
         float | str | Fraction | None,
         Setting(
@@ -55,6 +101,23 @@ class Coding(TypedDict, total=False):
             detail="Stop after this much of the source.",
         ),
     ]
+
+
+class Coding(TypedDict, total=False):
+    """How a file is written."""
+
+    slow: Annotated[
+        Number | None,
+        Setting(
+            default=None,
+            parse=parse.optional(parse.factor),
+            wanted=f'a number or a fraction such as "5/2" from 1 to {parse.MAX_FACTOR}',
+            summary="Slow motion, N times as long, at the source's frame rate, without sound",
+            metavar="N",
+            detail="Slow motion by this factor at the source's rate: audio and data are dropped, subtitles and "
+            "chapters stretched.",
+        ),
+    ]
     codec: Annotated[
         str | None,
         Setting(
@@ -65,8 +128,22 @@ class Coding(TypedDict, total=False):
             values="libx264, libx265, ffv1 and others of FFmpeg",
             metavar="NAME",
             usual="libx264 for 8 bits, libx265 for more, libvpx-vp9 in webm",
-            detail="An FFmpeg encoder; None is libx264 for 8 bits, libx265 for more, libvpx-vp9 in webm, and y4m for "
-            '"-" and .y4m.',
+            detail="An FFmpeg encoder; None is libx264 for 8 bits, libx265 for more, libvpx-vp9 in webm, the format's "
+            'own for .gif, .apng and .webp, and y4m for "-" and .y4m.',
+        ),
+    ]
+    pixel_format: Annotated[
+        str | None,
+        Setting(
+            default=None,
+            parse=parse.optional(parse.text),
+            wanted="a pixel format of the encoder, such as yuv420p or yuv444p10le",
+            summary="Pixel format that is encoded",
+            values="yuv420p, yuv422p10le, yuv444p and others of FFmpeg",
+            metavar="NAME",
+            usual="the source's or the nearest that the encoder has",
+            detail="FFmpeg's name of the format that is encoded; None is the source's, or the nearest to it that the "
+            "encoder has: 4:2:0 for RGB in H.264 and HEVC, since few programs play 4:4:4 of these.",
         ),
     ]
     crf: Annotated[
@@ -127,5 +204,5 @@ class Coding(TypedDict, total=False):
     ]
 
 
-class FileSettings(HostSettings, Fps, Coding, total=False):
+class FileSettings(HostSettings, Fps, Reading, Coding, total=False):
     """The keyword arguments of ``vsdeblur.filters.pyav.transcode``."""

@@ -29,7 +29,8 @@ class ClipSettings(TypedDict, total=False):
             metavar="S",
             usual="auto",
             detail="The fraction of the frame period that the shutter is open, in (0, 1]; "
-            '"180deg" and "1/60s" say the same. None and "auto" estimate it.',
+            '"180deg" and "1/60s" say the same. "1/60" is a time as well, as photographers write it, as are all such '
+            'fractions up to "1/8". None and "auto" estimate it.',
             by_face={
                 "deblur": "The estimate is of each chunk of frames and its neighbours, 0.5 where they do not determine "
                 "it (``vsdeblur.estimate_shutter`` takes the whole clip). Where the clip's rate varies the exposure is "
@@ -118,7 +119,7 @@ class FpsFraction(TypedDict, total=False):
             parse=parse.optional(parse.positive_integer),
             wanted="a positive integer",
             summary="Output frame rate instead of a factor, its numerator",
-            detail="With fps_den the output's frame rate, which overrides factor; the clip needs a rate.",
+            detail="With fps_den the output's frame rate, in place of factor; the clip needs a rate.",
         ),
     ]
     fps_den: Annotated[
@@ -166,6 +167,21 @@ class Rate(TypedDict, total=False):
     ]
 
 
+class Progressive(TypedDict, total=False):
+    """Whether flags of interlacing are believed."""
+
+    progressive: Annotated[
+        bool,
+        Setting(
+            default=False,
+            parse=parse.boolean,
+            wanted="True or False",
+            summary="Take frames that are flagged as interlaced for progressive ones",
+            detail="Take frames that are flagged as interlaced for progressive ones: where only the flags are wrong.",
+        ),
+    ]
+
+
 class HostSettings(ClipSettings, EngineSettings, total=False):
     """What every host takes by name."""
 
@@ -174,5 +190,5 @@ class ScriptSettings(HostSettings, FpsFraction, total=False):
     """The keyword arguments of ``vsdeblur.deblur``."""
 
 
-class StreamSettings(HostSettings, Fps, Rate, Quadrature, total=False):
+class StreamSettings(HostSettings, Fps, Rate, Quadrature, Progressive, total=False):
     """The keyword arguments of ``vsdeblur.filters.pyav.deblur_frames``."""

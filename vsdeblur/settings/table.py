@@ -13,8 +13,8 @@ from fractions import Fraction
 from typing import Any, get_type_hints
 
 from vsdeblur.settings.engine import EngineSettings, Factor, Quadrature
-from vsdeblur.settings.files import Coding, FileSettings
-from vsdeblur.settings.hosts import ClipSettings, Fps, FpsFraction, Rate, ScriptSettings, StreamSettings
+from vsdeblur.settings.files import Coding, FileSettings, Reading, Tagging
+from vsdeblur.settings.hosts import ClipSettings, Fps, FpsFraction, Progressive, Rate, ScriptSettings, StreamSettings
 from vsdeblur.settings.setting import Setting
 
 
@@ -24,7 +24,7 @@ def _settings(groups: Iterable[type]) -> dict[str, Setting]:
 
 
 TABLE: Mapping[str, Setting] = _settings(
-    (Factor, Fps, FpsFraction, Rate, ClipSettings, Quadrature, EngineSettings, Coding)
+    (Factor, Fps, FpsFraction, Rate, ClipSettings, Quadrature, EngineSettings, Reading, Coding)
 )
 
 
@@ -56,7 +56,7 @@ DEBLUR = Face.of("deblur", Factor, ScriptSettings)
 DEBLUR_FRAMES = Face.of("deblur_frames", Factor, StreamSettings)
 TRANSCODE = Face.of("transcode", Factor, FileSettings)
 RESTORE = Face.of("restore", Factor, ClipSettings, Quadrature, EngineSettings)
-INSPECT = Face.of("inspect", "factor", "fps", "shutter", "preset", "device", "max_memory")
+INSPECT = Face.of("inspect", "factor", "fps", "shutter", "preset", "device", "max_memory", Tagging, Progressive)
 IMAGE = Face.of("image", "transfer", "prior", "device", "max_memory")
 FACES = (DEBLUR, DEBLUR_FRAMES, TRANSCODE, RESTORE, INSPECT, IMAGE)
 

@@ -1,4 +1,4 @@
-"""The names of transfer functions; ``vsdeblur.colour.transfer`` has the curves."""
+"""The names of transfer functions, whose curves ``vsdeblur.colour.transfer`` has, and of other tags of colour."""
 
 from __future__ import annotations
 
@@ -8,6 +8,21 @@ import re
 TRANSFERS = ("linear", "bt709", "srgb", "gamma2.2", "gamma2.6", "gamma2.8", "smpte240m", "pq", "hlg")
 LOWEST_GAMMA, HIGHEST_GAMMA = 1.0, 3.0
 KNOWN = ", ".join(TRANSFERS) + ' or "response1.9" (any gamma from 1 to 3)'
+
+# With their numbers in ITU-T H.273, which FFmpeg uses too.
+MATRICES = {"bt709": 1, "fcc": 4, "bt470bg": 5, "smpte170m": 6, "smpte240m": 7, "ycgco": 8, "bt2020ncl": 9}
+RANGES = {"limited": 1, "full": 2}
+PRIMARIES = {
+    "bt709": 1,
+    "bt470m": 4,
+    "bt470bg": 5,
+    "smpte170m": 6,
+    "smpte240m": 7,
+    "film": 8,
+    "bt2020": 9,
+    "smpte431": 11,
+    "smpte432": 12,
+}
 
 _RESPONSE = re.compile(r"response(\d+(?:\.\d+)?)")
 

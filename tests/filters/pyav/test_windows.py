@@ -14,7 +14,8 @@ from av.rational import AVRational
 from tests.support.panning import CADENCE, HEIGHT, WIDTH, exposed
 from vsdeblur.camera.path import CameraPath
 from vsdeblur.engine.engine import Engine
-from vsdeblur.filters.pyav.timeline import schedule_of, timed
+from vsdeblur.filters.pyav.stamps import timed
+from vsdeblur.filters.pyav.timeline import schedule_of
 from vsdeblur.filters.pyav.windows import StreamContext, restore_frames
 from vsdeblur.settings import parse_options
 from vsdeblur.window import Window

@@ -82,7 +82,7 @@ def test_a_rate_in_seconds_or_frames_needs_a_clip_with_a_rate() -> None:
         ({"_FieldBased": 2}, r"deblur: frame 0 is interlaced \(_FieldBased=2\)"),
         ({"_Matrix": 10}, r"deblur: matrix 10 \(BT.2020 constant luminance\) is not supported for YUV"),
         ({"_Matrix": 0}, r"deblur: matrix 0 \(RGB\) is not supported for YUV"),
-        ({"_Transfer": 9}, r"deblur: transfer 9 is not supported: give one yourself"),
+        ({"_Transfer": 9}, r"deblur: transfer 9 is not supported: logarithmic: convert"),
     ],
 )
 def test_faults_that_only_props_show_fail_the_frames(

@@ -50,8 +50,11 @@ class Converter:
         transfer: str | None = None,
         target: Layout | None = None,
         like: Colour | None = None,
+        even: bool = False,
     ) -> None:
         """like: the colour that the output has whatever the frames have (a file's tags cannot change midway).
+
+        even: whether an odd last row or column is left out of the output.
 
         Raises InputError for a frame that cannot be processed: a format without plain samples, unknown tags.
         """
@@ -63,7 +66,9 @@ class Converter:
         self.channels = self.colours + self.alpha
         self.host_bytes = sum(plane.buffer_size for plane in frame.planes)
         self.out = like or _converted(self.colour, self.target)
-        same = self.target == self.source and self.out == self.colour
+        width, height = frame.width, frame.height
+        self.size = (width & ~1, height & ~1) if even else (width, height)
+        same = self.target == self.source and self.out == self.colour and self.size == (width, height)
         self._cloner = Cloner(frame) if same else None
 
     def decode(self, frame: av.VideoFrame, out: Tensor) -> None:
@@ -87,6 +92,7 @@ class Converter:
 
         first: this is the first frame made from the template; what must not repeat (captions) goes with it alone.
         """
+        linear = linear[:, : self.size[1], : self.size[0]]
         colour = linear[: self.colours]
         if self.out.channels > self.colours:
             colour = colour.expand(self.out.channels, -1, -1)
@@ -110,7 +116,7 @@ class Converter:
 
     def blank(self, template: av.VideoFrame) -> av.VideoFrame:
         """A frame of the target format, samples not set, with the tags of ``template`` as far as they still hold."""
-        frame = av.VideoFrame(template.width, template.height, self.target.name)
+        frame = av.VideoFrame(*self.size, self.target.name)
         frame.color_primaries, frame.color_trc = template.color_primaries, template.color_trc
         frame.chroma_location = template.chroma_location
         same_family = self.target.family == self.source.family

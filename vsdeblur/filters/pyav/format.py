@@ -129,8 +129,11 @@ def layout(name: str) -> Layout:
 
 def closest(name: str, supported: Sequence[str]) -> Layout:
     """The supported format that loses least of format ``name``. Raises InputError where there is none."""
-    if name in supported:
-        return layout(name)
+    return ranked_formats(name, supported)[0]
+
+
+def ranked_formats(name: str, supported: Sequence[str]) -> list[Layout]:
+    """The supported formats, the one that loses least of ``name`` first. Raises InputError where there is none."""
     source = layout(name)
     candidates = []
     for other in supported:
@@ -140,7 +143,7 @@ def closest(name: str, supported: Sequence[str]) -> Layout:
             continue
     if not candidates:
         raise InputError(f"pixel format {name} has no counterpart among {', '.join(supported)}")
-    return min(candidates, key=lambda candidate: _loss(source, candidate))
+    return sorted(candidates, key=lambda candidate: (candidate.name != name, _loss(source, candidate)))
 
 
 def _loss(source: Layout, other: Layout) -> tuple[int, ...]:

@@ -9,15 +9,8 @@ from typing import Any, Unpack
 
 import av
 
-from vsdeblur.filters.pyav.timeline import (
-    common_tick,
-    exact,
-    is_standard,
-    rate_of,
-    schedule_of,
-    ticks,
-    timed,
-)
+from vsdeblur.filters.pyav.stamps import exact, is_standard, rate_of, timed
+from vsdeblur.filters.pyav.timeline import common_tick, schedule_of, ticks
 from vsdeblur.filters.pyav.windows import StreamContext, restore_frames
 from vsdeblur.settings import Options, checked, is_time, parse_options
 from vsdeblur.settings.engine import Number
@@ -50,14 +43,15 @@ def deblur_frames(
 
     Raises:
         ArgumentError: At once, for a bad argument.
-        InputError: On the way, for interlaced frames and for formats that cannot be processed.
+        InputError: On the way, for interlaced frames (unless ``progressive``) and for formats that cannot be processed.
     """
     chosen: dict[str, Any] = {"factor": factor, **settings}
     refuse_unused(DEBLUR_FRAMES, chosen)
     fps, rate = checked("fps", chosen.get("fps")), checked("rate", chosen.pop("rate", None))
+    progressive = checked("progressive", chosen.pop("progressive", False))
     needs_rate = fps is not None or any(is_time(chosen.get(name)) for name in ("shutter", "readout"))
     options = parse_options(rate=rate, **chosen) if rate or not needs_rate else None
-    return _deblurred(iter(frames), fps, rate, options, chosen)
+    return _deblurred(iter(frames), fps, rate, options, progressive, chosen)
 
 
 def _deblurred(
@@ -65,6 +59,7 @@ def _deblurred(
     fps: Fraction | None,
     rate: Fraction | None,
     options: Options | None,
+    progressive: bool,
     chosen: Mapping[str, Any],
 ) -> Iterator[av.VideoFrame]:
     head = list(islice(frames, _RATE_FRAMES))
@@ -79,9 +74,8 @@ def _deblurred(
         unit = common_tick(tick, 1 / fps)
     unit = common_tick(unit)
     schedule = schedule_of(parsed, fps, rate, head[0])
-    for item in restore_frames(
-        timed(chain(head, frames), rate, grid), StreamContext(options=parsed, schedule=schedule)
-    ):
+    context = StreamContext(options=parsed, schedule=schedule, progressive=progressive)
+    for item in restore_frames(timed(chain(head, frames), rate, grid), context):
         frame = item.frame
         frame.pts, frame.time_base = ticks(item.time, unit), unit
         frame.duration = ticks(item.time + item.duration, unit) - frame.pts

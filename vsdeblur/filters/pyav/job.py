@@ -14,12 +14,14 @@ import av
 
 from vsdeblur.camera.path import CameraPath
 from vsdeblur.errors import InputError
+from vsdeblur.filters.pyav.file.encoder import Encoder
+from vsdeblur.filters.pyav.file.reading import ReadOptions
 from vsdeblur.filters.pyav.file.source import Packets, Source
-from vsdeblur.filters.pyav.format import Layout
-from vsdeblur.filters.pyav.inspect.calibration import Part, calibrate
+from vsdeblur.filters.pyav.inspect.calibration import calibrate
 from vsdeblur.filters.pyav.inspect.gyro import about
 from vsdeblur.filters.pyav.report import Progress, Report
-from vsdeblur.filters.pyav.timeline import common_tick, is_standard, schedule_of, timed
+from vsdeblur.filters.pyav.stamps import is_standard, timed
+from vsdeblur.filters.pyav.timeline import common_tick, schedule_of
 from vsdeblur.filters.pyav.windows import Restored, StreamContext, restore_frames
 
 
@@ -31,7 +33,7 @@ class Task:
         options: the arguments of restoring, as given.
         fps: of a uniform output grid, None for ``factor`` outputs per source frame.
         slow: by how much the output's time is stretched, 1 for not at all.
-        part: where it begins and how long it is, in seconds, None for all.
+        read: which part of the source is taken, and how.
     """
 
     source: str
@@ -40,11 +42,12 @@ class Task:
     fps: Fraction | None
     slow: Fraction
     codec: str | None
+    pixel_format: str | None
     crf: float | None
     encoder_options: Mapping[str, object]
     overwrite: bool
     resume: bool
-    part: Part
+    read: ReadOptions
     progress: Progress | None
 
     @property
@@ -65,7 +68,7 @@ class Job:
         self.task, self.source, self.report = task, source, report
         self._began = time.monotonic()
         self.rate = source.rate
-        self.calibration = calibrate(task.source, self.rate, task.options, fps=task.fps, part=task.part)
+        self.calibration = calibrate(task.source, self.rate, task.options, fps=task.fps, read=task.read)
         self.options, self.ratio = self.calibration.options, self.calibration.ratio
         self._exposures = self.calibration.shutter.exposures
         self._alignment = None if self.options.single_frame else self.calibration.alignment()
@@ -100,23 +103,25 @@ class Job:
         return first, chain([first], frames)
 
     def restored(
-        self, frames: Iterator[av.VideoFrame], first: av.VideoFrame, target: Layout, *, constant: bool, skip: int = 0
+        self, frames: Iterator[av.VideoFrame], first: av.VideoFrame, encoder: Encoder, *, constant: bool, skip: int = 0
     ) -> Iterator[Restored]:
-        """Restored frames of the size of ``first``, on the output's timeline, each counted once it was taken.
+        """Restored frames of one size, on the output's timeline, each counted once it was taken.
 
         Args:
-            target: the pixel format of all outputs.
+            frames: of the source.
+            first: of them, whose size counts.
+            encoder: that they are made for.
             constant: whether the output can only hold a constant rate; a source's variable one is warned about.
             skip: chunks that are done already.
         """
         usual = 1 / (self.output_rate * self.task.slow)
         grid = self.rate if self.rate and is_standard(self.rate) else None
-        settings = self._settings(first, target, skip)
+        settings, size = self._settings(first, encoder, skip), encoder.size(first)
         for item in restore_frames(timed(frames, self.rate, grid, self.report.warn), settings):
             if constant and abs(item.duration - usual) > usual / 50:
-                self.report.warn("this output cannot hold the source's variable rate: give fps for right timing")
+                self.report.warn("this output cannot hold the source's variable rate: its frames are evenly spaced")
             moved = (item.time - self._zero) * self.task.slow
-            yield Restored(_sized(item.frame, first), moved, item.duration * self.task.slow, item.chunk)
+            yield Restored(_sized(item.frame, size), moved, item.duration * self.task.slow, item.chunk)
             self._count()
 
     def tick(self, constant: bool) -> Fraction:
@@ -130,14 +135,16 @@ class Job:
             steps.append(1 / self.rate)
         return common_tick(*(step * self.task.slow / self.options.factor.numerator for step in steps))
 
-    def _settings(self, first: av.VideoFrame, target: Layout, skip: int) -> StreamContext:
+    def _settings(self, first: av.VideoFrame, encoder: Encoder, skip: int) -> StreamContext:
         return StreamContext(
             options=self.options,
             schedule=schedule_of(self.options, self.task.fps, self.rate, first),
-            target=target,
+            target=encoder.target,
+            even=encoder.even,
             skip=skip,
             exposure=self._exposure if self._exposures else None,
             camera=self._camera if self._alignment and self._alignment.agrees else None,
+            progressive=True,  # the source has looked
             warn=self.report.warn,
             count_repeats=self._count_repeats,
         )
@@ -178,8 +185,6 @@ def _describe(report: Report, job: Job) -> None:
     report.source_rate, report.output_rate = job.rate, job.output_rate
 
 
-def _sized(frame: av.VideoFrame, like: av.VideoFrame) -> av.VideoFrame:
+def _sized(frame: av.VideoFrame, size: tuple[int, int]) -> av.VideoFrame:
     """A stream's size cannot change midway: later sizes are scaled to the first."""
-    if (frame.width, frame.height) == (like.width, like.height):
-        return frame
-    return frame.reformat(like.width, like.height)
+    return frame if (frame.width, frame.height) == size else frame.reformat(*size)

@@ -15,16 +15,21 @@ import av
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from vsdeblur.errors import ArgumentError, DeblurError
 from vsdeblur.filters.pyav.colour import Converter
 from vsdeblur.filters.pyav.file import target as target_file
 from vsdeblur.filters.pyav.file import y4m
 from vsdeblur.filters.pyav.file.coder import Coder
-from vsdeblur.filters.pyav.file.encoder import Encoder, add_stream, check_aspect, choose_encoder, start
+from vsdeblur.filters.pyav.file.encoder import Encoder, add_stream, candidates, format_losses, start
+from vsdeblur.filters.pyav.file.losses import picture_facts, stream_facts, y4m_losses
+from vsdeblur.filters.pyav.file.rehearsal import Rehearsed, rehearse
 from vsdeblur.filters.pyav.file.segments import Parts
 from vsdeblur.filters.pyav.file.streams import Copier
+from vsdeblur.filters.pyav.file.timecode import holds_timecode, moved_timecode
 from vsdeblur.filters.pyav.format import closest
 from vsdeblur.filters.pyav.job import Job
-from vsdeblur.filters.pyav.timeline import exact
+from vsdeblur.filters.pyav.stamps import exact
+from vsdeblur.filters.pyav.windows import Restored
 from vsdeblur.settings import Options
 from vsdeblur.version import __version__
 
@@ -41,20 +46,22 @@ def write(job: Job) -> None:
 
 def _write_y4m(job: Job) -> None:
     first, frames = job.open()
-    if len(job.source.container.streams) > 1:
-        job.report.warn("y4m holds video alone: the other streams are left out")
     form = closest(first.format.name, y4m.FORMATS)
-    _describe(job, "y4m", form.name, first)
+    for what in y4m_losses(job.source, first, form):
+        job.report.lose(what)
+    _describe(job, "y4m", form.name, (first.width, first.height))
     aspect = exact(job.source.video.sample_aspect_ratio)
     with ExitStack() as stack:
         file: BinaryIO
         if job.task.target == "-":
+            if sys.stdout is None:
+                raise DeblurError("standard output is closed")
             file = sys.stdout.buffer
         else:
             temporary = stack.enter_context(target_file.written(Path(job.task.target)))
             file = stack.enter_context(target_file.opened(temporary, Path(job.task.target)))
         writer: y4m.Writer | None = None
-        for item in job.restored(frames, first, form, constant=True):
+        for item in job.restored(frames, first, Encoder("y4m", form), constant=True):
             writer = writer or y4m.Writer(file, item.frame, job.output_rate, aspect)
             writer.write(item.frame)
         if writer:
@@ -63,15 +70,20 @@ def _write_y4m(job: Job) -> None:
 
 def _write_container(job: Job) -> None:
     target = Path(job.task.target)
-    copier = Copier(job.source, target_file.format_of(target), job.task.slow, job.report.warn)
+    copier = _copier(job, target)
     first, frames = job.open(copier.write)
-    video = _Video.choose(job, first)
-    restored = job.restored(frames, first, video.encoder.target, constant=video.constant)
-    with target_file.written(target) as temporary, target_file.muxer(temporary, target, copier.tags) as output:
+    with target_file.written(target) as temporary:
+        video = _Video.choose(job, first, copier)
+        restored = job.restored(frames, first, video.encoder, constant=video.constant)
+        _mux(job, video, copier, temporary, restored)
+
+
+def _mux(job: Job, video: _Video, copier: Copier, temporary: Path, restored: Iterator[Restored]) -> None:
+    with target_file.muxer(temporary, Path(job.task.target), copier.tags) as output:
         coder: Coder | None = None
         for item in restored:
             if coder is None:
-                coder = Coder(video.attach(output, copier, item.frame), video.tick)
+                coder = Coder(video.attach(output, copier, item.frame), video.tick, video.encoder)
                 copier.begin(output)
             target_file.put(output, coder.encode(item.frame, item.time, item.duration), job.source.note)
         if coder is not None:
@@ -80,22 +92,40 @@ def _write_container(job: Job) -> None:
 
 def _write_segments(job: Job) -> None:
     target = Path(job.task.target)
+    copier = _copier(job, target)
     first, frames = job.open()
-    video = _Video.choose(job, first)
-    parts = Parts(target, _fingerprint(job, video))
-    job.report.resumed = job.report.frames_out = parts.frames
-    sample = Converter(first, target=video.encoder.target).blank(first)
-    if not parts.complete:
-        try:
-            _encode_segments(job, parts, video, sample, frames, first)
-        finally:
-            parts.abandon()
-        parts.finish()
-    copier = Copier(job.source, video.container, job.task.slow, job.report.warn)
-    with target_file.written(target) as temporary, target_file.muxer(temporary, target, copier.tags) as output:
-        stream = video.attach(output, copier, sample)
-        target_file.put(output, _merged(job, parts, stream, video.tick, copier), job.source.note)
+    with target_file.written(target) as temporary:
+        video = _Video.choose(job, first, copier)
+        parts = Parts(target, _fingerprint(job, video))
+        job.report.resumed = job.report.frames_out = parts.frames
+        sample = Converter(first, target=video.encoder.target, even=video.encoder.even).blank(first)
+        if not parts.complete:
+            try:
+                _encode_segments(job, parts, video, sample, frames, first)
+            finally:
+                parts.abandon()
+            parts.finish()
+        with target_file.muxer(temporary, target, copier.tags) as output:
+            stream = video.attach(output, copier, sample)
+            target_file.put(output, _merged(job, parts, stream, video.tick, copier), job.source.note)
     parts.remove()
+
+
+def _copier(job: Job, target: Path) -> Copier:
+    container = target_file.format_of(target)
+    return Copier(job.source, container, job.task.slow, lambda code: _timecode(job, container, code), job.report.lose)
+
+
+def _timecode(job: Job, container: str, code: str) -> str | None:
+    """The output's start timecode; None, with a warning, where there cannot be one."""
+    rate = job.rate or Fraction(25)
+    if not holds_timecode(container, job.output_rate):
+        job.report.lose(f"the timecode {code}: {container} cannot count {float(job.output_rate):.6g} frames a second")
+        return None
+    moved = moved_timecode(code, rate, job.output_rate, job.source.begin - job.source.origin)
+    if moved is None:
+        job.report.lose(f"the timecode {code}: it is none at {float(rate):.6g} frames a second")
+    return moved
 
 
 def _encode_segments(
@@ -109,7 +139,7 @@ def _encode_segments(
     """Encode what is not in segments yet, each segment with an encoder of its own."""
     coder: Coder | None = None
     chunk = count = 0
-    restored = job.restored(frames, first, video.encoder.target, constant=video.constant, skip=parts.chunks)
+    restored = job.restored(frames, first, video.encoder, constant=video.constant, skip=parts.chunks)
     for item in restored:
         if coder is not None and item.chunk != chunk and parts.due:
             parts.write(coder.finish())
@@ -137,15 +167,57 @@ class _Video:
     tick: Fraction
 
     @classmethod
-    def choose(cls, job: Job, first: av.VideoFrame) -> _Video:
-        """By the task, for frames like ``first``."""
-        task, warn = job.task, job.report.warn
+    def choose(cls, job: Job, first: av.VideoFrame, copier: Copier) -> _Video:
+        """By the task, for frames like ``first``: the first choice that works, as a rehearsal of it shows.
+
+        Raises DeblurError where none does.
+        """
+        task = job.task
         container = target_file.format_of(Path(task.target))
-        encoder = choose_encoder(first, container, task.codec, task.crf, task.encoder_options, warn)
-        check_aspect(job.source, encoder, container, warn)
-        _describe(job, encoder.codec, encoder.target.name, first)
-        constant = encoder.constant_rate or container == "avi"
-        return cls(job, container, encoder, constant, job.tick(constant))
+        choices = candidates(first, container, task.codec, task.crf, task.encoder_options, task.pixel_format)
+        failed: DeblurError | None = None
+        for encoder in choices:
+            constant = encoder.constant_rate or container == "avi"
+            video = cls(job, container, encoder, constant, job.tick(constant))
+            try:
+                rehearsed = video.rehearse(copier, first)
+            except ArgumentError:
+                raise
+            except DeblurError as error:
+                failed = failed or error
+            else:
+                _describe(job, encoder.codec, encoder.stored or encoder.target.name, encoder.size(first))
+                video.warn_of_losses(first, rehearsed)
+                return video
+        assert failed is not None
+        raise failed
+
+    def rehearse(self, copier: Copier, first: av.VideoFrame) -> Rehearsed | None:
+        """Try it with grey frames that are like ``first`` otherwise."""
+        import torch
+
+        encoder, transfer = self.encoder, self.job.options.transfer
+        converter = Converter(first, transfer, encoder.target, even=encoder.even)
+        grey = torch.full((converter.channels, first.height, first.width), 0.2)
+        sample = converter.encode(grey, first)
+        options = target_file.muxer_options(self.container, copier.tags)
+        period = 1 / self.job.output_rate
+        return rehearse(
+            encoder, self.container, options, lambda to: self.attach(to, copier, sample), sample, self.tick, period
+        )
+
+    def warn_of_losses(self, first: av.VideoFrame, rehearsed: Rehearsed | None) -> None:
+        """Say once what is on the source and will not be on the output."""
+        report, source = self.job.report, self.job.source
+        for lost in format_losses(first, self.encoder):
+            report.lose(lost)
+        if rehearsed is None:
+            return
+        had = picture_facts(source.video, first) | stream_facts(source.container.streams)
+        for what in sorted(had - rehearsed.facts):
+            report.lose(f"{what} is lost in {self.container} with {self.encoder.codec}")
+        if rehearsed.chapters < len(source.container.chapters()):
+            report.lose(f"{self.container} holds no chapters: they are left out")
 
     def add(self, output: Any, sample: av.VideoFrame) -> VideoStream:
         """The stream in an output, for frames like ``sample``."""
@@ -153,15 +225,15 @@ class _Video:
 
     def attach(self, output: Any, copier: Copier, sample: av.VideoFrame) -> VideoStream:
         """The stream in an output beside the copied ones, with the header written."""
-        stream = copier.attach(output, lambda to: self.add(to, sample), self.job.ratio)
+        stream = copier.attach(output, lambda to: self.add(to, sample))
         start(output, stream, self.encoder)
         return stream
 
 
-def _describe(job: Job, codec: str, form: str, frame: av.VideoFrame) -> None:
+def _describe(job: Job, codec: str, form: str, size: tuple[int, int]) -> None:
     report = job.report
     report.codec, report.pixel_format = codec, form
-    report.width, report.height = frame.width, frame.height
+    report.width, report.height = size
 
 
 def _fingerprint(job: Job, video: _Video) -> dict[str, object]:

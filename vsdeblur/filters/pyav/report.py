@@ -25,8 +25,8 @@ class Report:
     run. Rates in frames per second, exact; None where the source has none. shutter: the open part of the period that
     was taken, None where each chunk found its own; shutter_from: where it comes from. readout, readout_from: the same
     of the rolling shutter's readout. transfer, transfer_from: of the transfer function, None by the tags. gyro: what a
-    gyroscope was good for, empty where there is none. warnings: what was left out or changed. errors: what of the
-    source could not be read, with its time.
+    gyroscope was good for, empty where there is none. warnings: what was left out or changed, and other remarks. lost:
+    of these, what is on the source and not on the output. errors: what of the source could not be read, with its time.
     """
 
     source: str
@@ -50,6 +50,7 @@ class Report:
     transfer_from: str = ""
     gyro: str = ""
     warnings: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
     @property
@@ -63,6 +64,12 @@ class Report:
         for name in ("source_rate", "output_rate"):
             plain[name] = None if plain[name] is None else str(plain[name])
         return {**plain, "partial": self.partial}
+
+    def lose(self, message: str) -> None:
+        """Note once what is on the source and will not be on the output, and warn of it."""
+        if message not in self.lost and len(self.lost) < _MOST_REMARKS:
+            self.lost.append(message)
+            self.warn(message)
 
     def warn(self, message: str) -> None:
         """Note a warning once, and log it."""

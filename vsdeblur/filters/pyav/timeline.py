@@ -1,48 +1,24 @@
-"""When frames are shown: the source's timestamps repaired, and exact timestamps of the outputs.
+"""When frames are shown: exact timestamps of the outputs.
 
 Times are Fractions of a second throughout, so that nothing drifts; they become ticks of a time base at the very end.
 """
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
-from statistics import median
 
 import av
-from av.rational import AVRational
 
 from vsdeblur.engine.grid import Chunk
+from vsdeblur.filters.pyav.stamps import TimedFrame, exact
 from vsdeblur.settings import Options
 from vsdeblur.timing import instant, shown_frame
 
-log = logging.getLogger("vsdeblur")
-
 FINEST_TICK = Fraction(1, 1_000_000_000)
-_FALLBACK_PERIOD = Fraction(1, 25)  # of a single frame without a duration
-
 ROUGHLY = Fraction(19, 20)  # of the average rate: a variable-rate clip may be put on its nominal rate's grid
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TimedFrame:
-    """A source frame.
-
-    Attributes:
-        frame: The frame.
-        time: When it is shown, seconds.
-        duration: For how long.
-        tick: To whose multiples the source rounded both.
-    """
-
-    frame: av.VideoFrame
-    time: Fraction
-    duration: Fraction
-    tick: Fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,74 +34,6 @@ class Moment:
     time: Fraction
     duration: Fraction
     instant: float
-
-
-def timed(
-    frames: Iterable[av.VideoFrame],
-    rate: Fraction | None = None,
-    grid: Fraction | None = None,
-    warn: Callable[[str], None] = log.warning,
-) -> Iterator[TimedFrame]:
-    """Give every frame its time and duration, holding back one frame.
-
-    Durations are the differences of timestamps, since the durations that demuxers report are often the nominal one.
-    Missing and backward timestamps are replaced by the previous one plus a period.
-
-    Args:
-        frames: In order.
-        rate: About how many there are per second, None where that is not known.
-        grid: The rate that the source states. A timestamp within half a tick of its grid is moved onto it, which undoes
-            the rounding of coarse containers (Matroska's millisecond) and changes nothing else.
-        warn: Where remarks about timestamps go.
-    """
-    previous: tuple[av.VideoFrame, Fraction, Fraction] | None = None
-    origin: Fraction | None = None
-    period = 1 / rate if rate else None
-    for frame in frames:
-        tick = exact(frame.time_base)
-        time = frame.pts * tick if frame.pts is not None and tick else None
-        if previous is None:
-            origin = time = Fraction(0) if time is None else time
-        else:
-            last, step = previous[1], period or _own_duration(previous[0]) or _FALLBACK_PERIOD
-            if time is None:
-                time = last + step
-            elif time <= last:
-                warn(f"the timestamp at {float(time):.3f} s is not after the one before: moved on by one period")
-                time = last + step
-        if grid and origin is not None and tick * 8 <= 1 / grid:
-            exact_time = origin + round((time - origin) * grid) / grid
-            if abs(exact_time - time) <= tick / 2 and (previous is None or exact_time > previous[1]):
-                time = exact_time
-        if previous is not None:
-            duration = time - previous[1]
-            yield TimedFrame(previous[0], previous[1], duration, previous[2])
-            period = period or duration
-        previous = frame, time, tick
-    if previous is not None:
-        frame, time, tick = previous
-        yield TimedFrame(frame, time, period or _own_duration(frame) or _FALLBACK_PERIOD, tick)
-
-
-def is_standard(rate: Fraction) -> bool:
-    """Whether a rate is one that cameras have (29.97 is, the average of a variable-rate clip is not)."""
-    return rate.denominator in (1, 1001) and rate.numerator <= 1_000_000
-
-
-def rate_of(frames: Sequence[av.VideoFrame]) -> Fraction | None:
-    """The frame rate of the first frames' timestamps: one over the median of their differences."""
-    times = [frame.pts * exact(frame.time_base) for frame in frames if frame.pts is not None]
-    steps = [b - a for a, b in pairwise(times) if b > a]
-    return 1 / median(steps) if steps else None
-
-
-def _own_duration(frame: av.VideoFrame) -> Fraction | None:
-    return frame.duration * exact(frame.time_base) if frame.duration and frame.time_base else None
-
-
-def exact(value: AVRational | None) -> Fraction:
-    """PyAV's rational as a Fraction; 0 where there is none (or 0/0)."""
-    return Fraction(value.num, value.den) if value is not None and value.den else Fraction(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,13 +9,15 @@ from typing import Any, Unpack
 
 from vsdeblur.errors import ArgumentError
 from vsdeblur.filters.pyav.file import target as target_file
+from vsdeblur.filters.pyav.file.interlaced import refuse_interlaced
+from vsdeblur.filters.pyav.file.reading import ReadOptions
 from vsdeblur.filters.pyav.file.source import Source
 from vsdeblur.filters.pyav.job import Job, Task
 from vsdeblur.filters.pyav.outputs import write
 from vsdeblur.filters.pyav.report import Progress, Report
 from vsdeblur.settings import checked
 from vsdeblur.settings.engine import Number
-from vsdeblur.settings.files import Coding, FileSettings
+from vsdeblur.settings.files import Coding, FileSettings, Reading
 from vsdeblur.settings.refusals import refuse_unused
 from vsdeblur.settings.signature import takes
 from vsdeblur.settings.table import TABLE, TRANSCODE
@@ -50,6 +52,7 @@ def transcode(
     chosen: dict[str, Any] = {"factor": factor, **settings}
     refuse_unused(TRANSCODE, chosen)
     coding = {name: checked(name, chosen.pop(name, TABLE[name].default)) for name in ("fps", *Coding.__annotations__)}
+    reading = {name: chosen.pop(name) for name in Reading.__annotations__ if name in chosen}
     if coding["slow"] is not None:
         chosen["factor"] = coding["slow"]
     task = Task(
@@ -63,13 +66,14 @@ def transcode(
         encoder_options=coding["encoder_options"] or {},
         overwrite=coding["overwrite"],
         resume=coding["resume"],
-        part=(coding["start"], coding["duration"]),
+        pixel_format=coding["pixel_format"],
+        read=ReadOptions.of(reading),
         progress=progress,
     )
     _check(task)
-    begin, length = task.part
     report = Report(source, target)
-    with Source(source, start=begin, duration=length, strict=coding["strict"]) as opened:
+    refuse_interlaced(source, task.read)
+    with Source(source, task.read, strict=coding["strict"], warn=report.warn) as opened:
         job = Job(task, opened, report)
         write(job)
         report.frames_in, report.errors = opened.frames_in, opened.errors

@@ -20,7 +20,8 @@ from vsdeblur.engine.grid import Chunk, Grid
 from vsdeblur.errors import InputError
 from vsdeblur.filters.pyav.colour import Converter, describe, kind
 from vsdeblur.filters.pyav.format import Layout
-from vsdeblur.filters.pyav.timeline import ChunkTimes, Moment, Schedule, TimedFrame
+from vsdeblur.filters.pyav.stamps import TimedFrame
+from vsdeblur.filters.pyav.timeline import ChunkTimes, Moment, Schedule
 from vsdeblur.settings import Options
 
 if TYPE_CHECKING:
@@ -42,9 +43,11 @@ class StreamContext:
         options: The arguments.
         schedule: Which outputs there are.
         target: The pixel format of all outputs, None for the source's own.
+        even: Whether an odd last row or column is left out of them.
         skip: Chunks that are done already (nothing is solved for them).
         exposure: For how many seconds the shutter was open at a time of the source, where that is known.
         camera: The path of frames that open at a time of the source, where there is a gyroscope.
+        progressive: Whether interlaced frames are taken for progressive ones.
         warn: Where remarks about the input go.
         count_repeats: Called with the number of frames in a chunk that repeat the one before.
     """
@@ -52,9 +55,11 @@ class StreamContext:
     options: Options
     schedule: Schedule
     target: Layout | None = None
+    even: bool = False
     skip: int = 0
     exposure: Callable[[Fraction], float] | None = None
     camera: Camera | None = None
+    progressive: bool = False
     warn: Callable[[str], None] = log.warning
     count_repeats: Callable[[int], None] = lambda _: None
 
@@ -81,7 +86,7 @@ def restore_frames(frames: Iterable[TimedFrame], settings: StreamContext) -> Ite
     done, chunks = 0, 0
     like: Colour | None = None
     while (first := stream.peek()) is not None:
-        converter = Converter(first.frame, options.transfer, settings.target, like)
+        converter = Converter(first.frame, options.transfer, settings.target, like, settings.even)
         run = StreamedFrames(stream, first, converter, settings, done)
         size = first.frame.height, first.frame.width, converter.channels
         engine = Engine(options, *size, host_bytes=converter.host_bytes)
@@ -170,9 +175,10 @@ class StreamedFrames(FrameSource):
         if item is None or kind(item.frame) != self._kind:
             self._ended = True
             return
-        if item.frame.interlaced_frame:
+        if item.frame.interlaced_frame and not self._settings.progressive:
             raise InputError(
-                f"the frame at {float(item.time):.3f} s is interlaced: deinterlace first, with bwdif or yadif"
+                f"the frame at {float(item.time):.3f} s is interlaced: deinterlace first, with bwdif or yadif",
+                "or, where only the flags are wrong, give {progressive}",
             )
         self._frames.append(self._stream.take())
         if self._settings.options.detects_repeats:

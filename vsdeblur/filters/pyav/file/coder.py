@@ -15,14 +15,16 @@ from av.video.stream import VideoStream
 from vsdeblur.errors import DeblurError
 from vsdeblur.files import reason
 from vsdeblur.filters.pyav.file.encoder import Encoder, start
+from vsdeblur.filters.pyav.file.palette import Palette
 from vsdeblur.filters.pyav.timeline import ticks
 
 
 class Coder:
     """An encoder whose packets carry the durations of their frames."""
 
-    def __init__(self, stream: VideoStream, tick: Fraction, container: Any = None) -> None:
+    def __init__(self, stream: VideoStream, tick: Fraction, encoder: Encoder, container: Any = None) -> None:
         self.stream, self.tick, self._container = stream, tick, container
+        self._palette = Palette() if encoder.stored == "pal8" else None
         self._durations: dict[int, int] = {}
         self._last: int | None = None
 
@@ -34,7 +36,7 @@ class Coder:
         output = av.open(io.BytesIO(), "w", format=container)
         stream = add_video(output)
         start(output, stream, encoder)
-        return cls(stream, tick, output)
+        return cls(stream, tick, encoder, output)
 
     def encode(self, frame: av.VideoFrame, time: Fraction, duration: Fraction) -> list[Packet[Any]]:
         """Packets, after adding a frame that is shown at ``time`` for ``duration`` seconds."""
@@ -42,6 +44,8 @@ class Coder:
         if self._last is not None and pts <= self._last:
             pts = self._last + 1  # a constant-rate target of a variable-rate source
         self._last = pts
+        if self._palette is not None:
+            frame = self._palette(frame)
         frame.pts, frame.time_base = pts, self.tick
         frame.duration = max(ticks(time + duration, self.tick) - ticks(time, self.tick), 1)
         self._durations[pts] = frame.duration

@@ -64,7 +64,7 @@ class Parts:
         assert self._file is not None
         for packet in packets:
             if packet.has_sidedata("matroska_block_additional"):
-                raise InputError("resume cannot keep the alpha channel of this codec: run without resume")
+                raise InputError("segments cannot keep the alpha channel of this codec", "leave out {resume}")
             data = bytes(packet)
             head = _HEAD.pack(packet.pts, packet.dts, packet.duration or 0, packet.is_keyframe, len(data))
             try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fractions import Fraction
@@ -20,7 +19,12 @@ from av.video.stream import VideoStream
 
 from vsdeblur.errors import InputError
 from vsdeblur.files import reason
-from vsdeblur.filters.pyav.timeline import exact
+from vsdeblur.filters.pyav.file.continuity import Continuity
+from vsdeblur.filters.pyav.file.decoder import Decoder
+from vsdeblur.filters.pyav.file.rate import closing_time, is_time_base, measured_rate, stated_rate
+from vsdeblur.filters.pyav.file.reading import WHOLE, ReadOptions, Retagger, StandardInput, open_input
+from vsdeblur.filters.pyav.stamps import Order, exact, paced
+from vsdeblur.filters.pyav.timeline import common_tick
 
 log = logging.getLogger("vsdeblur")
 
@@ -41,30 +45,50 @@ class Source:
     def __init__(
         self,
         path: str,
+        options: ReadOptions = WHOLE,
         *,
-        start: Fraction | None = None,
-        duration: Fraction | None = None,
         strict: bool = False,
+        quiet: bool = False,
+        warn: Callable[[str], None] = log.info,
     ) -> None:
-        """Raises InputError where there is nothing that can be decoded."""
+        """Open it.
+
+        Args:
+            path: of the file, or "-".
+            options: which part is read, at which rate the frames follow each other, and by which tags they are read.
+            strict: whether what cannot be decoded ends it.
+            quiet: whether that is not logged, since another will.
+            warn: where remarks go that are no errors.
+
+        Raises:
+            InputError: where there is nothing that can be decoded.
+        """
         self.path = path
         self.name = "standard input" if path == "-" else path
         self.errors: list[str] = []
         self.frames_in = 0
-        self.strict = strict
-        self.container = _open(path, self.name)
+        self.strict, self.quiet = strict, quiet
+        self.warn, self._given_rate = warn, options.source_fps
+        self.progressive, self._interlaced = options.progressive, False
+        self.retag = Retagger(options, warn)
+        self._feed, self._consumed = StandardInput(), 0
+        self.container = open_input(path, self.name, self._feed)
         try:
             self.video = self._choose()
             self.video.thread_type = "AUTO"
+            self._decoder = Decoder(self.video, self.retag)
         except BaseException:
             self.container.close()
             raise
         starts = [s.start_time * exact(s.time_base) for s in self.container.streams if s.start_time is not None]
         self.origin = max(min(starts, default=Fraction(0)), Fraction(0))
-        self.begin = self.origin + (start or 0)
-        self.end = None if duration is None else self.begin + duration
+        if self._decoder.cropped:
+            warn(f"the picture is cropped as the container says: {self._decoder.cropped}")
+        self.begin = self.origin + (options.start or 0)
+        self.end = None if options.duration is None else self.begin + options.duration
         self.seekable = path != "-"
         self._last: Fraction | None = None
+        self._joined = False
 
     def __enter__(self) -> Self:
         return self
@@ -74,18 +98,22 @@ class Source:
     ) -> None:
         self.container.close()
 
-    @property
+    @cached_property
     def rate(self) -> Fraction | None:
-        """The nominal frame rate: the average one, unless the container's guess is close to it and rounder."""
-        average, guess = exact(self.video.average_rate), exact(self.video.guessed_rate)
-        if average and guess and abs(guess - average) < average / 100:
-            return guess
-        return average or guess or None
+        """Frames per second: as given, as the file states, or by the timestamps where it states its time base."""
+        if self._given_rate:
+            return self._given_rate
+        stated = stated_rate(self.video)
+        if stated and is_time_base(stated, self.video) and self.seekable:
+            with open_input(self.path, self.name) as container:
+                return measured_rate(container, self.video.index) or stated
+        return stated
 
     @property
     def tick(self) -> Fraction:
-        """The time base of the video stream, in seconds."""
-        return exact(self.video.time_base)
+        """The time base of the video's timestamps, in seconds."""
+        tick = exact(self.video.time_base)
+        return common_tick(tick, 1 / self._given_rate) if self._given_rate and tick else tick
 
     @cached_property
     def listed(self) -> tuple[list[int], int]:
@@ -96,20 +124,22 @@ class Source:
     @property
     def total(self) -> int | None:
         """About how many frames there will be; None where the input does not say."""
-        length = self._length()
-        if length is None or not self.rate:
+        close = closing_time(self.container, self.video, self.origin)
+        if close is None or not self.rate:
             return self.video.frames or None if self.begin == self.origin and self.end is None else None
         if self.begin == self.origin and self.end is None and self.video.frames:
             return self.video.frames
-        stop = self.origin + length if self.end is None else min(self.end, self.origin + length)
+        stop = close if self.end is None else min(self.end, close)
         return max(round((stop - self.begin) * self.rate), 1)
 
     def frames(self, other: Packets | None = None) -> Iterator[av.VideoFrame]:
         """Decode the video; packets of the other streams go to ``other`` as they come."""
-        if self.begin > self.origin and self.seekable:
+        if self.begin > self.origin and self.seekable and not self._given_rate:
             self._seek()
         done = False
-        for packet in self._packets(other is not None):
+        order = Order(self.rate, self.warn)
+        shown = paced(self._given_rate, self.tick)
+        for packet in self.packets(other is not None):
             now = packet.dts if packet.dts is not None else packet.pts
             if done and now is not None and now * exact(packet.time_base) > (self.end or 0) + _MARGIN:
                 return
@@ -117,29 +147,50 @@ class Source:
                 if other and packet.size:
                     other(packet)
             elif not done:
-                for frame in self._decode(packet):
+                self._consumed = max(self._consumed, (packet.pos or 0) + packet.size)
+                decoded = [item for frame in self._decode(packet) for item in order.push(frame)]
+                decoded += [] if packet.size else order.flush()
+                for frame in map(shown, decoded):
                     if self.end is not None and self._time(frame) >= self.end:
                         done = True
                         break
                     if self._time(frame) >= self.begin:
-                        self.frames_in += 1
-                        yield frame
+                        yield self._used(frame)
                 if done and other is None:
                     return
+        for frame in map(shown, order.flush()):
+            if self._time(frame) >= self.begin and (self.end is None or self._time(frame) < self.end):
+                yield self._used(frame)
         self._check_end()
 
     def other_packets(self) -> Iterator[Packet[Stream]]:
         """The packets of all other streams from the beginning, in a second pass over the file."""
-        with _open(self.path, self.name) as container:
-            streams = [stream for stream in container.streams if stream.index != self.video.index]
-            if self.begin > self.origin:
+        with open_input(self.path, self.name) as container:
+            if len(container.streams) == 1:
+                return
+            if self.begin > self.origin and not self._given_rate:
                 container.seek(self._entry())
-            for packet in container.demux(streams) if streams else ():
+            continuity = Continuity(container.format.flags, log.info)  # of all streams, as in the first pass
+            for packet in container.demux():
+                continuity.move(packet)
                 now = packet.dts if packet.dts is not None else packet.pts
                 if self.end is not None and now is not None and now * exact(packet.time_base) > self.end + _MARGIN:
                     return
-                if packet.size:
+                if packet.size and packet.stream.index != self.video.index:
                     yield packet
+
+    def _used(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """A frame, counted. Interlaced ones are refused at the beginning, and noted in the middle of a stream."""
+        begins = frame.interlaced_frame and not self._interlaced
+        self._interlaced = bool(frame.interlaced_frame)
+        if begins and not self.progressive:
+            when = self._clock(self._time(frame))
+            if not self.frames_in:
+                why = f"{self.name}: the frame at {when} is interlaced: deinterlace first, with bwdif or yadif"
+                raise InputError(why, "or, where only the flags are wrong, give {progressive}")
+            self.note(f"the frames from {when} on are interlaced: taken as if they were progressive")
+        self.frames_in += 1
+        return frame
 
     def _choose(self) -> VideoStream:
         pictures = Disposition.attached_pic | Disposition.timed_thumbnails
@@ -150,17 +201,21 @@ class Source:
         chosen = best if best in videos else videos[0]
         assert isinstance(chosen, VideoStream)
         if chosen.codec_context is None:
-            raise InputError(f"{self.name}: there is no decoder for its video")
+            why = "there is no decoder for its video: convert it with a program that has one, to ProRes or H.264"
+            raise InputError(f"{self.name}: {why}")
         return chosen
 
-    def _packets(self, everything: bool) -> Iterator[Packet[Any]]:
-        """Demux, going on after errors for as long as packets still come."""
+    def packets(self, everything: bool) -> Iterator[Packet[Any]]:
+        """Demux all streams or the video, going on after errors for as long as packets still come; times go on too."""
         streams = list(self.container.streams) if everything else [self.video]
+        continuity = Continuity(self.container.format.flags, self.warn)
         fruitless = 0
         while True:
             try:
                 for packet in self.container.demux(streams):
                     fruitless = 0
+                    continuity.move(packet)
+                    self._joined = continuity.joined
                     yield packet
                 return
             except av.error.FFmpegError as error:
@@ -171,7 +226,7 @@ class Source:
 
     def _decode(self, packet: Packet[Any]) -> Iterator[av.VideoFrame]:
         try:
-            decoded = packet.decode()
+            decoded = self._decoder(packet)
         except (av.error.FFmpegError, ValueError) as error:
             when = self._after() if packet.pts is None else f"at {self._clock(packet.pts * exact(packet.time_base))}"
             self.note(f"a frame {when} could not be decoded: {reason(error)}")
@@ -189,21 +244,20 @@ class Source:
             raise InputError(f"{self.name}: {message}")
         if len(self.errors) < 1000:
             self.errors.append(message)
-        log.warning("%s: %s", self.name, message)
+        log.log(logging.DEBUG if self.quiet else logging.WARNING, "%s: %s", self.name, message)
 
     def _check_end(self) -> None:
-        length = self._length()
-        if length is None or self._last is None:
+        if self.container.format.name == "yuv4mpegpipe":  # whose reader passes over a frame that is cut off
+            there = self._feed.bytes if self.path == "-" else Path(self.path).stat().st_size
+            if there > self._consumed:
+                self.note(f"the stream ends within a frame, {self._after()}")
+        close = closing_time(self.container, self.video, self.origin)
+        if close is None or self._last is None or self._joined or self._given_rate:
             return
-        due = self.origin + length if self.end is None else min(self.end, self.origin + length)
+        due = close if self.end is None else min(self.end, close)
+        length = due - self.origin
         if due - self._last > max(_EARLY, length / 50) + 2 / (self.rate or 1):
             self.note(f"the video ends at {self._clock(self._last)}, but should last {float(due - self.origin):.3f} s")
-
-    def _length(self) -> Fraction | None:
-        if self.video.duration:
-            return self.video.duration * exact(self.video.time_base)
-        only_video = all(stream.type == "video" for stream in self.container.streams)
-        return Fraction(self.container.duration, av.time_base) if self.container.duration and only_video else None
 
     def _seek(self) -> None:
         """To the key frame before ``begin``, or to the start where the format overshoots or cannot seek."""
@@ -233,15 +287,3 @@ class Source:
 
     def _after(self) -> str:
         return "at the start" if self._last is None else f"after {self._clock(self._last)}"
-
-
-def _open(path: str, name: str) -> Any:
-    try:
-        if path == "-":
-            return av.open(sys.stdin.buffer, "r", format="yuv4mpegpipe")
-        return av.open(path, "r")
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        if path == "-":
-            raise InputError(f"standard input is not y4m: {reason(error)}") from None
-        detail = "the file is empty" if Path(path).is_file() and not Path(path).stat().st_size else reason(error)
-        raise InputError(f"cannot open {path}: {detail}") from None

@@ -18,13 +18,13 @@ from av.video.stream import VideoStream
 from vsdeblur.files import reason
 from vsdeblur.filters.pyav.file.source import Source
 from vsdeblur.filters.pyav.file.target import put
-from vsdeblur.filters.pyav.timeline import exact
+from vsdeblur.filters.pyav.stamps import exact
 
 log = logging.getLogger("vsdeblur")
 
 # What a muxer writes about itself or its file, and must not be repeated about another.
 _OWN_TAGS = re.compile(
-    r"major_brand|minor_version|compatible_brands|encoder|duration(-.*)?|vendor_id"
+    r"major_brand|minor_version|compatible_brands|encoder|duration(-.*)?|vendor_id|alpha_mode"
     r"|(bps|number_of_(frames|bytes)|_statistics_.*)(-.*)?",
     re.IGNORECASE,
 )
@@ -38,9 +38,26 @@ class Copier:
     out, subtitles and chapters follow.
     """
 
-    def __init__(self, source: Source, container: str, slow: Fraction, warn: Callable[[str], None]) -> None:
-        self.source, self.slow = source, slow
-        self.tags = _kept(source.container.metadata)
+    def __init__(
+        self,
+        source: Source,
+        container: str,
+        slow: Fraction,
+        timecode: Callable[[str], str | None],
+        lose: Callable[[str], None],
+    ) -> None:
+        """Try every stream.
+
+        Args:
+            source: whose streams are copied.
+            container: the output's format.
+            slow: by how much time is stretched.
+            timecode: what becomes of a start timecode.
+            lose: is told what is left out.
+        """
+        self.source, self.slow, self._timecode = source, slow, timecode
+        self.tags = self._retimed(_kept(source.container.metadata))
+        self._video_tags = self._retimed(_kept(source.video.metadata))
         self.accepted: list[Stream] = []
         self._output: Any = None
         self._streams: dict[int, Stream] = {}
@@ -58,19 +75,19 @@ class Copier:
                 self.accepted.append(stream)
             else:
                 what = f"stream {stream.index} ({_called(stream)})"
-                warn(f"{what} does not fit into {container} and is left out: {trouble}")
+                lose(f"{what} does not fit into {container} and is left out: {trouble}")
         if dropped:
             kinds = " and ".join(sorted(set(dropped)))
-            warn(f"slow motion drops the source's {kinds}, which would not fit the stretched time")
+            lose(f"slow motion drops the source's {kinds}, which would not fit the stretched time")
 
-    def attach(self, output: Any, add_video: Callable[[Any], VideoStream], factor: Fraction) -> VideoStream:
+    def attach(self, output: Any, add_video: Callable[[Any], VideoStream]) -> VideoStream:
         """Add all streams to the output in the source's order, with metadata and chapters; returns the video."""
         indices = {stream.index for stream in self.accepted}
         video: VideoStream | None = None
         for stream in self.source.container.streams:
             if stream.index == self.source.video.index:
                 copy: Stream = add_video(output)
-                copy.metadata.update(_video_tags(stream.metadata, factor))
+                copy.metadata.update(self._video_tags)
                 assert isinstance(copy, VideoStream)
                 video = copy
             elif stream.index in indices:
@@ -137,6 +154,12 @@ class Copier:
         packet.duration = round(duration * self.slow)
         return True
 
+    def _retimed(self, tags: dict[str, str]) -> dict[str, str]:
+        """Tags with the start timecode moved, or without it."""
+        code = tags.pop("timecode", None)
+        moved = None if code is None else self._timecode(code)
+        return tags if moved is None else {**tags, "timecode": moved}
+
     def _chapters(self) -> list[Any]:
         chapters = []
         begin, end = self.source.begin, self.source.end
@@ -179,12 +202,3 @@ def _called(stream: Stream) -> str:
 
 def _kept(tags: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in tags.items() if not _OWN_TAGS.fullmatch(name)}
-
-
-def _video_tags(tags: dict[str, str], factor: Fraction) -> dict[str, str]:
-    """A start timecode counts frames: its last field moves with the rate."""
-    kept = _kept(tags)
-    code = re.fullmatch(r"(.*[:;.])(\d+)", kept.get("timecode", ""))
-    if code:
-        kept["timecode"] = f"{code[1]}{int(int(code[2]) * factor):02d}"
-    return kept

@@ -15,6 +15,7 @@ from av.packet import Packet
 
 from vsdeblur.errors import ArgumentError, DeblurError
 from vsdeblur.files import check_target, reason, written
+from vsdeblur.filters.pyav.file.reading import for_ffmpeg
 
 __all__ = ["check", "format_of", "muxer", "opened", "put", "written"]
 
@@ -66,16 +67,12 @@ def muxer(path: Path, final: Path, tags: Iterable[str]) -> Iterator[Any]:
     """
     container = None
     name = format_of(final)
-    classic = _CLASSIC.get(name)
-    special = classic is not None and any(
-        tag.lower() not in classic.split() and not _UBIQUITOUS.fullmatch(tag.lower()) for tag in tags
-    )
-    options = {"movflags": "use_metadata_tags"} if special else {}
+    options = muxer_options(name, tags)
     try:
-        container = av.open(str(path), "w", format=name, container_options=options)
+        container = av.open(for_ffmpeg(path), "w", format=name, container_options=options)
         yield container
         container.close()
-        if special:
+        if options:
             _rename_second_creation_time(path)
     except (av.error.FFmpegError, OSError) as error:
         raise DeblurError(f"cannot write {final}: {reason(error)}") from None
@@ -83,6 +80,15 @@ def muxer(path: Path, final: Path, tags: Iterable[str]) -> Iterator[Any]:
         if container is not None:
             with contextlib.suppress(Exception):
                 container.close()
+
+
+def muxer_options(container: str, tags: Iterable[str]) -> dict[str, str]:
+    """What a container must be told, for metadata with these names."""
+    classic = _CLASSIC.get(container)
+    special = classic is not None and any(
+        tag.lower() not in classic.split() and not _UBIQUITOUS.fullmatch(tag.lower()) for tag in tags
+    )
+    return {"movflags": "use_metadata_tags"} if special else {}
 
 
 def put(output: Any, packets: Iterable[Packet[Any]], note: Callable[[str], None]) -> None:

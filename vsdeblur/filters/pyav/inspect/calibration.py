@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from vsdeblur.calibration.gyro.fit import Alignment
 from vsdeblur.errors import ArgumentError
+from vsdeblur.filters.pyav.file.reading import WHOLE, ReadOptions
 from vsdeblur.filters.pyav.inspect.gyro import find_alignment
 from vsdeblur.filters.pyav.inspect.readout import FoundReadout, find_readout
 from vsdeblur.filters.pyav.inspect.shutter import FoundShutter, find_shutter
@@ -16,9 +17,6 @@ from vsdeblur.filters.pyav.inspect.survey import Survey
 from vsdeblur.filters.pyav.inspect.transfer import FoundTransfer, find_transfer
 from vsdeblur.filters.pyav.timeline import ROUGHLY
 from vsdeblur.settings import MAX_FACTOR, TELEMETRY, Options, parse_options
-
-Part = tuple[Fraction | None, Fraction | None]
-WHOLE: Part = (None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class Calibration:
         readout: the readout of the rolling shutter.
         shutter: the open fraction of the period.
         survey: of the part that is restored.
-        part: begin and length of that part in seconds.
+        read: which part that is, and by which tags it is read.
     """
 
     options: Options
@@ -42,12 +40,14 @@ class Calibration:
     readout: FoundReadout
     shutter: FoundShutter
     survey: Survey
-    part: Part
+    read: ReadOptions
 
     def alignment(self) -> Alignment | None:
         """How the file's gyroscope lies to its picture, from the whole file; None without one or enough motion."""
-        whole = self.survey if self.part == WHOLE else Survey(self.survey.path, self.options.transfer)
-        return find_alignment(whole)
+        whole = replace(self.read, start=None, duration=None)
+        return find_alignment(
+            self.survey if whole == self.read else Survey(self.survey.path, self.options.transfer, whole)
+        )
 
 
 def calibrate(
@@ -56,7 +56,7 @@ def calibrate(
     arguments: Mapping[str, Any],
     *,
     fps: Fraction | None = None,
-    part: Part = WHOLE,
+    read: ReadOptions = WHOLE,
 ) -> Calibration:
     """Resolve the arguments that a file answers: "auto", "fit", "telemetry" and what is not given.
 
@@ -65,13 +65,13 @@ def calibrate(
         rate: of the file, frames per second; None where it has none.
         arguments: of :func:`vsdeblur.settings.parse_options`, with the further values that only files have.
         fps: frames per second of a uniform output grid, in place of ``factor``.
-        part: begin and length in seconds of the part that is restored, None for all.
+        read: which part is restored, and by which tags it is read.
 
     Raises:
         ArgumentError: for what does not fit the file.
     """
-    transfer = find_transfer(path, arguments.get("transfer"), *part)
-    survey = Survey(path, transfer.transfer, *part)
+    transfer = find_transfer(path, arguments.get("transfer"), read)
+    survey = Survey(path, transfer.transfer, read)
     readout = find_readout(survey, arguments.get("readout", 0), rate)
     only_telemetry = arguments.get("shutter") == TELEMETRY
     resolved = {**arguments, "transfer": transfer.transfer, "readout": readout.readout}
@@ -79,7 +79,7 @@ def calibrate(
         resolved["shutter"] = None
     options, ratio = _options(rate, resolved, fps)
     shutter = find_shutter(survey, options, rate, only_telemetry=only_telemetry)
-    return Calibration(shutter.resolve(options), ratio, transfer, readout, shutter, survey, part)
+    return Calibration(shutter.resolve(options), ratio, transfer, readout, shutter, survey, read)
 
 
 def _options(rate: Fraction | None, arguments: Mapping[str, Any], fps: Fraction | None) -> tuple[Options, Fraction]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from itertools import islice, pairwise
 from statistics import median
@@ -15,12 +15,16 @@ import av
 from vsdeblur.engine.duration import FRAMES as WINDOW
 from vsdeblur.errors import InputError
 from vsdeblur.filters.pyav.colour import Converter, kind
+from vsdeblur.filters.pyav.file.interlaced import refuse_interlaced
+from vsdeblur.filters.pyav.file.reading import ReadOptions
 from vsdeblur.filters.pyav.file.source import Source
 from vsdeblur.filters.pyav.inspect.calibration import Calibration, calibrate
 from vsdeblur.filters.pyav.inspect.content import Content, read_content
 from vsdeblur.filters.pyav.inspect.cost import SensorGrain, Work, noise_in, plan_for, plan_work, seconds_each
 from vsdeblur.filters.pyav.inspect.gyro import about, find_alignment
+from vsdeblur.filters.pyav.stamps import exact
 from vsdeblur.settings import AUTO, Options, checked
+from vsdeblur.settings.files import Reading
 from vsdeblur.settings.refusals import refuse_unused
 from vsdeblur.settings.table import INSPECT, TRANSCODE
 from vsdeblur.timing import output_count
@@ -53,7 +57,10 @@ class FileTiming:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Size, format and colour of the first frame; ``assumed`` names the tags that were missing."""
+    """Size, format and colour of the first frame; ``assumed`` names the tags that were missing.
+
+    interlaced: how many of the decoded frames are flagged so.
+    """
 
     width: int
     height: int
@@ -63,7 +70,7 @@ class Picture:
     full_range: bool
     chroma: str
     assumed: tuple[str, ...]
-    interlaced: bool
+    interlaced: int
     rotation: int
 
 
@@ -120,14 +127,17 @@ def probe(
         ArgumentError: for arguments that do not fit it.
     """
     refuse_unused(INSPECT, {"factor": factor, "fps": fps, **options})
-    timing = _timing(path)
+    read = ReadOptions.of(options)
+    timing = _timing(path, read)
     arguments = {"factor": factor, "readout": AUTO, **options}
-    found = calibrate(path, timing.rate, arguments, fps=checked("fps", fps))
+    arguments = {name: value for name, value in arguments.items() if name not in Reading.__annotations__}
+    found = calibrate(path, timing.rate, arguments, fps=checked("fps", fps), read=read)
     gyroscope = about(find_alignment(found.survey))
     kept: list[av.VideoFrame] = []
+    flags: list[bool] = []
     middle = max(min(frames, timing.frames or 0) - WINDOW, 0) // 2
-    with Source(path) as source:
-        decoded = _kept(islice(source.frames(), frames), kept, middle)
+    with Source(path, replace(read, progressive=True)) as source:
+        decoded = _kept(_flagged(islice(source.frames(), frames), flags), kept, middle)
         content = read_content(decoded, found.options, kept, timing.rate)
         streams = tuple(_stream(stream) for stream in source.container.streams)
         container = str(source.container.format.name)
@@ -141,7 +151,7 @@ def probe(
         container=container,
         streams=streams,
         timing=timing,
-        picture=_picture(kept[0], converter),
+        picture=_picture(kept[0], converter, sum(flags)),
         content=content,
         noise=noise_in(kept[0], converter),
         work=plan_work(kept, converter, timing.frames, found.options, measure),
@@ -167,17 +177,17 @@ def forecast(
     *,
     fps: Any = None,
     slow: Any = None,
-    start: Any = None,
-    duration: Any = None,
     **options: Any,
 ) -> Forecast:
     """The forecast of a transcode with these arguments; raises as that would."""
     refuse_unused(TRANSCODE, {**options, "fps": fps, "slow": slow})
-    part = checked("start", start), checked("duration", duration)
+    read = ReadOptions.of(options)
+    options = {name: value for name, value in options.items() if name not in Reading.__annotations__}
     if slow is not None:
         options["factor"] = checked("slow", slow)
-    with Source(path, start=part[0], duration=part[1]) as source:
-        found = calibrate(path, source.rate, options, fps=checked("fps", fps), part=part)
+    refuse_interlaced(path, read)
+    with Source(path, read, quiet=True) as source:
+        found = calibrate(path, source.rate, options, fps=checked("fps", fps), read=read)
         kept: list[av.VideoFrame] = []
         deque(_kept(islice(source.frames(), WINDOW), kept), maxlen=0)
         total = source.total
@@ -202,11 +212,18 @@ def _kept(frames: Iterator[av.VideoFrame], kept: list[av.VideoFrame], middle: in
         raise InputError("no frame could be decoded")
 
 
-def _timing(path: str) -> FileTiming:
+def _flagged(frames: Iterator[av.VideoFrame], flags: list[bool]) -> Iterator[av.VideoFrame]:
+    """The frames; ``flags`` receives whether each is interlaced."""
+    for frame in frames:
+        flags.append(bool(frame.interlaced_frame))
+        yield frame
+
+
+def _timing(path: str, read: ReadOptions) -> FileTiming:
     """Rate and timing by the packets, without decoding."""
-    with Source(path) as source:
-        tick, rate = source.tick, source.rate
-        packets = islice(source.container.demux(source.video), _PACKETS)
+    with Source(path, read) as source:
+        tick, rate = exact(source.video.time_base), source.rate
+        packets = islice(source.packets(everything=False), _PACKETS)
         times = sorted(packet.pts * tick for packet in packets if packet.size and packet.pts is not None)
         frames = source.total or (len(times) if len(times) < _PACKETS else None)
         length = source.container.duration
@@ -225,7 +242,7 @@ def _timing(path: str) -> FileTiming:
     )
 
 
-def _picture(frame: av.VideoFrame, converter: Converter) -> Picture:
+def _picture(frame: av.VideoFrame, converter: Converter, interlaced: int) -> Picture:
     colour = converter.colour
     untagged = {
         "matrix": colour.family == "YUV" and frame.colorspace in (None, 2),
@@ -242,7 +259,7 @@ def _picture(frame: av.VideoFrame, converter: Converter) -> Picture:
         colour.full_range,
         colour.chroma,
         tuple(name for name, missing in untagged.items() if missing),
-        bool(frame.interlaced_frame),
+        interlaced,
         int(frame.rotation),
     )
 
@@ -250,7 +267,9 @@ def _picture(frame: av.VideoFrame, converter: Converter) -> Picture:
 def _stream(stream: Any) -> StreamFacts:
     context = stream.codec_context
     detail = ""
-    if stream.type == "audio":
+    if context is None:
+        detail = "" if stream.type in ("data", "attachment") else "of a codec that this FFmpeg does not know"
+    elif stream.type == "audio":
         detail = f"{context.sample_rate} Hz, {context.layout.name}"
     elif stream.type == "video":
         detail = f"{context.width}x{context.height}, {context.pix_fmt}"

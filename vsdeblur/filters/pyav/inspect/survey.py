@@ -23,8 +23,9 @@ from vsdeblur.clip.repeats import distinct, thumbnail
 from vsdeblur.clip.samples import MAX_SIDE, SAMPLE_FRAMES, ClipSample, map_samples, sample_ranges
 from vsdeblur.device import single_thread
 from vsdeblur.filters.pyav.colour import Converter, kind
+from vsdeblur.filters.pyav.file.reading import WHOLE, ReadOptions
 from vsdeblur.filters.pyav.file.source import Source
-from vsdeblur.filters.pyav.timeline import exact
+from vsdeblur.filters.pyav.stamps import exact
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,25 +46,22 @@ class Survey:
     held as long as the survey is.
     """
 
-    def __init__(
-        self, path: str, transfer: str | None = None, begin: Fraction | None = None, length: Fraction | None = None
-    ) -> None:
+    def __init__(self, path: str, transfer: str | None = None, options: ReadOptions = WHOLE) -> None:
         """Nothing is read yet.
 
         Args:
             path: of the file.
             transfer: of its values, None by the file's tags.
-            begin: of the part, seconds.
-            length: of the part, seconds.
+            options: which part of it, and by which tags it is read.
         """
         self.path = path
-        self._part = transfer, begin, length
+        self._part = transfer, replace(options, source_fps=None, progressive=True)  # places go by the file's own times
 
     @cached_property
     def samples(self) -> list[ClipSample]:
         """Decoded on first use."""
-        transfer, begin, length = self._part
-        with single_thread(), Source(self.path, start=begin, duration=length) as source:
+        transfer, options = self._part
+        with single_thread(), Source(self.path, options, quiet=True) as source:
             return list(file_samples(source, transfer))
 
     @property
@@ -92,8 +90,9 @@ class Survey:
         return self._once("response", lambda: clip_response(self.samples))
 
     def _once[T](self, name: str, find: Callable[[], T]) -> T:
-        status = Path(self.path).stat()
-        found = _estimates(self.path, status.st_mtime_ns, status.st_size, self._part)
+        path = Path(self.path)
+        status = path.stat() if path.exists() else None  # of the pattern of a sequence of pictures there is none
+        found = _estimates(self.path, status and (status.st_mtime_ns, status.st_size), self._part)
         if name not in found:
             found[name] = find()
         return cast("T", found[name])
@@ -143,7 +142,7 @@ def _jumps(source: Source, at: int, start: int) -> bool:
 def _from(source: Source, start: int) -> Iterator[av.VideoFrame]:
     assert source.rate is not None
     source.container.seek(int((source.begin + start / source.rate) * av.time_base))
-    return cast("Iterator[av.VideoFrame]", source.container.decode(source.video))
+    return map(source.retag, source.container.decode(source.video))
 
 
 def _number(source: Source, frame: av.VideoFrame) -> int:

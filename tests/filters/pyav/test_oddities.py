@@ -1,0 +1,261 @@
+"""transcode and inspect on files as people's devices write them: streams, times and tags as players show them."""
+
+from __future__ import annotations
+
+import json
+import random
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from tests.support import oddities
+from tests.support.pyav import decode, packets, run, times, write_clip
+from vsdeblur.cli import main
+from vsdeblur.errors import ArgumentError, InputError
+from vsdeblur.filters.pyav.file.rate import measured_rate
+from vsdeblur.filters.pyav.file.reading import ReadOptions, for_ffmpeg
+from vsdeblur.filters.pyav.file.source import Source
+
+
+def inspected(path: Path, *options: str) -> dict[str, Any]:
+    done = CliRunner().invoke(main, ["inspect", str(path), "--no-time", "--json", "--frames", "60", *options])
+    assert done.exit_code == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+# Time
+
+
+@pytest.mark.parametrize("starts", [(600, 0), (5, 100_000), (0, 0)], ids=["back", "hours", "again"])
+def test_joined_recordings_go_on_with_their_sound(tmp_path: Path, starts: tuple[int, int]) -> None:
+    lengths = [Fraction(1, 2)] * 2
+    source = oddities.joined(tmp_path / "in.ts", lengths, [Fraction(start) for start in starts])
+    report = run(source, tmp_path / "out.mp4", 1, preset="fast")
+    assert [remark for remark in report.warnings if "timestamps" in remark] == [
+        "the timestamps start again or leap (joined recordings): all streams go on there, moved by the same time"
+    ]
+    found = times(tmp_path / "out.mp4")
+    assert len(found) == 30
+    assert max(b - a for a, b in pairwise(found)) <= Fraction(1, 10)
+    assert found[-1] - found[0] <= Fraction(11, 10)
+    before, after = packets(source, "audio"), packets(tmp_path / "out.mp4", "audio")
+    assert len(after) == len(before)
+    with av.open(str(tmp_path / "out.mp4")) as out:
+        sound = [packet.pts * packet.time_base for packet in out.demux(audio=0) if packet.size]
+        assert max(b - a for a, b in pairwise(sound)) < 0.2
+    assert not report.errors
+
+
+def test_a_uniform_grid_does_not_fill_a_leap(tmp_path: Path) -> None:
+    source = oddities.joined(tmp_path / "in.ts", [Fraction(1, 3)] * 2, [Fraction(0), Fraction(50_000)], sound=False)
+    report = run(source, tmp_path / "out.mp4", 1, fps=60, preset="fast")
+    assert 36 <= report.frames_out <= 44
+
+
+def test_decoding_times_are_sorted(tmp_path: Path) -> None:
+    source = oddities.with_decoding_times_alone(tmp_path / "in.avi")
+    raw = times(source)
+    assert raw != sorted(raw)
+    report = run(source, tmp_path / "out.mp4", 1, preset="fast")
+    for n, time in enumerate(times(tmp_path / "out.mp4")):  # mp4 keeps its beginning in milliseconds
+        assert abs(time - min(raw) - Fraction(n, 30)) < Fraction(1, 1000)
+    assert report.frames_out == 24
+    assert report.warnings == []
+    with Source(str(source), ReadOptions(start=Fraction(1, 5), duration=Fraction(1, 5))) as part:
+        assert len(list(part.frames())) == 6
+
+
+def test_a_time_base_is_no_rate(tmp_path: Path) -> None:
+    chance = random.Random(4)
+    stamps = [0, *(round(n * 100 / 3) + chance.choice((-9, -5, 0, 5, 9)) for n in range(1, 30))]
+    source = oddities.without_rate(tmp_path / "in.webm", stamps)
+    with av.open(str(source)) as container:
+        assert container.streams.video[0].guessed_rate == 1000
+        assert measured_rate(container, 0) == 30
+    report = run(source, tmp_path / "out.y4m", 2, shutter="1/60s", preset="fast", encoder_options=None)
+    assert (report.source_rate, report.output_rate) == (Fraction(30), Fraction(60))
+    assert (tmp_path / "out.y4m").read_bytes().split(b"\n")[0].split()[3] == b"F60:1"
+    assert run(source, tmp_path / "out.mp4", 1, fps=60, preset="fast").output_rate == 60
+    found = inspected(source)
+    assert found["timing"]["rate"] == "30"
+    assert found["timing"]["seconds"] == pytest.approx(1, abs=0.1)
+
+
+def test_a_late_start_is_no_truncation(tmp_path: Path) -> None:
+    source = oddities.starting_late(tmp_path / "in.mkv", 600)
+    report = run(source, tmp_path / "out.mkv", 1, preset="fast")
+    assert report.errors == []
+    assert report.frames_out == 30
+    assert times(tmp_path / "out.mkv")[0] == 0
+    assert inspected(source)["timing"]["frames"] in (30, 31)
+
+
+def test_source_fps_overrides_timestamps(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.avi", 12, oddities.SIZE, rate=Fraction(25), codec="mpeg4")
+    report = run(source, tmp_path / "out.mp4", 2, source_fps="24000/1001", preset="fast")
+    assert (report.source_rate, report.output_rate) == (Fraction(24_000, 1001), Fraction(48_000, 1001))
+    assert times(tmp_path / "out.mp4") == [Fraction(1001 * n, 48_000) for n in range(24)]
+    part = run(source, tmp_path / "part.mp4", 1, source_fps=12, start=0.5, duration=0.25, preset="fast")
+    assert part.frames_out == 3
+    assert inspected(source, "--source-fps", "50")["timing"]["rate"] == "50"
+
+
+def test_a_sequence_of_pictures(tmp_path: Path) -> None:
+    for n, frame in enumerate(decode(write_clip(tmp_path / "in.mkv", 6, oddities.SIZE, codec="ffv1"))):
+        frame.to_image().save(tmp_path / f"shot_{n:03d}.png")
+    report = run(tmp_path / "shot_%03d.png", tmp_path / "out.mp4", 1, source_fps=12, shutter=None, preset="fast")
+    assert report.frames_out == 6
+    assert times(tmp_path / "out.mp4") == [Fraction(n, 12) for n in range(6)]
+
+
+# Interlacing
+
+
+def test_interlaced_frames_are_found_before_the_work_starts(tmp_path: Path) -> None:
+    source = oddities.partly_interlaced(tmp_path / "in.m2v", 12, 12)
+    with pytest.raises(InputError, match=r"of the first 2\d frames are interlaced, from number 1\d on: deinterlace"):
+        run(source, tmp_path / "out.mp4", 1, preset="fast")
+    assert inspected(source)["picture"]["interlaced"] in (11, 12, 13)
+    report = run(source, tmp_path / "out.mp4", 1, progressive=True, preset="fast")
+    assert report.frames_out == report.frames_in >= 23
+    assert not report.errors
+
+
+def test_later_ones_do_not_discard_the_work(tmp_path: Path) -> None:
+    source = oddities.partly_interlaced(tmp_path / "in.m2v", 52, 6)
+    report = run(source, tmp_path / "out.mp4", 1, preset="fast")
+    assert report.frames_out == report.frames_in >= 57
+    assert len(report.errors) == 1
+    assert "are interlaced: taken as if they were progressive" in report.errors[0]
+    with pytest.raises(InputError, match="interlaced"):
+        run(source, tmp_path / "strict.mp4", 1, strict=True, preset="fast")
+
+
+# Tags and formats
+
+
+@pytest.mark.parametrize(("tags", "height", "read_as"), [((1, 1, 0, 1), 64, 6), ((9, 16, 14, 1), 64, 9)])
+def test_impossible_matrices_are_read_as_plausible_ones(
+    tmp_path: Path, tags: tuple[int, int, int, int], height: int, read_as: int
+) -> None:
+    source = write_clip(tmp_path / "in.mkv", 4, (96, height), codec="ffv1", tags=tags)
+    report = run(source, tmp_path / "out.mkv", 1, codec="ffv1", preset="fast")
+    assert [remark for remark in report.warnings if f"matrix {tags[2]} cannot be" in remark]
+    assert decode(tmp_path / "out.mkv")[0].colorspace == read_as
+
+
+def test_given_tags_count(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mp4", 4, oddities.SIZE, tags=(2, 2, 2, 1))
+    run(source, tmp_path / "out.mp4", 1, matrix="bt709", range="full", primaries="bt2020", preset="fast")
+    found = decode(tmp_path / "out.mp4")[0]
+    assert (found.color_primaries, found.colorspace, found.color_range) == (9, 1, 2)
+    with pytest.raises(ArgumentError, match="matrix must be None or one of bt709"):
+        run(source, tmp_path / "no.mp4", 1, matrix="rgb")
+
+
+@pytest.mark.parametrize("end", ["mp4", "webm", "gif", "apng", "webp"])
+def test_animations(tmp_path: Path, end: str) -> None:
+    source = oddities.animation(tmp_path / "in.gif")
+    options = {"cpu-used": 8} if end == "webm" else {}
+    report = run(source, tmp_path / f"out.{end}", 2, preset="fast", encoder_options=options)
+    assert report.pixel_format in ("yuv420p", "yuva420p", "pal8", "rgba", "rgb24", "bgra")
+    with av.open(str(tmp_path / f"out.{end}")) as out:
+        shown = [frame.to_ndarray(format="rgb24") for frame in out.decode(video=0)]
+    assert len(shown) == 12
+    was = decode(source)[3].to_ndarray(format="rgb24").astype(int)
+    assert np.abs(shown[6].astype(int) - was).mean() < 12
+
+
+def test_transparency_of_webm_stays(tmp_path: Path) -> None:
+    source = oddities.transparent_webm(tmp_path / "in.webm")
+    report = run(source, tmp_path / "out.webm", 1, preset="fast", encoder_options={"cpu-used": 8})
+    assert (report.pixel_format, report.lost) == ("yuva420p", [])
+    with av.open(str(tmp_path / "out.webm")) as out:
+        assert all(packet.has_sidedata("matroska_block_additional") for packet in out.demux(video=0) if packet.size)
+    report = run(source, tmp_path / "out.mp4", 1, preset="fast")
+    assert [lost for lost in report.lost if "alpha is dropped" in lost]
+
+
+def test_deep_transparency_goes_where_it_can(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mov", 3, (96, 64), codec="prores_ks", name="yuva444p10le", tags=(1, 1, 1, 1))
+    for end in ("mp4", "mkv", "webm"):
+        report = run(source, tmp_path / f"out.{end}", 1, preset="fast", encoder_options={})
+        assert report.lost
+    kept = run(source, tmp_path / "out.mov", 1, codec="prores_ks", preset="fast")
+    assert kept.pixel_format == "yuva444p10le"
+    assert not [lost for lost in kept.lost if "alpha" in lost]
+
+
+# What would be lost
+
+
+def test_cropping_by_the_container_is_applied(tmp_path: Path) -> None:
+    source = oddities.with_box(write_clip(tmp_path / "in.mp4", 4, (96, 64)), oddities.CROPPED_TO_96X48)
+    report = run(source, tmp_path / "out.mp4", 1, preset="fast", crf=1)
+    assert (report.width, report.height) == (96, 48)
+    assert [remark for remark in report.warnings if "cropped as the container says: 8 rows above, 8 below" in remark]
+    luma = [
+        frame.to_ndarray()[:height]
+        for frame, height in ((decode(source)[2], 64), (decode(tmp_path / "out.mp4")[2], 48))
+    ]
+    assert np.abs(luma[0][8:56].astype(int) - luma[1]).mean() < 12
+
+
+@pytest.mark.parametrize(
+    ("end", "box", "said"),
+    [
+        ("mp4", oddities.SPHERICAL, "projection"),
+        ("ts", b"", "rotation"),
+        ("avi", b"", "rotation"),
+        ("y4m", b"", "rotation"),
+    ],
+)
+def test_what_is_lost_is_named_once(tmp_path: Path, end: str, box: bytes, said: str) -> None:
+    source = write_clip(tmp_path / "in.mp4", 4, oddities.SIZE, rotation=None if box else 90)
+    if box:
+        oddities.with_box(source, box)
+    options = None if end == "y4m" else {}
+    report = run(source, tmp_path / f"out.{end}", 1, preset="fast", encoder_options=options)
+    assert len([lost for lost in report.lost if said in lost]) == 1
+    assert set(report.lost) <= set(report.warnings)
+    assert report.as_dict()["lost"] == report.lost
+
+
+def test_a_sound_track_without_decoder_is_listed(tmp_path: Path) -> None:
+    source = oddities.with_unknown_sound(tmp_path / "in.mov")
+    sound = [stream for stream in inspected(source)["streams"] if stream["kind"] == "audio"]
+    assert [stream["detail"] for stream in sound] == ["of a codec that this FFmpeg does not know"]
+
+
+@pytest.mark.parametrize(
+    ("end", "factor", "kept"), [("mp4", 4, "01:00:00:80"), ("mov", 5, None), ("mkv", 5, "01:00:00:100")]
+)
+def test_timecodes(tmp_path: Path, end: str, factor: int, kept: str | None) -> None:
+    source = write_clip(tmp_path / "in.mp4", 4, oddities.SIZE, rate=Fraction(60), timecode="01:00:00:20")
+    report = run(source, tmp_path / f"out.{end}", factor, preset="fast")
+    with av.open(str(tmp_path / f"out.{end}")) as out:
+        tags = {name.lower(): value for name, value in out.streams.video[0].metadata.items()}
+    found = tags.get("timecode")
+    assert (found and [int(part) for part in found.split(":")]) == (kept and [int(part) for part in kept.split(":")])
+    assert bool([lost for lost in report.lost if "cannot count 300 frames a second" in lost]) == (kept is None)
+
+
+# Names
+
+
+def test_names_are_those_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_clip(tmp_path / "in.mp4", 4, oddities.SIZE).rename("12:30.mp4")
+    report = run("12:30.mp4", "pipe:1.mkv", 1, preset="fast")
+    assert report.frames_out == 4
+    assert (tmp_path / "pipe:1.mkv").is_file()
+    assert for_ffmpeg("https://example.org/a.mp4") == "https://example.org/a.mp4"
+    with pytest.raises(InputError, match="cannot open data:x: No such file"):
+        run("data:x", "out.mkv", 1)

@@ -1,0 +1,153 @@
+"""Files as people's devices and programs write them: a builder for each kind of oddity, small and made on the spot."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.codec.context import Flags
+
+from tests.support.pyav import picture, write_clip
+
+SIZE = (64, 48)
+
+
+def joined(path: Path, seconds: Sequence[Fraction], starts: Sequence[Fraction], sound: bool = True) -> Path:
+    """MPEG-TS recordings one after the other, each with timestamps of its own from ``starts`` on."""
+    whole = b""
+    for length, start in zip(seconds, starts, strict=True):
+        part = path.with_name("part.ts")
+        with av.open(str(part), "w", options={"muxdelay": "0"}) as output:
+            video: Any = output.add_stream("libx264", rate=30, options={"g": "15", "bf": "0"})
+            video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
+            audio: Any = output.add_stream("aac", rate=48_000) if sound else None
+            if audio is not None:
+                audio.codec_context.layout = "mono"
+            for n in range(round(length * 30)):
+                frame = picture(n, *SIZE)
+                frame.pts, frame.time_base = n + round(start * 30), Fraction(1, 30)
+                output.mux(video.encode(frame))
+                if audio is not None:
+                    _silence(output, audio, n * 1600 + round(start * 48_000), 1600)
+            output.mux(video.encode())
+            if audio is not None:
+                output.mux(audio.encode())
+        whole += part.read_bytes()
+        part.unlink()
+    path.write_bytes(whole)
+    return path
+
+
+def _silence(output: Any, audio: Any, pts: int, samples: int) -> None:
+    frame = av.AudioFrame(format="fltp", layout="mono", samples=samples)
+    for plane in frame.planes:
+        plane.update(bytes(plane.buffer_size))
+    frame.sample_rate, frame.pts, frame.time_base = 48_000, pts, Fraction(1, 48_000)
+    output.mux(audio.encode(frame))
+
+
+def with_decoding_times_alone(path: Path, count: int = 24) -> Path:
+    """H.264 with B-frames in AVI, which has no presentation times."""
+    return write_clip(path, count, SIZE, options={"bf": "3", "x264-params": "b-adapt=0:scenecut=0", "g": "48"})
+
+
+def without_rate(path: Path, milliseconds: Sequence[int]) -> Path:
+    """WebM as browsers record it: timestamps in milliseconds, and no word of a rate."""
+    with av.open(str(path), "w", container_options={"live": "1"}) as output:
+        video: Any = output.add_stream("libvpx", rate=30, options={"deadline": "realtime", "b": "500k"})
+        video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
+        video.codec_context.time_base = Fraction(1, 1000)
+        for n, time in enumerate(milliseconds):
+            frame = picture(n, *SIZE)
+            frame.pts, frame.time_base = time, Fraction(1, 1000)
+            output.mux(video.encode(frame))
+        output.mux(video.encode())
+    data = bytearray(path.read_bytes())
+    at = data.find(b"\x23\xe3\x83")  # DefaultDuration becomes Void
+    length = data[at + 3] & 0x7F
+    data[at : at + 4 + length] = bytes([0xEC, 0x80 | (2 + length)]) + bytes(2 + length)
+    path.write_bytes(data)
+    return path
+
+
+def starting_late(path: Path, start: int, count: int = 30) -> Path:
+    """A recording whose timestamps begin after ``start`` seconds."""
+    return write_clip(path, count, SIZE, times=[start + Fraction(n, 30) for n in range(count)])
+
+
+def partly_interlaced(path: Path, progressive: int, interlaced: int) -> Path:
+    """MPEG-2 of which the later frames are interlaced."""
+    packets: list[bytes] = []
+    for count, fields in ((progressive, False), (interlaced, True)):
+        coder: Any = av.CodecContext.create("mpeg2video", "w")
+        coder.width, coder.height, coder.pix_fmt = *SIZE, "yuv420p"
+        coder.time_base, coder.framerate, coder.bit_rate = Fraction(1, 25), Fraction(25), 2_000_000
+        coder.options = {"bf": "0", "g": "6"}
+        if fields:
+            coder.flags |= int(Flags.interlaced_dct) | int(Flags.interlaced_me)
+        for n in range(count):
+            frame = picture(n, *SIZE)
+            frame.pts = n
+            packets += [bytes(packet) for packet in coder.encode(frame)]
+        packets += [bytes(packet) for packet in coder.encode(None)]
+    path.write_bytes(b"".join(packets))
+    return path
+
+
+def with_box(path: Path, box: bytes) -> Path:
+    """A box added to the first video's sample entry of an mp4 whose index is at its end."""
+    data = bytearray(path.read_bytes())
+    entry = data.find(b"avc1", data.find(b"stsd")) - 4
+    end = entry + struct.unpack_from(">I", data, entry)[0]
+    data[end:end] = box
+    parents = [data.rfind(name, 0, entry) - 4 for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")]
+    for at in (entry, *parents):
+        struct.pack_into(">I", data, at, struct.unpack_from(">I", data, at)[0] + len(box))
+    path.write_bytes(data)
+    return path
+
+
+def box(kind: bytes, data: bytes, full: bool = False) -> bytes:
+    """A box of ISO 14496-12; full: with version and flags."""
+    content = bytes(4) + data if full else data
+    return struct.pack(">I", 8 + len(content)) + kind + content
+
+
+CROPPED_TO_96X48 = box(b"clap", struct.pack(">8i", 96, 1, 48, 1, 0, 1, 0, 1))
+SPHERICAL = box(
+    b"sv3d",
+    box(b"svhd", b"x\0", True) + box(b"proj", box(b"prhd", bytes(12), True) + box(b"equi", bytes(16), True)),
+)
+
+
+def with_unknown_sound(path: Path) -> Path:
+    """mov with a sound track of a codec that FFmpeg does not have."""
+    write_clip(path, 6, SIZE, audio="aac")
+    data = bytearray(path.read_bytes())
+    entry = data.find(b"mp4a", data.rfind(b"stsd"))
+    described = data.find(b"esds", entry)
+    data[described : described + 4] = b"free"
+    while 0 < entry < described:
+        data[entry : entry + 4] = b"apac"
+        entry = data.find(b"mp4a", entry)
+    path.write_bytes(data)
+    return path
+
+
+def transparent_webm(path: Path) -> Path:
+    """VP9 whose alpha is in a stream of its own within the packets."""
+    options = {"deadline": "realtime", "cpu-used": "8", "auto-alt-ref": "0"}
+    return write_clip(path, 6, SIZE, codec="libvpx-vp9", name="yuva420p", options=options)
+
+
+def animation(path: Path, count: int = 6) -> Path:
+    """A GIF of 25 frames a second."""
+    from PIL import Image
+
+    pictures = [Image.fromarray(picture(n, *SIZE, "rgb24").to_ndarray()) for n in range(count)]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=40, loop=0)
+    return path

@@ -1,0 +1,106 @@
+"""Decoding a stream as a player shows it: with its transparency, and cropped as the container says."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import av
+import av.error
+from av.filter import Graph
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from vsdeblur.filters.pyav.stamps import exact
+
+_VPX = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders pass alpha over
+
+
+class Decoder:
+    """Turns packets of one video stream into frames."""
+
+    def __init__(self, stream: VideoStream, retag: Callable[[av.VideoFrame], av.VideoFrame]) -> None:
+        """retag: puts the tags that are believed into a frame."""
+        self._retag = retag
+        self._context = _alpha_decoder(stream)
+        self._crop = Cropper.of(stream)
+
+    @property
+    def cropped(self) -> str:
+        """What is cropped, in words; empty for nothing."""
+        return "" if self._crop is None else str(self._crop)
+
+    def __call__(self, packet: Packet[Any]) -> list[av.VideoFrame]:
+        """Frames; those that are held back come with the empty packet at the end. Raises FFmpegError, ValueError."""
+        if self._context is None:
+            frames: Any = packet.decode()
+        else:
+            frames = self._context.decode(packet if packet.size else None)
+            for frame in frames:
+                if frame.pts is not None and not exact(frame.time_base):
+                    frame.time_base = packet.time_base
+        return [frame if self._crop is None else self._crop(frame) for frame in map(self._retag, frames)]
+
+
+class Cropper:
+    """Cuts borders off."""
+
+    def __init__(self, top: int, bottom: int, left: int, right: int) -> None:
+        self.borders = top, bottom, left, right
+        self._kind: tuple[object, ...] = ()
+        self._graph: Graph | None = None
+
+    @classmethod
+    def of(cls, stream: VideoStream) -> Cropper | None:
+        """As a container says, None where it says nothing, or what cannot be."""
+        data = stream.codec_context.coded_side_data.get("frame_cropping")
+        if data is None or len(data) < 16:
+            return None
+        top, bottom, left, right = struct.unpack_from("4I", data)
+        context = stream.codec_context
+        inside = top + bottom < context.height and left + right < context.width
+        return cls(top, bottom, left, right) if inside and any((top, bottom, left, right)) else None
+
+    def __str__(self) -> str:
+        top, bottom, left, right = self.borders
+        return f"{top} rows above, {bottom} below, {left} columns on the left, {right} on the right"
+
+    def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """The inner part of a frame, with all its properties."""
+        kind = (frame.format.name, frame.width, frame.height)
+        if self._graph is None or kind != self._kind:
+            self._kind, self._graph = kind, self._build(frame)
+        time_base = frame.time_base
+        self._graph.vpush(frame)
+        cut = self._graph.vpull()
+        cut.time_base = time_base
+        return cut
+
+    def _build(self, frame: av.VideoFrame) -> Graph:
+        top, bottom, left, right = self.borders
+        graph = Graph()
+        size = f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base=1/1000"
+        tags = f"colorspace={frame.colorspace}:range={frame.color_range}"
+        part = f"{frame.width - left - right}:{frame.height - top - bottom}:{left}:{top}:exact=1"
+        chain = [graph.add("buffer", f"{size}:{tags}"), graph.add("crop", part), graph.add("buffersink")]
+        for before, after in pairwise(chain):
+            before.link_to(after)
+        graph.configure()
+        return graph
+
+
+def _alpha_decoder(stream: VideoStream) -> av.VideoCodecContext | None:
+    """A decoder that also takes the transparency of WebM, where the stream has one."""
+    tags = {name.lower(): value for name, value in stream.metadata.items()}
+    name = _VPX.get(stream.codec_context.codec.canonical_name)
+    if tags.get("alpha_mode") != "1" or name is None:
+        return None
+    try:
+        context = av.CodecContext.create(name, "r")
+    except (av.error.FFmpegError, ValueError):
+        return None
+    assert isinstance(context, av.VideoCodecContext)
+    context.extradata = stream.codec_context.extradata
+    return context

@@ -1,0 +1,84 @@
+"""A few frames through encoder and container, in memory: what they refuse, and what they lose, is known beforehand."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av
+import av.error
+from av.video.stream import VideoStream
+
+from vsdeblur.errors import ArgumentError, DeblurError
+from vsdeblur.files import reason
+from vsdeblur.filters.pyav.file.coder import Coder
+from vsdeblur.filters.pyav.file.encoder import Encoder
+from vsdeblur.filters.pyav.file.losses import picture_facts, stream_facts
+
+_FRAMES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What an output has beside its pixels, in the words of ``losses``, and how many chapters."""
+
+    facts: frozenset[str]
+    chapters: int
+
+
+def rehearse(
+    encoder: Encoder,
+    container: str,
+    options: Mapping[str, str],
+    attach: Callable[[Any], VideoStream],
+    sample: av.VideoFrame,
+    tick: Fraction,
+    duration: Fraction,
+) -> Rehearsed | None:
+    """Write a few frames into memory, close the container, and read it again.
+
+    Args:
+        encoder: that is tried.
+        container: the format's name.
+        options: of the container.
+        attach: adds all streams to an output, and starts it.
+        sample: a frame as the encoder will get it.
+        tick: of the video's timestamps, seconds.
+        duration: of a frame, seconds.
+
+    Returns:
+        What was read again; None where there is no reader for the format.
+
+    Raises:
+        ArgumentError: for an option that the encoder does not know.
+        DeblurError: where encoder or container refuse.
+    """
+    memory = io.BytesIO()
+    try:
+        with av.open(memory, "w", format=container, container_options=dict(options)) as output:
+            stream = attach(output)
+            coder = Coder(stream, tick, encoder)
+            for n in range(_FRAMES):
+                output.mux(coder.encode(sample, n * duration, duration))
+            output.mux(coder.finish())
+    except ArgumentError:
+        raise
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise DeblurError(f"{encoder} in {container} is not possible: {reason(error)}") from None
+    return _reread(memory, container)
+
+
+def _reread(memory: io.BytesIO, container: str) -> Rehearsed | None:
+    memory.seek(0)
+    known = av.ContainerFormat(container).is_input  # others are recognised by their bytes, of which there are few
+    try:
+        with av.open(memory, "r", format=container if known else None) as written:
+            video = next(iter(written.streams.video))
+            frame = next(written.decode(video), None)
+            facts = picture_facts(video, frame) | stream_facts(written.streams)
+            return Rehearsed(frozenset(facts), len(written.chapters()))
+    except (av.error.FFmpegError, StopIteration):
+        return None
