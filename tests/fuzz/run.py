@@ -1,0 +1,153 @@
+"""Runs hostile cases, each in a process of its own, and says which ended otherwise than documented.
+
+    python -m tests.fuzz.run --cases 2000 --first 1
+
+A case fails where it takes longer than a minute, ends by a signal or with an exit code that is not documented, shows a
+traceback or a fault that was not foreseen, says nothing of why it failed, holds 2 GiB, or leaves a temporary file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from tests.fuzz.cases import KINDS, SHARES, build
+
+SECONDS = 60
+MEMORY = 2 << 30  # bytes
+CODES = (0, 1, 2, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a case. trouble: what is wrong with that, empty for nothing."""
+
+    number: int
+    kind: str
+    command: list[str]
+    code: int
+    seconds: float
+    memory: int
+    trouble: str
+
+
+def run_case(number: int, kinds: tuple[str, ...] = SHARES) -> Outcome:
+    """Case ``number`` in a child of this process, which should have imported all that a command needs."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        kind, command = build(number, folder, kinds)
+        began = time.monotonic()
+        child = os.fork()
+        if child == 0:
+            _child(command, folder)
+        status, used, late = _await(child)
+        code = os.waitstatus_to_exitcode(status)
+        said = (folder / "stderr.txt").read_text("utf-8", "replace")
+        left = [path.name for path in folder.iterdir() if ".part" in path.name and not path.is_dir()]
+        memory = used.ru_maxrss * 1024
+        trouble = "hangs" if late else _trouble(code, said, memory, left)
+        return Outcome(number, kind, command, code, time.monotonic() - began, memory, trouble)
+
+
+def _child(command: list[str], folder: Path) -> None:
+    """Run the command with its output in files, and end the process."""
+    from vsdeblur.cli import main
+
+    code = 1
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        os.chdir(folder)
+        for number, name in ((0, "stdin.txt"), (1, "stdout.txt"), (2, "stderr.txt")):
+            os.dup2(os.open(folder / name, os.O_RDWR | os.O_CREAT), number)
+        main.main(command, prog_name="vsdeblur")
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 1
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _await(child: int) -> tuple[int, resource.struct_rusage, bool]:
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        found, status, used = os.wait4(child, os.WNOHANG)
+        if found:
+            return status, used, False
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
+    _, status, used = os.wait4(child, 0)
+    return status, used, True
+
+
+def _trouble(code: int, said: str, memory: int, left: list[str]) -> str:
+    if code < 0:
+        return f"signal {-code}"
+    if code not in CODES:
+        return f"exit code {code}"
+    if "Traceback" in said or "VSDEBLUR_DEBUG" in said:
+        return f"unforeseen: {said.strip().splitlines()[-1]}"
+    if code in (1, 2) and "vsdeblur: " not in said and "Usage: " not in said:
+        return "fails without a word"
+    if memory > MEMORY:
+        return f"{memory >> 20} MiB"
+    return f"leaves {left}" if left else ""
+
+
+def warm_up() -> None:
+    """Import what commands import, so that children need not."""
+    import importlib
+
+    import torch
+
+    torch.set_num_threads(1)
+    for name in (
+        *("vsdeblur.filters.pyav", "vsdeblur.filters.pyav.inspect.probe", "vsdeblur.engine.engine", "vsdeblur.cli"),
+        *("vsdeblur.stills.deblur", "vsdeblur.blind.frame", "vsdeblur.solver.keyframes", "cv2", "rich.console"),
+        *("vsdeblur.flow.blur", "vsdeblur.priors.video", "vsdeblur.solver.unrolled.stage", "psutil"),
+    ):
+        importlib.import_module(name)
+
+
+def main() -> int:
+    """Run cases and print those that fail, and a summary."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--cases", type=int, default=200, help="how many")
+    parser.add_argument("--first", type=int, default=1, help="number of the first")
+    parser.add_argument("--kind", choices=tuple(KINDS), action="append", help="of these kinds alone")
+    given = parser.parse_args()
+    warm_up()
+    outcomes = []
+    for number in range(given.first, given.first + given.cases):
+        outcome = run_case(number, tuple(given.kind or SHARES))
+        outcomes.append(outcome)
+        if outcome.trouble:
+            _say(outcome, sys.stdout)
+    codes = Counter((outcome.kind, outcome.code) for outcome in outcomes)
+    for (kind, code), count in sorted(codes.items()):
+        print(f"{kind:10} exit {code}: {count}")
+    slowest, largest = max(one.seconds for one in outcomes), max(one.memory for one in outcomes)
+    failed = sum(bool(one.trouble) for one in outcomes)
+    print(f"{len(outcomes)} cases, {failed} failed; slowest {slowest:.1f} s, most memory {largest >> 20} MiB")
+    return int(failed > 0)
+
+
+def _say(outcome: Outcome, to: TextIO) -> None:
+    print(f"{outcome.number} {outcome.kind}: {outcome.trouble}: {' '.join(outcome.command)}", file=to, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
