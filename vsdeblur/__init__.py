@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from vsdeblur.version import __version__ as __version__
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from vsdeblur.restore import restore as restore
 
 __all__ = ["deblur", "estimate_readout", "estimate_response", "estimate_shutter", "restore"]
+
+# Threads that wait for the next small operation sleep: by default OpenMP's spin, and take the cores from whatever else
+# runs, the encoder behind a pipe and each other included. It is read when torch is loaded, which comes later.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Resolved on first use: tensors work where VapourSynth is not installed, and a script that only imports costs nothing.
 _LAZY = {
