@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
+    from vsdeblur.camera.light import Light
     from vsdeblur.camera.path import CameraPath
 
 
@@ -31,6 +32,7 @@ class Window:
         output_period: The period that has ``factor`` outputs, in that unit; None for each frame's own.
         camera: A path that the camera may have gone, by its gyroscope: pixels of the frames, mean periods from the
             opening of frames[0].
+        light: What was taken out of the frames, and is put back at the instants; None where light does not change.
     """
 
     frames: Tensor
@@ -44,6 +46,7 @@ class Window:
     readout_period: float | None = None
     output_period: float | None = None
     camera: CameraPath | None = None
+    light: Light | None = None
 
     @property
     def spans(self) -> tuple[float, ...]:

@@ -116,16 +116,18 @@ def _place(held: Sequence[_Held], window: Window, t: float) -> float:
 def _part(window: Window, held: Sequence[_Held], near: range) -> Window:
     """The window of some of the frames as they are read, which it counts by their places."""
     some, whole = [held[k] for k in near], window.durations or ()
+    numbers = [one.n for one in some]
+    follows = [k > near.start and not held[k].opens for k in near]  # another picture, which is in the part too
+    exposures = None if window.shutters is None else [window.shutters[one.n] * whole[one.n] for one in some]
     return replace(
         window,
-        frames=window.frames[[one.n for one in some]],
+        frames=window.frames[numbers],
         start=near.start,
-        cuts=frozenset(
-            k for k, one in zip(near, some, strict=True) if one.n + window.start in window.cuts and not one.opens
-        ),
+        cuts=frozenset(k for k in near if held[k].n + window.start in window.cuts and not held[k].opens),
         durations=tuple(one.duration for one in some),
         shutters=None
-        if window.shutters is None
-        else tuple(min(window.shutters[one.n] * whole[one.n] / one.duration, 1.0) for one in some),
+        if exposures is None
+        else tuple(min(s / one.duration, 1.0) for s, one in zip(exposures, some, strict=True)),
         camera=None,
+        light=window.light and window.light.frames(numbers, follows),
     )

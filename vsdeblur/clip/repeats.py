@@ -4,7 +4,8 @@ A repeat shares its noise with the frame that it repeats, and the frames around 
 counts as repeats where what they differ by is far below both their own noise and what the pictures on either side
 differ by, and where it is short. What rests for longer does rest, and a still shot, noisy or not, has no repeats: its
 frames differ as much as their neighbours do. Strong compression changes a repeat by more than noise, but only in the
-few blocks that it codes anew, and not as slow motion would: no shift explains it (Lucas and Kanade 1981).
+few blocks that it codes anew, and not as slow motion would: no shift explains it (Lucas and Kanade 1981). Where only
+the light changes beside such a run, nothing has moved and the run is a still shot.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _RECODED = 4 / 255  # what coding a repeat anew may change in the block that dif
 _RECODED_COARSELY = 16 / 255  # the same at CRF 28 to 33
 _SPARSE = 4.0  # times what the block in the middle differs by: 7 and more where coded anew, below 2 for noise
 _SHIFTED = 0.5  # of the difference; of small motion a shift explains more
+_LIT = 0.05  # of the squared difference; motion leaves a half and more
 _WINDOW = 16  # pixels that shift together
 _TESTED = 50  # one window in so many, those that differ most, is tested
 _COPIED = 0.5  # of what two frames with noise of their own differ by
@@ -67,16 +69,17 @@ def find_repeats(thumbnails: Sequence[Thumbnail]) -> tuple[bool, ...]:
     repeats = [False] * len(thumbnails)
     steps = [_difference(a, b) for a, b in pairwise(thumbnails)]
     for first, last in _calm(steps):
-        before, after = steps[first - 1 : first], steps[last : last + 1]
-        if last - first > LONGEST or not (before or after):
+        beside = [n for n in (first - 1, last) if 0 <= n < len(steps)]
+        if last - first > LONGEST or not beside:
             continue
         noise = max(_noise(thumbnails[n]) for n in (first, last))
-        calm, moving = max(steps[first:last]), min(*before, *after, np.inf)
+        calm, moving = max(steps[first:last]), min(steps[n] for n in beside)
         alike = calm <= max(_RECODED, _COPIED * noise)
         if not alike and calm <= _RECODED_COARSELY:
             alike = all(_coded_anew(*thumbnails[n : n + 2]) for n in range(first, last))
         if alike and moving >= max(_MOTION_OVER_REPEAT * calm, _MOVED * noise, _LEAST_MOTION):
-            repeats[first + 1 : last + 1] = [True] * (last - first)
+            lit = any(_lit_anew(*thumbnails[n : n + 2]) for n in beside)
+            repeats[first + 1 : last + 1] = [not lit] * (last - first)
     return tuple(repeats)
 
 
@@ -111,6 +114,13 @@ def _blocks(a: Thumbnail, b: Thumbnail) -> Thumbnail:
     sums = np.add.reduceat(np.add.reduceat(square, rows, axis=0), columns, axis=1)
     counts = np.outer(_lengths(square.shape[0]), _lengths(square.shape[1]))
     return np.asarray(np.sqrt(sums / counts), np.float32)
+
+
+def _lit_anew(a: Thumbnail, b: Thumbnail) -> bool:
+    """Whether what differs is the light, and nothing has moved: one is the other brightened, or nearly."""
+    centred, other = a - a.mean(), b - b.mean()
+    gain = float((centred * other).sum()) / max(float(np.square(centred).sum()), 1e-9)
+    return float(np.square(other - gain * centred).sum()) < _LIT * float(np.square(b - a).sum())
 
 
 def _coded_anew(a: Thumbnail, b: Thumbnail) -> bool:

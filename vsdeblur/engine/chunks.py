@@ -1,6 +1,6 @@
 """The loop over a clip's chunks: one for tensors, VapourSynth and PyAV.
 
-    fixed grid -> chunk -> frames around it -> repeats left out -> window (cuts, shutters, durations, camera path)
+    fixed grid -> chunk -> frames around it -> repeats left out -> window (cuts, light, shutters, durations, camera)
                -> instants of the outputs -> engine
 
 A host says how it reads frames (``FrameSource``) and which outputs there are (``Schedule``). It either goes through a
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vsdeblur.calibration.shutter.window import window_shutter
 from vsdeblur.clip.cadence import ChunkNeighbourhood, PictureTimes
 from vsdeblur.clip.cuts import find_cuts
+from vsdeblur.clip.light import find_light
 from vsdeblur.clip.pauses import split_at_pauses, usual_durations
 from vsdeblur.engine.grid import Chunk, Grid, Schedule, Shown
 from vsdeblur.settings import Options
@@ -147,10 +148,10 @@ def chunk_window[S: Shown](
     if around is not None:
         found = frozenset(kept[n - kept[0]] for n in found)  # as the clip counts them
         times = around.picture_times(source.durations(chunk.read), known | found)
-        window = replace(window, cuts=times.to_window(known | found))
+        window = _in_one_light(replace(window, cuts=times.to_window(known | found)), options)
         timed = _of_pictures(window, times, source, options)
     else:
-        window = replace(window, cuts=(known | found) & frozenset(kept[1:]))
+        window = _in_one_light(replace(window, cuts=(known | found) & frozenset(kept[1:])), options)
         timed = _of_frames(window, kept, source, options)
     outputs = schedule(chunk, timed.shutter)
     instants = [timed.position(output.instant) for output in outputs]
@@ -162,6 +163,12 @@ def chunk_window[S: Shown](
         cuts=known | found,
         repeats=frozenset() if around is None else around.repeats & frozenset(range(chunk.begin, chunk.end)),
     )
+
+
+def _in_one_light(window: Window, options: Options) -> Window:
+    """The window without changes of light; frames that are restored by themselves alone keep them."""
+    light = None if options.single_frame else find_light(window)
+    return window if light is None else replace(window, frames=light.taken_out(window.frames), light=light)
 
 
 class _Timed(NamedTuple):

@@ -21,6 +21,7 @@ from vsdeblur.device import choose_device, total_memory
 from vsdeblur.engine import quadrature
 from vsdeblur.engine.heap import release_unused
 from vsdeblur.engine.independent_blur import restore_independently_blurred
+from vsdeblur.engine.light import find_window_motion, in_its_light, parted, period
 from vsdeblur.engine.per_frame import PerFrame, blend_per_frame, restore_each
 from vsdeblur.engine.plan import Plan, make_plan
 from vsdeblur.engine.retry import BatchSizes, MemoryRetry
@@ -187,7 +188,9 @@ class Engine:
         )
 
     def _motion(self, window: Window) -> Motion:
-        return self._retry.run("finding the motion", lambda _: self.find_motion(window, self.options.shutter))
+        return self._retry.run(
+            "finding the motion", lambda _: find_window_motion(self.find_motion, window, self.options.shutter)
+        )
 
     def _with_independent(
         self, per_frame: PerFrame, whole: ExposureModel, motion: Motion | None, near: slice
@@ -226,17 +229,23 @@ class Engine:
         if rows != solved.band:
             solved = replace(solved, band=rows)
         at = self._composed(solved)
+        if window.light is not None:
+            cuts = solved.cuts | window.light.cuts(window.start)
+            solved = replace(solved, cuts=cuts)
+            at = parted(at, self._composed(solved), window, window.light)
         if self._consistency_flow is not None:
             spacing = 1 / float(self.options.factor)
             consistent = TemporalConsistency(solved, at, self._consistency_flow, spacing).instants(instants)
-            yield from (u.cpu() for u in islice(consistent, done, None))
+            rest = islice(zip(instants, consistent, strict=True), done, None)
+            yield from (in_its_light(u, window, t).cpu() for t, u in rest)
             return
         offsets, periods = quadrature.output(self.options, solved.motion), window.output_periods
         for t in instants[done:]:
-            period = periods[min(math.floor(t) - window.start, len(periods) - 1)]
-            shown = at(t + offsets[0] / period)
-            for offset in offsets[1:]:
-                shown += at(t + offset / period)
+            own = periods[period(window, t)]
+            times = [t + offset / own for offset in offsets]
+            shown = in_its_light(at(times[0]), window, times[0])
+            for time in times[1:]:
+                shown += in_its_light(at(time), window, time)
             yield shown.div_(len(offsets)).cpu()
 
     def _composed(self, solved: SolvedWindow) -> Callable[[float], Tensor]:

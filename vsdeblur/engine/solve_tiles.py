@@ -122,7 +122,9 @@ class KeyFrameSolver:
         window, motion = exposures.window, exposures.motion
         colours = window.frames[:, : window.colour]
         size = (colours.shape[-2], colours.shape[-1])
-        scale, white, sigma = motion.scale(*size), white_level(colours), self.noise(colours, exposures.weights)
+        scale, sigma = motion.scale(*size), self.noise(colours, exposures.weights)
+        # In frames of one light those that were brightened have steps, and those that were dimmed clip elsewhere.
+        white = white_level(colours) if window.light is None else None
         learned = self.learned_weight(sigma)
         open_for = [0.0 if n in exposures.independent else s for n, s in enumerate(exposures.shutters)]
         keys = torch.zeros_like(window.frames)
