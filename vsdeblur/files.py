@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from vsdeblur.errors import ArgumentError, DeblurError
+
+log = logging.getLogger("vsdeblur")
 
 _LONGEST = 60  # bytes of a target's name that its temporary name shows
 _unfinished: set[Path] = set()
@@ -95,8 +98,10 @@ def _locked(temporary: Path, path: Path) -> Iterator[None]:
         else:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 raise DeblurError(f"another job is writing {path}: wait for it, or choose another name") from None
+            except OSError as error:  # some network drives have no locks
+                log.info("%s: cannot be locked (%s)", temporary, reason(error))
         yield
 
 

@@ -10,6 +10,13 @@ import pytest
 from vsdeblur.errors import ArgumentError
 from vsdeblur.settings import checked, is_time
 
+
+@pytest.mark.parametrize("value", ["1e400", "9999999999", 1e300])
+def test_times_end_somewhere(value: object) -> None:
+    with pytest.raises(ArgumentError, match=r"^start must be "):
+        checked("start", value)
+
+
 HUGE = ["1e1000000000", "1e-1000000000", "1E+99999999", "9" * 5000, "1/" + "9" * 5000]
 
 

@@ -26,7 +26,7 @@ from vsdeblur.engine.per_frame import PerFrame, blend_per_frame, restore_each
 from vsdeblur.engine.plan import Plan, make_plan
 from vsdeblur.engine.retry import BatchSizes, MemoryRetry
 from vsdeblur.engine.solve_tiles import ExposureModel, KeyFrames, KeyFrameSolver
-from vsdeblur.errors import MemoryBudgetError
+from vsdeblur.errors import InputError, MemoryBudgetError
 from vsdeblur.flow import find_fast_flow, find_motion_engine
 from vsdeblur.flow.motion import Motion
 from vsdeblur.presets import EFFORTS
@@ -64,9 +64,12 @@ class Engine:
             host_bytes: Of one output frame in the host's format.
 
         Raises:
+            InputError: For frames of one row or one column.
             MemoryBudgetError: Where the frames do not fit the memory.
             ArgumentError: For an argument that this machine cannot honour.
         """
+        if min(height, width) < 2:
+            raise InputError(f"frames of {width}x{height} pixels are too small: 2x2 is the least")
         self.options = options
         self.device = choose_device(options.device)
         effort, total = EFFORTS[options.preset], total_memory(self.device)

@@ -25,6 +25,7 @@ _UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _NTSC = 0.006  # frames per second that a decimal name such as 59.94 may differ from its exact fraction
 
 
+_LONGEST_TIME = 10**9  # seconds, some thirty years
 _LONGEST, _EXPONENT = 100, 400  # characters of a number, and its decimal exponent
 
 
@@ -143,7 +144,7 @@ def seconds(*, positive: bool) -> Callable[[Any], Fraction]:
         total = Fraction(0)
         for part in value.split(":") if isinstance(value, str) else [value]:
             total = total * 60 + _fraction(str(part) if isinstance(part, float) else part)
-        if total < 0 or (positive and not total):
+        if not 0 <= total <= _LONGEST_TIME or (positive and not total):
             raise ValueError
         return total
 

@@ -209,6 +209,16 @@ def test_a_frame_without_timestamp_follows_the_one_before(caplog: pytest.LogCapt
     assert "equal to the one before" in caplog.text
 
 
+@pytest.mark.parametrize("size", [(1, 16), (16, 1), (2, 2), (3, 5)])
+def test_tiny_frames_work_or_are_refused(size: tuple[int, int]) -> None:
+    restored = deblur_frames(frames(3, size), 2, shutter=0.5, preset="fast")
+    if min(size) == 1:
+        with pytest.raises(InputError, match=f"frames of {size[0]}x{size[1]} pixels are too small: 2x2 is the least"):
+            list(restored)
+    else:
+        assert len(list(restored)) == 6
+
+
 def test_nothing_in_nothing_out() -> None:
     assert list(deblur_frames(iter(()), 4, shutter=0.5)) == []
 

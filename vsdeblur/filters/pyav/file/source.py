@@ -203,6 +203,9 @@ class Source:
         if chosen.codec_context is None:
             why = "there is no decoder for its video: convert it with a program that has one, to ProRes or H.264"
             raise InputError(f"{self.name}: {why}")
+        width, height = chosen.codec_context.width, chosen.codec_context.height
+        if min(width, height) == 1:
+            raise InputError(f"{self.name}: frames of {width}x{height} pixels are too small: 2x2 is the least")
         return chosen
 
     def packets(self, everything: bool) -> Iterator[Packet[Any]]:
