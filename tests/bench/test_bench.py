@@ -251,6 +251,12 @@ def test_rows_that_know_the_truth_and_the_share_of_what_they_win(panning: protoc
     assert results.mean("all").overshoot == 0
 
 
+def test_any_clock_times_the_methods(panning: protocol.Frames) -> None:
+    ticks = iter((5.0, 7.0))
+    results = run.run([Sharp("pan", panning)], {"repeat": rows.repeat}, 8, 8, clock=lambda: next(ticks))
+    assert results.cost("repeat")["seconds_per_megapixel"] == pytest.approx(2 / (24 * 64 * 96 / 1e6))
+
+
 def test_true_motion_wins_over_repeating(panning: protocol.Frames) -> None:
     blurry = protocol.blur(panning, 8, 8)
     assert mean_psnr(truth.true_motion(blurry, panning, 8, 8), panning, 8) > mean_psnr(
