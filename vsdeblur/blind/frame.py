@@ -1,6 +1,7 @@
 """``restore_frame``: the sharp picture and the blur of one blurry picture.
 
-picture -> its blur (estimate/) -> the restored picture, tile by tile (deconvolve/) -> blended in where there is blur
+picture -> its blur (estimate/) -> the restored picture, tile by tile (deconvolve/)
+        -> blended in where there is blur, and as far as the result does no harm (harm.py)
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from vsdeblur.blind.estimate.confidence import ConfidenceGate
 from vsdeblur.blind.estimate.confidence import spread as spread_of
 from vsdeblur.blind.estimate.path import estimate_path, estimate_uniform
 from vsdeblur.blind.footprint import TILE_VALUES, beside_tiles
+from vsdeblur.blind.harm import harmless_share
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.camera.noise import noise_level
 from vsdeblur.colour.display import PHOTOGRAPH
@@ -96,13 +98,21 @@ def restore_frame(
         # Noise is about uniform in display values: the flattest parts, where it is measured, are often the dark ones.
         stored_by = PHOTOGRAPH if noise is None and linear else transfer
         sigma = _in_light(v, noise_level(shown) if noise is None else noise, stored_by)
-        sharp = deblurred(v, blur, sigma, deconvolve, _tile_size(room, blur))
+        shows = (lambda light: from_linear(light, PHOTOGRAPH)) if linear else (lambda values: values)
+        sharp = deblurred(v, blur, sigma, deconvolve, _tile_size(room, blur), shows)
     out = from_linear(sharp, transfer)[0].to(given.device, given.dtype)
     return out.clone(), blur
 
 
-def deblurred(v: Tensor, blur: Blur, sigma: float, deconvolve: Deconvolver, tile: int) -> Tensor:
-    """The picture without its blur: tile by tile, blended in by ``blurred_share``.
+def deblurred(
+    v: Tensor,
+    blur: Blur,
+    sigma: float,
+    deconvolve: Deconvolver,
+    tile: int,
+    display: Callable[[Tensor], Tensor] = lambda values: values,
+) -> Tensor:
+    """The picture without its blur: tile by tile, blended in by ``blurred_share`` and as far as it does no harm.
 
     Args:
         v: (1, C, H, W).
@@ -110,6 +120,7 @@ def deblurred(v: Tensor, blur: Blur, sigma: float, deconvolve: Deconvolver, tile
         sigma: Standard deviation of v's noise.
         deconvolve: Of one tile.
         tile: Side of the inner part of a tile, pixels.
+        display: Display values of v's, in which harm is judged.
 
     Returns:
         (1, C, H, W).
@@ -121,7 +132,8 @@ def deblurred(v: Tensor, blur: Blur, sigma: float, deconvolve: Deconvolver, tile
         here = blur.part(piece.rows, piece.columns)
         fade = blurred_share(here).to(v)
         if float(fade.max()) > 0:
-            part = torch.lerp(part, deconvolve(part, here, sigma), fade)
+            restored = deconvolve(part, here, sigma)
+            part = torch.lerp(part, restored, fade * harmless_share(part, restored, here, display))
         out[..., piece.rows, piece.columns] += part * piece.weight.to(v)
     return out
 
