@@ -133,13 +133,36 @@ def test_another_source_is_refused(tmp_path: Path) -> None:
         run(source, tmp_path / "out.mp4", 2, resume=True)
 
 
-def test_a_broken_manifest_is_one_line(tmp_path: Path) -> None:
-    source = write_clip(tmp_path / "in.mp4", 6)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "[" * 100_000,
+        '{"version": 1, "arguments": [], "segments": [], "complete": false}',
+        '{"version": 1, "arguments": {}, "segments": [], "complete": "x"}',
+        '{"version": 1, "arguments": {}, "segments": [{"chunks": "a", "frames": 1}], "complete": false}',
+        '{"version": 1, "arguments": {}, "segments": [{"chunks": -1, "frames": 1}], "complete": false}',
+        '{"version": 1, "arguments": {}, "segments": 5, "complete": false}',
+    ],
+    ids=lambda text: text[-40:],
+)
+def test_a_broken_manifest_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "manifest.json").write_text(text)
+    (tmp_path / "out.mp4.vsdeblur-parts").symlink_to(tmp_path)
+    with pytest.raises(DeblurError, match="start anew"):
+        _segments.Parts(tmp_path / "out.mp4", {})
+
+
+def test_a_segment_that_promises_more_than_it_has_is_one_line(tmp_path: Path) -> None:
     folder = tmp_path / "out.mp4.vsdeblur-parts"
     folder.mkdir()
-    (folder / "manifest.json").write_text("{")
-    with pytest.raises(DeblurError, match="start anew"):
-        run(source, tmp_path / "out.mp4", 2, resume=True)
+    (folder / "manifest.json").write_text(
+        '{"version": 1, "arguments": {}, "segments": [{"chunks": 1, "frames": 1}], "complete": true}'
+    )
+    (folder / "00000.packets").write_bytes(b"\xff" * 40)
+    with pytest.raises(DeblurError, match="cannot be read: delete"):
+        list(_segments.Parts(tmp_path / "out.mp4", {}).packets())
 
 
 def test_resume_needs_a_file(tmp_path: Path) -> None:

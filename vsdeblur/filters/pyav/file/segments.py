@@ -114,14 +114,17 @@ class Parts:
         for number in range(len(self.segments)):
             try:
                 with self._path(number).open("rb") as file:
+                    length = os.fstat(file.fileno()).st_size
                     while head := file.read(_HEAD.size):
                         pts, dts, duration, key, size = _HEAD.unpack(head)
+                        if size > length - file.tell():
+                            raise ValueError
                         packet: Packet[Any] = Packet(file.read(size))
                         dts = dts if last is None else max(dts, last + 1)  # variable rates may overlap at a seam
                         packet.pts, packet.dts, packet.duration, packet.is_keyframe = pts, dts, duration, bool(key)
                         last = dts
                         yield packet
-            except (OSError, struct.error):
+            except (OSError, ValueError, struct.error):
                 raise DeblurError(f"{self._path(number)} cannot be read: delete {self.folder} and start anew") from None
 
     def remove(self) -> None:
@@ -135,9 +138,11 @@ class Parts:
         try:
             found = json.loads(manifest.read_text("utf-8"))
             before, segments, complete = found["arguments"], found["segments"], found["complete"]
-            if found["version"] != _VERSION:
+            if found["version"] != _VERSION or not isinstance(before, dict) or not isinstance(complete, bool):
                 raise ValueError
-        except (OSError, ValueError, KeyError, TypeError):
+            if not all(0 < segment[name] < 2**40 for segment in segments for name in ("chunks", "frames")):
+                raise ValueError
+        except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError):
             raise DeblurError(f"{manifest} cannot be read: delete {self.folder} and start anew") from None
         for name in sorted(before.keys() | self.arguments.keys()):
             was, now = before.get(name), self.arguments.get(name)
@@ -146,7 +151,7 @@ class Parts:
                     f"{self.folder} was made with {name}={was}, not {now}: "
                     "repeat those arguments to resume, or delete the folder"
                 )
-        self.segments, self.complete = list(segments), bool(complete)
+        self.segments, self.complete = list(segments), complete
 
     def _save(self) -> None:
         manifest = self.folder / "manifest.json"
