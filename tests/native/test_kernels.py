@@ -14,7 +14,7 @@ from torch import Tensor
 import vsdeblur.native.kernels as kernels
 from tests.support.native import by_both, torch_alone
 from vsdeblur.flow.paths import Paths, Sampling
-from vsdeblur.flow.warp import Kernel, sample, sample_adjoint, sampling_grid, warp
+from vsdeblur.flow.warp import Kernel, sample, sample_adjoint, sampling_grid, warp, warp_adjoint
 from vsdeblur.native import library, threads
 
 CAPABILITIES = ["DEFAULT", "AVX2", "AVX512"]
@@ -72,6 +72,17 @@ def test_samplings_are_those_of_torch(kernel: Kernel, size: tuple[int, int], kin
         assert close(*by_both(partial(sample_adjoint, x, grid, kernel)))
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_warps_along_flows_are_those_of_torch(kernel: Kernel, size: tuple[int, int], kind: str) -> None:
+    """Of all rows, and of those from the second on."""
+    x, moved = random(2, 3, *size), flow(kind, 2, *size).expand(2, -1, -1, -1)
+    assert close(*by_both(partial(warp, x, moved, kernel)))
+    assert close(*by_both(partial(warp_adjoint, x, moved, kernel)))
+    assert close(*by_both(partial(warp, x, moved[:, :, 1:], kernel, 1)))
+
+
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("kind", KINDS)
@@ -105,6 +116,10 @@ def test_no_position_leads_outside(kernel: Kernel, value: float) -> None:
     grid[0, 7, ::3, 1] = value
     assert bool((sample(x, grid, kernel) - x.mean()).abs().max() < 1.5)
     assert float(sample_adjoint(x, grid, kernel).sum()) == pytest.approx(float(x.sum()), rel=1e-4)
+    moved = random(1, 2, 12, 53)
+    moved[0, :, 3:5], moved[0, 1, 7, ::3] = value, value
+    assert bool((warp(x, moved, kernel) - x.mean()).abs().max() < 1.5)
+    assert float(warp_adjoint(x, moved, kernel).sum()) == pytest.approx(float(x.sum()), rel=1e-4)
     for sampling in SAMPLINGS:
         fields = random(1, 6, 12, 53)
         fields[0, :, 3:5] = value
@@ -130,7 +145,8 @@ def test_the_number_of_threads_changes_no_bit(kind: str, monkeypatch: pytest.Mon
         onto.spread(x, paths.at(0, TAUS))
         mean = paths.points(x).mean(paths.at(0, TAUS))
         both = [f(x, grid, kernel) for f in (sample, sample_adjoint) for kernel in KERNELS]
-        return [onto.gathered(), mean, *both]
+        warped = [f(x, fields[:, :2], kernel) for f in (warp, warp_adjoint) for kernel in KERNELS]
+        return [onto.gathered(), mean, *both, *warped]
 
     before, runs = torch.get_num_threads(), []
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from vsdeblur.flow.warp import sample, sampling_grid
+from vsdeblur.flow.warp import warp
 
 
 def compose(flow: Tensor, reach: int) -> Tensor:
@@ -19,7 +19,7 @@ def compose(flow: Tensor, reach: int) -> Tensor:
     """
     total = flow[: len(flow) - reach + 1]
     for step in range(1, reach):
-        total = total + sample(flow[step : len(flow) - reach + 1 + step], sampling_grid(total), "bilinear")
+        total = total + warp(flow[step : len(flow) - reach + 1 + step], total, "bilinear")
     return total
 
 
@@ -37,5 +37,5 @@ def invert(flow: Tensor, steps: int = 12) -> Tensor:
     """
     back = -flow
     for _ in range(steps):
-        back = -sample(flow, sampling_grid(back), "bilinear")
+        back = -warp(flow, back, "bilinear")
     return back

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.flow.motion import displacement
-from vsdeblur.flow.warp import sample_adjoint, sampling_grid
+from vsdeblur.flow.warp import warp_adjoint
 
 _ARRIVAL_STEPS = 3  # steps of a fixed point that contracts by rows moved in a readout over rows of the picture
 FALLBACK = 0.05  # weight of the paths at the same place; they count alone where nothing is projected
@@ -65,7 +65,7 @@ def positions(
     weight = torch.full_like(weights[0], FALLBACK)
     shares = _share(1 - at_left) * weights[0], _share(at_right) * weights[1]
     for way, moved, share in zip((by_left, by_right), (gone, to_come), shares, strict=True):
-        carried = sample_adjoint(torch.cat((way * share, share), 1), sampling_grid(moved / scale), "bilinear")
+        carried = warp_adjoint(torch.cat((way * share, share), 1), moved / scale, "bilinear")
         total += carried[:, :4]
         weight += carried[:, 4:]
     total.div_(weight)

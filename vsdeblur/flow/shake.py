@@ -14,7 +14,7 @@ from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.occlusion import normalised_residual
 from vsdeblur.flow.resolution import upsampled
 from vsdeblur.flow.shifts import ERRATIC, is_shaken
-from vsdeblur.flow.warp import sample, sampling_grid, warp
+from vsdeblur.flow.warp import warp
 from vsdeblur.window import Window
 
 log = logging.getLogger("vsdeblur")
@@ -113,7 +113,7 @@ def blurred_like(x: Tensor, path: Tensor, there: Tensor, shutter: float) -> Tens
     total = torch.zeros_like(x[None])
     for k in range(_TAPS):
         tau = ((k + 0.5) / _TAPS - 0.5) * shutter
-        total += sample(x[None], sampling_grid(-displacement(carried, tau)), "bilinear")
+        total += warp(x[None], -displacement(carried, tau), "bilinear")
     return total[0] / _TAPS
 
 

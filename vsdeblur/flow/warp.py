@@ -60,9 +60,30 @@ def _native(image: Tensor, grid: Tensor, size: Sequence[int]) -> bool:
     return fits and min(size[2:]) > 1 and native.takes(image, grid)
 
 
-def warp(image: Tensor, flow: Tensor, kernel: Kernel = "bicubic") -> Tensor:
-    """(W x)(p) = x(p + flow(p)): image (B, C, H, W), flow (B, 2, H, W) in pixels, edge pixels repeated outside."""
-    return sample(image, sampling_grid(flow), kernel)
+def warp(image: Tensor, flow: Tensor, kernel: Kernel = "bicubic", top: int = 0) -> Tensor:
+    """(W x)(p) = x(p + flow(p)), edge pixels repeated outside.
+
+    Args:
+        image: (B, C, H, W).
+        flow: (B, 2, h, W) in pixels.
+        kernel: Of the interpolation.
+        top: The flow is that of the h rows from ``top`` on.
+
+    Returns:
+        (B, C, h, W).
+    """
+    fits = flow.ndim == 4 and flow.shape[1] == 2 and image.ndim == 4 and image.shape[0] == flow.shape[0]
+    if fits and image.shape[3] == flow.shape[3] and min(image.shape[2:]) > 1 and native.takes(image, flow):
+        return native.warp(image, flow, kernel == "bicubic", top)
+    return sample(image, sampling_grid(flow, top, image.shape[-2]), kernel)
+
+
+def warp_adjoint(y: Tensor, flow: Tensor, kernel: Kernel = "bicubic") -> Tensor:
+    """The transpose of ``warp`` of all rows: y (B, C, H, W), flow (B, 2, H, W) in pixels."""
+    fits = flow.ndim == 4 and flow.shape[1] == 2 and y.ndim == 4 and y.shape[0] == flow.shape[0]
+    if fits and y.shape[2:] == flow.shape[2:] and min(y.shape[2:]) > 1 and native.takes(y, flow):
+        return native.warp_adjoint(y, flow, kernel == "bicubic")
+    return sample_adjoint(y, sampling_grid(flow), kernel)
 
 
 def inside(grid: Tensor) -> Tensor:

@@ -12,6 +12,8 @@ from vsdeblur.native.kernels import (
     spread,
     spread_along,
     takes,
+    warp,
+    warp_adjoint,
 )
 
 __all__ = [
@@ -26,4 +28,6 @@ __all__ = [
     "spread",
     "spread_along",
     "takes",
+    "warp",
+    "warp_adjoint",
 ]

@@ -42,8 +42,9 @@ static const float OUTER = -3.0f / 32, INNER = 19.0f / 32;  // Keys' kernel with
 typedef struct {
     const float *fields;  // a grid (height, width, 2) from -1 to 1; or the planes of a path in pixels: pairs of x and y
     int64_t plane;        // floats from one plane of the path to the next
-    int32_t pairs;        // of planes: 2 for velocity and acceleration, 3 with jerk; 0: a grid
+    int32_t pairs;        // of planes: 2 for velocity and acceleration, 3 with jerk; 1: a flow; 0: a grid
     int32_t height, width;
+    int32_t top;          // row of the picture that the path's first row is
     const float *taus;    // instants of the path, periods
     int32_t count;
     float sign;           // of the path's displacement
@@ -89,15 +90,26 @@ INLINE void locate(const Places *at, int q, int32_t y, int32_t x, int count, int
     const float t = at->taus[q], a = at->sign * t, b = at->sign * t * t / 2, c = at->sign * t * t * t / 6;
     const int64_t n = at->plane;
     f += (int64_t)y * at->width + x;
-    if (at->pairs == 2) {
+    const float row = (float)(at->top + y);
+    if (at->pairs == 1) {  // in a grid's units, rounded as torch's grids are: DIS makes much of small differences
+        const float half_x = (float)(width - 1) / 2, half_y = (float)(height - 1) / 2;
+        const float unit_x = (float)(2.0 / (width - 1)), unit_y = (float)(2.0 / (height - 1));
+        const float down = row * unit_y, rest_y = down - 1;
+        for (int i = 0; i < count; i++) {
+            const float over = (float)(x + i) * unit_x, rest_x = over - 1;
+            const float grid_x = rest_x + unit_x * f[i], grid_y = rest_y + unit_y * f[n + i];
+            px[i] = (grid_x + 1) * half_x;
+            py[i] = (grid_y + 1) * half_y;
+        }
+    } else if (at->pairs == 2) {
         for (int i = 0; i < count; i++) {
             px[i] = at->scale * ((float)(x + i) + (a * f[i] + b * f[2 * n + i]));
-            py[i] = at->scale * ((float)y + (a * f[n + i] + b * f[3 * n + i]));
+            py[i] = at->scale * (row + (a * f[n + i] + b * f[3 * n + i]));
         }
     } else {
         for (int i = 0; i < count; i++) {
             px[i] = at->scale * ((float)(x + i) + (a * f[i] + b * f[2 * n + i] + c * f[4 * n + i]));
-            py[i] = at->scale * ((float)y + (a * f[n + i] + b * f[3 * n + i] + c * f[5 * n + i]));
+            py[i] = at->scale * (row + (a * f[n + i] + b * f[3 * n + i] + c * f[5 * n + i]));
         }
     }
 }
@@ -164,7 +176,8 @@ static int reaches(const Places *at, int32_t y, int32_t height, int margin, Rows
             reach = moved > reach ? moved : reach;
         }
         if (!known) return 1;
-        low = at->scale * ((float)y - reach), high = at->scale * ((float)y + reach);
+        const float row = (float)(at->top + y);
+        low = at->scale * (row - reach), high = at->scale * (row + reach);
     }
     low = low < (float)height ? low : (float)height, high = high > 0 ? high : 0;  // beyond an edge is at the edge
     return high >= (float)(rows.first - margin) && low <= (float)(rows.last + margin);
@@ -315,7 +328,7 @@ EXPORT void coarser(const Points *from, const Planes *to, const Rows *rows) {
 
 INLINE float sum_of(v4 a) { return (a[0] + a[1]) + (a[2] + a[3]); }
 
-// Planes of at least two columns sampled linearly at the positions of a grid. Rows are those of the result.
+// Planes of at least two columns sampled linearly at the positions of the first instant. Rows are those of the result.
 EXPORT void sample_linear(const Planes *from, const Places *at, const Planes *to, const Rows *rows) {
     const int64_t line = from->height > 1 ? from->width : 0;
     for (int32_t y = rows->first; y < rows->last; y++) {
@@ -373,7 +386,7 @@ EXPORT void spread_linear(const Planes *from, const Places *at, const Planes *on
 // Whether the four pixels around k all exist.
 INLINE int inner(int32_t k, int32_t size) { return k >= 1 && k + 2 < size; }
 
-// Planes sampled cubically at the positions of a grid, pixels of the edge repeated. Rows are those of the result.
+// Planes sampled cubically at the positions of the first instant, pixels of the edge repeated. Rows are those of the result.
 EXPORT void sample_cubic(const Planes *from, const Places *at, const Planes *to, const Rows *rows) {
     const int64_t line = from->width;
     for (int32_t y = rows->first; y < rows->last; y++) {

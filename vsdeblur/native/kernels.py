@@ -111,23 +111,45 @@ def spread_along(y: Tensor, path: Path, scale: float, onto: Tensor) -> None:
 
 def sample(image: Tensor, grid: Tensor, cubic: bool) -> Tensor:
     """As ``vsdeblur.flow.warp.sample``: image (B, C, h, w), h and w at least 2, at grid (B, H, W, 2)."""
-    batch, height, width = grid.shape[:3]
-    image, grid = _rows_together(image), grid.contiguous()
-    out = image.new_empty(batch, image.shape[1], height, width)
-    name, work = "sample_cubic" if cubic else "sample_linear", height * width * (4 if cubic else 1)
-    for k in range(batch):
-        _run(name, height, work, _Planes.of(image, k), _Places.of(grid, k), _Planes.of(out, k))
-    return out
+    grid = grid.contiguous()
+    return _sampled(image, [_Places.of_grid(grid, k) for k in range(len(grid))], cubic)
 
 
 def spread(y: Tensor, grid: Tensor, cubic: bool, size: tuple[int, int]) -> Tensor:
     """The transpose of ``sample``: y (B, C, H, W) to (B, C, *size), each side of it at least 2."""
-    batch, height, width = grid.shape[:3]
-    y, grid = _rows_together(y), grid.contiguous()
-    out = y.new_zeros(batch, y.shape[1], *size)
-    name, work = "spread_cubic" if cubic else "spread_linear", height * width * (4 if cubic else 1)
-    for k in range(batch):
-        _run(name, size[0], work, _Planes.of(y, k), _Places.of(grid, k), _Planes.of(out, k))
+    grid = grid.contiguous()
+    return _spread(y, [_Places.of_grid(grid, k) for k in range(len(grid))], cubic, size)
+
+
+def warp(image: Tensor, flow: Tensor, cubic: bool, top: int = 0) -> Tensor:
+    """As ``vsdeblur.flow.warp.warp``: image (B, C, h, w), h and w at least 2, flow (B, 2, H, w) of rows from top on."""
+    flow = _rows_together(flow)
+    return _sampled(image, [_Places.of_flow(flow, k, top) for k in range(len(flow))], cubic)
+
+
+def warp_adjoint(y: Tensor, flow: Tensor, cubic: bool) -> Tensor:
+    """The transpose of ``warp`` with the same size: y (B, C, H, W)."""
+    flow = _rows_together(flow)
+    places = [_Places.of_flow(flow, k, 0) for k in range(len(flow))]
+    return _spread(y, places, cubic, (y.shape[2], y.shape[3]))
+
+
+def _sampled(image: Tensor, places: Sequence[_Places], cubic: bool) -> Tensor:
+    image = _rows_together(image)
+    height, width = places[0].height, places[0].width
+    out = image.new_empty(*image.shape[:2], height, width)
+    name, work = "sample_cubic" if cubic else "sample_linear", height * width * (4 if cubic else 1)
+    for k, place in enumerate(places):
+        _run(name, height, work, _Planes.of(image, k), place, _Planes.of(out, k))
+    return out
+
+
+def _spread(y: Tensor, places: Sequence[_Places], cubic: bool, size: tuple[int, int]) -> Tensor:
+    y = _rows_together(y)
+    out = y.new_zeros(*y.shape[:2], *size)
+    name, work = "spread_cubic" if cubic else "spread_linear", y.shape[2] * y.shape[3] * (4 if cubic else 1)
+    for k, place in enumerate(places):
+        _run(name, size[0], work, _Planes.of(y, k), place, _Planes.of(out, k))
     return out
 
 
@@ -160,6 +182,7 @@ class _Places(ctypes.Structure):
         ("pairs", ctypes.c_int32),
         ("height", ctypes.c_int32),
         ("width", ctypes.c_int32),
+        ("top", ctypes.c_int32),
         ("taus", ctypes.POINTER(ctypes.c_float)),
         ("count", ctypes.c_int32),
         ("sign", ctypes.c_float),
@@ -170,12 +193,22 @@ class _Places(ctypes.Structure):
     def along(cls, fields: Tensor, path: Path, scale: float) -> _Places:
         _, channels, height, width = fields.shape
         taus = (ctypes.c_float * len(path.taus))(*path.taus)
-        return cls(fields.data_ptr(), fields.stride(1), channels // 2, height, width, taus, len(taus), path.sign, scale)
+        return cls(
+            fields.data_ptr(), fields.stride(1), channels // 2, height, width, 0, taus, len(taus), path.sign, scale
+        )
 
     @classmethod
-    def of(cls, grid: Tensor, k: int) -> _Places:
+    def of_grid(cls, grid: Tensor, k: int) -> _Places:
         _, height, width, _ = grid.shape
-        return cls(grid.data_ptr() + 4 * k * grid.stride(0), 0, 0, height, width, None, 1, 1.0, 1.0)
+        return cls(grid.data_ptr() + 4 * k * grid.stride(0), 0, 0, height, width, 0, _ONE, 1, 1.0, 1.0)
+
+    @classmethod
+    def of_flow(cls, flow: Tensor, k: int, top: int) -> _Places:
+        _, _, height, width = flow.shape
+        return cls(flow.data_ptr() + 4 * k * flow.stride(0), flow.stride(1), 1, height, width, top, _ONE, 1, 1.0, 1.0)
+
+
+_ONE = (ctypes.c_float * 1)(1.0)  # the instant of a flow
 
 
 class _Rows(ctypes.Structure):

@@ -23,7 +23,7 @@ from vsdeblur.camera.exposure import Exposure
 from vsdeblur.camera.noise import QUANTISATION, noise_level
 from vsdeblur.errors import ArgumentError
 from vsdeblur.flow.compose import compose, invert
-from vsdeblur.flow.warp import sample, sampling_grid
+from vsdeblur.flow.warp import warp
 from vsdeblur.operators import gram
 from vsdeblur.priors import Prior
 from vsdeblur.solver.chebyshev import chebyshev
@@ -187,7 +187,7 @@ def carry(v: Tensor, forward: Tensor, backward: Tensor, exposure: Exposure) -> T
         n = min(range(len(centres)), key=lambda n: abs(centres[n] - k))
         path = forward[k : centres[n]] if k < centres[n] else backward[centres[n] : k].flip(0)
         here = v[n : n + 1]
-        frames.append(sample(here, sampling_grid(compose(path, len(path)))) if len(path) else here)
+        frames.append(warp(here, compose(path, len(path))) if len(path) else here)
     return torch.cat(frames)
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vsdeblur.flow.motion import extent
-from vsdeblur.flow.warp import sample, sampling_grid
+from vsdeblur.flow.warp import warp
 from vsdeblur.solver.render.geometry import Position, RowGroup
 from vsdeblur.solver.render.solved import SolvedWindow
 from vsdeblur.tensors import smoothstep
@@ -114,11 +114,10 @@ def _sampled(layer: Layer, flow: Tensor, top: int) -> Tensor:
     """
     image, height = layer.image, layer.image.shape[-2]
     if layer.white is None:
-        return sample(image, sampling_grid(flow, top=top, height=height))
+        return warp(image, flow, top=top)
     low, high = flow[:, 1].aminmax()  # only the strip that is sampled is split
     first = min(max(top + int(low) - 3, 0), height - 1)
     last = max(min(top + flow.shape[-2] + int(high) + 4, height), first + 1)
     strip = image[:, :, first:last]
-    grid = sampling_grid(flow, top=top - first, height=last - first)
     below = strip.clamp(max=layer.white)
-    return sample(below, grid).add_(sample(strip - below, grid, "bilinear"))
+    return warp(below, flow, top=top - first).add_(warp(strip - below, flow, "bilinear", top - first))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.project import positions
-from vsdeblur.flow.warp import sample, sampling_grid
+from vsdeblur.flow.warp import warp
 from vsdeblur.solver.render.solved import SolvedWindow
 
 
@@ -145,7 +145,7 @@ def _continued(solved: SolvedWindow, position: Position, tau: float | Tensor, un
     bend = path[:, 2:4] + tau * path[:, 4:] if path.shape[1] == 6 else path[:, 2:4]
     speed = path[:, :2] + tau * (path[:, 2:4] + bend) / 2
     onward = torch.cat((speed * unit, bend * unit**2), 1)
-    return sample(onward, sampling_grid(position.flow / solved.scale), "bilinear")
+    return warp(onward, position.flow / solved.scale, "bilinear")
 
 
 @overload
