@@ -34,6 +34,7 @@ from vsdeblur.settings import Options
 from vsdeblur.solver.consistency import TemporalConsistency
 from vsdeblur.solver.data_weights import DataWeights
 from vsdeblur.solver.render.instant import render_instant
+from vsdeblur.solver.render.limits import limited
 from vsdeblur.solver.render.refined import RefinedInstants
 from vsdeblur.solver.render.residual import exposure_residual
 from vsdeblur.solver.render.solved import SolvedWindow
@@ -231,7 +232,7 @@ class Engine:
         """The instants but the first ``done``, ``rows`` of them at once."""
         if rows != solved.band:
             solved = replace(solved, band=rows)
-        at = self._composed(solved)
+        at, limit = self._composed(solved), limited(solved, linear=self.options.transfer != "linear")
         if window.light is not None:
             cuts = solved.cuts | window.light.cuts(window.start)
             solved = replace(solved, cuts=cuts)
@@ -240,15 +241,15 @@ class Engine:
             spacing = 1 / float(self.options.factor)
             consistent = TemporalConsistency(solved, at, self._consistency_flow, spacing).instants(instants)
             rest = islice(zip(instants, consistent, strict=True), done, None)
-            yield from (in_its_light(u, window, t).cpu() for t, u in rest)
+            yield from (in_its_light(limit(u, t), window, t).cpu() for t, u in rest)
             return
         offsets, periods = quadrature.output(self.options, solved.motion), window.output_periods
         for t in instants[done:]:
             own = periods[period(window, t)]
             times = [t + offset / own for offset in offsets]
-            shown = in_its_light(at(times[0]), window, times[0])
+            shown = in_its_light(limit(at(times[0]), times[0]), window, times[0])
             for time in times[1:]:
-                shown += in_its_light(at(time), window, time)
+                shown += in_its_light(limit(at(time), time), window, time)
             yield shown.div_(len(offsets)).cpu()
 
     def _composed(self, solved: SolvedWindow) -> Callable[[float], Tensor]:

@@ -28,7 +28,7 @@ from vsdeblur.presets import EFFORTS
 from vsdeblur.priors.protocol import ImagePrior
 from vsdeblur.settings import Options
 from vsdeblur.solver import consistency, keyframes, zstep
-from vsdeblur.solver.render import instant, refined
+from vsdeblur.solver.render import instant, limits, refined
 from vsdeblur.solver.unrolled import instants, stage
 from vsdeblur.solver.unrolled.choose import uses_consistency, uses_instant_step, uses_key_frame_step
 
@@ -228,6 +228,7 @@ class _Sums:
     def _rendering(self, consistent: bool) -> int:
         """An instant with its learned step, or the sub-frames of a period that are made consistent."""
         rendering = instant.footprint(self.size, ROWS, averaged=bool(self.options.out_shutter), rolling=self.rolling)
+        rendering += limits.footprint(self.size, rolling=self.rolling)
         if uses_instant_step(self.options):
             rendering += refined.footprint(self.size, rolling=self.rolling) + instants.footprint(self.size)
         if not consistent:
