@@ -112,7 +112,7 @@ class _Scene:
 
     def _lost(self, n: int) -> bool:
         """Whether picture n is so dark or bright that what it has in common with the one before cannot be told."""
-        before, here = (float(self.pictures[k].mean()) + DARKEST for k in (n - 1, n))
+        before, here = (max(float(self.pictures[k].mean()), 0.0) + DARKEST for k in (n - 1, n))
         return self.pair(n - 1, n).seen < SEEN and abs(math.log(here / before)) > _STRONG[0]
 
     def _moved(self, part: Tensor, n: int) -> bool:
