@@ -11,6 +11,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from vsdeblur.camera.light import Light
+    from vsdeblur.camera.overlay import Overlay
     from vsdeblur.camera.path import CameraPath
 
 
@@ -33,6 +34,7 @@ class Window:
         camera: A path that the camera may have gone, by its gyroscope: pixels of the frames, mean periods from the
             opening of frames[0].
         light: What was taken out of the frames, and is put back at the instants; None where light does not change.
+        overlay: Text and the like that was taken out of the frames, and is put back at last; None without.
     """
 
     frames: Tensor
@@ -47,6 +49,7 @@ class Window:
     output_period: float | None = None
     camera: CameraPath | None = None
     light: Light | None = None
+    overlay: Overlay | None = None
 
     @property
     def spans(self) -> tuple[float, ...]:

@@ -130,4 +130,5 @@ def _part(window: Window, held: Sequence[_Held], near: range) -> Window:
         else tuple(min(s / one.duration, 1.0) for s, one in zip(exposures, some, strict=True)),
         camera=None,
         light=window.light and window.light.frames(numbers, follows),
+        overlay=window.overlay and window.overlay.frames(numbers),
     )

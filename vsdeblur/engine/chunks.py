@@ -24,6 +24,7 @@ from vsdeblur.calibration.shutter.window import window_shutter
 from vsdeblur.clip.cadence import ChunkNeighbourhood, PictureTimes
 from vsdeblur.clip.cuts import find_cuts
 from vsdeblur.clip.light import find_light
+from vsdeblur.clip.overlay import find_overlay
 from vsdeblur.clip.pauses import split_at_pauses, usual_durations
 from vsdeblur.engine.grid import Chunk, Grid, Schedule, Shown
 from vsdeblur.settings import Options
@@ -148,10 +149,10 @@ def chunk_window[S: Shown](
     if around is not None:
         found = frozenset(kept[n - kept[0]] for n in found)  # as the clip counts them
         times = around.picture_times(source.durations(chunk.read), known | found)
-        window = _in_one_light(replace(window, cuts=times.to_window(known | found)), options)
+        window = _cleaned(replace(window, cuts=times.to_window(known | found)), options)
         timed = _of_pictures(window, times, source, options)
     else:
-        window = _in_one_light(replace(window, cuts=(known | found) & frozenset(kept[1:])), options)
+        window = _cleaned(replace(window, cuts=(known | found) & frozenset(kept[1:])), options)
         timed = _of_frames(window, kept, source, options)
     outputs = schedule(chunk, timed.shutter)
     instants = [timed.position(output.instant) for output in outputs]
@@ -165,10 +166,14 @@ def chunk_window[S: Shown](
     )
 
 
-def _in_one_light(window: Window, options: Options) -> Window:
-    """The window without changes of light; frames that are restored by themselves alone keep them."""
-    light = None if options.single_frame else find_light(window)
-    return window if light is None else replace(window, frames=light.taken_out(window.frames), light=light)
+def _cleaned(window: Window, options: Options) -> Window:
+    """The window without changes of light and overlays; frames that are restored by themselves alone keep them."""
+    if options.single_frame:
+        return window
+    if (light := find_light(window)) is not None:
+        return replace(window, frames=light.taken_out(window.frames), light=light)
+    overlay = find_overlay(window)
+    return window if overlay is None else replace(window, frames=overlay.taken_out(window.frames), overlay=overlay)
 
 
 class _Timed(NamedTuple):

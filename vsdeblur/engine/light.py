@@ -56,8 +56,11 @@ def parted(
 
 
 def in_its_light(picture: Tensor, window: Window, t: float) -> Tensor:
-    """The picture (C, H, W) of an instant in the light of the exposure that it lies in; overwritten."""
-    return picture if window.light is None else window.light.put_back(picture, period(window, t))
+    """The picture (C, H, W) of an instant in the light of its own exposure and under the overlay; overwritten."""
+    n = period(window, t)
+    if window.light is not None:
+        picture = window.light.put_back(picture, n)
+    return picture if window.overlay is None else window.overlay.put_back(picture, n)
 
 
 def period(window: Window, t: float) -> int:

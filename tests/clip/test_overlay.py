@@ -1,0 +1,51 @@
+"""Text over a moving picture: no part of it beside it, and nothing is done where there is none."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from tests.support.lit import HEIGHT, WIDTH, as_stored, exposed, ground, panned, view
+from vsdeblur import restore
+from vsdeblur.clip.overlay import find_overlay
+from vsdeblur.colour.transfer import to_linear
+from vsdeblur.window import Window
+
+torch.set_num_threads(1)
+
+SPEED, SHUTTER = 6.0, 0.8
+
+
+def text() -> np.ndarray:
+    """(HEIGHT, WIDTH, 1) in [0, 1]."""
+    picture = np.zeros((HEIGHT, WIDTH), np.uint8)
+    cv2.putText(picture, "STATIC ab", (12, 58), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 255, 2, cv2.LINE_AA)
+    return picture[..., None].astype(np.float32) / 255
+
+
+def test_beside_text_the_picture_is_what_moves_under_it() -> None:
+    over = text()
+    moving = [0.15 + 0.5 * exposed(ground(5), n, SPEED, SHUTTER) for n in range(8)]
+    v = as_stored([frame * (1 - over) + 0.95 * over for frame in moving])
+    covered = torch.from_numpy(over[..., 0])
+    inside, beside = (F.max_pool2d(covered[None, None], size, 1, size // 2)[0, 0] > 0 for size in (3, 9))
+    overlay = find_overlay(Window(to_linear(v, "srgb"), 0, 0, 8))
+    assert overlay is not None
+    assert float(overlay.mask[covered > 0.5].float().mean()) > 0.8
+    assert not bool((overlay.mask & ~beside).any())
+    u = restore(v, factor=4, shutter=SHUTTER, preset="fast", transfer="srgb", device="cpu")
+    errors = []
+    for j in range(8, 24):
+        truth = torch.from_numpy(0.15 + 0.5 * view(ground(5), SPEED * (j + 0.5) / 4)).permute(2, 0, 1)
+        errors.append(float((u[j] - truth)[:, beside & ~inside].abs().mean()))
+        assert float((u[j] - v[j // 4])[:, overlay.mask].abs().max()) < 1 / 255  # text is passed through
+    assert np.mean(errors) < 1.2 / 255  # 1.5 where text is left in, 3 where frames are repeated
+
+
+def test_without_an_overlay_none_is_found() -> None:
+    for speed in (0.0, 3.0):
+        assert find_overlay(Window(to_linear(panned([0.8] * 8, speed, 0.5), "srgb"), 0, 0, 8)) is None
+    still = as_stored([np.repeat(text(), 3, 2)] * 8)
+    assert find_overlay(Window(still, 0, 0, 8)) is None
