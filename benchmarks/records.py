@@ -40,6 +40,7 @@ WITH_PRIORS = tuple(path for path in RESTORATION if path != ":!vsdeblur/priors")
 BY_FRAME = tuple(path for path in WITH_PRIORS if path != ":!vsdeblur/blind")
 CALIBRATION = _without(*_FACES, *_LEAST, "filters", "blind", "priors", *_ALONE)
 PICTURES = tuple(f"vsdeblur/{name}" for name in ("blind", "priors", "camera/noise.py", "unet.py", "weights"))
+MOTION = tuple(f"vsdeblur/{name}" for name in ("flow", "weights/motion.safetensors", "weights/paths.safetensors"))
 DENOISERS = tuple(f"vsdeblur/{name}" for name in ("priors", "unet.py", "weights/denoiser.safetensors"))
 
 _PACKAGES = ("torch", "numpy", "opencv-python", "av", "vapoursynth")

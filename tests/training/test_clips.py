@@ -12,7 +12,7 @@ import torch
 
 from tests.training.conftest import FRAMES
 from vsdeblur.errors import InputError
-from vsdeblur.training.blurry import BlurryScenes
+from vsdeblur.training.blurry import BlurryScenes, PathScenes
 from vsdeblur.training.clips import CELL, MIN_CLIP_SIDE, ClipFile, find_clips, measured
 from vsdeblur.training.exposed import exposed
 from vsdeblur.training.footage import exposures
@@ -26,6 +26,7 @@ from vsdeblur.training.recipe import Recipe
 from vsdeblur.training.recipes.denoiser import DenoiserRecipe
 from vsdeblur.training.recipes.instants import InstantsRecipe
 from vsdeblur.training.recipes.motion import FIRST_PART, MotionRecipe
+from vsdeblur.training.recipes.paths import PathRecipe
 from vsdeblur.training.recipes.unrolled import UnrolledRecipe
 from vsdeblur.training.solved import SolvedScenes
 from vsdeblur.training.stretches import Stretch, Wanted, random_stretch, sharpness
@@ -129,6 +130,7 @@ def test_stretches_move_by_what_is_wanted(clips: list[ClipFile]) -> None:
     ("make", "recipe", "steps"),
     [
         (lambda material: BlurryScenes(material, SIZE), MotionRecipe(), (0, FIRST_PART)),
+        (lambda material: PathScenes(material, SIZE), PathRecipe(10), (0,)),
         (lambda material: SolvedScenes(material, 48), UnrolledRecipe(10), (0,)),
         (lambda material: InstantScenes(material, 48), InstantsRecipe(10), (0,)),
         (lambda material: MovingFrames(material, 96), DenoiserRecipe(10), (0,)),
@@ -168,5 +170,5 @@ def test_motion_that_no_clip_has_is_an_error(clips: list[ClipFile]) -> None:
 
 def test_scenes_of_both_are_mixed(photos: Path, clips: list[ClipFile]) -> None:
     maker = BlurryScenes(Material(find_photos(photos)[0], clips, 0.5), SIZE)
-    known = [float(maker(np.random.default_rng(k))["known"]) for k in range(8)]
+    known = [bool(maker(np.random.default_rng(k))["known"].all()) for k in range(8)]
     assert 0 < sum(known) < len(known)

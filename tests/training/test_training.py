@@ -15,17 +15,19 @@ from vsdeblur.cli import main
 from vsdeblur.errors import ArgumentError, InputError
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.warp import warp
+from vsdeblur.training.augment import augmented
 from vsdeblur.training.blurry import BlurryScenes
 from vsdeblur.training.checkpoint import CHECKPOINT, load_state
 from vsdeblur.training.drawing import PATH_TAUS, DrawnFootage, _draw_by_torch, draw, true_paths
 from vsdeblur.training.film import SHARP_TAUS, film
 from vsdeblur.training.loop import Course, judge, train
 from vsdeblur.training.material import Material
+from vsdeblur.training.path_errors import instant_error, path_error
 from vsdeblur.training.paths import FIRST, LAST, random_spline
 from vsdeblur.training.photos import find_photos
 from vsdeblur.training.pool import Pool
 from vsdeblur.training.recipes import motion
-from vsdeblur.training.recipes.motion import FIRST_PART, MotionRecipe, augmented, instant_error, path_error
+from vsdeblur.training.recipes.motion import FIRST_PART, MotionRecipe
 from vsdeblur.training.scenes import random_scene
 from vsdeblur.training.source import GrowingPool
 from vsdeblur.weights import fill

@@ -49,6 +49,28 @@ def motion(workers: int, device: str, steps: int | None, rate: float | None, **c
     train_video(MotionRecipe(rate), scenes, 6000, workers=workers, device=device, steps=steps, **course)
 
 
+@train.command(short_help='The network of flow="paths".')
+@material_options
+@start_option
+@course_options
+def paths(steps: int | None, workers: int, device: str, rate: float | None, **course: Any) -> None:
+    """Learn motion from blurry frames alone, without a first flow.
+
+    Scenes with known motion are made from the photographs; in clips it is followed through their sharp frames. The rate
+    of learning falls along --steps (20000 unless given): choose what fits into --minutes. OUT/paths.safetensors has the
+    weights so far; give them to a filter with flow="paths:OUT/paths.safetensors".
+    """
+    from vsdeblur.training.blurry import PathScenes
+    from vsdeblur.training.recipes.paths import STEPS, PathRecipe
+
+    recipe = PathRecipe(steps or STEPS, rate)
+
+    def scenes(material: Material, where: str) -> Maker:
+        return PathScenes(material, device="cpu" if workers else where)
+
+    train_video(recipe, scenes, 12000, workers=workers, device=device, steps=recipe.steps, **course)
+
+
 @train.command(short_help='The network of prior="video".')
 @material_options
 @start_option

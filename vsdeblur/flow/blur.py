@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.flow.blur_net import BlurNet, aligned
+from vsdeblur.flow.changing import changing
 from vsdeblur.flow.motion import Motion, displacement
 from vsdeblur.flow.occlusion import link
 from vsdeblur.flow.pairwise import PairwiseMotion
@@ -22,9 +23,6 @@ from vsdeblur.weights import fill
 from vsdeblur.window import Window
 
 ROUNDS = 2
-# Change of values up to which the first path stays, and from which the new one counts wholly.
-STILL, CHANGED = 0.5 / 255, 1.5 / 255
-_AROUND = 9
 _EQUAL = 0.01  # relative difference of durations up to which neighbours count as one period away
 
 
@@ -72,19 +70,12 @@ class BlurMotion:
                     found = (found + reversed_path(back)) / 2
                 path = found
         # Where nothing changes there is no motion to correct: a still picture stays as it is.
-        changed = ((_change(frames) - STILL) / (CHANGED - STILL)).clamp(0, 1)
-        return torch.lerp(first, path, changed)[0, :, :height, :width]
+        return torch.lerp(first, path, changing(frames))[0, :, :height, :width]
 
 
 def reversed_path(path: Tensor) -> Tensor:
     """The path (B, 4, H, W) of the film run backwards: psi'(tau) = psi(-tau)."""
     return torch.cat((-path[:, :2], path[:, 2:]), 1)
-
-
-def _change(frames: Tensor) -> Tensor:
-    """(1, 1, H, W): how far either neighbour differs from the middle around each pixel, mean over channels."""
-    differences = (frames[:, [0, 2]] - frames[:, 1:2]).abs().mean(2).amax(1)[0]
-    return box(differences[None, None], _AROUND)
 
 
 def load_blur(

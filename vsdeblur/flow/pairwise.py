@@ -11,7 +11,7 @@ from torch import Tensor
 from vsdeblur.colour.display import to_matching
 from vsdeblur.errors import DeblurError
 from vsdeblur.flow.continuation import continued
-from vsdeblur.flow.motion import Motion, PairwiseFlow, displacement
+from vsdeblur.flow.motion import Motion, PairwiseFlow, displacement, through
 from vsdeblur.flow.occlusion import link, normalised_residual
 from vsdeblur.flow.regularise import regularise
 from vsdeblur.flow.resolution import downsampled, motion_scale
@@ -61,10 +61,12 @@ class PairwiseMotion:
         if self.halve and max(window.frames.shape[-2:]) > _TINY:
             scale = max(scale, 2)
         light = downsampled(window.frames[:, : window.colour], scale)
+        return self._estimate(light, self.camera_base(light, window, shutter), window, shutter, scale)
+
+    def camera_base(self, light: Tensor, window: Window, shutter: float) -> Tensor | None:
+        """The camera's paths (n, 6, h, w), points, where they explain a picture that jumps as a whole; else None."""
         base = camera_paths(light, window, shutter) if self.camera else None
-        if base is not None:
-            base = self._where_better(light, base, window, shutter)
-        return self._estimate(light, base, window, shutter, scale)
+        return None if base is None else self._where_better(light, base, window, shutter)
 
     def refined(self, window: Window, shutter: float, motion: Motion) -> Motion:
         """The motion between frames that ``motion``, regularised, blurs equally: where blur differs, flow errs."""
@@ -92,8 +94,7 @@ class PairwiseMotion:
             reliability[n + 1, 0] = torch.maximum(reliability[n + 1, 0], behind)
             beyond[n][0], beyond[n + 1][1] = flows[0] - pair.ahead, flows[1] - pair.behind
         for n, (forward, backward) in enumerate(beyond):
-            velocity, acceleration = _through(forward, backward, window.spans[n], torch.zeros_like(path[n, :2]))
-            path[n, :2], path[n, 2:4] = velocity, acceleration
+            path[n, :4] = through(forward, backward, window.spans[n], path[n, :4])
         if base is not None:
             path += base
         return Motion(path.mul_(scale), box(reliability, 5), occlusion)
@@ -197,18 +198,3 @@ class _Pair:
 
 
 _Flows = tuple[Tensor, Tensor]  # a -> b, b -> a
-
-
-def _through(forward: Tensor | None, backward: Tensor | None, ratio: float, nothing: Tensor) -> tuple[Tensor, Tensor]:
-    """Velocity V and acceleration A of the path that meets both neighbours:
-
-    V + A/2 = forward at tau = 1,  -ratio V + ratio^2 A/2 = backward at -ratio (ratio: previous / this)
-    """
-    if forward is not None and backward is not None:
-        velocity = (ratio**2 * forward - backward) / (ratio**2 + ratio)
-        return velocity, 2 * (forward - velocity)
-    if forward is not None:
-        return forward, nothing
-    if backward is not None:
-        return -backward / ratio, nothing
-    return nothing, nothing

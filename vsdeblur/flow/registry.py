@@ -15,17 +15,26 @@ if TYPE_CHECKING:
 # The default engine by DIS preset. "blur" measured 0.03 dB better than DIS for a tenth more time at "medium" (mean over
 # the development clips, at 8/8 and at 5/8); at "fast" it would take half as long again, and speed is what that is for.
 DEFAULT = {"fast": "dis", "medium": "blur"}
-FORMS = ("dis", "blur", "blur:PATH", "ptlflow:MODEL:CHECKPOINT", "raft:CHECKPOINT", "raft_small:CHECKPOINT")
+FORMS = (
+    "dis",
+    "blur",
+    "blur:PATH",
+    "paths",
+    "paths:PATH",
+    "ptlflow:MODEL:CHECKPOINT",
+    "raft:CHECKPOINT",
+    "raft_small:CHECKPOINT",
+)
 WANTED = "{none}, " + listed(FORMS, "a callable flow(a, b)")
 
 
 def is_learned(flow: str | Callable[..., Any] | None, preset: str) -> bool:
-    """Whether ``find_motion_engine`` would take the project's own network."""
+    """Whether ``find_motion_engine`` would take one of the project's own networks."""
     from vsdeblur.weights import available
 
     if flow is None:
         return DEFAULT[preset] == "blur" and available("motion")
-    return isinstance(flow, str) and (flow == "blur" or flow.startswith("blur:"))
+    return isinstance(flow, str) and flow.split(":")[0] in ("blur", "paths")
 
 
 def find_motion_engine(
@@ -40,7 +49,8 @@ def find_motion_engine(
 
     Args:
         flow: None: what ``DEFAULT`` says for ``preset``, "dis" where the learned weights are missing. "dis": OpenCV's
-            DIS. "blur": the project's own network over DIS; "blur:PATH": with weights that ``vsdeblur train`` made.
+            DIS. "blur": the project's own network over DIS; "paths": another one by itself; "blur:PATH", "paths:PATH":
+            with weights that ``vsdeblur train`` made.
             "ptlflow:MODEL:CHECKPOINT", "raft:CHECKPOINT": a learned flow. A callable flow(a, b) -> (2, H, W) is
             adapted; one with the attribute ``is_motion_engine`` is a motion engine already.
         preset: of DIS, "fast" or "medium".
@@ -74,6 +84,11 @@ def find_motion_engine(
         # The network's corrections, a fourth as fine as the flow, lose more at half resolution than they win.
         pairs = PairwiseMotion(DisFlow(preset), linear=linear)
         first = load_blur(pairs, named.path, device, both_ways=preset != "fast")
+    elif named.family == "paths":
+        from vsdeblur.flow.path_motion import load_paths
+
+        first = paths = load_paths(named.path, device, linear=linear)
+        pairs = paths.pairs
     else:
         from vsdeblur.flow.models import load_flow
 

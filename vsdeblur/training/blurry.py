@@ -1,4 +1,4 @@
-"""Samples of the motion recipe: footage as filmed, with what DIS finds in the blurry frames."""
+"""Samples of the recipes of motion: footage as filmed and its paths, and what DIS finds in the blurry frames."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.pairwise import PairwiseMotion
 from vsdeblur.training.drawing import PATH_TAUS, DrawnFootage, true_paths
 from vsdeblur.training.film import film
+from vsdeblur.training.followed import followed
 from vsdeblur.training.material import Material
 from vsdeblur.training.pool import Sample
 from vsdeblur.window import Window
@@ -20,12 +21,11 @@ _QUARTERS = 4  # sub-frames per period of clips are a multiple of this: SHARP_TA
 
 
 @dataclass(frozen=True, slots=True)
-class BlurryScenes:
+class PathScenes:
     """A ``Maker`` of blurry frames, sharp instants and paths.
 
-    Its samples: blurry, sharp, shutter (1,) as in ``Take``; paths (6, 2, H / 2, W / 2) float16 at PATH_TAUS and
-    seen (2, H / 2, W / 2) bool as in ``true_paths``, known (1,): 1 where these are known, as they are not in clips;
-    what DIS finds: base (4, H, W) path, hints (3, H, W) its reliability and occlusion, float16.
+    Its samples: blurry, sharp, shutter (1,) as in ``Take``; paths (6, 2, H / 2, W / 2) float16 at PATH_TAUS, known
+    (6, H / 2, W / 2) bool, seen (2, H / 2, W / 2) bool as in ``Followed``, known everywhere where scenes are drawn.
 
     Args:
         material: What scenes are made of.
@@ -39,19 +39,39 @@ class BlurryScenes:
 
     def __call__(self, rng: np.random.Generator) -> Sample:
         """One sample, drawn by ``rng``."""
-        real, half, device = self.material.real(rng), self.size // 2, torch.device(self.device)
-        if real:
-            take = film(self.material.stretch(rng, self.size, multiple=_QUARTERS), rng, device)
-            paths = torch.zeros(len(PATH_TAUS), 2, half, half, dtype=torch.float16)
-            seen = torch.zeros(2, half, half, dtype=torch.bool)
+        half, device = self.size // 2, torch.device(self.device)
+        if self.material.real(rng):
+            stretch = self.material.stretch(rng, self.size, multiple=_QUARTERS)
+            take = film(stretch, rng, device)
+            paths, known, seen = followed(stretch)
         else:
             scene = self.material.scene(rng, self.size)
             take = film(DrawnFootage(scene), rng, device)
             paths, seen = true_paths(scene)
+            known = torch.ones(len(PATH_TAUS), half, half, dtype=torch.bool)
         pictures = {key: getattr(take, key).cpu().contiguous() for key in ("blurry", "sharp")}
-        known = {"shutter": torch.tensor([take.shutter]), "known": torch.full((1,), 0.0 if real else 1.0)}
-        preset = "fast" if rng.random() < _FAST else "medium"
-        return with_first_path(pictures | {"paths": paths, "seen": seen} | known, preset)
+        return pictures | {"paths": paths, "known": known, "seen": seen, "shutter": torch.tensor([take.shutter])}
+
+
+@dataclass(frozen=True, slots=True)
+class BlurryScenes:
+    """A ``Maker`` of those of ``PathScenes`` with what DIS finds: base (4, H, W) path, hints (3, H, W) its reliability
+    and occlusion, float16.
+
+    Args:
+        material: What scenes are made of.
+        size: Pixels per side.
+        device: Where scenes are drawn.
+    """
+
+    material: Material
+    size: int = 192
+    device: str = "cpu"
+
+    def __call__(self, rng: np.random.Generator) -> Sample:
+        """One sample, drawn by ``rng``."""
+        sample = PathScenes(self.material, self.size, self.device)(rng)
+        return with_first_path(sample, "fast" if rng.random() < _FAST else "medium")
 
 
 def with_first_path(sample: Sample, preset: str = "medium") -> Sample:

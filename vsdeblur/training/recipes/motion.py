@@ -18,20 +18,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vsdeblur.engine.engine import Engine
-from vsdeblur.flow.blur import reversed_path
 from vsdeblur.flow.blur_net import BlurNet, PathEstimate
 from vsdeblur.flow.dis import DisFlow
-from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.pairwise import PairwiseMotion
-from vsdeblur.flow.warp import inside, sampling_grid, warp
 from vsdeblur.settings import Options
 from vsdeblur.tensors import box
-from vsdeblur.training.drawing import PATH_TAUS
+from vsdeblur.training.augment import augmented
 from vsdeblur.training.film import SHARP_TAUS
+from vsdeblur.training.path_errors import instant_decibels, instant_error, known_mean, path_error
 from vsdeblur.training.pool import Sample
 from vsdeblur.window import Window
 
-CROP = 128
 WARM_UP = 200  # steps
 HOLD = 3000  # steps until the rate falls
 _RATE = 8e-4
@@ -70,7 +67,7 @@ class MotionRecipe:
     def loss(self, network: nn.Module, batch: Sample, step: int) -> tuple[Tensor, dict[str, float]]:
         """The training loss and its parts, the errors of the first path beside them."""
         blurry, base, sharp = batch["blurry"].float() / 255, batch["base"].float(), batch["sharp"]
-        truth, known = batch["paths"].float(), batch["known"].view(-1, 1, 1, 1)
+        truth, known = batch["paths"].float(), batch["known"].float()
         estimates: list[PathEstimate] = network(blurry, base, batch["hints"].float(), batch["shutter"][:, 0])
         weight, later = known * _texture(blurry[:, 1]), step >= FIRST_PART
         if later:
@@ -90,8 +87,8 @@ class MotionRecipe:
             path = estimates[-1].path.detach()
             scalars = {
                 "loss": total,
-                "epe": error.mean(),
-                "epe_base": path_error(base, truth).mean(),
+                "epe": known_mean(error, known),
+                "epe_base": known_mean(path_error(base, truth), known),
                 "instants": instant_error(path, sharp),
                 "instants_base": instant_error(base, sharp),
                 "judged": judged,
@@ -114,43 +111,12 @@ class MotionRecipe:
             frames = one["blurry"].float() / 255
             found = network(frames, base, one["hints"].float(), one["shutter"][:, 0])[-1].path
             for name, path in (("", found), ("_base", base)):
-                totals.setdefault(f"epe{name}", []).append(float(path_error(path, one["paths"].float()).mean()))
+                totals.setdefault(f"epe{name}", []).append(
+                    float(known_mean(path_error(path, one["paths"].float()), one["known"]))
+                )
                 if k < _RESTORED:
                     totals.setdefault(f"gain{name}", []).append(restored_gain(sample, path[0].cpu()))
         return {key: float(np.mean(values)) for key, values in totals.items()}
-
-
-def path_error(path: Tensor, truth: Tensor) -> Tensor:
-    """(B, 6, h, w): end-point error at PATH_TAUS of path (B, 4, H, W) against truth (B, 6, 2, H / 2, W / 2), pixels."""
-    half = F.avg_pool2d(path, 2)
-    found = torch.stack([displacement(half, tau) for tau in PATH_TAUS], 1)
-    return (found - truth).square().sum(2).add(1e-6).sqrt()
-
-
-def instant_error(path: Tensor, sharp: Tensor) -> Tensor:
-    """Mean Charbonnier distance of K(x - psi(tau)) to the true instants; sharp (B, 5, 3, H, W) at SHARP_TAUS."""
-    middle = SHARP_TAUS.index(0.0)
-    key = sharp[:, middle].float() / 255
-    total = path.new_zeros(())
-    for k, tau in enumerate(SHARP_TAUS):
-        if k != middle:
-            way = -displacement(path, tau)
-            difference = warp(key, way, "bilinear") - sharp[:, k].float() / 255
-            total = total + ((difference.square() + 1e-5).sqrt() * inside(sampling_grid(way.detach()))).mean()
-    return total / (len(SHARP_TAUS) - 1)
-
-
-def instant_decibels(path: Tensor, sharp: Tensor) -> Tensor:
-    """(B,): squared error of K(x - psi(tau)) against the true instants, in dB."""
-    middle = SHARP_TAUS.index(0.0)
-    key = sharp[:, middle].float() / 255
-    total = path.new_zeros(len(path))
-    for k, tau in enumerate(SHARP_TAUS):
-        if k != middle:
-            way = -displacement(path, tau)
-            difference = warp(key, way) - sharp[:, k].float() / 255
-            total = total + (difference.square() * inside(sampling_grid(way.detach()))).mean((1, 2, 3))
-    return 10 * (total / (len(SHARP_TAUS) - 1) + 1e-6).log10()
 
 
 def _swept(truth: Tensor, shutter: Tensor) -> Tensor:
@@ -192,55 +158,8 @@ def _texture(middle: Tensor) -> Tensor:
 def _judged(logits: Tensor, error: Tensor, seen: Tensor, known: Tensor) -> Tensor:
     """Cross-entropy of reliability (is the path right?) and of what is seen next and before."""
     size = (logits.shape[-2], logits.shape[-1])
+    known = F.adaptive_avg_pool2d(known.amin(1, keepdim=True), size)
     right = F.adaptive_avg_pool2d(1 / (1 + (error / _RIGHT) ** 2), size)
     visible = F.adaptive_avg_pool2d(seen.float(), size)
     losses = F.binary_cross_entropy_with_logits(logits, torch.cat((right, visible), 1), reduction="none")
     return (known * losses).mean()
-
-
-def augmented(sample: Sample, rng: np.random.Generator) -> Sample:
-    """A random crop, symmetry of the square, direction of time and colouring of a sample of the pool."""
-    size = sample["blurry"].shape[-1]
-    crop = min(CROP, size)
-    y, x = (2 * int(rng.integers((size - crop) // 2 + 1)) for _ in range(2))
-    full = (..., slice(y, y + crop), slice(x, x + crop))
-    half = (..., slice(y // 2, (y + crop) // 2), slice(x // 2, (x + crop) // 2))
-    out = {key: sample[key][full] for key in ("blurry", "sharp", "base", "hints")}
-    out |= {key: sample[key][half] for key in ("paths", "seen")}
-    if rng.random() < 0.5:
-        out = reversed_in_time(out)
-    out = _turned(out, mirror_x=rng.random() < 0.5, mirror_y=rng.random() < 0.5, swap=rng.random() < 0.5)
-    for key in ("blurry", "sharp"):
-        out[key] = out[key].contiguous()
-    channels = torch.from_numpy(rng.permutation(3))
-    contrast, shift = float(rng.uniform(0.6, 1.1)), float(rng.uniform(-0.1, 0.1)) * 255
-    for key in ("blurry", "sharp"):
-        toned = (out[key][:, channels].float() - 128) * contrast + 128 + shift
-        out[key] = toned.round().clamp(0, 255).to(torch.uint8)
-    out |= {key: sample[key] for key in ("shutter", "known")}
-    return out
-
-
-def reversed_in_time(sample: Sample) -> Sample:
-    """The same film run backwards: psi'(tau) = psi(-tau)."""
-    out = {key: sample[key].flip(0) for key in ("blurry", "sharp", "paths", "seen")}
-    out["base"] = reversed_path(sample["base"][None])[0]
-    out["hints"] = sample["hints"][[0, 2, 1]]
-    return sample | out
-
-
-def _turned(sample: Sample, mirror_x: bool, mirror_y: bool, swap: bool) -> Sample:
-    """Mirrored and transposed; vectors with their pictures."""
-    out = dict(sample)
-    for flag, axis, component in ((mirror_x, -1, 0), (mirror_y, -2, 1)):
-        if flag:
-            out = {key: value.flip(axis) for key, value in out.items()}
-            sign = torch.ones(2, 1, 1)
-            sign[component] = -1
-            out["paths"] = out["paths"] * sign.half()
-            out["base"] = out["base"] * torch.cat((sign, sign)).half()
-    if swap:
-        out = {key: value.transpose(-1, -2) for key, value in out.items()}
-        out["paths"] = out["paths"].flip(-3)
-        out["base"] = out["base"][[1, 0, 3, 2]]
-    return out
