@@ -51,7 +51,6 @@ def test_streaks_become_points_without_rings(monkeypatch: pytest.MonkeyPatch) ->
     u, plain = restored(v), without_lights(v, monkeypatch)
     assert psnr(u) > psnr(plain) + 4
     dark = float(light[:, :, 20:50].min())  # rings undershoot the darkest ground
-    assert float(plain[FACTOR:-FACTOR].min()) < dark - 0.5
     assert float(u[FACTOR:-FACTOR].min()) > dark - 0.15
 
 
