@@ -290,8 +290,9 @@ def test_a_reader_that_leaves(clip: Path) -> None:
         process.stdout.close()
         complaint = process.stderr.read().decode()
         assert process.wait(60) == 1
-    assert complaint.startswith("vsdeblur: ")
-    assert complaint.count("\n") == 1
+    *losses, last = complaint.splitlines()  # before the work it says what y4m cannot hold
+    assert len(losses) <= 1
+    assert last.startswith("vsdeblur: the reader of the y4m output")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])

@@ -12,6 +12,7 @@ import argparse
 import os
 import resource
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -41,15 +42,12 @@ class Outcome:
 
 
 def run_case(number: int, kinds: tuple[str, ...] = SHARES) -> Outcome:
-    """Case ``number`` in a child of this process, which should have imported all that a command needs."""
+    """Case ``number`` in a process of its own."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         kind, command = build(number, folder, kinds)
         began = time.monotonic()
-        child = os.fork()
-        if child == 0:
-            _child(command, folder)
-        status, used, late = _await(child)
+        status, used, late = _await(_started(command, folder))
         code = os.waitstatus_to_exitcode(status)
         said = (folder / "stderr.txt").read_text("utf-8", "replace")
         left = [path.name for path in folder.iterdir() if ".part" in path.name and not path.is_dir()]
@@ -58,27 +56,17 @@ def run_case(number: int, kinds: tuple[str, ...] = SHARES) -> Outcome:
         return Outcome(number, kind, command, code, time.monotonic() - began, memory, trouble)
 
 
-def _child(command: list[str], folder: Path) -> None:
-    """Run the command with its output in files, and end the process."""
-    from vsdeblur.cli import main
+def _started(command: list[str], folder: Path) -> int:
+    """The number of a new process that runs the command, its output in files.
 
-    code = 1
-    try:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        os.chdir(folder)
-        for number, name in ((0, "stdin.txt"), (1, "stdout.txt"), (2, "stderr.txt")):
-            os.dup2(os.open(folder / name, os.O_RDWR | os.O_CREAT), number)
-        main.main(command, prog_name="vsdeblur")
-    except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else 1
-    except BaseException:
-        import traceback
-
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    Not a fork: the threads of OpenCV and of encoders, which building cases starts, would be missing in it.
+    """
+    streams = [(folder / f"{name}.txt").open("w+b") for name in ("stdin", "stdout", "stderr")]
+    whole = [sys.executable, "-m", "vsdeblur", *command]
+    child = subprocess.Popen(whole, cwd=folder, stdin=streams[0], stdout=streams[1], stderr=streams[2])
+    for stream in streams:
+        stream.close()
+    return child.pid
 
 
 def _await(child: int) -> tuple[int, resource.struct_rusage, bool]:
@@ -107,21 +95,6 @@ def _trouble(code: int, said: str, memory: int, left: list[str]) -> str:
     return f"leaves {left}" if left else ""
 
 
-def warm_up() -> None:
-    """Import what commands import, so that children need not."""
-    import importlib
-
-    import torch
-
-    torch.set_num_threads(1)
-    for name in (
-        *("vsdeblur.filters.pyav", "vsdeblur.filters.pyav.inspect.probe", "vsdeblur.engine.engine", "vsdeblur.cli"),
-        *("vsdeblur.stills.deblur", "vsdeblur.blind.frame", "vsdeblur.solver.keyframes", "cv2", "rich.console"),
-        *("vsdeblur.flow.blur", "vsdeblur.priors.video", "vsdeblur.solver.unrolled.stage", "psutil"),
-    ):
-        importlib.import_module(name)
-
-
 def main() -> int:
     """Run cases and print those that fail, and a summary."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -129,7 +102,6 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=1, help="number of the first")
     parser.add_argument("--kind", choices=tuple(KINDS), action="append", help="of these kinds alone")
     given = parser.parse_args()
-    warm_up()
     outcomes = []
     for number in range(given.first, given.first + given.cases):
         outcome = run_case(number, tuple(given.kind or SHARES))
