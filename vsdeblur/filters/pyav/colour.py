@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import av
 import numpy as np
-from av.filter import Graph
 
 from vsdeblur.clip.repeats import Thumbnail, thumbnail
 from vsdeblur.colour.planes import Colour
 from vsdeblur.colour.tags import UNSPECIFIED, colour_from_tags
 from vsdeblur.errors import InputError
 from vsdeblur.filters.pyav.format import Layout, layout
+from vsdeblur.filters.pyav.graph import chain
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -133,8 +132,8 @@ class Cloner:
     """
 
     def __init__(self, frame: av.VideoFrame) -> None:
-        self._whole = _graph(frame)
-        self._without_captions = _graph(frame, ("sidedata", "mode=delete:type=A53_CC"))
+        self._whole = chain(frame)
+        self._without_captions = chain(frame, ("sidedata", "mode=delete:type=A53_CC"))
 
     def __call__(self, frame: av.VideoFrame, *, first: bool) -> av.VideoFrame:
         """A copy of ``frame``; ``first``: the first of the copies of a source frame."""
@@ -144,17 +143,6 @@ class Cloner:
         copy.make_writable()
         copy.pict_type = 0  # an encoder would take the source's types as orders
         return copy
-
-
-def _graph(frame: av.VideoFrame, *filters: tuple[str, str]) -> Graph:
-    graph = Graph()
-    tags = f"colorspace={frame.colorspace}:range={frame.color_range}"
-    size = f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base=1/1000:{tags}"
-    chain = [graph.add("buffer", size), *(graph.add(*item) for item in filters), graph.add("buffersink")]
-    for left, right in pairwise(chain):
-        left.link_to(right)
-    graph.configure()
-    return graph
 
 
 def _colour_of(frame: av.VideoFrame, form: Layout, transfer: str | None) -> Colour:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import av
@@ -13,6 +12,7 @@ from av.filter import Graph
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from vsdeblur.filters.pyav.graph import chain
 from vsdeblur.filters.pyav.stamps import exact
 
 _VPX = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders pass alpha over
@@ -80,15 +80,8 @@ class Cropper:
 
     def _build(self, frame: av.VideoFrame) -> Graph:
         top, bottom, left, right = self.borders
-        graph = Graph()
-        size = f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base=1/1000"
-        tags = f"colorspace={frame.colorspace}:range={frame.color_range}"
         part = f"{frame.width - left - right}:{frame.height - top - bottom}:{left}:{top}:exact=1"
-        chain = [graph.add("buffer", f"{size}:{tags}"), graph.add("crop", part), graph.add("buffersink")]
-        for before, after in pairwise(chain):
-            before.link_to(after)
-        graph.configure()
-        return graph
+        return chain(frame, ("crop", part))
 
 
 def _alpha_decoder(stream: VideoStream) -> av.VideoCodecContext | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import av
 from av.filter import Graph
 
+from vsdeblur.filters.pyav.graph import source_arguments
+
 
 class Palette:
     """Turns frames of one size and format, RGB with or without alpha, into palettes with indices, dithered."""
@@ -23,8 +25,7 @@ class Palette:
 
 def _graph(frame: av.VideoFrame) -> Graph:
     graph = Graph()
-    size = f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base=1/1000"
-    source, split = graph.add("buffer", size), graph.add("split", "2")
+    source, split = graph.add("buffer", source_arguments(frame)), graph.add("split", "2")
     colours = graph.add("palettegen", "stats_mode=single")
     use, sink = graph.add("paletteuse", "new=1:dither=sierra2_4a"), graph.add("buffersink")
     source.link_to(split)
