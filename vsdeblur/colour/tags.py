@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from vsdeblur.colour.planes import Colour, Family
 from vsdeblur.errors import InputError
+from vsdeblur.settings.transfers import MATRICES
 
 UNSPECIFIED = 2
 
-_MATRICES = {
-    1: "bt709",
-    4: "fcc",
-    5: "bt470bg",
-    6: "smpte170m",
-    7: "smpte240m",
-    8: "ycgco",
-    9: "bt2020ncl",
-}
+_MATRICES = {code: name for name, code in MATRICES.items()}
 _OTHER_MATRICES = {
     0: "RGB",
     10: "BT.2020 constant luminance",
@@ -83,9 +76,14 @@ def is_known_matrix(code: int) -> bool:
     return code in _MATRICES
 
 
+def usual_matrix(height: int) -> str:
+    """The name of the matrix that YUV of so many lines has where nothing is said of it."""
+    return "smpte170m" if height <= 576 else "bt709"
+
+
 def _matrix_name(family: Family, code: int | None, height: int) -> str:
     if family != "YUV" or code is None or code == UNSPECIFIED:
-        return "smpte170m" if height <= 576 else "bt709"
+        return usual_matrix(height)
     if code not in _MATRICES:
         name = _OTHER_MATRICES.get(code, "reserved")
         raise InputError(f"matrix {code} ({name}) is not supported for YUV: convert to RGB or to bt709 (1) first")

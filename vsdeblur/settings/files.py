@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Annotated, TypedDict
 
@@ -13,6 +13,20 @@ from vsdeblur.settings.setting import Setting
 from vsdeblur.settings.transfers import MATRICES, PRIMARIES, RANGES
 
 _FLAG = "True or False"
+
+
+def _tag(names: Iterable[str], summary: str, detail: str) -> Setting:
+    """The setting of a tag of colour, by its name."""
+    choices = tuple(names)
+    return Setting(
+        default=None,
+        parse=parse.optional(parse.choice(*choices)),
+        wanted="{none} or one of " + ", ".join(choices),
+        choices=choices,
+        summary=summary,
+        usual="by the tags",
+        detail=detail,
+    )
 
 
 class Tagging(TypedDict, total=False):
@@ -34,39 +48,27 @@ class Tagging(TypedDict, total=False):
     ]
     matrix: Annotated[
         str | None,
-        Setting(
-            default=None,
-            parse=parse.optional(parse.choice(*MATRICES)),
-            wanted="{none} or one of " + ", ".join(MATRICES),
-            choices=tuple(MATRICES),
-            summary="Matrix of the source's YUV values",
-            usual="by the tags",
-            detail="The matrix between the source's YUV values and RGB, in place of what its tag says; None is by the "
+        _tag(
+            MATRICES,
+            "Matrix of the source's YUV values",
+            "The matrix between the source's YUV values and RGB, in place of what its tag says; None is by the "
             "tag, the most plausible one where that cannot be.",
         ),
     ]
     range: Annotated[
         str | None,
-        Setting(
-            default=None,
-            parse=parse.optional(parse.choice(*RANGES)),
-            wanted="{none} or one of " + ", ".join(RANGES),
-            choices=tuple(RANGES),
-            summary="Range of the source's values",
-            usual="by the tags",
-            detail='Of the source\'s values, in place of what its tag says: "limited" (16 to 235 of 255) or "full".',
+        _tag(
+            RANGES,
+            "Range of the source's values",
+            'Of the source\'s values, in place of what its tag says: "limited" (16 to 235 of 255) or "full".',
         ),
     ]
     primaries: Annotated[
         str | None,
-        Setting(
-            default=None,
-            parse=parse.optional(parse.choice(*PRIMARIES)),
-            wanted="{none} or one of " + ", ".join(PRIMARIES),
-            choices=tuple(PRIMARIES),
-            summary="Primaries of the source",
-            usual="by the tags",
-            detail="The source's primaries, in place of what its tag says. No value depends on them: they are the tag "
+        _tag(
+            PRIMARIES,
+            "Primaries of the source",
+            "The source's primaries, in place of what its tag says. No value depends on them: they are the tag "
             "of the output.",
         ),
     ]

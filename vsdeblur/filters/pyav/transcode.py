@@ -17,7 +17,7 @@ from vsdeblur.filters.pyav.outputs import write
 from vsdeblur.filters.pyav.report import Progress, Report
 from vsdeblur.settings import checked
 from vsdeblur.settings.engine import Number
-from vsdeblur.settings.files import Coding, FileSettings, Reading
+from vsdeblur.settings.files import Coding, FileSettings
 from vsdeblur.settings.refusals import refuse_unused
 from vsdeblur.settings.signature import takes
 from vsdeblur.settings.table import TABLE, TRANSCODE
@@ -52,7 +52,7 @@ def transcode(
     chosen: dict[str, Any] = {"factor": factor, **settings}
     refuse_unused(TRANSCODE, chosen)
     coding = {name: checked(name, chosen.pop(name, TABLE[name].default)) for name in ("fps", *Coding.__annotations__)}
-    reading = {name: chosen.pop(name) for name in Reading.__annotations__ if name in chosen}
+    read = ReadOptions.taken_from(chosen)
     if coding["slow"] is not None:
         chosen["factor"] = coding["slow"]
     task = Task(
@@ -67,7 +67,7 @@ def transcode(
         overwrite=coding["overwrite"],
         resume=coding["resume"],
         pixel_format=coding["pixel_format"],
-        read=ReadOptions.of(reading),
+        read=read,
         progress=progress,
     )
     _check(task)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 import av
 import av.error
 
-from vsdeblur.colour.tags import UNSPECIFIED, is_known_matrix
+from vsdeblur.colour.tags import UNSPECIFIED, is_known_matrix, usual_matrix
 from vsdeblur.errors import InputError
 from vsdeblur.files import reason
 from vsdeblur.settings import checked
@@ -24,7 +24,6 @@ from vsdeblur.settings.transfers import MATRICES, PRIMARIES, RANGES
 _RAW = (".r3d", ".braw", ".crm", ".ari", ".nev", ".cine")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _BT2020, _PQ, _HLG = 9, 16, 18
-_SD_LINES = 576
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +39,10 @@ class ReadOptions:
     progressive: bool = False
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> ReadOptions:
-        """From settings as a user gave them, among others. Raises ArgumentError."""
-        return cls(**{name: checked(name, given[name]) for name in Reading.__annotations__ if name in given})
+    def taken_from(cls, given: MutableMapping[str, Any]) -> ReadOptions:
+        """From settings as a user gave them, of which they are taken out; others stay. Raises ArgumentError."""
+        names = [name for name in Reading.__annotations__ if name in given]
+        return cls(**{name: checked(name, given.pop(name)) for name in names})
 
 
 WHOLE = ReadOptions()
@@ -66,19 +66,18 @@ class Retagger:
         if options.matrix is not None:
             frame.colorspace = MATRICES[options.matrix]
         elif frame.colorspace not in (None, UNSPECIFIED) and not is_known_matrix(frame.colorspace):
-            plausible = _plausible_matrix(frame)
-            name = next(name for name, code in MATRICES.items() if code == plausible)
+            name = _plausible_matrix(frame)
             self._warn(
                 f"matrix {int(frame.colorspace)} cannot be that of these YUV frames, or be undone: read as {name}"
             )
-            frame.colorspace = plausible
+            frame.colorspace = MATRICES[name]
         return frame
 
 
-def _plausible_matrix(frame: av.VideoFrame) -> int:
+def _plausible_matrix(frame: av.VideoFrame) -> str:
     if frame.color_primaries == _BT2020 or frame.color_trc in (_PQ, _HLG):
-        return MATRICES["bt2020ncl"]
-    return MATRICES["smpte170m" if frame.height <= _SD_LINES else "bt709"]
+        return "bt2020ncl"
+    return usual_matrix(frame.height)
 
 
 def for_ffmpeg(path: str | os.PathLike[str]) -> str:

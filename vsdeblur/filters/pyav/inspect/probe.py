@@ -24,7 +24,6 @@ from vsdeblur.filters.pyav.inspect.cost import SensorGrain, Work, noise_in, plan
 from vsdeblur.filters.pyav.inspect.gyro import about, find_alignment
 from vsdeblur.filters.pyav.stamps import exact
 from vsdeblur.settings import AUTO, Options, checked
-from vsdeblur.settings.files import Reading
 from vsdeblur.settings.refusals import refuse_unused
 from vsdeblur.settings.table import INSPECT, TRANSCODE
 from vsdeblur.timing import output_count
@@ -127,10 +126,9 @@ def probe(
         ArgumentError: for arguments that do not fit it.
     """
     refuse_unused(INSPECT, {"factor": factor, "fps": fps, **options})
-    read = ReadOptions.of(options)
+    read = ReadOptions.taken_from(options)
     timing = _timing(path, read)
     arguments = {"factor": factor, "readout": AUTO, **options}
-    arguments = {name: value for name, value in arguments.items() if name not in Reading.__annotations__}
     found = calibrate(path, timing.rate, arguments, fps=checked("fps", fps), read=read)
     gyroscope = about(find_alignment(found.survey))
     kept: list[av.VideoFrame] = []
@@ -181,8 +179,7 @@ def forecast(
 ) -> Forecast:
     """The forecast of a transcode with these arguments; raises as that would."""
     refuse_unused(TRANSCODE, {**options, "fps": fps, "slow": slow})
-    read = ReadOptions.of(options)
-    options = {name: value for name, value in options.items() if name not in Reading.__annotations__}
+    read = ReadOptions.taken_from(options)
     if slow is not None:
         options["factor"] = checked("slow", slow)
     refuse_interlaced(path, read)
