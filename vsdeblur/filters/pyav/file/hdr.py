@@ -3,30 +3,52 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from fractions import Fraction
 
 import av
 from av.sidedata.sidedata import Type
 
 
+@dataclass(frozen=True, slots=True)
+class _Parameters:
+    """How an encoder is told.
+
+    Attributes:
+        option: Whose value the parameters are.
+        display: Name of the one for the mastering display.
+        light: Name of the one for light levels.
+        units: How many there are of chromaticities in 1, and of luminances in a candela per square metre; None where
+            plain numbers are wanted.
+        always: A further parameter.
+    """
+
+    option: str
+    display: str
+    light: str
+    units: tuple[int, int] | None = (50_000, 10_000)
+    always: tuple[str, ...] = ()
+
+
+_ENCODERS = {
+    "libx264": _Parameters("x264-params", "mastering-display", "cll"),
+    "libx265": _Parameters("x265-params", "master-display", "max-cll", always=("log-level=error",)),
+    "libsvtav1": _Parameters("svtav1-params", "mastering-display", "content-light", units=None),
+}
+
+
 def add_hdr(settings: dict[str, str], frame: av.VideoFrame, codec: str) -> None:
     """Put HDR10's static metadata into the parameters of an encoder that has some for it."""
+    told = _ENCODERS.get(codec)
+    if told is None:
+        return
     side_data = {kind: bytes(frame.side_data[kind]) for kind in frame.side_data}
-    mastering = side_data.get(Type.MASTERING_DISPLAY_METADATA)
-    light = side_data.get(Type.CONTENT_LIGHT_LEVEL)
-    if codec == "libx265":
-        extra = ["log-level=error"]
-        extra += [f"master-display={_mastering(mastering, 50_000, 10_000)}"] if mastering else []
-        extra += ["max-cll={},{}".format(*struct.unpack_from("2I", light))] if light else []
-        _append(settings, "x265-params", extra)
-    elif codec == "libx264":
-        extra = [f"mastering-display={_mastering(mastering, 50_000, 10_000)}"] if mastering else []
-        extra += ["cll={},{}".format(*struct.unpack_from("2I", light))] if light else []
-        _append(settings, "x264-params", extra)
-    elif codec == "libsvtav1":
-        extra = [f"mastering-display={_mastering(mastering, None, None)}"] if mastering else []
-        extra += ["content-light={},{}".format(*struct.unpack_from("2I", light))] if light else []
-        _append(settings, "svtav1-params", extra)
+    extra = list(told.always)
+    if mastering := side_data.get(Type.MASTERING_DISPLAY_METADATA):
+        extra.append(f"{told.display}={_mastering(mastering, *(told.units or (None, None)))}")
+    if light := side_data.get(Type.CONTENT_LIGHT_LEVEL):
+        extra.append("{}={},{}".format(told.light, *struct.unpack_from("2I", light)))
+    _append(settings, told.option, extra)
 
 
 def _append(settings: dict[str, str], name: str, extra: list[str]) -> None:
