@@ -21,6 +21,7 @@ from vsdeblur.errors import ArgumentError, InputError
 from vsdeblur.filters.pyav.file.rate import measured_rate
 from vsdeblur.filters.pyav.file.reading import ReadOptions, for_ffmpeg
 from vsdeblur.filters.pyav.file.source import Source
+from vsdeblur.filters.pyav.inspect.survey import file_samples
 
 
 def inspected(path: Path, *options: str) -> dict[str, Any]:
@@ -113,6 +114,8 @@ def test_a_sequence_of_pictures(tmp_path: Path) -> None:
     report = run(tmp_path / "shot_%03d.png", tmp_path / "out.mp4", 1, source_fps=12, shutter=None, preset="fast")
     assert report.frames_out == 6
     assert times(tmp_path / "out.mp4") == [Fraction(n, 12) for n in range(6)]
+    with pytest.raises(ArgumentError, match="resume must be left out for a source that is no file"):
+        run(tmp_path / "shot_%03d.png", tmp_path / "later.mp4", 1, resume=True)
 
 
 # Interlacing
@@ -173,6 +176,14 @@ def test_animations(tmp_path: Path, end: str) -> None:
     assert np.abs(shown[6].astype(int) - was).mean() < 12
 
 
+def test_colours_of_gif_are_in_palettes(tmp_path: Path) -> None:
+    source = oddities.animation(tmp_path / "in.gif")
+    with pytest.raises(ArgumentError, match="pixel_format must be one of pal8 for gif"):
+        run(source, tmp_path / "out.gif", 1, preset="fast", pixel_format="rgb8", encoder_options=None)
+    report = run(source, tmp_path / "out.gif", 1, preset="fast", pixel_format="pal8", encoder_options=None)
+    assert report.pixel_format == "pal8"
+
+
 def test_transparency_of_webm_stays(tmp_path: Path) -> None:
     source = oddities.transparent_webm(tmp_path / "in.webm")
     report = run(source, tmp_path / "out.webm", 1, preset="fast", encoder_options={"cpu-used": 8})
@@ -206,6 +217,16 @@ def test_cropping_by_the_container_is_applied(tmp_path: Path) -> None:
         for frame, height in ((decode(source)[2], 64), (decode(tmp_path / "out.mp4")[2], 48))
     ]
     assert np.abs(luma[0][8:56].astype(int) - luma[1]).mean() < 12
+
+
+def test_samples_are_cropped_wherever_they_lie(tmp_path: Path) -> None:
+    """Those after a jump to a key frame too."""
+    source = write_clip(tmp_path / "in.mp4", 240, (96, 64), options={"g": "20"})
+    oddities.with_box(source, oddities.CROPPED_TO_96X48)
+    with Source(str(source)) as opened:
+        samples = list(file_samples(opened, None))
+    assert len(samples) > 2
+    assert {tuple(sample.frames.shape[2:]) for sample in samples} == {(48, 96)}
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,18 @@ class Stop:
             raise KeyboardInterrupt
 
 
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with in.mp4 and the finished segments of out.mp4, for tests that leave both as they are."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    source = write_clip(folder / "in.mp4", COUNT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_segments, "SECONDS", 0.0)
+        with pytest.raises(KeyboardInterrupt):
+            run(source, folder / "out.mp4", 2, resume=True, progress=Stop(AFTER))
+    return folder
+
+
 def samples(path: Path) -> list[np.ndarray]:
     return [plane for frame in decode(path) for plane in layout(frame.format.name).read(frame)]
 
@@ -112,16 +124,16 @@ def test_an_interrupt_while_joining_keeps_all_segments(tmp_path: Path, monkeypat
         ({"factor": 3}, "factor=2, not 3"),
         ({"crf": 30}, "encoder_options="),
         ({"shutter": 0.25}, "shutter=0.5, not 0.25"),
+        ({"matrix": "bt709"}, "matrix=None, not bt709"),
+        ({"range": "full"}, "range=None, not full"),
+        ({"source_fps": 24}, "source_fps=None, not 24"),
     ],
 )
-def test_other_arguments_are_refused(tmp_path: Path, changed: dict[str, object], said: str) -> None:
-    source = write_clip(tmp_path / "in.mp4", COUNT)
-    with pytest.raises(KeyboardInterrupt):
-        run(source, tmp_path / "out.mp4", 2, resume=True, progress=Stop(AFTER))
+def test_other_arguments_are_refused(interrupted: Path, changed: dict[str, object], said: str) -> None:
     with pytest.raises(DeblurError, match=said) as caught:
-        run(source, tmp_path / "out.mp4", changed.pop("factor", 2), resume=True, **changed)
+        run(interrupted / "in.mp4", interrupted / "out.mp4", **{"factor": 2, "resume": True, **changed})
     assert "\n" not in str(caught.value)
-    assert (tmp_path / "out.mp4.vsdeblur-parts").is_dir()
+    assert (interrupted / "out.mp4.vsdeblur-parts").is_dir()
 
 
 def test_another_source_is_refused(tmp_path: Path) -> None:

@@ -120,8 +120,14 @@ def test_a_reader_that_leaves_is_one_line(tmp_path: Path) -> None:
 
 def test_arguments_that_make_no_sense_for_y4m(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", 3)
-    for arguments in ({"codec": "libx264"}, {"crf": 20}, {"resume": True}, {"encoder_options": {"g": 1}}):
-        with pytest.raises(ArgumentError):
-            run(source, tmp_path / "out.y4m", 2, **{"encoder_options": None, **arguments})
+    for name, value in (
+        ("codec", "libx264"),
+        ("pixel_format", "yuv444p"),
+        ("crf", 20),
+        ("resume", True),
+        ("encoder_options", {"g": 1}),
+    ):
+        with pytest.raises(ArgumentError, match=f"{name} must be left out for y4m"):
+            run(source, tmp_path / "out.y4m", 2, **{"encoder_options": None, name: value})
     with pytest.raises(DeblurError):
         run("-", tmp_path / "out.mp4", 2, resume=True)

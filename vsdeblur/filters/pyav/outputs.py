@@ -238,7 +238,9 @@ def _describe(job: Job, codec: str, form: str, size: tuple[int, int]) -> None:
 
 def _fingerprint(job: Job, video: _Video) -> dict[str, object]:
     """Everything that the bytes of a segment depend on."""
-    path = Path(job.source.path)
+    path, read = Path(job.source.path), job.task.read
+    if not path.is_file():
+        raise ArgumentError("resume", True, "left out for a source that is no file: whether it changes is not seen")
     status = path.stat()
     options = {item.name: _plain(getattr(job.options, item.name)) for item in fields(Options)}
     return {
@@ -250,6 +252,10 @@ def _fingerprint(job: Job, video: _Video) -> dict[str, object]:
         "slow": job.task.slow,
         "start": job.source.begin,
         "end": job.source.end,
+        "source_fps": read.source_fps,
+        "matrix": read.matrix,
+        "range": read.range,
+        "primaries": read.primaries,
         "codec": video.encoder.codec,
         "pixel_format": video.encoder.target.name,
         "encoder_options": sorted(video.encoder.options.items()),

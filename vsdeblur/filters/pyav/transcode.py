@@ -88,7 +88,12 @@ def _check(task: Task) -> None:
     if task.resume and (task.is_y4m or task.source == "-"):
         raise ArgumentError("resume", True, "left out for y4m and standard input, which cannot be taken up again")
     if task.is_y4m:
-        given = {"codec": task.codec, "crf": task.crf, "encoder_options": task.encoder_options or None}
+        given = {
+            "codec": task.codec,
+            "pixel_format": task.pixel_format,
+            "crf": task.crf,
+            "encoder_options": task.encoder_options or None,
+        }
         for name, value in given.items():
             if value is not None:
                 raise ArgumentError(name, value, "left out for y4m, which is not compressed")

@@ -29,9 +29,8 @@ DEFAULT_CRF = {"libx264": 17, "libx265": 19, "libvpx-vp9": 24}
 _X265_MIN_SIDE = 64  # x265 4 writes beyond its buffers for smaller pictures: heap corruption, seen at 48x32
 _TAKE_CRF = ("libx264", "libx264rgb", "libx265", "libsvtav1", "libvpx-vp9", "libaom-av1", "libvpx")
 _CONSTANT_RATE = ("mpeg4", "msmpeg4v3", "msmpeg4v2", "mpeg2video", "mpeg1video", "h263", "h263p", "flv")
-_FOR_PLAYERS = re.compile(
-    r"libx26[45]|libvpx.*|.*av1.*|(h264|hevc)_.*"
-)  # few programs play anything but 4:2:0 of these
+# Of these few programs play anything but 4:2:0.
+_FOR_PLAYERS = re.compile(r"libx26[45]|libvpx.*|.*av1.*|(h264|hevc)_.*")
 _EVEN = re.compile(r"libx26[45]|(h264|hevc)_.*|mpeg4|mpeg[12]video|libsvtav1")
 _LIMITED = 1  # AVCOL_RANGE
 _TRIES = 8  # pixel formats that are tried
@@ -109,13 +108,15 @@ def candidates(
         settings.setdefault("auto-alt-ref", "0" if source.has_alpha else "1")  # which alpha does not allow
     add_hdr(settings, frame, name)
     formats = [form.name for form in found.video_formats or ()] or [source.name]
-    if name == "gif":  # palettes, one for each frame, are made of these
-        return [Encoder(name, layout("bgra" if source.has_alpha else "rgb24"), settings, stored="pal8")]
+    if name == "gif":
+        formats = ["pal8"]
     if pixel_format is not None:
         if pixel_format not in formats:
             raise ArgumentError("pixel_format", pixel_format, f"one of {', '.join(formats)} for {name}")
         formats = [pixel_format]
-    elif _FOR_PLAYERS.fullmatch(name) and source.family == "RGB":
+    if formats == ["pal8"]:  # palettes, one for each frame, are made of these
+        return [Encoder(name, layout("bgra" if source.has_alpha else "rgb24"), settings, stored="pal8")]
+    if pixel_format is None and _FOR_PLAYERS.fullmatch(name) and source.family == "RGB":
         formats = [form for form in formats if _is_420(form)] or formats
     even = bool(_EVEN.fullmatch(name))
     as_stored = source.name

@@ -70,20 +70,19 @@ class Source:
         self.strict, self.quiet = strict, quiet
         self.warn, self._given_rate = warn, options.source_fps
         self.progressive, self._interlaced = options.progressive, False
-        self.retag = Retagger(options, warn)
         self._feed, self._consumed = StandardInput(), 0
         self.container = open_input(path, self.name, self._feed)
         try:
             self.video = self._choose()
             self.video.thread_type = "AUTO"
-            self._decoder = Decoder(self.video, self.retag)
+            self.decoder = Decoder(self.video, Retagger(options, warn))
         except BaseException:
             self.container.close()
             raise
         starts = [s.start_time * exact(s.time_base) for s in self.container.streams if s.start_time is not None]
         self.origin = max(min(starts, default=Fraction(0)), Fraction(0))
-        if self._decoder.cropped:
-            warn(f"the picture is cropped as the container says: {self._decoder.cropped}")
+        if self.decoder.cropped:
+            warn(f"the picture is cropped as the container says: {self.decoder.cropped}")
         self.begin = self.origin + (options.start or 0)
         self.end = None if options.duration is None else self.begin + options.duration
         self.seekable = path != "-"
@@ -149,7 +148,6 @@ class Source:
             elif not done:
                 self._consumed = max(self._consumed, (packet.pos or 0) + packet.size)
                 decoded = [item for frame in self._decode(packet) for item in order.push(frame)]
-                decoded += [] if packet.size else order.flush()
                 for frame in map(shown, decoded):
                     if self.end is not None and self._time(frame) >= self.end:
                         done = True
@@ -229,7 +227,7 @@ class Source:
 
     def _decode(self, packet: Packet[Any]) -> Iterator[av.VideoFrame]:
         try:
-            decoded = self._decoder(packet)
+            decoded = self.decoder(packet)
         except (av.error.FFmpegError, ValueError) as error:
             when = self._after() if packet.pts is None else f"at {self._clock(packet.pts * exact(packet.time_base))}"
             self.note(f"a frame {when} could not be decoded: {reason(error)}")
@@ -260,7 +258,7 @@ class Source:
         due = close if self.end is None else min(self.end, close)
         length = due - self.origin
         if due - self._last > max(_EARLY, length / 50) + 2 / (self.rate or 1):
-            self.note(f"the video ends at {self._clock(self._last)}, but should last {float(due - self.origin):.3f} s")
+            self.note(f"the video ends at {self._clock(self._last)}, but should last {float(length):.3f} s")
 
     def _seek(self) -> None:
         """To the key frame before ``begin``, or to the start where the format overshoots or cannot seek."""

@@ -142,7 +142,8 @@ def _jumps(source: Source, at: int, start: int) -> bool:
 def _from(source: Source, start: int) -> Iterator[av.VideoFrame]:
     assert source.rate is not None
     source.container.seek(int((source.begin + start / source.rate) * av.time_base))
-    return map(source.retag, source.container.decode(source.video))
+    for packet in source.container.demux(source.video):
+        yield from source.decoder(packet)
 
 
 def _number(source: Source, frame: av.VideoFrame) -> int:
