@@ -15,8 +15,7 @@ from vsdeblur.settings.table import INSPECT
 if TYPE_CHECKING:
     from vsdeblur.filters.pyav.inspect.probe import Probe
 
-
-_OF_VIDEO = ("frames", "blur_frame", "measure")
+_OF_VIDEO = ("frames", "blur_frame", "measure")  # options that say nothing of a still picture
 
 
 @click.command(short_help="Report what is in a file, and what restoring it takes.")

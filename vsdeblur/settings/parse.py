@@ -23,12 +23,8 @@ MAX_FACTOR = 16
 MAX_FPS = 10_000
 _UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _NTSC = 0.006  # frames per second that a decimal name such as 59.94 may differ from its exact fraction
-
-
 _LONGEST_TIME = 10**9  # seconds, some thirty years
 _LONGEST, _EXPONENT = 100, 400  # characters of a number, and its decimal exponent
-
-
 _SHORT = Fraction(1, 8)  # "1/50" and other fractions up to this are of a second, as photographers write them
 
 
