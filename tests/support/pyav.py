@@ -192,6 +192,11 @@ def run(src: Path | str, dst: Path | str, factor: object = 2, **arguments: objec
     return transcode(src, dst, factor, **arguments)
 
 
+def run_fast(src: Path | str, dst: Path | str, factor: object = 2, **arguments: object) -> Report:
+    """For tests of what lies around the pictures: preset "fast", which takes a fraction of the time."""
+    return run(src, dst, factor, **{"preset": "fast", **arguments})
+
+
 def video(path: Path) -> dict[str, object]:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.pyav import run, write_clip
+from tests.support.pyav import run_fast, write_clip
 from vsdeblur.errors import DeblurError
 
 CASES = [(name, how, limit) for name, how in (("a.mp4", 0), ("b.mp4", 1), ("c.y4m", 0)) for limit in (100, 3000)]
@@ -25,7 +25,7 @@ for name, how, limit in json.loads(sys.argv[2]):
     options = {} if name.endswith("y4m") else {"crf": 1}
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     try:
-        transcode(sys.argv[1], name, 2, shutter=0.5, resume=bool(how), overwrite=True, **options)
+        transcode(sys.argv[1], name, 2, shutter=0.5, preset="fast", resume=bool(how), overwrite=True, **options)
         said.append("nothing")
     except DeblurError as error:
         said.append(str(error))
@@ -55,14 +55,14 @@ def test_a_folder_without_permission(tmp_path: Path) -> None:
     folder = tmp_path / "locked"
     folder.mkdir(mode=0o500)
     with pytest.raises(DeblurError, match="cannot write"):
-        run(source, folder / "out.mp4")
+        run_fast(source, folder / "out.mp4")
 
 
 def test_devices_are_refused(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", 4)
     (tmp_path / "full.mp4").symlink_to("/dev/full")
     with pytest.raises(DeblurError, match="dst must be"):
-        run(source, tmp_path / "full.mp4", overwrite=True)
+        run_fast(source, tmp_path / "full.mp4", overwrite=True)
 
 
 def test_a_failure_on_the_way_leaves_nothing(tmp_path: Path) -> None:
@@ -75,5 +75,5 @@ def test_a_failure_on_the_way_leaves_nothing(tmp_path: Path) -> None:
     for name in ("out.mp4", "out.y4m"):
         options = None if name.endswith("y4m") else {}
         with pytest.raises(RuntimeError, match="own trouble"):
-            run(source, tmp_path / name, 2, progress=fails, encoder_options=options)
+            run_fast(source, tmp_path / name, 2, progress=fails, encoder_options=options)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]

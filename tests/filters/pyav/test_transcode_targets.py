@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from tests.support.pyav import decode, flip_bytes, packets, run, video, write_clip
+from tests.support.pyav import decode, flip_bytes, packets, run_fast, video, write_clip
 from vsdeblur.errors import ArgumentError, DeblurError, InputError
 from vsdeblur.filters.pyav import eta
 
@@ -23,12 +23,12 @@ def test_an_existing_file_is_not_touched(tmp_path: Path) -> None:
     target = tmp_path / "out.mp4"
     target.write_bytes(b"precious")
     with pytest.raises(DeblurError, match="exists"):
-        run(source, target)
+        run_fast(source, target)
     assert target.read_bytes() == b"precious"
     with pytest.raises(ArgumentError):
-        run(source, target, overwrite=True, codec="libx264", encoder_options={"nonsense": "1"})
+        run_fast(source, target, overwrite=True, codec="libx264", encoder_options={"nonsense": "1"})
     assert target.read_bytes() == b"precious"
-    run(source, target, overwrite=True)
+    run_fast(source, target, overwrite=True)
     assert len(decode(target)) == 8
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
 
@@ -57,7 +57,7 @@ def test_bad_arguments_are_one_line_and_leave_nothing(tmp_path: Path, arguments:
     source = write_clip(tmp_path / "in.mp4", 4)
     factor = arguments.pop("factor", 1)
     with pytest.raises(DeblurError, match=said) as caught:
-        run(source, tmp_path / "out.mp4", factor, **arguments)
+        run_fast(source, tmp_path / "out.mp4", factor, **arguments)
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
 
@@ -66,16 +66,16 @@ def test_bad_arguments_are_one_line_and_leave_nothing(tmp_path: Path, arguments:
 def test_bad_targets(tmp_path: Path, name: str) -> None:
     source = write_clip(tmp_path / "in.mp4", 4)
     with pytest.raises(DeblurError, match="dst must be"):
-        run(source, tmp_path / name)
+        run_fast(source, tmp_path / name)
     with pytest.raises(DeblurError, match="dst must be another file"):
-        run(source, source, overwrite=True)
+        run_fast(source, source, overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
 
 
 def test_the_report_and_the_progress(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", 6)
     seen: list[tuple[int, int | None, float, int]] = []
-    report = run(source, tmp_path / "out.mp4", 2, progress=lambda *now: seen.append(now))
+    report = run_fast(source, tmp_path / "out.mp4", 2, progress=lambda *now: seen.append(now))
     assert [done for done, _, _, _ in seen] == list(range(1, 13))
     assert {total for _, total, _, _ in seen} == {12}
     assert all(a[2] <= b[2] for a, b in pairwise(seen))
@@ -91,9 +91,9 @@ def test_the_report_and_the_progress(tmp_path: Path) -> None:
 
 def test_webm_and_avi(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", 6)
-    assert run(source, tmp_path / "out.webm", 2, encoder_options={"cpu-used": 8}).codec == "libvpx-vp9"
+    assert run_fast(source, tmp_path / "out.webm", 2, encoder_options={"cpu-used": 8}).codec == "libvpx-vp9"
     assert len(decode(tmp_path / "out.webm")) == 12
-    run(source, tmp_path / "out.avi", 2)
+    run_fast(source, tmp_path / "out.avi", 2)
     assert len(decode(tmp_path / "out.avi")) == 12
     assert video(tmp_path / "out.avi")["rate"] == 60
 
@@ -101,13 +101,13 @@ def test_webm_and_avi(tmp_path: Path) -> None:
 def test_damage_in_the_middle_is_reported_and_passed_over(tmp_path: Path) -> None:
     whole = write_clip(tmp_path / "whole.mp4", 60, (160, 96), options={"crf": "10"})
     source = flip_bytes(whole, tmp_path / "in.mp4", 0.3, 0.5)
-    report = run(source, tmp_path / "out.mp4", 2)
+    report = run_fast(source, tmp_path / "out.mp4", 2)
     assert report.partial
     assert report.as_dict()["partial"] is True
     assert all(" s" in error for error in report.errors)
     assert len(decode(tmp_path / "out.mp4")) == report.frames_out >= 80
     with pytest.raises(InputError, match=r"could not be decoded|damaged"):
-        run(source, tmp_path / "strict.mp4", 2, strict=True)
+        run_fast(source, tmp_path / "strict.mp4", 2, strict=True)
     assert not (tmp_path / "strict.mp4").exists()
 
 
@@ -115,7 +115,7 @@ def test_a_truncated_file_gives_what_there_is(tmp_path: Path) -> None:
     whole = write_clip(tmp_path / "whole.mkv", 150, (64, 64), codec="ffv1")
     data = whole.read_bytes()
     (tmp_path / "in.mkv").write_bytes(data[: len(data) // 2])
-    report = run(tmp_path / "in.mkv", tmp_path / "out.mp4", 2)
+    report = run_fast(tmp_path / "in.mkv", tmp_path / "out.mp4", 2)
     assert report.partial
     assert 120 <= report.frames_out <= 160
     assert any("should last 5.0" in error for error in report.errors)
@@ -147,7 +147,7 @@ def test_inputs_that_are_no_video(tmp_path: Path, kind: str) -> None:
             if cover is not None:
                 output.mux(cover.encode(av.VideoFrame(16, 16, "rgb24")))
     with pytest.raises(InputError, match=r"cannot open|no video|no frame") as caught:
-        run(source, tmp_path / "out.mp4")
+        run_fast(source, tmp_path / "out.mp4")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out.mp4").exists()
 
@@ -156,7 +156,7 @@ def test_a_change_of_size_in_midstream(tmp_path: Path) -> None:
     first = write_clip(tmp_path / "a.ts", 12)
     second = write_clip(tmp_path / "b.ts", 12, (64, 48))
     (tmp_path / "in.ts").write_bytes(first.read_bytes() + second.read_bytes())
-    report = run(tmp_path / "in.ts", tmp_path / "out.mp4", 2)
+    report = run_fast(tmp_path / "in.ts", tmp_path / "out.mp4", 2)
     assert any("changes from yuv420p 48x32 to yuv420p 64x48 at" in warning for warning in report.warnings)
     assert {(frame.width, frame.height) for frame in decode(tmp_path / "out.mp4")} == {(48, 32)}
     assert report.frames_out >= 40
@@ -169,7 +169,7 @@ def test_damaged_sound_does_not_end_the_job(tmp_path: Path) -> None:
     data = source.read_bytes()
     assert data.count(first) == 1
     source.write_bytes(data.replace(first, b"\xff\xf1" + bytes(len(first) - 2)))  # a bad ADTS header
-    report = run(source, tmp_path / "out.mp4", 2)
+    report = run_fast(source, tmp_path / "out.mp4", 2)
     assert any("(audio) could not be written" in error for error in report.errors)
     assert report.frames_out == 60
     assert len(decode(tmp_path / "out.mp4")) == 60
