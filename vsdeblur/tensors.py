@@ -77,6 +77,20 @@ def smoothstep(x: Tensor, low: float, high: float) -> Tensor:
     return x * x * (3 - 2 * x)
 
 
+def greatest(x: Tensor, size: int) -> Tensor:
+    """The largest value around each pixel (dilation).
+
+    Args:
+        x: (B, C, h, w).
+        size: Of the square that is looked at, pixels, odd.
+
+    Returns:
+        (B, C, h, w).
+    """
+    along = F.max_pool2d(x, (1, size), 1, (0, size // 2))
+    return F.max_pool2d(along, (size, 1), 1, (size // 2, 0))
+
+
 def box(x: Tensor, size: int) -> Tensor:
     """The mean around each pixel, edge pixels repeated beyond the picture.
 

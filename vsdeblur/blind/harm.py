@@ -16,7 +16,7 @@ from torch import Tensor
 
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.camera.noise import noise_level
-from vsdeblur.tensors import box, smoothstep
+from vsdeblur.tensors import box, greatest, smoothstep
 
 _REACH = 7  # pixels on either side whose values a pixel is compared with
 _BEYOND, _LEAST_BEYOND = 0.5, 0.02  # of their range, and display values: overshoot that is allowed
@@ -55,14 +55,13 @@ def harmless_share(before: Tensor, after: Tensor, blur: Blur, display: Callable[
         return torch.zeros_like(share)
     if bool((share == 1).all()):
         return share
-    around = -F.max_pool2d(-share, _FEATHER, stride=1, padding=_FEATHER // 2)
-    return box(around, _FEATHER)
+    return box(-greatest(-share, _FEATHER), _FEATHER)
 
 
 def overshoot(before: Tensor, after: Tensor) -> Tensor:
     """How far values leave the range around them, over what is allowed; root mean square, (1, 1, H, W)."""
     size = 2 * _REACH + 1
-    high, low = (sign * F.max_pool2d(sign * before, size, stride=1, padding=_REACH) for sign in (1, -1))
+    high, low = (sign * greatest(sign * before, size) for sign in (1, -1))
     beyond = torch.maximum(after - high, low - after).clamp(min=0)
     allowed = _BEYOND * (high - low) + _LEAST_BEYOND
     return box((beyond / allowed).amax(1, keepdim=True).square(), _AROUND).sqrt()

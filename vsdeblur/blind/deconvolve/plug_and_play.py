@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.blind.deconvolve.protocol import extended, inside
@@ -14,6 +13,7 @@ from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.operators import gram
 from vsdeblur.priors.protocol import Prior
 from vsdeblur.solver.chebyshev import chebyshev
+from vsdeblur.tensors import greatest
 
 _QUIETEST = 0.5 / 255  # lower bound of sigma: limits the weight of the data
 _LOWEST = 0.005  # of A'A: components that the blur passes less of are left to the prior
@@ -111,14 +111,8 @@ def _floor(v: Tensor, blur: Blur, clip: float) -> Tensor:
     """A lower bound of u, with its margin: -inf far from clipped pixels."""
     m = blur.margin
     wide = extended(v, blur)
-    reached = _brightest((wide >= clip).to(v), _REACH * m) > 0
+    reached = greatest((wide >= clip).to(v), 2 * _REACH * m + 1) > 0
     if not bool(reached.any()):
         return torch.full_like(wide, -torch.inf)
-    darkest, brightest = -_brightest(-wide, m), _brightest(wide, m)
+    darkest, brightest = -greatest(-wide, 2 * m + 1), greatest(wide, 2 * m + 1)
     return torch.where(reached, darkest - _UNDER * (brightest - darkest), -torch.inf)
-
-
-def _brightest(x: Tensor, reach: int) -> Tensor:
-    """The largest value within ``reach`` pixels along rows and columns; one after the other, for speed."""
-    along = F.max_pool2d(x, (1, 2 * reach + 1), 1, (0, reach))
-    return F.max_pool2d(along, (2 * reach + 1, 1), 1, (reach, 0))

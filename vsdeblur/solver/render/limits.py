@@ -17,7 +17,6 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.colour.display import from_display, to_display
@@ -25,6 +24,7 @@ from vsdeblur.flow.motion import extent
 from vsdeblur.footprint import FrameSize
 from vsdeblur.solver.render.geometry import RowGroup, row_groups
 from vsdeblur.solver.render.solved import SolvedWindow
+from vsdeblur.tensors import greatest
 
 WEAK, STRONG = 0.25, 0.45  # ranges up to which nothing is limited, and from which everything is
 LOOSE = 0.25
@@ -92,15 +92,9 @@ def _around(solved: SolvedWindow, n: int, radius: int, rows: slice, linear: bool
     """The least and the greatest display value of exposure n around each pixel of rows, (C, h, W) each."""
     first, last = max(rows.start - radius, 0), min(rows.stop + radius, solved.size[0])
     values = solved.frames[n, :, first:last]
-    shown = to_display(values) if linear else values
+    shown, side = (to_display(values) if linear else values)[None], 2 * radius + 1
     inner = slice(rows.start - first, rows.stop - first)
-    return -_greatest(-shown, radius)[:, inner], _greatest(shown, radius)[:, inner]
-
-
-def _greatest(values: Tensor, radius: int) -> Tensor:
-    side = 2 * radius + 1
-    across = F.max_pool2d(values[None], (1, side), 1, (0, radius))
-    return F.max_pool2d(across, (side, 1), 1, (radius, 0))[0]
+    return -greatest(-shown, side)[0, :, inner], greatest(shown, side)[0, :, inner]
 
 
 def _radius(solved: SolvedWindow, n: int) -> int:
