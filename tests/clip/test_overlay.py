@@ -44,6 +44,14 @@ def test_beside_text_the_picture_is_what_moves_under_it() -> None:
     assert np.mean(errors) < 1.2 / 255  # 1.5 where text is left in, 3 where frames are repeated
 
 
+def test_alpha_does_not_hide_an_overlay() -> None:
+    over = text()
+    grey = as_stored([exposed(ground(5), n, SPEED, SHUTTER) * (0.7 - 0.7 * over) + 0.95 * over for n in range(8)])
+    alpha = torch.rand(8, 1, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(1))
+    frames = torch.cat((to_linear(grey, "srgb")[:, :1], alpha), 1)
+    assert find_overlay(Window(frames, 0, 0, 8, colour=1)) is not None
+
+
 def test_without_an_overlay_none_is_found() -> None:
     for speed in (0.0, 3.0):
         assert find_overlay(Window(to_linear(panned([0.8] * 8, speed, 0.5), "srgb"), 0, 0, 8)) is None

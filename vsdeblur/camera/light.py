@@ -1,4 +1,4 @@
-"""The light of a window's exposures: a gain for each of them, and where neighbours have nothing in common."""
+"""The light of a window's exposures: a gain for each of them, and masks of where neighbours are not blended."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ class Light:
 
     Attributes:
         gains: (n, C, h, w) above 0, of the colours; exactly 1 where the light is that of most frames.
-        breaks: (n, 1, h, w) in [0, 1], where a frame and the one before it are unrelated.
-        apart: (n, 1, h, w) in [0, 1], where they are not to be blended: there, or since light changes too much.
+        local_cuts: (n, 1, h, w) in [0, 1], where a frame and the one before it are unrelated, as across a scene cut.
+        unblended: (n, 1, h, w) in [0, 1], where they are not to be blended: at local cuts, and where the gain changes
+            too much.
     """
 
     gains: Tensor
-    breaks: Tensor
-    apart: Tensor
+    local_cuts: Tensor
+    unblended: Tensor
 
     def gain(self, n: int, size: tuple[int, int]) -> Tensor | None:
         """The gain of frame n at full size (H, W), (C, H, W); None where it is 1 everywhere."""
@@ -32,20 +33,20 @@ class Light:
 
     def frames(self, numbers: Sequence[int], known: Sequence[bool]) -> Light:
         """That of some frames; ``known`` says of each whether it still follows the one that it followed."""
-        follows = self.breaks.new_tensor(known)[:, None, None, None]
+        follows = self.local_cuts.new_tensor(known)[:, None, None, None]
         some = list(numbers)
-        return Light(self.gains[some], self.breaks[some] * follows, self.apart[some] * follows)
+        return Light(self.gains[some], self.local_cuts[some] * follows, self.unblended[some] * follows)
 
     def cuts(self, start: int) -> frozenset[int]:
         """The frames, counted from ``start``, that are not to be blended with the one before, somewhere."""
-        return frozenset(start + n for n, apart in enumerate(self.apart) if bool(apart.any()))
+        return frozenset(start + n for n, mask in enumerate(self.unblended) if bool(mask.any()))
 
-    def edges(self, n: int) -> Tensor:
-        """Where frame n is not to be blended with a neighbour on either side, (1, 1, h, w) in [0, 1]."""
-        return self.apart[n : n + 2].amax(0, keepdim=True)
+    def unblended_beside(self, n: int) -> Tensor:
+        """Where frame n is not to be blended with the frame before it or the one after it, (1, 1, h, w) in [0, 1]."""
+        return self.unblended[n : n + 2].amax(0, keepdim=True)
 
-    def taken_out(self, frames: Tensor) -> Tensor:
-        """Frames (n, C, H, W) in one light; further channels than those of the gains are kept."""
+    def normalised(self, frames: Tensor) -> Tensor:
+        """Frames (n, C, H, W) divided by their gains; further channels than those of the gains are kept."""
         out, colour = frames.clone(), self.gains.shape[1]
         for n, frame in enumerate(out):
             gain = self.gain(n, (frame.shape[-2], frame.shape[-1]))
@@ -54,7 +55,7 @@ class Light:
         return out
 
     def put_back(self, picture: Tensor, n: int) -> Tensor:
-        """A picture (C, H, W) of the period of frame n in that frame's light; overwritten."""
+        """A picture (C, H, W) of the period of frame n times that frame's gain; overwritten."""
         gain = self.gain(n, (picture.shape[-2], picture.shape[-1]))
         if gain is not None:
             picture[: len(gain)] *= gain.to(picture)

@@ -34,17 +34,16 @@ class Overlay:
         """That of some frames."""
         return replace(self, values=self.values[list(numbers)])
 
-    def taken_out(self, frames: Tensor) -> Tensor:
+    def inpainted(self, frames: Tensor) -> Tensor:
         """The frames (n, C, H, W) with the means of what is beside the overlay in its place."""
-        out = frames.clone()
+        out, missing = frames.clone(), self.mask
         seen = (~self.mask)[None, None].to(frames)
-        for frame in out:
-            known, found = frame * seen, self.mask.new_zeros(self.mask.shape)
-            for reach in _REACHES:
-                share = box(seen, reach)
-                here = self.mask & ~found & (share[0, 0] > _ENOUGH)
-                frame[:, here] = (box(known, reach) / share.clamp(min=1e-6))[0][:, here]
-                found |= here
+        for reach in _REACHES:
+            share = box(seen, reach)[0, 0]
+            here = missing & (share > _ENOUGH)
+            missing = missing & ~here
+            for frame in out:
+                frame[:, here] = box(frame * seen, reach)[0][:, here] / share[here]
         return out
 
     def put_back(self, picture: Tensor, n: int) -> Tensor:

@@ -20,20 +20,18 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.camera.light import Light
-from vsdeblur.clip.pairs import DARKEST, SEEN, Pair, compare, small
-from vsdeblur.colour.display import MATCHING_EXPONENT
-from vsdeblur.tensors import box, smoothstep
+from vsdeblur.clip.pairs import DARKEST, SEEN, Pair, compare, display, small
+from vsdeblur.tensors import box, greatest, smoothstep
 from vsdeblur.window import Window
 
 _STRONG = math.log(1.5), math.log(2.5)  # change of light: the ramp from which on neighbours are not blended
 _USUAL = 0.7  # the quantile of the frames whose light is taken for all: a flash is not, and neither is what is dark
 _BLOCK = 5  # points of small pictures: the least side of a part that changes as a whole
 _CALM = 9  # points around which neither the pair before nor the one after may differ
-_CHANGED = 0.5  # of ``Pair.unlike``
+_CHANGED = 0.5  # of ``Pair.mismatch``
 _PART, _CLIPPED_PART = 0.01, 0.05  # of the picture: the least of what cuts, and of what clips
 _CALM_PART = 0.2  # of such a part: as much may differ before it and after it, anywhere
 _REACH, _FOUND, _PLAIN = 8, 0.6, 0.02  # points around a part where it is looked for; correlation; deviation to compare
@@ -43,18 +41,19 @@ _BLACK, _WHITE = 0.01, 0.9  # light
 
 def find_light(window: Window) -> Light | None:
     """The light of a window's frames as they are; None where nothing changes but by motion."""
-    pictures = small(window.frames[:, : window.colour])
+    pictures = small(window.frames[:, : window.colour]).cpu()  # where flow and correlation are computed
     logs = torch.zeros_like(pictures)
-    breaks = pictures.new_zeros(len(pictures), 1, *pictures.shape[-2:])
-    steps = torch.zeros_like(breaks)
+    local_cuts = pictures.new_zeros(len(pictures), 1, *pictures.shape[-2:])
+    steps = torch.zeros_like(local_cuts)  # how much the logarithm changes to a picture, the most of the colours
     for first, end in window.scenes:
         scene = _Scene(pictures[first:end])
-        logs[first:end], breaks[first:end, 0], steps[first:end, 0] = scene.logs(), scene.breaks(), scene.steps()
-    if not bool(logs.any()) and not bool(breaks.any()):
+        logs[first:end], local_cuts[first:end, 0] = scene.logs(), scene.local_cuts()
+        steps[first + 1 : end] = logs[first:end].diff(dim=0).abs().amax(1, keepdim=True)
+    if not bool(logs.any()) and not bool(local_cuts.any()):
         return None
     usual = logs.mean((1, 2, 3)).argsort()[int(_USUAL * (len(logs) - 1))]
     gains = (logs - logs[usual]).exp()
-    return Light(gains.cpu(), breaks.cpu(), torch.maximum(breaks, smoothstep(steps, *_STRONG)).cpu())
+    return Light(gains, local_cuts, torch.maximum(local_cuts, smoothstep(steps, *_STRONG)))
 
 
 class _Scene:
@@ -85,30 +84,24 @@ class _Scene:
             logs[n] = logs[since] + step.gain
         return logs
 
-    def steps(self) -> Tensor:
-        """How much the logarithm of light changes to each picture, the most of the colours: (n, h, w)."""
-        steps = self.pictures.new_zeros(len(self.pictures), *self.pictures.shape[-2:])
-        steps[1:] = self.logs().diff(dim=0).abs().amax(1)
-        return steps
-
-    def breaks(self) -> Tensor:
+    def local_cuts(self) -> Tensor:
         """(n, h, w) in [0, 1]: where each picture is unrelated to the one before it."""
-        breaks = self.pictures.new_zeros(len(self.pictures), *self.pictures.shape[-2:])
-        unlike = [self.pair(n, n + 1).unlike for n in range(len(breaks) - 1)]
-        for n in range(2, len(unlike)):
-            before, here, after = unlike[n - 2 : n + 1]
+        cuts = self.pictures.new_zeros(len(self.pictures), *self.pictures.shape[-2:])
+        mismatch = [self.pair(n, n + 1).mismatch for n in range(len(cuts) - 1)]
+        for n in range(2, len(mismatch)):
+            before, here, after = mismatch[n - 2 : n + 1]
             cut = _blocks(here, [before, after], _PART)
             if bool(cut.any()) and not self._moved(cut, n):
-                breaks[n] = torch.maximum(breaks[n], cut)
-        for n in range(1, len(breaks)):
+                cuts[n] = torch.maximum(cuts[n], cut)
+        for n in range(1, len(cuts)):
             if self._lost(n):
-                breaks[n] = 1
-        for n in range(1, len(unlike)):
-            odd = torch.minimum(unlike[n - 1], unlike[n]) * self._extreme(n)
+                cuts[n] = 1
+        for n in range(1, len(mismatch)):
+            odd = torch.minimum(mismatch[n - 1], mismatch[n]) * self._extreme(n)
             if bool((odd > _CHANGED).any()):
-                odd = _blocks(odd, [self.pair(n - 1, n + 1).unlike], _CLIPPED_PART)
-                breaks[n : n + 2] = torch.maximum(breaks[n : n + 2], odd)
-        return breaks
+                odd = _blocks(odd, [self.pair(n - 1, n + 1).mismatch], _CLIPPED_PART)
+                cuts[n : n + 2] = torch.maximum(cuts[n : n + 2], odd)
+        return cuts
 
     def _lost(self, n: int) -> bool:
         """Whether picture n is so dark or bright that what it has in common with the one before cannot be told."""
@@ -121,7 +114,7 @@ class _Scene:
         y, x = (slice(int(at[0]), int(at[-1]) + 1) for at in (rows, columns))
         reach = max(y.stop - y.start, x.stop - x.start) // 2 + _REACH
         around = slice(max(y.start - reach, 0), y.stop + reach), slice(max(x.start - reach, 0), x.stop + reach)
-        a, b = (_display(self.pictures[k]) for k in (n - 1, n))
+        a, b = (display(self.pictures[k]) for k in (n - 1, n))
         return max(_likeness(p[:, *around], q[:, y, x]) for p, q in ((a, b), (b, a))) > _FOUND
 
     def _extreme(self, n: int) -> Tensor:
@@ -135,28 +128,24 @@ def _blocks(here: Tensor, beside: Sequence[Tensor], least: float) -> Tensor:
     """(h, w): 1 on the larger parts of ``here``, if they make up ``least`` of it and ``beside`` is calm as a whole."""
     alone = here
     for other in beside:
-        alone = alone * (1 - _grown(other, _CALM))
-    parts = _grown(-_grown(-(alone > _CHANGED).to(here), _BLOCK), _BLOCK)
+        alone = alone * (1 - _dilated(other, _CALM))
+    parts = _dilated(-_dilated(-(alone > _CHANGED).to(here), _BLOCK), _BLOCK)
     part = float(parts.mean())
     if part < least or any(float(other.mean()) > _CALM_PART * part for other in beside):
         return torch.zeros_like(here)
-    return _grown(parts, 2 * _BEYOND + 1)
+    return _dilated(parts, 2 * _BEYOND + 1)
 
 
 def _likeness(picture: Tensor, part: Tensor) -> float:
     """The largest correlation of a part with any place of the same size in a picture, (C, h, w) each."""
     import cv2
 
-    grey = [np.ascontiguousarray(x.mean(0).cpu().numpy(), np.float32) for x in (picture, part)]
+    grey = [np.ascontiguousarray(x.mean(0).numpy(), np.float32) for x in (picture, part)]
     if float(grey[1].std()) < _PLAIN:
         return 0.0
     return float(cv2.matchTemplate(grey[0], grey[1], cv2.TM_CCOEFF_NORMED).max())
 
 
-def _display(light: Tensor) -> Tensor:
-    return light.clamp(min=0).pow(MATCHING_EXPONENT)
-
-
-def _grown(x: Tensor, size: int) -> Tensor:
-    """The largest value within a square of ``size`` around each point of x (h, w)."""
-    return F.max_pool2d(x[None, None], size, stride=1, padding=size // 2)[0, 0]
+def _dilated(x: Tensor, size: int) -> Tensor:
+    """x (h, w), by a square of ``size`` points."""
+    return greatest(x[None, None], size)[0, 0]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vsdeblur.camera.overlay import Overlay
 from vsdeblur.colour.display import to_matching
-from vsdeblur.tensors import box
+from vsdeblur.tensors import box, greatest
 from vsdeblur.window import Window
 
 _STAYS, _CHANGES = 3 / 255, 10 / 255  # display values: an overlay's change from frame to frame, what moves' in all
@@ -30,11 +30,11 @@ def find_overlay(window: Window) -> Overlay | None:
     frames = window.frames
     if len(frames) < _FEWEST or len(window.scenes) > 1 or window.light is not None:
         return None
-    low = high = before = _grey(frames[0])
-    edge = F.max_pool2d(before, 3, 1, 1) + F.max_pool2d(-before, 3, 1, 1) > _EDGE
+    low = high = before = _grey(frames[0, : window.colour])
+    edge = greatest(before, 3) + greatest(-before, 3) > _EDGE
     stays = torch.ones_like(edge)
     for frame in frames[1:]:
-        after = _grey(frame)
+        after = _grey(frame[: window.colour])
         stays &= (after - before).abs() <= _STAYS
         if not bool((stays & edge).any()):
             return None
@@ -43,13 +43,13 @@ def find_overlay(window: Window) -> Overlay | None:
     core = (stays & edge)[0, 0] & moves
     if int(core.sum()) < _LEAST:
         return None
-    mask = _grown(_grown(core, 5) & stays[0, 0], 3)  # the inside of strokes, and the blend at their edges
+    mask = _dilated(_dilated(core, 5) & stays[0, 0], 3)  # the inside of strokes, and the blend at their edges
     return Overlay.of(frames, mask) if float(mask.float().mean()) < _MOST else None
 
 
-def _grey(frame: Tensor) -> Tensor:
-    """(1, 1, H, W) display values."""
-    return to_matching(frame[:3].mean(0))[None, None]
+def _grey(colours: Tensor) -> Tensor:
+    """(1, 1, H, W) display values of (C, H, W)."""
+    return to_matching(colours.mean(0))[None, None]
 
 
 def _all_around(moving: Tensor) -> Tensor:
@@ -60,5 +60,5 @@ def _all_around(moving: Tensor) -> Tensor:
     return wide[rows, :width] & wide[rows, 2 * _AWAY :] & wide[:height, columns] & wide[2 * _AWAY :, columns]
 
 
-def _grown(mask: Tensor, size: int) -> Tensor:
-    return F.max_pool2d(mask[None, None].float(), size, 1, size // 2)[0, 0] > 0
+def _dilated(mask: Tensor, size: int) -> Tensor:
+    return greatest(mask[None, None].float(), size)[0, 0] > 0

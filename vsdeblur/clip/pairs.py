@@ -33,7 +33,7 @@ _COVERED = 0.3, 0.6  # part of a place that has to be measured: the ramp
 _EXPLAINED = 0.6, 0.85  # of the square of the ratio: the ramp of what is a change of light
 SEEN = 0.02  # part of the picture that has to show the same, for its light to be compared
 _SEEN_FOR_PARTS = 0.5  # and for that of its parts
-_UNLIKE = 0.06, 0.12  # display values
+_MISMATCH = 0.06, 0.12  # display values: the ramp
 _FEW = 0.02  # the weight of the whole picture's gain beside that of a place
 
 
@@ -47,12 +47,12 @@ class Pair:
     Attributes:
         gain: (C, h, w), logarithm of how much brighter the second is; exactly 0 where no change of light is found.
         seen: The part of the picture that shows the same structure in both, [0, 1].
-        unlike: (h, w) in [0, 1], where neither shows what the other does, whatever its light and motion.
+        mismatch: (h, w) in [0, 1], where neither shows what the other does, whatever its gain and motion.
     """
 
     gain: Tensor
     seen: float
-    unlike: Tensor
+    mismatch: Tensor
 
 
 def compare(a: Tensor, b: Tensor) -> Pair:
@@ -62,9 +62,9 @@ def compare(a: Tensor, b: Tensor) -> Pair:
     ratio, weight = _ratio(a, b, first, second, onward)
     weight = weight * _agree(onward, back)
     gain = _significant(ratio, weight)[0]
-    lit = a * gain.exp()
-    apart = torch.minimum(_apart(lit, b, onward), _apart(b, lit, back))
-    return Pair(gain, float(weight.mean()), apart)
+    shown, other = (box(display(x)[None], 3) for x in (a * gain.exp(), b))
+    mismatch = torch.minimum(_mismatch(shown, other, onward), _mismatch(other, shown, back))
+    return Pair(gain, float(weight.mean()), mismatch)
 
 
 def _flow(a: Contrast, b: Contrast) -> Tensor:
@@ -85,8 +85,8 @@ def _ratio(a: Tensor, b: Tensor, first: Contrast, second: Contrast, flow: Tensor
 
 def _agree(onward: Tensor, back: Tensor) -> Tensor:
     """(1, 1, h, w) in [0, 1]: 1 where the way there and back ends where it began."""
-    gap = (onward[None] + sample(back[None], sampling_grid(onward[None]), "bilinear")).norm(dim=1, keepdim=True)
-    return smoothstep(gap, *_ASTRAY)
+    x, y = (onward[None] + sample(back[None], sampling_grid(onward[None]), "bilinear")).split(1, 1)
+    return smoothstep(torch.hypot(x, y), *_ASTRAY)
 
 
 def _significant(ratio: Tensor, weight: Tensor) -> Tensor:
@@ -110,12 +110,11 @@ def _significant(ratio: Tensor, weight: Tensor) -> Tensor:
     return gain + part * share if float(share.mean()) > _PART else gain
 
 
-def _apart(a: Tensor, b: Tensor, flow: Tensor) -> Tensor:
-    """(h, w) in [0, 1]: where a is found in b neither along the flow nor in its place."""
-    here, there = (box(x[None].clamp(min=0).pow(MATCHING_EXPONENT), 3) for x in (a, b))
-    moved = sample(there, sampling_grid(flow[None]), "bilinear")
-    off = torch.minimum(*((x - here).abs().amax(1, keepdim=True) for x in (moved, there)))
-    return smoothstep(box(off, 5), *_UNLIKE)[0, 0]
+def _mismatch(a: Tensor, b: Tensor, flow: Tensor) -> Tensor:
+    """(h, w) in [0, 1]: where a is found in b neither along the flow nor in its place; (1, C, h, w) each."""
+    moved = sample(b, sampling_grid(flow[None]), "bilinear")
+    off = torch.minimum(*((x - a).abs().amax(1, keepdim=True) for x in (moved, b)))
+    return smoothstep(box(off, 5), *_MISMATCH)[0, 0]
 
 
 def _median(values: Tensor, weight: Tensor) -> Tensor:
@@ -133,9 +132,14 @@ def _blur(x: Tensor, spread: int) -> Tensor:
 
 def _contrast(x: Tensor) -> Tensor:
     """(1, h, w): the grey picture less its local mean, by its local deviation: what no gain changes."""
-    grey = x.clamp(min=0).pow(MATCHING_EXPONENT).mean(0, keepdim=True)[None]
+    grey = display(x).mean(0, keepdim=True)[None]
     centred = grey - box(grey, _WINDOW)
     return (centred / (box(centred.square(), _WINDOW).sqrt() + _CONTRAST))[0]
+
+
+def display(light: Tensor) -> Tensor:
+    """Display values for comparison, of any shape: unlike ``to_matching`` not clipped at white, which gains shift."""
+    return light.clamp(min=0).pow(MATCHING_EXPONENT)
 
 
 def small(frames: Tensor) -> Tensor:

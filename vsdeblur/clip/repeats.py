@@ -30,7 +30,7 @@ _RECODED = 4 / 255  # what coding a repeat anew may change in the block that dif
 _RECODED_COARSELY = 16 / 255  # the same at CRF 28 to 33
 _SPARSE = 4.0  # times what the block in the middle differs by: 7 and more where coded anew, below 2 for noise
 _SHIFTED = 0.5  # of the difference; of small motion a shift explains more
-_LIT = 0.05  # of the squared difference; motion leaves a half and more
+_UNEXPLAINED = 0.05  # of the squared difference, beside a change of gain; motion leaves a half and more
 _WINDOW = 16  # pixels that shift together
 _TESTED = 50  # one window in so many, those that differ most, is tested
 _COPIED = 0.5  # of what two frames with noise of their own differ by
@@ -78,8 +78,8 @@ def find_repeats(thumbnails: Sequence[Thumbnail]) -> tuple[bool, ...]:
         if not alike and calm <= _RECODED_COARSELY:
             alike = all(_coded_anew(*thumbnails[n : n + 2]) for n in range(first, last))
         if alike and moving >= max(_MOTION_OVER_REPEAT * calm, _MOVED * noise, _LEAST_MOTION):
-            lit = any(_lit_anew(*thumbnails[n : n + 2]) for n in beside)
-            repeats[first + 1 : last + 1] = [not lit] * (last - first)
+            only_light = any(_gain_explains(*thumbnails[n : n + 2]) for n in beside)
+            repeats[first + 1 : last + 1] = [not only_light] * (last - first)
     return tuple(repeats)
 
 
@@ -116,11 +116,11 @@ def _blocks(a: Thumbnail, b: Thumbnail) -> Thumbnail:
     return np.asarray(np.sqrt(sums / counts), np.float32)
 
 
-def _lit_anew(a: Thumbnail, b: Thumbnail) -> bool:
+def _gain_explains(a: Thumbnail, b: Thumbnail) -> bool:
     """Whether what differs is the light, and nothing has moved: one is the other brightened, or nearly."""
     centred, other = a - a.mean(), b - b.mean()
     gain = float((centred * other).sum()) / max(float(np.square(centred).sum()), 1e-9)
-    return float(np.square(other - gain * centred).sum()) < _LIT * float(np.square(b - a).sum())
+    return float(np.square(other - gain * centred).sum()) < _UNEXPLAINED * float(np.square(b - a).sum())
 
 
 def _coded_anew(a: Thumbnail, b: Thumbnail) -> bool:

@@ -171,9 +171,9 @@ def _cleaned(window: Window, options: Options) -> Window:
     if options.single_frame:
         return window
     if (light := find_light(window)) is not None:
-        return replace(window, frames=light.taken_out(window.frames), light=light)
+        return replace(window, frames=light.normalised(window.frames), light=light)
     overlay = find_overlay(window)
-    return window if overlay is None else replace(window, frames=overlay.taken_out(window.frames), overlay=overlay)
+    return window if overlay is None else replace(window, frames=overlay.inpainted(window.frames), overlay=overlay)
 
 
 class _Timed(NamedTuple):

@@ -21,7 +21,7 @@ from vsdeblur.device import choose_device, total_memory
 from vsdeblur.engine import quadrature
 from vsdeblur.engine.heap import release_unused
 from vsdeblur.engine.independent_blur import restore_independently_blurred
-from vsdeblur.engine.light import find_window_motion, in_its_light, parted, period
+from vsdeblur.engine.light import find_window_motion, frame_at, with_gain_and_overlay, with_unblended
 from vsdeblur.engine.per_frame import PerFrame, blend_per_frame, restore_each
 from vsdeblur.engine.plan import Plan, make_plan
 from vsdeblur.engine.retry import BatchSizes, MemoryRetry
@@ -236,20 +236,20 @@ class Engine:
         if window.light is not None:
             cuts = solved.cuts | window.light.cuts(window.start)
             solved = replace(solved, cuts=cuts)
-            at = parted(at, self._composed(solved), window, window.light)
+            at = with_unblended(at, self._composed(solved), window, window.light)
         if self._consistency_flow is not None:
             spacing = 1 / float(self.options.factor)
             consistent = TemporalConsistency(solved, at, self._consistency_flow, spacing).instants(instants)
             rest = islice(zip(instants, consistent, strict=True), done, None)
-            yield from (in_its_light(limit(u, t), window, t).cpu() for t, u in rest)
+            yield from (with_gain_and_overlay(limit(u, t), window, t).cpu() for t, u in rest)
             return
         offsets, periods = quadrature.output(self.options, solved.motion), window.output_periods
         for t in instants[done:]:
-            own = periods[period(window, t)]
+            own = periods[frame_at(window, t)]
             times = [t + offset / own for offset in offsets]
-            shown = in_its_light(limit(at(times[0]), times[0]), window, times[0])
+            shown = with_gain_and_overlay(limit(at(times[0]), times[0]), window, times[0])
             for time in times[1:]:
-                shown += in_its_light(limit(at(time), time), window, time)
+                shown += with_gain_and_overlay(limit(at(time), time), window, time)
             yield shown.div_(len(offsets)).cpu()
 
     def _composed(self, solved: SolvedWindow) -> Callable[[float], Tensor]:

@@ -123,7 +123,7 @@ class KeyFrameSolver:
         colours = window.frames[:, : window.colour]
         size = (colours.shape[-2], colours.shape[-1])
         scale, sigma = motion.scale(*size), self.noise(colours, exposures.weights)
-        # In frames of one light those that were brightened have steps, and those that were dimmed clip elsewhere.
+        # Frames that were divided by their gains clip at levels of their own.
         white = white_level(colours) if window.light is None else None
         learned = self.learned_weight(sigma)
         open_for = [0.0 if n in exposures.independent else s for n, s in enumerate(exposures.shutters)]
