@@ -12,8 +12,9 @@ from torch import Tensor
 
 from vsdeblur.errors import ArgumentError, InputError
 from vsdeblur.flow import find_motion_engine
+from vsdeblur.flow.matching import correlation, lucas_kanade
 from vsdeblur.flow.path_motion import PathMotion
-from vsdeblur.flow.path_net import ALIGN, SCALE, PathNet, Ways, correlation, lucas_kanade
+from vsdeblur.flow.path_net import ALIGN, SCALE, PathNet, Ways
 from vsdeblur.window import Window
 
 pytestmark = pytest.mark.quick

@@ -129,7 +129,7 @@ def test_stretches_move_by_what_is_wanted(clips: list[ClipFile]) -> None:
 @pytest.mark.parametrize(
     ("make", "recipe", "steps"),
     [
-        (lambda material: BlurryScenes(material, SIZE), MotionRecipe(), (0, FIRST_PART)),
+        (lambda material: BlurryScenes(PathScenes(material, SIZE)), MotionRecipe(), (0, FIRST_PART)),
         (lambda material: PathScenes(material, SIZE), PathRecipe(10), (0,)),
         (lambda material: SolvedScenes(material, 48), UnrolledRecipe(10), (0,)),
         (lambda material: InstantScenes(material, 48), InstantsRecipe(10), (0,)),
@@ -169,6 +169,6 @@ def test_motion_that_no_clip_has_is_an_error(clips: list[ClipFile]) -> None:
 
 
 def test_scenes_of_both_are_mixed(photos: Path, clips: list[ClipFile]) -> None:
-    maker = BlurryScenes(Material(find_photos(photos)[0], clips, 0.5), SIZE)
+    maker = PathScenes(Material(find_photos(photos)[0], clips, 0.5), SIZE)
     known = [bool(maker(np.random.default_rng(k))["known"].all()) for k in range(8)]
     assert 0 < sum(known) < len(known)

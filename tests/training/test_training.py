@@ -16,7 +16,7 @@ from vsdeblur.errors import ArgumentError, InputError
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.warp import warp
 from vsdeblur.training.augment import augmented
-from vsdeblur.training.blurry import BlurryScenes
+from vsdeblur.training.blurry import BlurryScenes, PathScenes
 from vsdeblur.training.checkpoint import CHECKPOINT, load_state
 from vsdeblur.training.drawing import PATH_TAUS, DrawnFootage, _draw_by_torch, draw, true_paths
 from vsdeblur.training.film import SHARP_TAUS, film
@@ -39,7 +39,7 @@ SIZE = 64
 
 @pytest.fixture(scope="module")
 def pool(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Pool:
-    return Pool(tmp_path_factory.mktemp("scenes"), BlurryScenes(Material(find_photos(photos)[0]), SIZE), 3)
+    return Pool(tmp_path_factory.mktemp("scenes"), BlurryScenes(PathScenes(Material(find_photos(photos)[0]), SIZE)), 3)
 
 
 def test_unusable_photographs_are_named(photos: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -40,11 +40,11 @@ def motion(workers: int, device: str, steps: int | None, rate: float | None, **c
     far, at most a minute old; give them to a filter with flow="blur:OUT/motion.safetensors". A second run with --resume
     and more --minutes goes on where the first one ended, whether it ended or was interrupted.
     """
-    from vsdeblur.training.blurry import BlurryScenes
+    from vsdeblur.training.blurry import BlurryScenes, PathScenes
     from vsdeblur.training.recipes.motion import MotionRecipe
 
     def scenes(material: Material, where: str) -> Maker:
-        return BlurryScenes(material, device="cpu" if workers else where)
+        return BlurryScenes(PathScenes(material, device="cpu" if workers else where))
 
     train_video(MotionRecipe(rate), scenes, 6000, workers=workers, device=device, steps=steps, **course)
 

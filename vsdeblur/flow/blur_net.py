@@ -22,6 +22,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vsdeblur.flow.matching import least_squares_move
+from vsdeblur.flow.rectified import RectifiedBlock
 from vsdeblur.flow.warp import warp
 from vsdeblur.tensors import box
 
@@ -62,15 +64,15 @@ class BlurNet(nn.Module):
         super().__init__()
         fine, middle, coarse = width
         self.look = nn.Conv2d(INPUTS, fine, 1)
-        self.fine = _RectifiedBlock(fine)
+        self.fine = RectifiedBlock(fine)
         self.down1 = nn.Conv2d(fine, middle, 3, 2, 1)
-        self.middle = nn.Sequential(_RectifiedBlock(middle), _RectifiedBlock(middle))
+        self.middle = nn.Sequential(RectifiedBlock(middle), RectifiedBlock(middle))
         self.down2 = nn.Conv2d(middle, coarse, 3, 2, 1)
-        self.coarse = nn.Sequential(_RectifiedBlock(coarse), _RectifiedBlock(coarse))
+        self.coarse = nn.Sequential(RectifiedBlock(coarse), RectifiedBlock(coarse))
         self.up2 = nn.Conv2d(coarse, middle, 1)
-        self.merge = _RectifiedBlock(middle)
+        self.merge = RectifiedBlock(middle)
         self.up1 = nn.Conv2d(middle, fine, 1)
-        self.last = _RectifiedBlock(fine)
+        self.last = RectifiedBlock(fine)
         self.correct = nn.Conv2d(fine, 4 + 3, 3, 1, 1)
         self.choose = nn.Conv2d(fine, 2 * (_PROPOSALS + 2), 3, 1, 1)
         self.spread = nn.Conv2d(fine, (9 + 1) * CELL * CELL, 1)
@@ -130,18 +132,6 @@ class BlurNet(nn.Module):
         smooth = F.pixel_shuffle(mixed.reshape(count, 4 * CELL * CELL, h, w), CELL)
         fine = path + _wide(delta)
         return torch.lerp(smooth, fine, torch.sigmoid(F.pixel_shuffle(gate, CELL)))
-
-
-class _RectifiedBlock(nn.Module):
-    """leaky(x + conv(leaky(conv(x))))."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, 1, 1)
-        self.second = nn.Conv2d(width, width, 3, 1, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.leaky_relu(x + self.second(F.leaky_relu(self.first(x), 0.1)), 0.1)
 
 
 def _twice(x: Tensor) -> Tensor:
@@ -220,13 +210,8 @@ def _lucas_kanade(half: Tensor) -> list[Tensor]:
         t = half[:, k : k + 1] - half[:, :1]
         terms.append(torch.cat((x * x, x * y, y * y, x * t, y * t), 1))
     sums = F.avg_pool2d(torch.cat(terms, 1), 2)
-    out = []
-    for size, limit in ((3, 3.0), (7, 6.0)):
-        xx, xy, yy, xt, yt = _split(box(sums, size), 1, 2).unbind(2)
-        xx, yy = xx + _DAMPING, yy + _DAMPING
-        scale = -1 / (xx * yy - xy * xy)
-        out.append(torch.stack(((yy * xt - xy * yt) * scale, (xx * yt - xy * xt) * scale), 2).clamp(-limit, limit))
-    return out
+    windows = ((3, 3.0), (7, 6.0))  # cells, and the farthest move, pixels
+    return [least_squares_move(_split(box(sums, size), 1, 2), limit, _DAMPING) for size, limit in windows]
 
 
 def _soft_argmin(costs: Tensor, step: float) -> Tensor:

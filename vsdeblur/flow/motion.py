@@ -70,24 +70,27 @@ def displacement(path: Tensor, tau: float | Tensor) -> Tensor:
     return moved + (tau * tau * tau / 6) * path[:, 4:] if path.shape[1] == 6 else moved
 
 
-def through(forward: Tensor | None, backward: Tensor | None, ratio: float, nothing: Tensor) -> Tensor:
-    """Velocity V and acceleration A, (4, h, w), of the path that meets both neighbours:
+def through(forward: Tensor | None, backward: Tensor | None, ratio: float = 1.0) -> Tensor:
+    """Velocity V and acceleration A, (..., 4, h, w), of the path that meets both neighbours:
 
     V + A/2 = forward at tau = 1,  -ratio V + ratio^2 A/2 = backward at -ratio
 
     Args:
-        forward: (2, h, w) to the next frame, None where there is none: then the motion is even.
-        backward: (2, h, w) to the previous one.
+        forward: (..., 2, h, w) to the next frame, None where there is none: then the motion is even.
+        backward: (..., 2, h, w) to the previous one.
         ratio: Duration of the previous frame over this one's.
-        nothing: (4, h, w), the path of a frame without neighbours.
+
+    Raises:
+        ValueError: Without either neighbour.
     """
     if forward is not None and backward is not None:
         velocity = (ratio**2 * forward - backward) / (ratio**2 + ratio)
-        return torch.cat((velocity, 2 * (forward - velocity)))
-    if forward is None and backward is None:
-        return nothing
-    velocity = forward if forward is not None else -backward / ratio  # type: ignore[operator]
-    return torch.cat((velocity, torch.zeros_like(velocity)))
+        return torch.cat((velocity, 2 * (forward - velocity)), -3)
+    if forward is not None:
+        return torch.cat((forward, torch.zeros_like(forward)), -3)
+    if backward is not None:
+        return torch.cat((-backward / ratio, torch.zeros_like(backward)), -3)
+    raise ValueError("a path without neighbours")
 
 
 def extent(path: Tensor) -> Tensor:

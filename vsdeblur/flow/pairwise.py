@@ -61,7 +61,7 @@ class PairwiseMotion:
         if self.halve and max(window.frames.shape[-2:]) > _TINY:
             scale = max(scale, 2)
         light = downsampled(window.frames[:, : window.colour], scale)
-        return self._estimate(light, self.camera_base(light, window, shutter), window, shutter, scale)
+        return self.estimate(light, self.camera_base(light, window, shutter), window, shutter, scale)
 
     def camera_base(self, light: Tensor, window: Window, shutter: float) -> Tensor | None:
         """The camera's paths (n, 6, h, w), points, where they explain a picture that jumps as a whole; else None."""
@@ -73,9 +73,9 @@ class PairwiseMotion:
         scale = motion.scale(*window.frames.shape[-2:])
         light = downsampled(window.frames[:, : window.colour], scale)
         smooth = regularise(motion, SIGMA, scale=scale, guide=self.display(light), spans=window.spans)
-        return self._estimate(light, smooth.path / scale, window, shutter, scale)
+        return self.estimate(light, smooth.path / scale, window, shutter, scale)
 
-    def _estimate(self, light: Tensor, base: Tensor | None, window: Window, shutter: float, scale: int) -> Motion:
+    def estimate(self, light: Tensor, base: Tensor | None, window: Window, shutter: float, scale: int) -> Motion:
         """The motion by the flow of all pairs beyond the base, (n, 4 or 6, h, w) in points."""
         pairs = [self._pair(light, base, window, n, shutter) for n in range(len(light) - 1)]
         found = [None if pair is None else self._flows(pair) for pair in pairs]
@@ -94,7 +94,8 @@ class PairwiseMotion:
             reliability[n + 1, 0] = torch.maximum(reliability[n + 1, 0], behind)
             beyond[n][0], beyond[n + 1][1] = flows[0] - pair.ahead, flows[1] - pair.behind
         for n, (forward, backward) in enumerate(beyond):
-            path[n, :4] = through(forward, backward, window.spans[n], path[n, :4])
+            if forward is not None or backward is not None:
+                path[n, :4] = through(forward, backward, window.spans[n])
         if base is not None:
             path += base
         return Motion(path.mul_(scale), box(reliability, 5), occlusion)

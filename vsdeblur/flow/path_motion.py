@@ -43,8 +43,9 @@ class PathMotion:
         """The motion of the window whose shutter is open for ``shutter`` periods."""
         scale = motion_scale(*window.frames.shape[-2:])
         light = downsampled(window.frames[:, : window.colour], scale)
-        if self.pairs.camera_base(light, window, shutter) is not None:
-            return self.pairs(window, shutter)
+        base = self.pairs.camera_base(light, window, shutter)
+        if base is not None:
+            return self.pairs.estimate(light, base, window, shutter, scale)
         display = self.pairs.display(light)
         ways, present = self._ways(display, window, shutter)
         path, reliability = light.new_zeros(len(light), 4, *light.shape[-2:]), torch.zeros_like(light[:, :1])
@@ -56,7 +57,8 @@ class PathMotion:
                 reliability[n, 0] = torch.maximum(reliability[n, 0], onward[1])
                 reliability[n + 1, 0] = torch.maximum(reliability[n + 1, 0], back[1])
         for n, (onward, back) in enumerate(present.bool().tolist()):
-            path[n] = through(ways[n, 0] if onward else None, ways[n, 1] if back else None, window.spans[n], path[n])
+            if onward or back:
+                path[n] = through(ways[n, 0] if onward else None, ways[n, 1] if back else None, window.spans[n])
         return Motion(path.mul_(scale), box(reliability, 5), occlusion)
 
     def between(self, a: Tensor, b: Tensor) -> Tensor:

@@ -30,8 +30,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vsdeblur.flow.matching import CORRELATIONS, WINDOWS, correlation, lucas_kanade, soft_argmax
+from vsdeblur.flow.rectified import RectifiedBlock
 from vsdeblur.flow.warp import warp
-from vsdeblur.tensors import box
 
 CELL = 4  # pixels per side of the finest level's cells
 LEVELS = 4
@@ -39,11 +40,7 @@ ALIGN = CELL << (LEVELS - 1)  # sides are a multiple of this, pixels
 REPEATS = (2, 2, 2, 1)  # updates per level, the coarsest first
 REFINED = 2  # more, by what is seen at full resolution
 SCALE = 0.25  # pixels: mean error of the sharper Laplace distribution
-_RADIUS = 3  # cells
 _MATCHED = 32  # channels that are correlated
-_CORRELATIONS = (2 * _RADIUS + 1) ** 2
-_WINDOWS = ((3, 1.5), (7, 3.0))  # of Lucas-Kanade: cells per side, and the longest way found, half-cells
-_DAMPING = 2e-5  # of Lucas-Kanade: (grey values per half-cell) squared
 _PICTURE = 3 * CELL * CELL
 _LUMA = (0.299, 0.587, 0.114)
 _WIDEST = math.log(64.0)  # of the wider distribution over the sharper one
@@ -109,13 +106,13 @@ class PathNet(nn.Module):
         super().__init__()
         self.stem = nn.Conv2d(_PICTURE, channels[0], 3, 1, 1)
         self.down = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in pairwise(channels))
-        self.blocks = nn.ModuleList(_Block(c) for c in channels)
+        self.blocks = nn.ModuleList(RectifiedBlock(c) for c in channels)
         self.match = nn.ModuleList(nn.Conv2d(c, _MATCHED, 1) for c in channels)
         self.context = nn.ModuleList(nn.Conv2d(c, width, 1) for c in channels)
         self.exposure = nn.Sequential(nn.Linear(1, 32), nn.SiLU(), _zeroed(nn.Linear(32, 2 * width)))
         self.steep = nn.Parameter(torch.tensor(2.3))  # logarithm of the soft-argmax's, per unit of correlation
-        self.update = _Update(_CORRELATIONS, 1 + len(_WINDOWS), width)
-        self.refine = _Update(2 * _PICTURE, len(_WINDOWS), width)
+        self.update = _Update(CORRELATIONS, 1 + len(WINDOWS), width)
+        self.refine = _Update(2 * _PICTURE, len(WINDOWS), width)
         self.fine = _zeroed(nn.Conv2d(width, 9 * CELL * CELL, 1))
 
     def encoded(self, pictures: Tensor) -> Frames:
@@ -174,7 +171,7 @@ class PathNet(nn.Module):
             for _ in range(REPEATS[LEVELS - 1 - number]):
                 flat = way.detach().flatten(0, 1) / cell
                 near = correlation(key, F.normalize(warp(others, flat, "bilinear"), dim=1))
-                best = _soft_argmax(near, self.steep.exp())
+                best = soft_argmax(near, self.steep.exp())
                 proposals = torch.cat((best[:, None], lucas_kanade(grey, side_grey, flat)), 1)
                 change, state, spread = self.update(near, proposals, flat, context + state, here)
                 way = cell * change
@@ -215,7 +212,7 @@ class _Update(nn.Module):
         super().__init__()
         self.proposals = proposals
         self.look = nn.Conv2d(2 * (evidence + 2 * proposals + 2 + 1), width, 1)
-        self.block = _Block(width)
+        self.block = RectifiedBlock(width)
         self.change = _zeroed(nn.Conv2d(width, 2 + 1 + proposals + 1, 3, 1, 1))
         self.judge = _zeroed(nn.Conv2d(width, 2, 3, 1, 1))
         with torch.no_grad():
@@ -256,75 +253,12 @@ class _Update(nn.Module):
         return way, flat.unflatten(0, (count, 2)), spread
 
 
-class _Block(nn.Module):
-    """leaky(x + conv(leaky(conv(x))))."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, 1, 1)
-        self.second = nn.Conv2d(width, width, 3, 1, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.leaky_relu(x + self.second(F.leaky_relu(self.first(x), 0.1)), 0.1)
-
-
 def _zeroed[L: (nn.Conv2d, nn.Linear)](layer: L) -> L:
     """The layer, all of its weights 0."""
     nn.init.zeros_(layer.weight)
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)
     return layer
-
-
-def correlation(key: Tensor, moved: Tensor) -> Tensor:
-    """Inner products of each cell's features with those of the cells around it in the other frame.
-
-    Args:
-        key: (N, C, h, w).
-        moved: (N, C, h, w).
-
-    Returns:
-        (N, (2 R + 1)^2, h, w), rows of further moves by y, R = 3.
-    """
-    h, w = key.shape[-2:]
-    wide = F.pad(moved, (_RADIUS,) * 4)
-    steps = range(2 * _RADIUS + 1)
-    return torch.stack([(key * wide[..., y : y + h, x : x + w]).sum(1) for y in steps for x in steps], 1)
-
-
-def _soft_argmax(near: Tensor, steep: Tensor) -> Tensor:
-    """(N, 2, h, w): the further move (x, y) in cells, of correlations (N, (2 R + 1)^2, h, w)."""
-    side = 2 * _RADIUS + 1
-    grid = (near * steep).softmax(1).unflatten(1, (side, side))
-    places = torch.arange(side, dtype=grid.dtype, device=grid.device).sub_(_RADIUS).view(1, -1, 1, 1)
-    return torch.stack(((grid.sum(1) * places).sum(1), (grid.sum(2) * places).sum(1)), 1)
-
-
-@torch.no_grad()
-def lucas_kanade(a: Tensor, b: Tensor, way: Tensor) -> Tensor:
-    """The least-squares further move of small and of large windows.
-
-    Args:
-        a: (N, 1, 2 h, 2 w) grey values.
-        b: (N, 1, 2 h, 2 w), which ``way`` moves onto a.
-        way: (N, 2, h, w), cells, a cell being two pixels of a and b.
-
-    Returns:
-        (N, 2, 2, h, w): by window, (x, y) in cells.
-    """
-    moved = warp(b, 2 * F.interpolate(way, scale_factor=2.0, mode="bilinear"), "bilinear")
-    both = F.pad((a + moved) / 2, (1,) * 4, mode="replicate")
-    x = (both[..., 1:-1, 2:] - both[..., 1:-1, :-2]) / 2
-    y = (both[..., 2:, 1:-1] - both[..., :-2, 1:-1]) / 2
-    t = moved - a
-    sums = F.avg_pool2d(torch.cat((x * x, x * y, y * y, x * t, y * t), 1), 2)
-    out = []
-    for size, limit in _WINDOWS:
-        xx, xy, yy, xt, yt = box(sums, size).unbind(1)
-        xx, yy = xx + _DAMPING, yy + _DAMPING
-        scale = -1 / (xx * yy - xy * xy)
-        out.append(torch.stack(((yy * xt - xy * yt) * scale, (xx * yt - xy * xt) * scale), 1).clamp(-limit, limit) / 2)
-    return torch.stack(out, 1)
 
 
 def _complete(way: Tensor, here: Tensor) -> Tensor:

@@ -59,19 +59,14 @@ class BlurryScenes:
     and occlusion, float16.
 
     Args:
-        material: What scenes are made of.
-        size: Pixels per side.
-        device: Where scenes are drawn.
+        scenes: What they are.
     """
 
-    material: Material
-    size: int = 192
-    device: str = "cpu"
+    scenes: PathScenes
 
     def __call__(self, rng: np.random.Generator) -> Sample:
         """One sample, drawn by ``rng``."""
-        sample = PathScenes(self.material, self.size, self.device)(rng)
-        return with_first_path(sample, "fast" if rng.random() < _FAST else "medium")
+        return with_first_path(self.scenes(rng), "fast" if rng.random() < _FAST else "medium")
 
 
 def with_first_path(sample: Sample, preset: str = "medium") -> Sample:

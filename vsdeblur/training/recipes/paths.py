@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vsdeblur.flow.motion import through
 from vsdeblur.flow.path_net import SCALE, PathNet, Ways
 from vsdeblur.training.augment import augmented
 from vsdeblur.training.drawing import PATH_TAUS
@@ -28,7 +29,6 @@ _LIKELY = 0.25
 _DECIBELS = 0.3
 _ABSENT = 0.1  # share of the samples that lack a neighbour
 _LEAST = 0.01  # pixels^2, in the root of the end-point error
-_RESTORED = 4
 
 
 class PathRecipe(FallingRate):
@@ -64,11 +64,11 @@ class PathRecipe(FallingRate):
             total = total + _EARLIER ** (len(estimates) - 1 - k) * known_mean((error.square() + _LEAST).sqrt(), known)
         last = estimates[-1]
         likely = _unlikelihood(last, truth, known)
-        path = path_of(last.way)
+        path = _path(last.way, blurry)
         decibels = instant_decibels(path, batch["sharp"]).mean()
         total = total + _LIKELY * likely + _DECIBELS * decibels
         scalars = {"loss": total, "epe": known_mean(error, known), "likely": likely, "decibels": decibels}
-        scalars["still"] = known_mean(truth.square().sum(2).sqrt(), known)
+        scalars["length"] = known_mean(truth.square().sum(2).sqrt(), known)
         return total, {key: float(value.detach()) for key, value in scalars.items()}
 
     @torch.no_grad()
@@ -80,23 +80,17 @@ class PathRecipe(FallingRate):
         for sample in samples:
             one = {key: value[None].to(device) for key, value in sample.items()}
             present = torch.ones(1, 2, device=device)
-            path = path_of(network(one["blurry"].float() / 255, one["shutter"][:, 0], present)[-1].way)
+            frames = one["blurry"].float() / 255
+            path = _path(network(frames, one["shutter"][:, 0], present)[-1].way, frames)
             error = path_error(path, one["paths"].float())
             totals.setdefault("epe", []).append(float(known_mean(error, one["known"])))
             totals.setdefault("decibels", []).append(float(instant_decibels(path, one["sharp"])))
         return {key: float(np.mean(values)) for key, values in totals.items()}
 
 
-def path_of(way: Tensor) -> Tensor:
-    """The path (B, 4, H, W) that meets both neighbours one period away: ways (B, 2, 2, H, W)."""
-    onward, back = way.unbind(1)
-    return torch.cat(((onward - back) / 2, onward + back), 1)
-
-
-def _path(way: Tensor, blurry: Tensor) -> Tensor:
-    """As ``path_of``, at the resolution of the frames."""
-    path = path_of(way)
-    size = blurry.shape[-2:]
+def _path(way: Tensor, frames: Tensor) -> Tensor:
+    """The path (B, 4, H, W) of ways (B, 2, 2, h, w), at the resolution of the frames."""
+    path, size = through(way[:, 0], way[:, 1]), frames.shape[-2:]
     return path if path.shape[-2:] == size else F.interpolate(path, size=size, mode="bilinear")
 
 
