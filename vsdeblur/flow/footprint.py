@@ -8,7 +8,7 @@ from vsdeblur.footprint import FrameSize
 MOTION = 11  # values per point of one frame's path, reliability and occlusion, and of what they are cut from
 _PAIRWISE = 15  # values per point and frame of the pairs' flows, beside the frames themselves
 _SMOOTH = 25  # of the first path while it is regularised, beside the frames themselves
-_NETWORK = 160  # values per point of one frame at work in ``BlurNet``, measured
+_NETWORK = 160  # values per point of one frame at work in ``BlurNet`` or ``PathNet``, measured
 
 
 def field(size: FrameSize) -> int:
@@ -27,7 +27,7 @@ def finding_footprint(size: FrameSize, frames: int, *, learned: bool, passes: in
     Args:
         size: of a frame.
         frames: of the window.
-        learned: whether ``BlurNet`` corrects the paths: it works on one frame at a time.
+        learned: whether a network of the project finds or corrects the paths: it works on one frame at a time.
         passes: 2 or more regularise the first path of all frames.
     """
     pairs = (size.channels + _PAIRWISE) * frames
