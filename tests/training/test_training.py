@@ -18,7 +18,7 @@ from vsdeblur.flow.warp import warp
 from vsdeblur.training.augment import augmented
 from vsdeblur.training.blurry import BlurryScenes, PathScenes
 from vsdeblur.training.checkpoint import CHECKPOINT, load_state
-from vsdeblur.training.drawing import PATH_TAUS, DrawnFootage, _draw_by_torch, draw, true_paths
+from vsdeblur.training.drawing import PATH_TAUS, DrawnFootage, _draw_by_torch, draw, reach, true_paths
 from vsdeblur.training.film import SHARP_TAUS, film
 from vsdeblur.training.loop import Course, judge, train
 from vsdeblur.training.material import Material
@@ -81,6 +81,23 @@ def test_the_true_path_leads_to_where_things_are(photos: Path) -> None:
         errors.append([float((warp(later, f * way) - key).abs().median()) for f in (1.0, 0.0, -1.0)])
     right, none, wrong = np.mean(errors, 0)
     assert right < 0.5 * none < 0.5 * wrong
+
+
+def test_scenes_move_as_fast_as_is_wanted(photos: Path) -> None:
+    kept, _ = find_photos(photos)
+    ways = {
+        fastest: [reach(random_scene(np.random.default_rng((3, k)), kept, SIZE, fastest)) for k in range(12)]
+        for fastest in (20.0, 48.0)
+    }
+    assert np.mean(ways[48.0]) > 1.5 * np.mean(ways[20.0])
+
+
+def test_the_error_of_a_coarse_path_is_that_of_the_fine_one() -> None:
+    path = torch.tensor([3.0, -2.0, 0.5, 1.0])[None, :, None, None]
+    truth = torch.zeros(1, len(PATH_TAUS), 2, 16, 16)
+    coarse, fine = (path_error(path.expand(1, 4, size, size), truth) for size in (8, 32))
+    assert torch.allclose(coarse, fine)
+    assert float(fine[0, PATH_TAUS.index(1.0), 0, 0]) == pytest.approx(np.hypot(3.25, -1.5), abs=1e-3)
 
 
 def test_both_ways_of_drawing_agree(photos: Path) -> None:

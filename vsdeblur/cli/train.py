@@ -60,13 +60,15 @@ def paths(steps: int | None, workers: int, device: str, rate: float | None, **co
     of learning falls along --steps (20000 unless given): choose what fits into --minutes. OUT/paths.safetensors has the
     weights so far; give them to a filter with flow="paths:OUT/paths.safetensors".
     """
+    from dataclasses import replace
+
     from vsdeblur.training.blurry import PathScenes
-    from vsdeblur.training.recipes.paths import STEPS, PathRecipe
+    from vsdeblur.training.recipes.paths import FASTEST, STEPS, PathRecipe
 
     recipe = PathRecipe(steps or STEPS, rate)
 
     def scenes(material: Material, where: str) -> Maker:
-        return PathScenes(material, device="cpu" if workers else where)
+        return PathScenes(replace(material, fastest=FASTEST), device="cpu" if workers else where)
 
     train_video(recipe, scenes, 12000, workers=workers, device=device, steps=recipe.steps, **course)
 

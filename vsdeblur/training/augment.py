@@ -13,10 +13,10 @@ _FULL = ("blurry", "sharp", "base", "hints")  # fields of the frames' size, wher
 _HALF = ("paths", "known", "seen")
 
 
-def augmented(sample: Sample, rng: np.random.Generator) -> Sample:
-    """A random crop, symmetry of the square, direction of time and colouring of a sample of the pool."""
+def augmented(sample: Sample, rng: np.random.Generator, crop: int = CROP) -> Sample:
+    """A sample of the pool with a random symmetry of the square, direction of time and colouring, cropped at random."""
     size = sample["blurry"].shape[-1]
-    crop = min(CROP, size)
+    crop = min(crop, size)
     y, x = (2 * int(rng.integers((size - crop) // 2 + 1)) for _ in range(2))
     full = (..., slice(y, y + crop), slice(x, x + crop))
     half = (..., slice(y // 2, (y + crop) // 2), slice(x // 2, (x + crop) // 2))

@@ -19,7 +19,7 @@ from vsdeblur.training.scenes import LayeredScene, SceneLayer
 
 PATH_TAUS = (-1.0, -0.6, -0.3, 0.3, 0.6, 1.0)  # instants of true paths
 _STEP = 1.5  # pixels of motion per instant of an exposure
-_MOST_STEPS = 20
+_MOST_STEPS = 32
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from vsdeblur.training.footage import Footage
 from vsdeblur.training.scenes import LayeredScene, random_scene
 from vsdeblur.training.stretches import Stretch, Wanted, random_stretch
 
-_MOTION = (1.0, 20.0)  # pixels per period of a stretch 192 pixels wide
+_SLOWEST = 1.0  # pixels per period of a stretch 192 pixels wide
 _AVERAGED = 0.35  # share of the stretches that are blurred by averaging frames as they are
 
 
@@ -26,11 +26,13 @@ class Material:
         photos: May be empty where all is made from clips.
         clips: May be empty where all is made from photographs.
         share: Of the scenes that come from clips, where there are both.
+        fastest: Motion, pixels per period of a scene or stretch 192 pixels wide, at most.
     """
 
     photos: Sequence[Path] = ()
     clips: Sequence[ClipFile] = ()
     share: float = 0.7
+    fastest: float = 20.0
 
     def real(self, rng: np.random.Generator) -> bool:
         """Whether the next scene is a stretch of a clip."""
@@ -38,7 +40,7 @@ class Material:
 
     def scene(self, rng: np.random.Generator, size: int) -> LayeredScene:
         """A layered scene of photographs."""
-        return random_scene(rng, self.photos, size)
+        return random_scene(rng, self.photos, size, self.fastest)
 
     def stretch(
         self,
@@ -50,7 +52,7 @@ class Material:
         motion: tuple[float, float] | None = None,
     ) -> Stretch:
         """A stretch of a clip that moves like such a scene, unless ``motion`` says otherwise; see ``Wanted``."""
-        least, most = motion or (_MOTION[0] * size / 192, _MOTION[1] * size / 192)
+        least, most = motion or (_SLOWEST * size / 192, self.fastest * size / 192)
         averaged = _AVERAGED if motion is None else 0.0
         wanted = Wanted(size=size, periods=periods, motion=(least, most), multiple=multiple, averaged=averaged)
         return random_stretch(rng, self.clips, wanted)

@@ -13,9 +13,15 @@ from vsdeblur.training.film import SHARP_TAUS
 
 
 def path_error(path: Tensor, truth: Tensor) -> Tensor:
-    """(B, 6, h, w): end-point error at PATH_TAUS of path (B, 4, H, W) against truth (B, 6, 2, H / 2, W / 2), pixels."""
-    half = F.avg_pool2d(path, 2)
-    found = torch.stack([displacement(half, tau) for tau in PATH_TAUS], 1)
+    """(B, 6, h, w): end-point error of a path against the truth at PATH_TAUS, pixels.
+
+    Args:
+        path: (B, 4, 2 h, 2 w), or of any lower resolution.
+        truth: (B, 6, 2, h, w).
+    """
+    size = truth.shape[-2:]
+    same = F.avg_pool2d(path, 2) if path.shape[-1] == 2 * size[-1] else F.interpolate(path, size, mode="bilinear")
+    found = torch.stack([displacement(same, tau) for tau in PATH_TAUS], 1)
     return (found - truth).square().sum(2).add(1e-6).sqrt()
 
 

@@ -66,21 +66,23 @@ class LayeredScene:
     gamma: float
 
 
-def random_scene(rng: np.random.Generator, photos: Sequence[Path], size: int = 192) -> LayeredScene:
-    """A scene of size x size pixels: still to about 20 pixels of motion per period at 192, steady to erratic."""
+def random_scene(
+    rng: np.random.Generator, photos: Sequence[Path], size: int = 192, fastest: float = 20.0
+) -> LayeredScene:
+    """A scene of size x size pixels: still to about ``fastest`` pixels of motion per period at 192, even to erratic."""
     gamma = float(rng.choice([1.0, 1.0, 1.8, 2.2, 2.4]))
     brightness = float(rng.uniform(1.0, 2.0)) if rng.random() < 0.2 else 1.0  # highlights that clip
-    unit = size / 192
+    most = fastest * size / 192
 
     def light(picture: Image) -> Texture:
         return np.asarray((picture.astype(np.float32) / 255) ** gamma * brightness, np.float32)
 
-    speed = _speed(rng, 20 * unit) if rng.random() < 0.9 else 0.0
+    speed = _speed(rng, most) if rng.random() < 0.9 else 0.0
     jitter = float(rng.choice([0.0, 0.1, 0.3, 0.8]))
     camera = _camera(rng, speed, jitter, size)
     layers = [_background(light(photo_crop(rng, photos, 2 * size)), camera, size)]
     for _ in range(int(rng.choice([0, 1, 1, 2, 3, 4]))):
-        layers.append(_object(rng, light, photos, camera, size))
+        layers.append(_object(rng, light, photos, camera, size, most))
     return LayeredScene(tuple(layers), size, gamma)
 
 
@@ -103,7 +105,12 @@ def _background(texture: Texture, camera: Spline, size: int) -> SceneLayer:
 
 
 def _object(
-    rng: np.random.Generator, light: Callable[[Image], Texture], photos: Sequence[Path], camera: Spline, size: int
+    rng: np.random.Generator,
+    light: Callable[[Image], Texture],
+    photos: Sequence[Path],
+    camera: Spline,
+    size: int,
+    most: float,
 ) -> SceneLayer:
     extent = int(size * np.exp(rng.uniform(np.log(0.08), np.log(0.9))))
     picture = photo_crop(rng, photos, max(extent, 16))
@@ -112,7 +119,7 @@ def _object(
     # Nearer than the background: it follows the camera more; or it is carried along with it.
     parallax = rng.uniform(0.6, 1.8) if rng.random() < 0.7 else 0.0
     seen = Spline(camera.points * parallax, camera.spacing)
-    speed = _speed(rng, 20 * size / 192) if rng.random() < 0.75 else 0.0
+    speed = _speed(rng, most) if rng.random() < 0.75 else 0.0
     turning = rng.uniform(0, 0.15) * (rng.random() < 0.5)
     growing = rng.uniform(0, 0.06) * (rng.random() < 0.3)
     own = random_spline(rng, np.array([speed, speed, turning, growing, 0, 0]), float(rng.choice([0.0, 0.2, 0.6])))
