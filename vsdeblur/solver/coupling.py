@@ -12,12 +12,12 @@ import math
 from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.flow.compose import compose
 from vsdeblur.flow.occlusion import consistency, photometric
 from vsdeblur.flow.warp import Kernel, inside, sample, sample_adjoint, sampling_grid
+from vsdeblur.tensors import greatest
 
 # ||S||^2 of one sampling whose weights omega went through ``share``: 1 for whole-pixel motion; bicubic overshoots.
 _SAMPLING_NORM: dict[Kernel, float] = {"bilinear": 1.0, "bicubic": 1.25}
@@ -180,6 +180,5 @@ def share(weight: Tensor, grid: Tensor) -> Tensor:
     Returns:
         (T, 1, H, W).
     """
-    load = sample_adjoint(weight, grid, "bilinear")
-    load = F.max_pool2d(load, 3, stride=1, padding=1)
+    load = greatest(sample_adjoint(weight, grid, "bilinear"), 3)
     return weight / sample(load, grid, "bilinear").clamp(min=1)

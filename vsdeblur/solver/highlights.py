@@ -20,12 +20,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.flow.motion import extent
 from vsdeblur.operators import LinearOperator
 from vsdeblur.solver.keyframes import KeyFrameProblem
+from vsdeblur.tensors import greatest
 
 STEPS, POWER = 16, 1.8  # an exponent below 2 halves the steps (Biggs and Andrews 1997 on its convergence)
 _LEAST = 0.97  # nominal white is 1: no format clips far below it
@@ -124,7 +124,7 @@ def find_lights(problem: KeyFrameProblem, white: float, colour: int) -> Lights |
         one = keys[n : n + 1]
         one.copy_(_positive(exposure, part.v[n : n + 1], clipped[n : n + 1, :, rows, columns]))
         lit = ((one / white - _LIT[0]) / (_LIT[1] - _LIT[0])).amax(1, keepdim=True).clamp_(0, 1)
-        reached = exposure(F.max_pool2d(lit, 5, 1, 2))
+        reached = exposure(greatest(lit, 5))
         zone[n : n + 1] = (reached / _REACHED).clamp_(0, 1)
         shown = exposure.sampled(problem.kernel)(one.clamp(max=white))
         exposures[n : n + 1] = torch.lerp(part.v[n : n + 1], shown, zone[n : n + 1])
