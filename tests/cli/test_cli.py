@@ -90,6 +90,18 @@ def test_help_needs_no_heavy_import() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
+def test_the_first_word_of_transcode_waits_for_no_library() -> None:
+    code = (
+        "import sys; sys.modules['vsdeblur.filters.pyav'] = None; from vsdeblur.cli import main;"
+        "main(['transcode', 'in.mp4', 'out.mp4'])"
+    )
+    terminal = ENVIRONMENT | {"FORCE_COLOR": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=terminal)
+    assert done.returncode == 1
+    assert "reading in.mp4" in done.stderr
+    assert "is not installed" in done.stderr
+
+
 def test_no_arguments_is_wrong_usage() -> None:
     result = call()
     assert result.exit_code == 2

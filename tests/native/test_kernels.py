@@ -16,6 +16,7 @@ from tests.support.native import by_both, torch_alone
 from vsdeblur.flow.paths import Paths, Sampling
 from vsdeblur.flow.warp import Kernel, sample, sample_adjoint, sampling_grid, warp, warp_adjoint
 from vsdeblur.native import library, threads
+from vsdeblur.solver.coupling import Link, robust_gradient
 
 CAPABILITIES = ["DEFAULT", "AVX2", "AVX512"]
 HERE = torch.backends.cpu.get_cpu_capability()
@@ -81,6 +82,16 @@ def test_warps_along_flows_are_those_of_torch(kernel: Kernel, size: tuple[int, i
     assert close(*by_both(partial(warp, x, moved, kernel)))
     assert close(*by_both(partial(warp_adjoint, x, moved, kernel)))
     assert close(*by_both(partial(warp, x, moved[:, :, 1:], kernel, 1)))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_of_couplings_are_those_of_torch(size: tuple[int, int], kind: str) -> None:
+    for channels in (1, 3, 4):
+        u, weight = random(4, channels, *size), random(2, 1, *size, seed=2).abs()
+        grid = sampling_grid(flow(kind, 2, *size).expand(2, -1, -1, -1))
+        links = [(slice(0, 3), Link(1, grid, weight)), (slice(0, 4), Link(-2, grid, weight))]
+        assert close(*by_both(partial(robust_gradient, u, links, 0.5)))
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)

@@ -24,12 +24,11 @@ from vsdeblur.solver.consistency import (
     STEP,
     SubFramePairs,
     TemporalConsistency,
-    coupling_gradient,
     keep_exposures,
     projected_steps,
     reaches,
 )
-from vsdeblur.solver.coupling import Coupling, links_of
+from vsdeblur.solver.coupling import Coupling, links_of, robust_gradient
 from vsdeblur.solver.data_weights import DataWeights
 from vsdeblur.solver.render.geometry import onward_paths
 from vsdeblur.solver.render.solved import SolvedWindow
@@ -99,7 +98,7 @@ def test_the_gradient_is_that_of_d2() -> None:
     u = torch.randn(4, 3, 24, 28, generator=g, dtype=torch.float64)
     flow = torch.randn(3, 2, 24, 28, generator=g, dtype=torch.float64)
     links = links_of(flow, -flow, 1)
-    found = coupling_gradient(u, [(slice(0, 4), link) for link in links])
+    found = robust_gradient(u, [(slice(0, 4), link) for link in links], SCALE)
     torch.testing.assert_close(found, Coupling(tuple(links), SCALE).majorised(u).gram(u))
 
 

@@ -43,11 +43,13 @@ def transcode(source: str, target: str, quiet: bool, as_json: bool, report: Path
     """
     arguments = {name: value for name, value in given.items() if value is not None}
     place_for(report)
-    from vsdeblur.filters.pyav import transcode as run
-
     console = quiet_console(quiet)
-    if not quiet and source != "-":
-        _forecast(console, source, target, arguments)
+    # On a terminal the first word comes at once: libraries and the estimate take seconds.
+    with console.status(f"reading {'standard input' if source == '-' else source}"):
+        from vsdeblur.filters.pyav import transcode as run
+
+        if not quiet and source != "-":
+            _forecast(console, source, target, arguments)
     try:
         with Bar(console) as bar:
             done = run(source, target, **arguments, progress=None if quiet else bar)

@@ -15,9 +15,13 @@ _ERRATIC = 0.06  # a global shift beyond this share of the picture's width is mo
 
 
 class DisFlow:
-    """``PairwiseFlow`` by OpenCV DIS. preset: "fast" or "medium"."""
+    """``PairwiseFlow`` by OpenCV DIS. preset: "fast" or "medium".
 
-    def __init__(self, preset: str = "medium") -> None:
+    halved: as fine as half the resolution, in a fourth of the time.
+    """
+
+    def __init__(self, preset: str = "medium", *, halved: bool = False) -> None:
+        self._finest = 1 if halved else 0
         self._preset = cv2.DISOPTICAL_FLOW_PRESET_FAST if preset == "fast" else cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
@@ -34,7 +38,7 @@ class DisFlow:
             return np.zeros((*first.shape, 2), np.float32)
         first, second = _padded(first), _padded(second)
         engine = cv2.DISOpticalFlow.create(self._preset)
-        engine.setFinestScale(0)
+        engine.setFinestScale(self._finest)
         nothing = np.zeros((*first.shape, 2), np.float32)
         flow = np.asarray(engine.calc(first, second, nothing), np.float32)
         shift = _global_shift(first, second)

@@ -30,6 +30,7 @@ EXPORT const char kernels_source[] = KERNELS_SOURCE;
 typedef float v2 __attribute__((vector_size(8), aligned(4), may_alias));
 typedef float v4 __attribute__((vector_size(16), aligned(4), may_alias));
 typedef float v8 __attribute__((vector_size(32), aligned(4), may_alias));
+typedef float v16 __attribute__((vector_size(64), aligned(4), may_alias));
 
 enum {
     CHUNK = 48,  // positions at work at once; on Windows a function's stack must stay below a page of 4 KiB
@@ -326,6 +327,100 @@ EXPORT void coarser(const Points *from, const Planes *to, const Rows *rows) {
     }
 }
 
+INLINE v16 four_times(v4 a) { return __builtin_shufflevector(a, a, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3); }
+INLINE v16 four_each(v4 a) { return __builtin_shufflevector(a, a, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3); }
+INLINE v4 sum_of_four(v16 a) {
+    const v8 half = __builtin_shufflevector(a, a, 0, 1, 2, 3, 4, 5, 6, 7) +
+                    __builtin_shufflevector(a, a, 8, 9, 10, 11, 12, 13, 14, 15);
+    return low_half(half) + high_half(half);
+}
+
+// Whether the four pixels around k all exist.
+INLINE int inner(int32_t k, int32_t size) { return k >= 1 && k + 2 < size; }
+
+// The pull of a coupling, d = weight (S there - here) / sqrt(1 + |S there - here|^2 / scale^2), and `less` made less by
+// it. S samples cubically, pixels of the edge repeated. Rows are those of the result.
+EXPORT void pull(const Points *there, const Places *at, const Points *here, const float *weight, const Points *to,
+                 const Points *less, const Rows *rows, float scale) {
+    const int64_t line = 4 * (int64_t)there->width;
+    const float narrow = 1 / (scale * scale);
+    for (int32_t y = rows->first; y < rows->last; y++) {
+        for (int32_t x = 0; x < at->width; x += CHUNK) {
+            const int count = least(CHUNK, at->width - x);
+            const int64_t first = (int64_t)y * at->width + x;
+            float px[CHUNK], py[CHUNK], *const sizes = px;  // positions are known by then
+            int32_t kx[CHUNK], ky[CHUNK];
+            v4 wx[CHUNK], wy[CHUNK], apart[CHUNK];
+            locate(at, 0, y, x, count, there->height, there->width, px, py);
+            split_cubic(px, count, there->width, kx, wx);
+            split_cubic(py, count, there->height, ky, wy);
+            for (int i = 0; i < count; i++) {
+                v16 sum = {0};
+                if (inner(kx[i], there->width) && inner(ky[i], there->height)) {
+                    const float *p = there->values + ((ky[i] - 1) * line + 4 * (kx[i] - 1));
+                    sum = *(const v16 *)p * wy[i][0] + *(const v16 *)(p + line) * wy[i][1];
+                    sum += *(const v16 *)(p + 2 * line) * wy[i][2] + *(const v16 *)(p + 3 * line) * wy[i][3];
+                } else {
+                    for (int j = 0; j < 4; j++) {
+                        const float *p = there->values + limited(ky[i] - 1 + j, there->height) * line;
+                        v4 row[4];
+                        for (int k = 0; k < 4; k++) row[k] = *(const v4 *)(p + 4 * limited(kx[i] - 1 + k, there->width));
+                        sum += *(const v16 *)row * wy[i][j];
+                    }
+                }
+                apart[i] = sum_of_four(sum * four_each(wx[i])) - *(const v4 *)(here->values + 4 * (first + i));
+                const v4 square = apart[i] * apart[i];
+                sizes[i] = (square[0] + square[1]) + (square[2] + square[3]);
+            }
+            for (int i = 0; i < count; i++) sizes[i] = weight[first + i] / __builtin_sqrtf(1 + sizes[i] * narrow);
+            for (int i = 0; i < count; i++) {
+                const v4 pulled = apart[i] * sizes[i];
+                *(v4 *)(to->values + 4 * (first + i)) = pulled;
+                *(v4 *)(less->values + 4 * (first + i)) -= pulled;
+            }
+        }
+    }
+}
+
+// The transpose of the cubic sampling of points, added to `onto`, of which the rows are.
+EXPORT void spread_points(const Points *from, const Places *at, const Points *onto, const Rows *rows) {
+    const int64_t line = 4 * (int64_t)onto->width;
+    for (int32_t y = 0; y < at->height; y++) {
+        if (!reaches(at, y, onto->height, 3, *rows)) continue;
+        for (int32_t x = 0; x < at->width; x += CHUNK) {
+            const int count = least(CHUNK, at->width - x);
+            float px[CHUNK], py[CHUNK];
+            int32_t kx[CHUNK], ky[CHUNK];
+            v4 wx[CHUNK], wy[CHUNK];
+            locate(at, 0, y, x, count, onto->height, onto->width, px, py);
+            split_cubic(px, count, onto->width, kx, wx);
+            split_cubic(py, count, onto->height, ky, wy);
+            const int whole = within(ky, count, 1, 2, onto->height, *rows);
+            if (whole < 0) continue;
+            const float *in = from->values + 4 * ((int64_t)y * at->width + x);
+            for (int apart = 0; apart < APART; apart++) {
+                for (int i = apart; i < count; i += APART) {
+                    const v16 value = four_times(*(const v4 *)(in + 4 * i)) * four_each(wx[i]);
+                    if (whole && inner(kx[i], onto->width) && inner(ky[i], onto->height)) {
+                        float *p = onto->values + ((ky[i] - 1) * line + 4 * (kx[i] - 1));
+                        for (int j = 0; j < 4; j++) *(v16 *)(p + j * line) += value * wy[i][j];
+                        continue;
+                    }
+                    for (int j = 0; j < 4; j++) {
+                        const int32_t row = limited(ky[i] - 1 + j, onto->height);
+                        if (!whole && (row < rows->first || row >= rows->last)) continue;
+                        const v16 share = value;
+                        for (int k = 0; k < 4; k++) {
+                            v4 *p = (v4 *)(onto->values + row * line + 4 * limited(kx[i] - 1 + k, onto->width));
+                            *p += ((const v4 *)&share)[k] * wy[i][j];
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 INLINE float sum_of(v4 a) { return (a[0] + a[1]) + (a[2] + a[3]); }
 
 // Planes of at least two columns sampled linearly at the positions of the first instant. Rows are those of the result.
@@ -382,9 +477,6 @@ EXPORT void spread_linear(const Planes *from, const Places *at, const Planes *on
         }
     }
 }
-
-// Whether the four pixels around k all exist.
-INLINE int inner(int32_t k, int32_t size) { return k >= 1 && k + 2 < size; }
 
 // Planes sampled cubically at the positions of the first instant, pixels of the edge repeated. Rows are those of the result.
 EXPORT void sample_cubic(const Planes *from, const Places *at, const Planes *to, const Rows *rows) {

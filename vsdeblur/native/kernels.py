@@ -72,8 +72,13 @@ def coarser(points: Tensor, channels: int) -> Tensor:
 
 def interleaved(picture: Tensor) -> Tensor:
     """A picture (1, C, H, W), C at most LANES, as points (H, W, LANES)."""
-    out = picture.new_zeros(*picture.shape[2:], LANES)
-    out[..., : picture.shape[1]] = picture[0].permute(1, 2, 0)
+    return all_interleaved(picture)[0]
+
+
+def all_interleaved(pictures: Tensor) -> Tensor:
+    """Pictures (B, C, H, W), C at most LANES, as points (B, H, W, LANES)."""
+    out = pictures.new_zeros(len(pictures), *pictures.shape[2:], LANES)
+    out[..., : pictures.shape[1]] = pictures.permute(0, 2, 3, 1)
     return out
 
 
@@ -107,6 +112,36 @@ def spread_along(y: Tensor, path: Path, scale: float, onto: Tensor) -> None:
     y, fields = _rows_together(y), _rows_together(path.fields)
     work = y.shape[-2] * y.shape[-1] * len(path.taus)
     _run("spread_along", len(onto), work, _Planes.of(y), _Places.along(fields, path, scale), _Points.of(onto))
+
+
+def pull(there: Tensor, here: Tensor, grid: Tensor, weight: Tensor, scale: float, less: Tensor) -> Tensor:
+    """What couples two pictures,  d = weight (S there - here) / sqrt(1 + |S there - here|^2 / scale^2),  S cubic.
+
+    Args:
+        there: Points (H, W, LANES), H and W at least 2, those of lanes without a channel 0.
+        here: The same of the other picture.
+        grid: (H, W, 2), where to sample, as in ``vsdeblur.flow.warp.sample``.
+        weight: (H, W).
+        scale: Of the difference.
+        less: Points, of which d is subtracted.
+
+    Returns:
+        d, (H, W, LANES).
+    """
+    grid, weight, out = grid.contiguous(), weight.contiguous(), torch.empty_like(here)
+    height, width, _ = grid.shape
+    points = (_Points.of(there), _Places.of_grid(grid[None], 0), _Points.of(here))
+    values = ctypes.c_void_p(weight.data_ptr()), _Points.of(out), _Points.of(less)
+    _run("pull", height, 4 * height * width, *points, *values, last=ctypes.c_float(scale))
+    return out
+
+
+def spread_points(points: Tensor, grid: Tensor, onto: Tensor) -> None:
+    """The transpose of S of ``pull`` for the same grid, of points (H, W, LANES), added to others."""
+    grid = grid.contiguous()
+    height, width, _ = grid.shape
+    arguments = _Points.of(points), _Places.of_grid(grid[None], 0), _Points.of(onto)
+    _run("spread_points", height, 4 * height * width, *arguments)
 
 
 def sample(image: Tensor, grid: Tensor, cubic: bool) -> Tensor:
@@ -215,11 +250,14 @@ class _Rows(ctypes.Structure):
     _fields_ = (("first", ctypes.c_int32), ("last", ctypes.c_int32))
 
 
-def _run(name: str, rows: int, work: int, *arguments: ctypes.Structure) -> None:
+def _run(
+    name: str, rows: int, work: int, *arguments: ctypes.Structure | ctypes.c_void_p, last: ctypes.c_float | None = None
+) -> None:
     """Call a kernel for all rows, shared over threads; ctypes releases the interpreter's lock meanwhile."""
     function = getattr(library(), name)
-    pointers = [ctypes.byref(argument) for argument in arguments]
-    share_rows(rows, work, lambda first, last: function(*pointers, ctypes.byref(_Rows(first, last))))
+    given = [one if isinstance(one, ctypes.c_void_p) else ctypes.byref(one) for one in arguments]
+    after = () if last is None else (last,)
+    share_rows(rows, work, lambda first, end: function(*given, ctypes.byref(_Rows(first, end)), *after))
 
 
 def _rows_together(x: Tensor) -> Tensor:
