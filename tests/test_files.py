@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from vsdeblur.errors import ArgumentError, DeblurError
-from vsdeblur.files import check_target, remove_unfinished, written
+from vsdeblur.files import check_target, remove_dead, remove_unfinished, written
 
 
 def test_a_link_is_written_through(tmp_path: Path) -> None:
@@ -69,3 +70,37 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), written(tmp_path / "out.txt"):
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_dead_jobs_left_is_recognised(tmp_path: Path) -> None:
+    names = []
+    for target in ("a.mp4", "b.tar.gz", "no ending"):
+        with written(tmp_path / target) as temporary:
+            names.append(temporary.name)
+            temporary.write_text("x")
+    for name in names:
+        (tmp_path / name).write_text("left by a job that was killed")
+    foreign = [".a.00000000.part.mp4", ".a.part.mp4", "a.mp4.part", names[0] + ".bak"]
+    for name in foreign:
+        (tmp_path / name).write_text("of another program")
+    assert remove_dead(tmp_path) == [], "a job may be writing them, on a drive without locks"
+    with written(tmp_path / "alive.mp4", keep=False) as alive:
+        alive.write_text("x")
+        assert sorted(remove_dead(tmp_path, at_rest=0)) == sorted(names)
+        assert alive.exists()
+    assert all((tmp_path / name).exists() for name in foreign)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+@pytest.mark.timeout(10)
+def test_what_is_no_file_under_a_temporary_name_is_refused(tmp_path: Path) -> None:
+    with written(tmp_path / "out.mp4", keep=False) as temporary:
+        pass
+    (tmp_path / "foreign").write_text("foreign")
+    makers = (lambda: os.mkfifo(temporary), temporary.mkdir, lambda: temporary.symlink_to(tmp_path / "foreign"))
+    for make in makers:
+        make()
+        with pytest.raises(DeblurError, match="is no regular file: move it away"), written(tmp_path / "out.mp4"):
+            pass
+        temporary.rmdir() if temporary.is_dir() else temporary.unlink()
+    assert (tmp_path / "foreign").read_text() == "foreign"

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
 import os
+import re
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from vsdeblur.errors import ArgumentError, DeblurError
-
-log = logging.getLogger("vsdeblur")
+from vsdeblur.locks import lock, open_locked, open_regular
 
 _LONGEST = 60  # bytes of a target's name that its temporary name shows
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part(\..*)?", re.DOTALL)
+_AT_REST = 3600.0  # seconds: where locks are not seen by other machines, a job that lives has written since
 _unfinished: set[Path] = set()
 
 
@@ -24,8 +27,19 @@ def reason(error: BaseException) -> str:
     return " ".join(str(text).split())
 
 
-def check_target(path: Path, source: str, overwrite: bool, name: str = "dst") -> None:
-    """Refuse, before any work, a target that cannot or must not be written. source: "-" for none."""
+def check_target(path: Path, source: str, overwrite: bool, name: str = "dst", trial: bool = True) -> None:
+    """Refuse, before any work, a target that cannot or must not be written.
+
+    Args:
+        path: of the target.
+        source: that it is made of, "-" for none.
+        overwrite: whether it may exist.
+        name: of the argument, for messages.
+        trial: whether it is tried to write there, as one job at a time may.
+
+    Raises:
+        DeblurError: It cannot be written.
+    """
     try:
         exists = path.exists()
     except (OSError, ValueError) as error:  # a name that is too long, or has a null in it
@@ -39,8 +53,9 @@ def check_target(path: Path, source: str, overwrite: bool, name: str = "dst") ->
     real = path.resolve()
     if not path.parent.is_dir() or not real.parent.is_dir():
         raise ArgumentError(name, str(path), "in a folder that exists")
-    with written(path, keep=False):  # which is refused in a folder that cannot be written, or is being written to
-        pass
+    if trial:
+        with written(path, keep=False):  # which is refused in a folder that cannot be written, or is being written to
+            pass
 
 
 @contextmanager
@@ -58,7 +73,7 @@ def written(path: Path, keep: bool = True) -> Iterator[Path]:
         DeblurError: Another job writes the same target, or the file cannot be made or renamed.
     """
     real = path.resolve()  # a link is written through, and stays
-    temporary = real.with_name(f"{_temporary_stem(real.name)}.part{real.suffix[:_LONGEST]}")
+    temporary = real.with_name(_temporary_name(real.name))
     with _locked(temporary, path):
         _unfinished.add(temporary)
         try:
@@ -78,31 +93,61 @@ def remove_unfinished() -> None:
             temporary.unlink()
 
 
-def _temporary_stem(name: str) -> str:
+def remove_dead(folder: Path, at_rest: float = _AT_REST) -> list[str]:
+    """Remove the temporary files of jobs that were killed; those of other programs, and of jobs that live, stay.
+
+    Args:
+        folder: that they lie in.
+        at_rest: seconds since they were last written.
+
+    Returns:
+        Their names.
+    """
+    removed: list[str] = []
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:  # it may be written into, and not be listed
+        return removed
+    for entry in entries:
+        match = _TEMPORARY.fullmatch(entry.name)
+        # The name has a digest of the target's: no other program has one that fits.
+        if match is None or _temporary_name(match[1] + (match[2] or "")) != entry.name:
+            continue
+        with contextlib.suppress(OSError):  # among them BlockingIOError, of a job that lives
+            if entry.is_file(follow_symlinks=False) and time.time() - entry.stat().st_mtime >= at_rest:
+                descriptor = open_regular(Path(entry.path), os.O_RDWR)
+                try:
+                    if lock(descriptor):
+                        os.unlink(entry.path)
+                        removed.append(entry.name)
+                finally:
+                    os.close(descriptor)
+    return removed
+
+
+def _temporary_name(name: str) -> str:
     digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:8]
-    shown = os.fsencode(name)[:_LONGEST].decode(errors="ignore").rpartition(".")[0] or name[:8]
-    return f".{shown}.{digest}"
+    shown = os.fsencode(Path(name).stem)[:_LONGEST].decode(errors="ignore")
+    return f".{shown}.{digest}.part{Path(name).suffix[:_LONGEST]}"
 
 
 @contextmanager
 def _locked(temporary: Path, path: Path) -> Iterator[None]:
+    on_windows = sys.platform == "win32"  # where no file can be renamed that is open: another one is locked
+    kept = temporary.with_name(f"{temporary.name}.lock") if on_windows else temporary
     try:
-        file = temporary.open("ab")
+        descriptor = open_locked(kept)
+    except BlockingIOError:
+        raise DeblurError(f"another job is writing {path}: wait for it, or choose another name") from None
     except OSError as error:
         raise DeblurError(f"cannot write {path}: {reason(error)}") from None
-    with file:
-        try:
-            import fcntl
-        except ImportError:  # on Windows, where no file can be renamed that is open
-            file.close()
-        else:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise DeblurError(f"another job is writing {path}: wait for it, or choose another name") from None
-            except OSError as error:  # some network drives have no locks
-                log.info("%s: cannot be locked (%s)", temporary, reason(error))
+    try:
         yield
+    finally:
+        os.close(descriptor)
+        if on_windows:
+            with contextlib.suppress(OSError):
+                kept.unlink()
 
 
 def _rename(temporary: Path, real: Path, path: Path) -> None:

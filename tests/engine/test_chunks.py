@@ -25,7 +25,7 @@ from vsdeblur.clip.repeats import thumbnails
 from vsdeblur.colour.planes import Colour
 from vsdeblur.engine.chunks import SHORTEST_SHUTTER, ChunkWindow, FrameSource, chunk_window, chunk_windows
 from vsdeblur.engine.engine import Engine
-from vsdeblur.engine.grid import Grid, Output, by_factor
+from vsdeblur.engine.grid import Grid, Output, Spans, by_factor
 from vsdeblur.filters.pyav import deblur_frames
 from vsdeblur.restore import TensorSource
 from vsdeblur.settings import Options, parse_options
@@ -195,7 +195,7 @@ def test_a_stream_is_read_as_far_as_its_chunk_reaches() -> None:
 
     options = parse_options(factor=2, shutter=0.5, duplicates=False, scene_cuts=False)
     source = Stream(as_tensor(codes(range(11))))
-    parts = list(chunk_windows(source, Grid(4, 2, 2), options, by_factor(options), skip=1))
+    parts = list(chunk_windows(source, Grid(4, 2, 2), options, by_factor(options), Spans((range(1, 9),))))
     assert asked == [range(6), range(2, 10), range(6, 14), range(10, 18)]
     assert [(part.chunk.begin, part.chunk.end) for part in parts] == [(4, 8), (8, 11)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import tempfile
@@ -185,12 +186,14 @@ def manifest(folder: Path, chance: random.Random) -> list[str]:
     (folder / "in.mp4").write_bytes(clip("mp4"))
     parts = folder / "o.mkv.vsdeblur-parts"
     parts.mkdir()
-    wild = (None, -1, 10**30, "x", [], {}, [{"chunks": 1, "frames": 4}], [{"chunks": "a"}], [1], True, 1.5)
-    content = {name: chance.choice(wild) for name in ("version", "arguments", "segments", "complete")}
-    content["version"] = chance.choice((1, 1, 1, content["version"]))
-    content["arguments"] = chance.choice(({}, content["arguments"]))
-    (parts / "manifest.json").write_bytes(damaged(json.dumps(content).encode(), chance))
-    (parts / "00000.packets").write_bytes(chance.randbytes(chance.randrange(200)))
+    wild = (None, -1, 10**30, "x", [], {}, [1], True, 1.5)
+    names = ("part", "begin", "end", "last", "frames", "packets", "bytes", "sha256", "arguments", "settings")
+    content = {name: chance.choice(wild) for name in names}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    whole = {"vsdeblur": chance.choice((2, 2, *wild)), "sha256": digest, "segment": content}
+    text = json.dumps(whole).encode()
+    (parts / "000000.json").write_bytes(damaged(text, chance) if chance.random() < 0.5 else text)
+    (parts / "000000.packets").write_bytes(chance.randbytes(chance.randrange(200)))
     return ["transcode", str(folder / "in.mp4"), str(folder / "o.mkv"), *WORK, "--resume"]
 
 

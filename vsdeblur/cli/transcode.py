@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +9,14 @@ import click
 
 from vsdeblur.cli._options import settings_options
 from vsdeblur.cli._progress import Bar
+from vsdeblur.cli._report import tell
 from vsdeblur.cli._shared import clock, place_for, quiet_console
-from vsdeblur.errors import DeblurError
-from vsdeblur.files import reason
 from vsdeblur.settings import FIT
 from vsdeblur.settings.files import Coding
 from vsdeblur.settings.table import TRANSCODE
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-PARTIAL = 3
 
 
 @click.command(short_help="Deblur a video and raise its frame rate.")
@@ -48,25 +44,14 @@ def transcode(source: str, target: str, quiet: bool, as_json: bool, report: Path
     with console.status(f"reading {'standard input' if source == '-' else source}"):
         from vsdeblur.filters.pyav import transcode as run
 
-        if not quiet and source != "-":
+        if not quiet and source != "-" and given["segment"] is None:
             _forecast(console, source, target, arguments)
     try:
         with Bar(console) as bar:
             done = run(source, target, **arguments, progress=None if quiet else bar)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("the same command goes on from here" if given["resume"] else "") from None
-    text = json.dumps(done.as_dict(), indent=1)
-    if report is not None:
-        try:
-            report.write_text(text + "\n", encoding="utf-8")
-        except OSError as error:
-            raise DeblurError(f"{target} is written, but cannot write {report}: {reason(error)}") from None
-    if as_json:
-        click.echo(text, err=target == "-")
-    console.print(
-        f"{done.frames_out} frames at {float(done.output_rate or 0):.6g} fps in {clock(done.seconds)}: {target}"
-    )
-    return PARTIAL if done.partial else 0
+    return tell(done, console, as_json, report)
 
 
 def _forecast(console: Console, source: str, target: str, arguments: dict[str, Any]) -> None:

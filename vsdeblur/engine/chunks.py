@@ -26,7 +26,7 @@ from vsdeblur.clip.cuts import find_cuts
 from vsdeblur.clip.light import find_light
 from vsdeblur.clip.overlay import find_overlay
 from vsdeblur.clip.pauses import split_at_pauses, usual_durations
-from vsdeblur.engine.grid import Chunk, Grid, Schedule, Shown
+from vsdeblur.engine.grid import ALL, Chunk, Grid, Schedule, Shown, Spans
 from vsdeblur.settings import Options
 from vsdeblur.window import Window
 
@@ -119,17 +119,19 @@ class ChunkWindow[S: Shown]:
 
 
 def chunk_windows[S: Shown](
-    source: FrameSource, grid: Grid, options: Options, schedule: Schedule[S], skip: int = 0
+    source: FrameSource, grid: Grid, options: Options, schedule: Schedule[S], wanted: Spans = ALL
 ) -> Iterator[ChunkWindow[S]]:
-    """The windows of a clip's chunks, in order; those without outputs and the first ``skip`` are left out."""
+    """The windows of a clip's chunks, in order; those without outputs and those that are not wanted are left out."""
     for number in count():
+        if number >= wanted.stop:
+            return
         chunk = grid.chunk(number, None)
         # An output of the chunk may have a timestamp that lies in the period of the frame before it.
         needed = range(max(min(chunk.read.start, chunk.begin - 1), 0), chunk.read.stop)
         chunk = grid.chunk(number, source.hold(needed))
         if chunk.end <= chunk.begin:
             return
-        if number >= skip and schedule(chunk, lambda _: options.shutter):
+        if number in wanted and schedule(chunk, lambda _: options.shutter):
             yield chunk_window(chunk, source, options, schedule)
 
 

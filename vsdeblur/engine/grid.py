@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -88,6 +89,33 @@ class Grid:
     def chunks(self, total: int) -> int:
         """The number of chunks of ``total`` frames."""
         return -(-total // self.length)
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Chunks that are wanted, by their numbers: ranges that ascend, none over another."""
+
+    ranges: tuple[range, ...] = (range(sys.maxsize),)
+
+    def __contains__(self, number: int) -> bool:
+        return any(number in span for span in self.ranges)
+
+    @property
+    def stop(self) -> int:
+        """The number after the last of them; ``sys.maxsize`` where they go on to the end of the clip."""
+        return self.ranges[-1].stop if self.ranges else 0
+
+    def after(self, chunks: int) -> Spans:
+        """The same, counted from a later chunk on."""
+        moved = (range(max(one.start - chunks, 0), _earlier(one.stop, chunks)) for one in self.ranges)
+        return Spans(tuple(one for one in moved if one))
+
+
+ALL = Spans()
+
+
+def _earlier(stop: int, chunks: int) -> int:
+    return stop if stop == sys.maxsize else stop - chunks
 
 
 class Shown(Protocol):

@@ -194,6 +194,19 @@ class Coding(TypedDict, total=False):
             detail='Keep finished segments in "dst.vsdeblur-parts", and go on from them.',
         ),
     ]
+    segment: Annotated[
+        str | None,
+        Setting(
+            default=None,
+            parse=parse.optional(parse.segment),
+            wanted='a segment and their number, such as "3/8"',
+            summary="Make one of N segments, each on any machine, for join",
+            values="3/8",
+            metavar="I/N",
+            usual="the whole",
+            detail='Make one segment of N, from "1/N" to "N/N", into "dst.vsdeblur-parts"; `join` joins them.',
+        ),
+    ]
     strict: Annotated[
         bool,
         Setting(

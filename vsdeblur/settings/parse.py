@@ -73,6 +73,14 @@ def name_or_callable(value: Any) -> str | Callable[..., Any]:
     return text(value)
 
 
+def segment(value: Any) -> tuple[int, int]:
+    """The number of a segment and how many there are, such as "3/8"."""
+    match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text(value).strip())
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise ValueError
+    return int(match[1]), int(match[2])
+
+
 def solver(value: Any) -> str:
     """keyframes, unrolled or unrolled:PATH."""
     if match_named(value, SOLVERS) is None:

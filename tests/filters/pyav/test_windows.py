@@ -38,7 +38,6 @@ def test_the_gyroscope_and_known_exposures_are_of_the_times_of_the_frames(
 ) -> None:
     asked: list[tuple[float, float, int]] = []
     windows: list[Window] = []
-    repeats: list[int] = []
 
     def camera(opening: float, period: float, count: int, size: tuple[int, int]) -> CameraPath:
         assert size == (HEIGHT, WIDTH)
@@ -54,11 +53,11 @@ def test_the_gyroscope_and_known_exposures_are_of_the_times_of_the_frames(
         schedule=schedule_of(options, None, Fraction(RATE), stream[0]),
         exposure=lambda time: 0.01 + float(time) / 10_000,
         camera=camera,
-        count_repeats=repeats.append,
     )
     restored = list(restore_frames(timed(stream, Fraction(RATE)), settings))
     assert [item.time for item in restored] == [Fraction(BEGIN + n, RATE) for n in range(20)]
-    assert sum(repeats) == sum(a == b for a, b in pairwise(times))
+    repeats = {item.chunk: item.repeats for item in restored}
+    assert sum(repeats.values()) == sum(a == b for a, b in pairwise(times))
     pace = (max(times) + 1) / len(times)  # pictures per frame
     for window, (opening, period, count) in zip(windows, asked, strict=True):
         assert window.camera is not None

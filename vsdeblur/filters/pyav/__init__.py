@@ -11,7 +11,8 @@ encoding overlap with the solving without any here.
 """
 
 from vsdeblur.filters.pyav.frames import deblur_frames
+from vsdeblur.filters.pyav.join import join
 from vsdeblur.filters.pyav.report import Progress, Report, eta
 from vsdeblur.filters.pyav.transcode import transcode
 
-__all__ = ["Progress", "Report", "deblur_frames", "eta", "transcode"]
+__all__ = ["Progress", "Report", "deblur_frames", "eta", "join", "transcode"]

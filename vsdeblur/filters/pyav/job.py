@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 import av
 
 from vsdeblur.camera.path import CameraPath
+from vsdeblur.engine.grid import ALL, Spans
 from vsdeblur.errors import InputError
 from vsdeblur.filters.pyav.file.encoder import Encoder
 from vsdeblur.filters.pyav.file.reading import ReadOptions
@@ -33,7 +34,9 @@ class Task:
         options: the arguments of restoring, as given.
         fps: of a uniform output grid, None for ``factor`` outputs per source frame.
         slow: by how much the output's time is stretched, 1 for not at all.
+        segment: the number of the one segment that is made, from 1 on, and how many there are.
         read: which part of the source is taken, and how.
+        given: the settings as the user gave them.
     """
 
     source: str
@@ -47,8 +50,11 @@ class Task:
     encoder_options: Mapping[str, object]
     overwrite: bool
     resume: bool
+    strict: bool
+    segment: tuple[int, int] | None
     read: ReadOptions
     progress: Progress | None
+    given: Mapping[str, Any]
 
     @property
     def is_y4m(self) -> bool:
@@ -66,6 +72,7 @@ class Job:
             ArgumentError: for arguments that do not fit the source.
         """
         self.task, self.source, self.report = task, source, report
+        self.share = Fraction(1)  # of the outputs, that this job makes
         self._began = time.monotonic()
         self.rate = source.rate
         self.calibration = calibrate(task.source, self.rate, task.options, fps=task.fps, read=task.read)
@@ -103,7 +110,13 @@ class Job:
         return first, chain([first], frames)
 
     def restored(
-        self, frames: Iterator[av.VideoFrame], first: av.VideoFrame, encoder: Encoder, *, constant: bool, skip: int = 0
+        self,
+        frames: Iterator[av.VideoFrame],
+        first: av.VideoFrame,
+        encoder: Encoder,
+        *,
+        constant: bool,
+        wanted: Spans = ALL,
     ) -> Iterator[Restored]:
         """Restored frames of one size, on the output's timeline, each counted once it was taken.
 
@@ -112,16 +125,21 @@ class Job:
             first: of them, whose size counts.
             encoder: that they are made for.
             constant: whether the output can only hold a constant rate; a source's variable one is warned about.
-            skip: chunks that are done already.
+            wanted: chunks that are restored.
         """
         usual = 1 / (self.output_rate * self.task.slow)
         grid = self.rate if self.rate and is_standard(self.rate) else None
-        settings, size = self._settings(first, encoder, skip), encoder.size(first)
+        settings, size = self._settings(first, encoder, wanted), encoder.size(first)
+        chunk = -1
         for item in restore_frames(timed(frames, self.rate, grid, self.report.warn), settings):
             if constant and abs(item.duration - usual) > usual / 50:
                 self.report.warn("this output cannot hold the source's variable rate: its frames are evenly spaced")
+            if item.chunk != chunk:
+                chunk = item.chunk
+                self.report.repeats += item.repeats
             moved = (item.time - self._zero) * self.task.slow
-            yield Restored(_sized(item.frame, size), moved, item.duration * self.task.slow, item.chunk)
+            shown = item.duration * self.task.slow
+            yield replace(item, frame=_sized(item.frame, size), time=moved, duration=shown)
             self._count()
 
     def tick(self, constant: bool) -> Fraction:
@@ -135,18 +153,17 @@ class Job:
             steps.append(1 / self.rate)
         return common_tick(*(step * self.task.slow / self.options.factor.numerator for step in steps))
 
-    def _settings(self, first: av.VideoFrame, encoder: Encoder, skip: int) -> StreamContext:
+    def _settings(self, first: av.VideoFrame, encoder: Encoder, wanted: Spans) -> StreamContext:
         return StreamContext(
             options=self.options,
             schedule=schedule_of(self.options, self.task.fps, self.rate, first),
             target=encoder.target,
             even=encoder.even,
-            skip=skip,
+            wanted=wanted,
             exposure=self._exposure if self._exposures else None,
             camera=self._camera if self._alignment and self._alignment.agrees else None,
             progressive=True,  # the source has looked
             warn=self.report.warn,
-            count_repeats=self._count_repeats,
         )
 
     def _exposure(self, time: Fraction) -> float:
@@ -158,9 +175,6 @@ class Job:
         assert self._alignment is not None
         return self._alignment.path(time - float(self.source.origin), period, count, size)
 
-    def _count_repeats(self, frames: int) -> None:
-        self.report.repeats += frames
-
     def _count(self) -> None:
         self.report.frames_out += 1
         if self.task.progress is None:
@@ -168,7 +182,7 @@ class Job:
         import psutil
 
         sources = self.source.total
-        total = None if sources is None else max(int(sources * self.ratio), self.report.frames_out)
+        total = None if sources is None else max(int(sources * self.ratio * self.share), self.report.frames_out)
         done = self.report.frames_out - self.report.resumed
         left = None if total is None else total - self.report.resumed
         self.task.progress(done, left, self.elapsed, psutil.Process().memory_info().rss)

@@ -1,18 +1,16 @@
-"""The three ways to write a job's frames: as y4m, into a container, and into a container by way of kept segments."""
+"""Writing a job's frames in one go: as y4m, or into a container."""
 
 from __future__ import annotations
 
-import heapq
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import av
-from av.packet import Packet
 from av.video.stream import VideoStream
 
 from vsdeblur.errors import ArgumentError, DeblurError
@@ -23,23 +21,18 @@ from vsdeblur.filters.pyav.file.coder import Coder
 from vsdeblur.filters.pyav.file.encoder import Encoder, add_stream, candidates, format_losses, start
 from vsdeblur.filters.pyav.file.losses import picture_facts, stream_facts, y4m_losses
 from vsdeblur.filters.pyav.file.rehearsal import Rehearsed, rehearse
-from vsdeblur.filters.pyav.file.segments import Parts
 from vsdeblur.filters.pyav.file.streams import Copier
 from vsdeblur.filters.pyav.file.timecode import holds_timecode, moved_timecode
 from vsdeblur.filters.pyav.format import closest
 from vsdeblur.filters.pyav.job import Job
 from vsdeblur.filters.pyav.stamps import exact
 from vsdeblur.filters.pyav.windows import Restored
-from vsdeblur.settings import Options
-from vsdeblur.version import __version__
 
 
 def write(job: Job) -> None:
     """Run the job; its target appears under its name when it is whole."""
     if job.task.is_y4m:
         _write_y4m(job)
-    elif job.task.resume:
-        _write_segments(job)
     else:
         _write_container(job)
 
@@ -70,15 +63,15 @@ def _write_y4m(job: Job) -> None:
 
 def _write_container(job: Job) -> None:
     target = Path(job.task.target)
-    copier = _copier(job, target)
+    copier = copier_for(job, target)
     first, frames = job.open(copier.write)
     with target_file.written(target) as temporary:
-        video = _Video.choose(job, first, copier)
+        video = Video.choose(job, first, copier)
         restored = job.restored(frames, first, video.encoder, constant=video.constant)
         _mux(job, video, copier, temporary, restored)
 
 
-def _mux(job: Job, video: _Video, copier: Copier, temporary: Path, restored: Iterator[Restored]) -> None:
+def _mux(job: Job, video: Video, copier: Copier, temporary: Path, restored: Iterator[Restored]) -> None:
     with target_file.muxer(temporary, Path(job.task.target), copier.tags) as output:
         coder: Coder | None = None
         for item in restored:
@@ -90,28 +83,8 @@ def _mux(job: Job, video: _Video, copier: Copier, temporary: Path, restored: Ite
             target_file.put(output, coder.finish(), job.source.note)
 
 
-def _write_segments(job: Job) -> None:
-    target = Path(job.task.target)
-    copier = _copier(job, target)
-    first, frames = job.open()
-    with target_file.written(target) as temporary:
-        video = _Video.choose(job, first, copier)
-        parts = Parts(target, _fingerprint(job, video))
-        job.report.resumed = job.report.frames_out = parts.frames
-        sample = Converter(first, target=video.encoder.target, even=video.encoder.even).blank(first)
-        if not parts.complete:
-            try:
-                _encode_segments(job, parts, video, sample, frames, first)
-            finally:
-                parts.abandon()
-            parts.finish()
-        with target_file.muxer(temporary, target, copier.tags) as output:
-            stream = video.attach(output, copier, sample)
-            target_file.put(output, _merged(job, parts, stream, video.tick, copier), job.source.note)
-    parts.remove()
-
-
-def _copier(job: Job, target: Path) -> Copier:
+def copier_for(job: Job, target: Path) -> Copier:
+    """What copies the source's other streams into a target, on its timeline."""
     container = target_file.format_of(target)
     return Copier(job.source, container, job.task.slow, lambda code: _timecode(job, container, code), job.report.lose)
 
@@ -128,36 +101,8 @@ def _timecode(job: Job, container: str, code: str) -> str | None:
     return moved
 
 
-def _encode_segments(
-    job: Job,
-    parts: Parts,
-    video: _Video,
-    sample: av.VideoFrame,
-    frames: Iterator[av.VideoFrame],
-    first: av.VideoFrame,
-) -> None:
-    """Encode what is not in segments yet, each segment with an encoder of its own."""
-    coder: Coder | None = None
-    chunk = count = 0
-    restored = job.restored(frames, first, video.encoder, constant=video.constant, skip=parts.chunks)
-    for item in restored:
-        if coder is not None and item.chunk != chunk and parts.due:
-            parts.write(coder.finish())
-            parts.close(item.chunk, count)
-            coder = None
-        if coder is None:
-            coder = Coder.detached(video.container, lambda output: video.add(output, sample), video.tick, video.encoder)
-            count = 0
-            parts.begin()
-        parts.write(coder.encode(item.frame, item.time, item.duration))
-        chunk, count = item.chunk, count + 1
-    if coder is not None:
-        parts.write(coder.finish())
-        parts.close(chunk + 1, count)
-
-
 @dataclass(frozen=True, slots=True)
-class _Video:
+class Video:
     """The video stream of an output: its encoder, whether its rate is constant, and its time base."""
 
     job: Job
@@ -167,7 +112,7 @@ class _Video:
     tick: Fraction
 
     @classmethod
-    def choose(cls, job: Job, first: av.VideoFrame, copier: Copier) -> _Video:
+    def choose(cls, job: Job, first: av.VideoFrame, copier: Copier) -> Video:
         """By the task, for frames like ``first``: the first choice that works, as a rehearsal of it shows.
 
         Raises DeblurError where none does.
@@ -234,49 +179,3 @@ def _describe(job: Job, codec: str, form: str, size: tuple[int, int]) -> None:
     report = job.report
     report.codec, report.pixel_format = codec, form
     report.width, report.height = size
-
-
-def _fingerprint(job: Job, video: _Video) -> dict[str, object]:
-    """Everything that the bytes of a segment depend on."""
-    path, read = Path(job.source.path), job.task.read
-    if not path.is_file():
-        raise ArgumentError("resume", True, "left out for a source that is no file: whether it changes is not seen")
-    status = path.stat()
-    options = {item.name: _plain(getattr(job.options, item.name)) for item in fields(Options)}
-    return {
-        "source": path.resolve(),
-        "source_size": status.st_size,
-        "source_mtime": status.st_mtime_ns,
-        "version": __version__,
-        "fps": job.task.fps,
-        "slow": job.task.slow,
-        "start": job.source.begin,
-        "end": job.source.end,
-        "source_fps": read.source_fps,
-        "matrix": read.matrix,
-        "range": read.range,
-        "primaries": read.primaries,
-        "codec": video.encoder.codec,
-        "pixel_format": video.encoder.target.name,
-        "encoder_options": sorted(video.encoder.options.items()),
-        "time_base": video.tick,
-        **options,
-    }
-
-
-def _plain(value: Any) -> object:
-    if callable(value):
-        return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', type(value).__qualname__)}"
-    return sorted(value) if isinstance(value, frozenset) else value
-
-
-def _merged(job: Job, parts: Parts, stream: VideoStream, tick: Fraction, copier: Copier) -> Iterator[Packet[Any]]:
-    """The video's packets and the others', by decoding time."""
-
-    def video() -> Iterator[Packet[Any]]:
-        for packet in parts.packets():
-            packet.time_base, packet.stream = tick, stream
-            yield packet
-
-    others = (packet for packet in job.source.other_packets() if copier.place(packet))
-    return heapq.merge(video(), others, key=lambda packet: (packet.dts or 0) * exact(packet.time_base))

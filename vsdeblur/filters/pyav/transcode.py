@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Unpack
 
 from vsdeblur.errors import ArgumentError
+from vsdeblur.files import remove_dead
 from vsdeblur.filters.pyav.file import target as target_file
 from vsdeblur.filters.pyav.file.interlaced import refuse_interlaced
 from vsdeblur.filters.pyav.file.reading import ReadOptions
@@ -15,12 +18,17 @@ from vsdeblur.filters.pyav.file.source import Source
 from vsdeblur.filters.pyav.job import Job, Task
 from vsdeblur.filters.pyav.outputs import write
 from vsdeblur.filters.pyav.report import Progress, Report
+from vsdeblur.filters.pyav.segments.kept import kept_settings
+from vsdeblur.filters.pyav.segments.resume import write_resumable
+from vsdeblur.filters.pyav.segments.share import write_segment
 from vsdeblur.settings import checked
 from vsdeblur.settings.engine import Number
 from vsdeblur.settings.files import Coding, FileSettings
 from vsdeblur.settings.refusals import refuse_unused
 from vsdeblur.settings.signature import takes
 from vsdeblur.settings.table import TABLE, TRANSCODE
+
+log = logging.getLogger("vsdeblur")
 
 
 @takes(TRANSCODE)
@@ -48,14 +56,20 @@ def transcode(
     Raises:
         DeblurError: ArgumentError, InputError or MemoryBudgetError, with one line on what is wrong.
     """
-    source, target = os.fspath(src), os.fspath(dst)
-    chosen: dict[str, Any] = {"factor": factor, **settings}
+    task = task_of(os.fspath(src), os.fspath(dst), {"factor": factor, **settings}, progress)
+    _check(task)
+    return run(task, _writer(task))
+
+
+def task_of(source: str, target: str, given: Mapping[str, Any], progress: Progress | None) -> Task:
+    """The task that settings as a user gave them are. Raises ArgumentError."""
+    chosen = dict(given)
     refuse_unused(TRANSCODE, chosen)
     coding = {name: checked(name, chosen.pop(name, TABLE[name].default)) for name in ("fps", *Coding.__annotations__)}
     read = ReadOptions.taken_from(chosen)
     if coding["slow"] is not None:
         chosen["factor"] = coding["slow"]
-    task = Task(
+    return Task(
         source=source,
         target=target,
         options=chosen,
@@ -66,25 +80,48 @@ def transcode(
         encoder_options=coding["encoder_options"] or {},
         overwrite=coding["overwrite"],
         resume=coding["resume"],
+        strict=coding["strict"],
+        segment=coding["segment"],
         pixel_format=coding["pixel_format"],
         read=read,
         progress=progress,
+        given=given,
     )
-    _check(task)
-    report = Report(source, target)
-    refuse_interlaced(source, task.read)
-    with Source(source, task.read, strict=coding["strict"], warn=report.warn) as opened:
+
+
+def run(task: Task, write: Callable[[Job], None]) -> Report:
+    """Open the source, run a checked task by a function that writes its output, and report. Raises DeblurError."""
+    report = Report(task.source, task.target)
+    refuse_interlaced(task.source, task.read)
+    with Source(task.source, task.read, strict=task.strict, warn=report.warn) as opened:
         job = Job(task, opened, report)
         write(job)
-        report.frames_in, report.errors = opened.frames_in, opened.errors
+        report.frames_in = opened.frames_in
+        report.errors += [error for error in opened.errors if error not in report.errors]
         report.seconds = job.elapsed
     return report
+
+
+def _writer(task: Task) -> Callable[[Job], None]:
+    if task.segment:
+        return write_segment
+    return write_resumable if task.resume else write
 
 
 def _check(task: Task) -> None:
     """What can be known to be wrong before the source is opened."""
     if task.target != "-":
-        target_file.check(Path(task.target), task.source, task.overwrite)
+        # Segments of one target are made at the same time: none of them holds it.
+        target_file.check(Path(task.target), task.source, task.overwrite, trial=task.segment is None)
+        for name in remove_dead(Path(task.target).resolve().parent):
+            log.warning("removed %s, which a job left that was killed", name)
+    if task.segment:
+        number = "{}/{}".format(*task.segment)
+        if task.is_y4m or task.source == "-":
+            raise ArgumentError("segment", number, "left out for y4m and standard input, which cannot be joined")
+        if task.resume:
+            raise ArgumentError("resume", True, "left out with {segment}, which is made anew or not at all")
+        kept_settings(task.given)
     if task.resume and (task.is_y4m or task.source == "-"):
         raise ArgumentError("resume", True, "left out for y4m and standard input, which cannot be taken up again")
     if task.is_y4m:

@@ -16,7 +16,7 @@ import av
 from vsdeblur.clip.repeats import Thumbnail
 from vsdeblur.colour.planes import Colour
 from vsdeblur.engine.chunks import FrameSource, chunk_windows
-from vsdeblur.engine.grid import Chunk, Grid
+from vsdeblur.engine.grid import ALL, Chunk, Grid, Spans
 from vsdeblur.errors import InputError
 from vsdeblur.filters.pyav.colour import Converter, describe, kind
 from vsdeblur.filters.pyav.format import Layout
@@ -44,34 +44,41 @@ class StreamContext:
         schedule: Which outputs there are.
         target: The pixel format of all outputs, None for the source's own.
         even: Whether an odd last row or column is left out of them.
-        skip: Chunks that are done already (nothing is solved for them).
+        wanted: Chunks that are restored, counted over the whole stream.
         exposure: For how many seconds the shutter was open at a time of the source, where that is known.
         camera: The path of frames that open at a time of the source, where there is a gyroscope.
         progressive: Whether interlaced frames are taken for progressive ones.
         warn: Where remarks about the input go.
-        count_repeats: Called with the number of frames in a chunk that repeat the one before.
     """
 
     options: Options
     schedule: Schedule
     target: Layout | None = None
     even: bool = False
-    skip: int = 0
+    wanted: Spans = ALL
     exposure: Callable[[Fraction], float] | None = None
     camera: Camera | None = None
     progressive: bool = False
     warn: Callable[[str], None] = log.warning
-    count_repeats: Callable[[int], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Restored:
-    """An output frame with its time and duration in seconds, and the number of the chunk that it came from."""
+    """An output frame.
+
+    Attributes:
+        frame: Its picture.
+        time: When it is shown, seconds.
+        duration: For how long, seconds.
+        chunk: The number of the chunk that it came from.
+        repeats: How many frames of that chunk repeat the one before.
+    """
 
     frame: av.VideoFrame
     time: Fraction
     duration: Fraction
     chunk: int
+    repeats: int = 0
 
 
 def restore_frames(frames: Iterable[TimedFrame], settings: StreamContext) -> Iterator[Restored]:
@@ -82,7 +89,7 @@ def restore_frames(frames: Iterable[TimedFrame], settings: StreamContext) -> Ite
     """
     from vsdeblur.engine.engine import Engine
 
-    stream, options = _Peekable(frames), settings.options
+    stream, options = Peekable(frames), settings.options
     done, chunks = 0, 0
     like: Colour | None = None
     while (first := stream.peek()) is not None:
@@ -91,14 +98,16 @@ def restore_frames(frames: Iterable[TimedFrame], settings: StreamContext) -> Ite
         size = first.frame.height, first.frame.width, converter.channels
         engine = Engine(options, *size, host_bytes=converter.host_bytes)
         grid = Grid.of(engine.plan, options)
-        for part in chunk_windows(run, grid, options, run.moments, settings.skip - chunks):
-            settings.count_repeats(len(part.repeats))
+        for part in chunk_windows(run, grid, options, run.moments, settings.wanted.after(chunks)):
             last = -1
             for moment, picture in part.restore(engine):
                 n = min(int(moment.instant), part.chunk.end - 1)
                 frame = converter.encode(picture, run.held(n).frame, first=n != last)
                 last = n
-                yield Restored(frame, moment.time, moment.duration, chunks + part.chunk.number)
+                number = chunks + part.chunk.number
+                yield Restored(frame, moment.time, moment.duration, number, len(part.repeats))
+        if not run.ended:  # nothing after this is wanted
+            return
         done, chunks = done + run.length, chunks + grid.chunks(run.length)
         like = converter.out if settings.target else None
         following = stream.peek()
@@ -108,19 +117,21 @@ def restore_frames(frames: Iterable[TimedFrame], settings: StreamContext) -> Ite
             settings.warn(f"the video {change} at {when:.3f} s: a new window starts there")
 
 
-class _Peekable:
+class Peekable[T]:
     """An iterator that shows the next item without taking it."""
 
-    def __init__(self, items: Iterable[TimedFrame]) -> None:
+    def __init__(self, items: Iterable[T]) -> None:
         self._items = iter(items)
-        self._next: TimedFrame | None = None
+        self._next: T | None = None
 
-    def peek(self) -> TimedFrame | None:
+    def peek(self) -> T | None:
+        """The next item; None at the end."""
         if self._next is None:
             self._next = next(self._items, None)
         return self._next
 
-    def take(self) -> TimedFrame:
+    def take(self) -> T:
+        """The next item, which there must be."""
         item = self.peek()
         assert item is not None
         self._next = None
@@ -132,17 +143,23 @@ class StreamedFrames(FrameSource):
 
     Attributes:
         offset: Frames of the stream before the run.
+        ended: Whether the run was read to its end.
     """
 
     def __init__(
-        self, stream: _Peekable, first: TimedFrame, converter: Converter, settings: StreamContext, offset: int
+        self,
+        stream: Peekable[TimedFrame],
+        first: TimedFrame,
+        converter: Converter,
+        settings: StreamContext,
+        offset: int,
     ) -> None:
         self.offset, self.colour = offset, converter.colours
         self._stream, self._kind, self._converter, self._settings = stream, kind(first.frame), converter, settings
         self._frames: deque[TimedFrame] = deque()
         self._small: deque[Thumbnail] = deque()  # of each of them, where repeats are looked for
         self._base = 0  # the number in this run of the first of them
-        self._ended = False
+        self.ended = False
 
     @property
     def length(self) -> int:
@@ -161,19 +178,19 @@ class StreamedFrames(FrameSource):
 
     def hold(self, frames: range) -> int | None:
         """See ``FrameSource``."""
-        while not self._ended and self.length <= frames.stop:  # one more, to know whether the run ends here
+        while not self.ended and self.length <= frames.stop:  # one more, to know whether the run ends here
             self._take()
         while self._base < frames.start and self._frames:
             self._frames.popleft()
             if self._small:
                 self._small.popleft()
             self._base += 1
-        return self.length if self._ended else None
+        return self.length if self.ended else None
 
     def _take(self) -> None:
         item = self._stream.peek()
         if item is None or kind(item.frame) != self._kind:
-            self._ended = True
+            self.ended = True
             return
         if item.frame.interlaced_frame and not self._settings.progressive:
             raise InputError(

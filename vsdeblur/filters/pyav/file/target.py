@@ -28,11 +28,11 @@ _CLASSIC = {
 _UBIQUITOUS = re.compile(r"creation_time|location(-.*)?|encoder")
 
 
-def check(path: Path, source: str, overwrite: bool) -> None:
-    """Refuse, before any work, a target that cannot or must not be written."""
+def check(path: Path, source: str, overwrite: bool, trial: bool = True) -> None:
+    """Refuse, before any work, a target that cannot or must not be written. trial: see ``check_target``."""
     if path.exists() and not path.is_file():
         raise ArgumentError("dst", str(path), "a file name (use - for y4m on standard output)")
-    check_target(path, source, overwrite)
+    check_target(path, source, overwrite, trial=trial)
     if path.suffix.lower() != ".y4m":
         format_of(path)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,8 +11,11 @@ import pytest
 from tests.support.pyav import decode, packets, run, times, write_clip
 from vsdeblur.engine.engine import Engine
 from vsdeblur.errors import ArgumentError, DeblurError
-from vsdeblur.filters.pyav.file import segments as _segments
+from vsdeblur.files import written
 from vsdeblur.filters.pyav.format import layout
+from vsdeblur.filters.pyav.segments import opened
+from vsdeblur.filters.pyav.segments.parts import Parts
+from vsdeblur.filters.pyav.segments.record import Record
 from vsdeblur.settings import parse_options
 
 CHUNK = Engine(parse_options(shutter=0.5), 32, 48, 3).plan.chunk
@@ -24,7 +26,7 @@ VARIABLE = [Fraction(40 * n + (0, 7, -11, 13, 3)[n % 5], 1000) for n in range(CO
 
 @pytest.fixture(autouse=True)
 def _short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_segments, "SECONDS", 0.0)  # a segment for every chunk
+    monkeypatch.setattr(opened, "SECONDS", 0.0)  # a segment for every chunk
 
 
 class Stop:
@@ -45,10 +47,14 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("interrupted")
     source = write_clip(folder / "in.mp4", COUNT)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_segments, "SECONDS", 0.0)
+        patch.setattr(opened, "SECONDS", 0.0)
         with pytest.raises(KeyboardInterrupt):
             run(source, folder / "out.mp4", 2, resume=True, progress=Stop(AFTER))
     return folder
+
+
+def records(folder: Path) -> list[Record]:
+    return [Record.load(path) for path in sorted(folder.glob("*.json"))]
 
 
 def samples(path: Path) -> list[np.ndarray]:
@@ -66,10 +72,9 @@ def test_work_goes_on_where_it_stopped(tmp_path: Path, end: str, at: list[Fracti
         run(source, target, 2, resume=True, progress=Stop(AFTER), **lossless)
     assert not target.exists()
     folder = tmp_path / f"out.{end}.vsdeblur-parts"
-    manifest = json.loads((folder / "manifest.json").read_text())
-    kept = sum(segment["frames"] for segment in manifest["segments"])
+    kept = sum(record.frames for record in records(folder))
     assert 0 < kept < AFTER
-    assert not list(folder.glob("*.tmp"))
+    assert not list(folder.glob(".*"))
     late = Stop(1_000)
     report = run(source, target, 2, resume=True, progress=late, **lossless)
     assert late.seen == 2 * COUNT - kept  # what was done is not done again
@@ -91,15 +96,18 @@ def test_b_frames_survive_the_seams(tmp_path: Path) -> None:
 
 
 def test_a_killed_run_leaves_what_was_finished(tmp_path: Path) -> None:
-    """As after a power cut: a segment without its end, and the manifest of before."""
+    """As after a power cut: a segment without its end, one without its record, and those of before."""
     source = write_clip(tmp_path / "in.mp4", COUNT)
     with pytest.raises(KeyboardInterrupt):
         run(source, tmp_path / "out.mp4", 2, resume=True, progress=Stop(AFTER))
     folder = tmp_path / "out.mp4.vsdeblur-parts"
-    number = len(json.loads((folder / "manifest.json").read_text())["segments"])
-    (folder / f"{number:05d}.packets.tmp").write_bytes(b"half a packet")
+    with written(folder / f"{2 * CHUNK:06d}.packets", keep=False) as temporary:
+        name = temporary.name
+    (folder / name).write_bytes(b"half a packet")
+    (folder / f"{2 * CHUNK:06d}.packets").write_bytes(b"half a packet")
     assert run(source, tmp_path / "out.mp4", 2, resume=True).frames_out == 2 * COUNT
     assert times(tmp_path / "out.mp4") == [Fraction(n, 60) for n in range(2 * COUNT)]
+    assert not folder.exists()
 
 
 def test_an_interrupt_while_joining_keeps_all_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +117,7 @@ def test_an_interrupt_while_joining_keeps_all_segments(tmp_path: Path, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(_segments.Parts, "packets", interrupted)
+        patch.setattr(Parts, "packets", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run(source, tmp_path / "out.mp4", 2, resume=True)
     assert not (tmp_path / "out.mp4").exists()
@@ -143,38 +151,6 @@ def test_another_source_is_refused(tmp_path: Path) -> None:
     write_clip(source, COUNT + 2)
     with pytest.raises(DeblurError, match="source_"):
         run(source, tmp_path / "out.mp4", 2, resume=True)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "{",
-        "[]",
-        "[" * 100_000,
-        '{"version": 1, "arguments": [], "segments": [], "complete": false}',
-        '{"version": 1, "arguments": {}, "segments": [], "complete": "x"}',
-        '{"version": 1, "arguments": {}, "segments": [{"chunks": "a", "frames": 1}], "complete": false}',
-        '{"version": 1, "arguments": {}, "segments": [{"chunks": -1, "frames": 1}], "complete": false}',
-        '{"version": 1, "arguments": {}, "segments": 5, "complete": false}',
-    ],
-    ids=lambda text: text[-40:],
-)
-def test_a_broken_manifest_is_one_line(tmp_path: Path, text: str) -> None:
-    (tmp_path / "manifest.json").write_text(text)
-    (tmp_path / "out.mp4.vsdeblur-parts").symlink_to(tmp_path)
-    with pytest.raises(DeblurError, match="start anew"):
-        _segments.Parts(tmp_path / "out.mp4", {})
-
-
-def test_a_segment_that_promises_more_than_it_has_is_one_line(tmp_path: Path) -> None:
-    folder = tmp_path / "out.mp4.vsdeblur-parts"
-    folder.mkdir()
-    (folder / "manifest.json").write_text(
-        '{"version": 1, "arguments": {}, "segments": [{"chunks": 1, "frames": 1}], "complete": true}'
-    )
-    (folder / "00000.packets").write_bytes(b"\xff" * 40)
-    with pytest.raises(DeblurError, match="cannot be read: delete"):
-        list(_segments.Parts(tmp_path / "out.mp4", {}).packets())
 
 
 def test_resume_needs_a_file(tmp_path: Path) -> None:
