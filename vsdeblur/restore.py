@@ -188,7 +188,9 @@ def _jointly(
         flow = torch.stack([between(a, b) for a, b in pairwise(shown)])
     device = choose_device(options.device)
     with torch.inference_mode():
-        joint = solve_asap(light.to(device), _exposure(light, options, device), start.to(device), flow.to(start))
+        joint = solve_asap(
+            light.to(device), _exposure(light, options, device), start.to(device), flow.to(device, start.dtype)
+        )
     if record:
         for energy in (e for one in joint.energies for e in one):
             record(energy)
