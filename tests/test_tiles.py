@@ -91,7 +91,9 @@ def solved(blurry: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         engine = Engine(parse_options(factor=2, shutter=1.0, transfer="linear", device="cpu"), HEIGHT, WIDTH, 1)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(
-                engine_module, "tiles", lambda h, w, _, o: tiles(h, w, tile, o if overlap is None else overlap)
+                engine_module,
+                "tiles",
+                lambda h, w, _, o, device: tiles(h, w, tile, o if overlap is None else overlap, device),
             )
             return torch.stack(list(engine.restore(Window(blurry, 0, 0, 3, colour=1), [1.25, 1.75])))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -54,11 +55,31 @@ def as_frames(v: Any, name: str = "v") -> Tensor:
 
 
 def refuse_wild(what: str, values: Any, largest: float) -> None:
-    """Raise DeblurError where what a user's function gave back is no tensor, not finite, or beyond ``largest``."""
-    if not isinstance(values, Tensor):
-        raise DeblurError(f"{what} gave back {type(values).__name__}, not a tensor")
-    if not bool((values.abs() <= largest).all()):
+    """Raise DeblurError where what a user's function gave back is no tensor, not finite, or beyond ``largest``.
+
+    values: A tensor, or a list of what several calls gave back.
+    """
+    several = values if isinstance(values, list) else [values]
+    for one in several:
+        if not isinstance(one, Tensor):
+            raise DeblurError(f"{what} gave back {type(one).__name__}, not a tensor")
+    if several and not bool(torch.stack([(one.abs() <= largest).all() for one in several]).all()):
         raise DeblurError(f"{what} gave back values that are not finite or beyond {largest:g}")
+
+
+def constants(like: Tensor, values: Sequence[float]) -> Tensor:
+    """Known numbers as a tensor (len(values),) of the type and device of ``like``.
+
+    On an accelerator they are written there one by one: a copy from the host would wait for all that is under way.
+    """
+    if like.device.type == "cpu":
+        return like.new_tensor(values)
+    return torch.stack([like.new_full((), value) for value in values])
+
+
+def known_zero(x: Tensor) -> bool:
+    """Whether x is seen to be 0 everywhere; on an accelerator no one looks, since reading waits for all before it."""
+    return x.device.type == "cpu" and not bool(x.any())
 
 
 def smoothstep(x: Tensor, low: float, high: float) -> Tensor:

@@ -27,7 +27,7 @@ class Tile:
     weight: Tensor
 
 
-def tiles(height: int, width: int, size: int, overlap: int) -> Iterator[Tile]:
+def tiles(height: int, width: int, size: int, overlap: int, device: torch.device | None = None) -> Iterator[Tile]:
     """Tiles whose inner parts cover the picture, row by row.
 
     Args:
@@ -35,6 +35,7 @@ def tiles(height: int, width: int, size: int, overlap: int) -> Iterator[Tile]:
         width: Of the picture, pixels.
         size: Of an inner part, about, in pixels; at least 48, so that no more than two feathered edges meet.
         overlap: Pixels that a tile reaches beyond its inner part on every side, up to the picture's border.
+        device: Of the weights; None for the processor.
 
     Yields:
         Tiles in order of rows, then of columns.
@@ -42,8 +43,8 @@ def tiles(height: int, width: int, size: int, overlap: int) -> Iterator[Tile]:
     >>> [(tile.columns.start, tile.columns.stop) for tile in tiles(64, 128, 64, overlap=16)]
     [(0, 80), (48, 128)]
     """
-    for rows, down in _spans(height, size, overlap):
-        for columns, across in _spans(width, size, overlap):
+    for rows, down in _spans(height, size, overlap, device):
+        for columns, across in _spans(width, size, overlap, device):
             yield Tile(rows, columns, down[:, None] * across[None, :])
 
 
@@ -76,12 +77,12 @@ def _inner(length: int, size: int) -> list[tuple[int, int]]:
     return list(pairwise([length * k // count // 4 * 4 for k in range(count)] + [length]))
 
 
-def _spans(length: int, size: int, overlap: int) -> Iterator[tuple[slice, Tensor]]:
+def _spans(length: int, size: int, overlap: int, device: torch.device | None) -> Iterator[tuple[slice, Tensor]]:
     feather = min(FEATHER, overlap // 2)
     for begin, end in _inner(length, size):
         first, last = max(begin - overlap, 0), min(end + overlap, length)
-        at = torch.arange(first, last) + 0.5
-        weight = torch.ones(last - first)
+        at = torch.arange(first, last, device=device) + 0.5
+        weight = torch.ones(last - first, device=device)
         if begin > 0:
             weight = weight.minimum(((at - begin) / (2 * feather) + 0.5).clamp(0, 1))
         if end < length:

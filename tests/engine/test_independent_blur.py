@@ -16,7 +16,7 @@ from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.engine import independent_blur
 from vsdeblur.engine.engine import Engine
-from vsdeblur.engine.independent_blur import SOFT, has_unexplained_blur, unexplained_share
+from vsdeblur.engine.independent_blur import SOFT, is_softer, places, unexplained_share
 from vsdeblur.flow.motion import Motion
 from vsdeblur.settings import parse_options
 from vsdeblur.window import Window
@@ -67,12 +67,12 @@ def test_what_is_sharp_has_fine_detail_in_every_direction(sharp: Tensor) -> None
 
 def test_a_path_explains_its_own_blur_and_no_other(sharp: Tensor) -> None:
     seen = blurred(sharp, FAR, 0)[None]
-    assert not has_unexplained_blur(seen, path(FAR, 0), TAUS)
-    assert has_unexplained_blur(seen, path(0, 0), TAUS)
-    assert has_unexplained_blur(seen, path(0, FAR), TAUS)
-    assert has_unexplained_blur(seen, path(3, 0), TAUS)
-    assert not has_unexplained_blur(sharp[None], path(0, 0), TAUS)
-    assert not has_unexplained_blur(sharp[None], path(FAR, FAR), TAUS)
+    assert not is_softer(seen.mean(1), places(path(FAR, 0)), TAUS)
+    assert is_softer(seen.mean(1), places(path(0, 0)), TAUS)
+    assert is_softer(seen.mean(1), places(path(0, FAR)), TAUS)
+    assert is_softer(seen.mean(1), places(path(3, 0)), TAUS)
+    assert not is_softer(sharp[None].mean(1), places(path(0, 0)), TAUS)
+    assert not is_softer(sharp[None].mean(1), places(path(FAR, FAR)), TAUS)
 
 
 def test_noise_is_no_detail_and_nothing_is_no_blur(sharp: Tensor) -> None:
@@ -80,7 +80,7 @@ def test_noise_is_no_detail_and_nothing_is_no_blur(sharp: Tensor) -> None:
     assert softness(blurred(sharp, FAR, 0)[0] + noise, 0.02) < SOFT
     assert softness(torch.full((H, W), 0.5), 0.001) == math.inf
     assert softness(0.5 + noise, 0.02) == math.inf
-    assert not has_unexplained_blur(torch.zeros(1, 3, H, W), path(0, 0), TAUS)
+    assert not is_softer(torch.zeros(1, H, W), places(path(0, 0)), TAUS)
 
 
 # The blur against the motion

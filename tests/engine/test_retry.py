@@ -81,6 +81,7 @@ def test_the_second_time_is_the_last_and_other_errors_pass() -> None:
     assert len(calls) == 1
 
 
+BEST = {"preset": "best", "factor": 4}
 STAGES = [
     ("finding the motion", "vsdeblur.flow.pairwise.PairwiseMotion.__call__", 1, {}),
     ("solving the key frames", "vsdeblur.solver.keyframes.KeyFrameProblem.solve", 1, {}),
@@ -89,7 +90,12 @@ STAGES = [
     ("rendering instants", "vsdeblur.engine.engine.exposure_residual", 2, {}),
     ("rendering instants", "vsdeblur.engine.engine.render_instant", 4, {}),
     ("rendering instants", "vsdeblur.solver.render.refined.RefinedInstants.instant", 4, {"preset": "best"}),
-    ("rendering instants", "vsdeblur.solver.consistency.TemporalConsistency._step", 3, {"preset": "best", "factor": 4}),
+    (
+        "rendering instants",
+        "vsdeblur.solver.consistency.TemporalConsistency._steps",
+        3,
+        {"preset": "best", "factor": 4},
+    ),
     ("restoring a frame by itself", "vsdeblur.blind.frame.restore_frame", 2, {"mode": "frame"}),
     (
         "restoring a frame by itself",

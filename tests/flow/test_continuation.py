@@ -6,8 +6,11 @@ import torch
 from torch import Tensor
 
 from tests.support.moving import texture
-from vsdeblur.flow.continuation import continued
+from vsdeblur.flow.continuation import Prediction
+from vsdeblur.flow.continuation import continued as all_continued
+from vsdeblur.flow.motion import PairwiseFlow
 from vsdeblur.flow.pairwise import PairwiseMotion
+from vsdeblur.flow.together import Flows
 from vsdeblur.window import Window
 
 SIZE, EDGE, SPEED = 64, 12, 10
@@ -28,6 +31,10 @@ def true_flow(left: float, moved: float) -> Tensor:
 
 def blind(a: Tensor, b: Tensor) -> Tensor:
     return torch.zeros(2, *a.shape[-2:])
+
+
+def continued(flow: PairwiseFlow, *one: Tensor) -> Tensor:
+    return all_continued(Flows(flow), [Prediction(*one)])[0]
 
 
 def test_a_lost_object_is_found_where_it_was_going() -> None:

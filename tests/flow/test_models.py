@@ -214,4 +214,4 @@ def test_a_callable_is_taken_as_it_is() -> None:
 
     engine = find_motion_engine(still)
     assert isinstance(engine, PairwiseMotion)
-    assert engine.flow is still
+    assert engine.flows.flow is still

@@ -63,7 +63,7 @@ def main(presets: list[str]) -> None:
             given: dict[str, Any] = {"preset": preset, "flow": flow, "factor": 4}
             with as_on_the_device():
                 known, _, _ = pictures_of(v, "cpu", **given)
-            with simulated() as device:
+            with torch_alone(), simulated() as device:
                 found, syncs, copies = pictures_of(v, "cuda", device, **given)
             off = float((found - known).abs().max())
             print(f"{preset:9} {flow:6} waits {syncs:5} copies {copies:5} off the CPU by {off:.1e}")  # noqa: T201

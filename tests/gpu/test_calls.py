@@ -1,34 +1,36 @@
-"""Every call on the simulated device: no operation mixes devices, and results are those of the CPU."""
+"""Every call on the simulated device: devices do not mix, results are those of the CPU, and a chunk waits seldom."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from tests.gpu.counts import as_on_the_device, blurry
+from tests.gpu.counts import as_on_the_device, blurry, pictures_of
 from tests.support.cuda import simulated
+from tests.support.native import torch_alone
+from vsdeblur.engine import engine
+from vsdeblur.engine.plan import Plan, make_plan
 from vsdeblur.restore import restore
 
-CALLS: dict[str, dict[str, Any]] = {
-    "fast": {},
-    "balanced": {"preset": "balanced"},
-    "best": {"preset": "best"},
-    "srgb": {"preset": "best", "shutter": 0.6, "transfer": "srgb"},
+MOST = 10  # waits, and copies, of a chunk, however many instants it has
+
+CHUNKS: dict[str, dict[str, Any]] = {
+    "fast": {"factor": 4},
     "blur": {"flow": "blur"},
-    "paths": {"flow": "paths", "preset": "balanced"},
+    "balanced": {"preset": "balanced"},
+    "best": {"preset": "best", "shutter": 0.6, "transfer": "srgb"},
+    "paths": {"preset": "best", "flow": "paths"},
+    "keyframes": {"solver": "keyframes"},
+    "rolling": {"readout": 0.5},
+    "out_shutter": {"out_shutter": 0.5},
+    "taps": {"quadrature": "taps"},
     "tv": {"prior": "tv"},
     "video": {"prior": "video"},
-    "keyframes": {"preset": "best", "solver": "keyframes"},
-    "rolling": {"preset": "best", "readout": 0.5},
-    "out_shutter": {"out_shutter": 0.5},
-    "estimated": {"shutter": "auto", "readout": "auto", "transfer": "fit"},
     "auto": {"mode": "auto"},
-    "frame": {"mode": "frame"},
-    "asap": {"solver": "asap", "factor": 2},
-    "taps": {"quadrature": "taps"},
 }
 
 
@@ -37,32 +39,66 @@ def v() -> Tensor:
     return blurry(3, 24, 32)
 
 
+def differ_nowhere(v: Tensor, most: int = MOST, **given: Any) -> None:
+    """A clip's chunks are those of the CPU, and neither waits nor copies are many."""
+    given = {"preset": "fast", **given}
+    with as_on_the_device():
+        known, _, _ = pictures_of(v, "cpu", **given)
+    with torch_alone(), simulated() as device:
+        found, syncs, copies = pictures_of(v, "cuda", device, **given)
+    assert (found - known).abs().max() < 1e-5
+    assert syncs <= most, device.syncs
+    assert copies <= most, device.copies
+    assert not device.doubles, "float64 is slow there"
+
+
+@pytest.mark.parametrize("given", CHUNKS.values(), ids=CHUNKS)
+def test_chunks(v: Tensor, given: dict[str, Any]) -> None:
+    differ_nowhere(v, **given)
+
+
+def test_text_and_changes_of_light() -> None:
+    text, flash = blurry(4, 64, 96), blurry(4, 32, 48)
+    text[:, :, 20:40:4, 20:70], text[:, :, 22:40:4, 20:70] = 1.0, 0.0
+    flash[2] = (1.9 * flash[2]).clamp(0, 1)
+    for clip in (text, flash):
+        differ_nowhere(clip)
+
+
+def test_what_waits_more_often(v: Tensor) -> None:
+    """Moving lights that clip, in each tile, and frames that are restored by themselves."""
+    lit = blurry(3, 32, 48)
+    lit[:, :, 12:17, 12:34] = 1.0
+    differ_nowhere(lit, most=20)
+    differ_nowhere(v, mode="frame", most=MOST + 2 * len(v))
+
+
+def test_results_that_have_no_room_beside_the_plan_come_one_by_one(v: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*given: Any) -> Plan:
+        plan = make_plan(*given)
+        return replace(plan, budget=plan.peak_bytes)
+
+    with simulated() as device:
+        whole, _, copies = pictures_of(v, "cuda", device, preset="fast")
+        monkeypatch.setattr(engine, "make_plan", full)
+        parts, _, more = pictures_of(v, "cuda", device, preset="fast")
+    assert more == copies + len(whole) - 1
+    assert torch.equal(whole, parts)
+
+
+CALLS: dict[str, dict[str, Any]] = {
+    "estimated": {"shutter": "auto", "readout": "auto", "transfer": "fit"},
+    "asap": {"solver": "asap"},
+    "true motion": {"flow": torch.tensor([-1.0, 0.0])[None, :, None, None].expand(5, 2, 24, 32), "preset": "balanced"},
+}
+
+
 @pytest.mark.parametrize("given", CALLS.values(), ids=CALLS)
-def test_a_call_gives_what_the_cpu_gives(v: Tensor, given: dict[str, Any]) -> None:
+def test_what_has_no_chunks_or_looks_at_the_clip_first(v: Tensor, given: dict[str, Any]) -> None:
     arguments = {"factor": 2, "preset": "fast", **given}
     with as_on_the_device():
         known = restore(v, device="cpu", **arguments)
-    with simulated():
+    with torch_alone(), simulated():
         found = restore(v, device="cuda:0", **arguments)
     assert type(found) is Tensor
     assert (found - known).abs().max() < 1e-5
-
-
-def test_true_motion(v: Tensor) -> None:
-    flow = torch.zeros(7, 2, *v.shape[-2:])
-    flow[:, 0] = -1.0
-    for prior in (None, "tv"):
-        with as_on_the_device():
-            known = restore(v, 2, flow=flow, prior=prior, device="cpu")
-        with simulated():
-            assert (restore(v, 2, flow=flow, prior=prior, device="cuda") - known).abs().max() < 1e-5
-
-
-def test_a_clipped_light_repeats_and_one_channel(v: Tensor) -> None:
-    lit = v.clone()
-    lit[:, :, 10:14, 10:26] = 1.0
-    for clip in (lit, v[[0, 1, 1, 2]], v[:, :1]):
-        with as_on_the_device():
-            known = restore(clip, 2, preset="fast", device="cpu")
-        with simulated():
-            assert (restore(clip, 2, preset="fast", device="cuda") - known).abs().max() < 1e-5

@@ -24,13 +24,6 @@ class Light:
     local_cuts: Tensor
     unblended: Tensor
 
-    def gain(self, n: int, size: tuple[int, int]) -> Tensor | None:
-        """The gain of frame n at full size (H, W), (C, H, W); None where it is 1 everywhere."""
-        gain = self.gains[n : n + 1]
-        if bool((gain == 1).all()):
-            return None
-        return F.interpolate(gain, size, mode="bilinear")[0]
-
     def frames(self, numbers: Sequence[int], known: Sequence[bool]) -> Light:
         """That of some frames; ``known`` says of each whether it still follows the one that it followed."""
         follows = self.local_cuts.new_tensor(known)[:, None, None, None]
@@ -48,15 +41,12 @@ class Light:
     def normalised(self, frames: Tensor) -> Tensor:
         """Frames (n, C, H, W) divided by their gains; further channels than those of the gains are kept."""
         out, colour = frames.clone(), self.gains.shape[1]
-        for n, frame in enumerate(out):
-            gain = self.gain(n, (frame.shape[-2], frame.shape[-1]))
-            if gain is not None:
-                frame[:colour] /= gain.to(frame)
+        for gain, frame in zip(self.gains, out, strict=True):
+            if bool((gain != 1).any()):
+                frame[:colour] /= gain_at(gain[None], frame)
         return out
 
-    def put_back(self, picture: Tensor, n: int) -> Tensor:
-        """A picture (C, H, W) of the period of frame n times that frame's gain; overwritten."""
-        gain = self.gain(n, (picture.shape[-2], picture.shape[-1]))
-        if gain is not None:
-            picture[: len(gain)] *= gain.to(picture)
-        return picture
+
+def gain_at(gain: Tensor, picture: Tensor) -> Tensor:
+    """A gain (1, C, h, w) at the size of a picture (C, H, W), of its type."""
+    return F.interpolate(gain.to(picture.dtype), picture.shape[-2:], mode="bilinear")[0]

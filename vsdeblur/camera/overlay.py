@@ -46,7 +46,11 @@ class Overlay:
                 frame[:, here] = box(frame * seen, reach)[0][:, here] / share[here]
         return out
 
-    def put_back(self, picture: Tensor, n: int) -> Tensor:
-        """A picture (C, H, W) of the period of frame n under the overlay; overwritten."""
-        picture[:, self.mask.to(picture.device)] = self.values[n].to(picture)
+    def put_back(self, picture: Tensor, numbers: Sequence[int]) -> Tensor:
+        """A picture (C, H, W), the mean of instants in the periods of these frames, under the overlay; overwritten."""
+        first, *others = numbers
+        values = self.values[first].to(picture)
+        for n in others:
+            values = values + self.values[n].to(picture)
+        picture[:, self.mask] = values / len(numbers)
         return picture

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
-from itertools import islice
+from itertools import batched, islice
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ from vsdeblur.device import choose_device, total_memory
 from vsdeblur.engine import quadrature
 from vsdeblur.engine.heap import release_unused
 from vsdeblur.engine.independent_blur import restore_independently_blurred
-from vsdeblur.engine.light import find_window_motion, frame_at, with_gain_and_overlay, with_unblended
+from vsdeblur.engine.light import find_window_motion, frame_at, gains_of, with_unblended
 from vsdeblur.engine.per_frame import PerFrame, blend_per_frame, restore_each
 from vsdeblur.engine.plan import Plan, make_plan
 from vsdeblur.engine.retry import BatchSizes, MemoryRetry
@@ -31,7 +31,7 @@ from vsdeblur.flow import find_fast_flow, find_motion_engine
 from vsdeblur.flow.motion import Motion
 from vsdeblur.presets import EFFORTS
 from vsdeblur.settings import Options
-from vsdeblur.solver.consistency import TemporalConsistency
+from vsdeblur.solver.consistency import TemporalConsistency, period_bytes
 from vsdeblur.solver.data_weights import DataWeights
 from vsdeblur.solver.render.instant import render_instant
 from vsdeblur.solver.render.limits import limited
@@ -88,8 +88,11 @@ class Engine:
             options.flow, effort.flow, linear=linear, device=self.device, passes=effort.motion_passes
         )
         self.instant_step = load_instant_step(options, self.device) if uses_instant_step(options) else None
-        self._consistency_flow = find_fast_flow(linear=linear) if self.plan.consistent else None
+        self._consistency_flow = find_fast_flow(linear=linear, device=self.device) if self.plan.consistent else None
         self._retry = MemoryRetry(self.device, self.plan.rows)
+        # Bytes beside the plan for each of what is held to wait less for an accelerator: sub-frames, and results.
+        beside = max(self.plan.budget - self.plan.peak_bytes, 0) // 2
+        self._spare = 0 if self.device.type == "cpu" else beside
         self.per_frame = None
         if options.mode != "joint":
             self.per_frame = PerFrame.of(options, self.plan.per_frame_bytes, self._retry)
@@ -122,9 +125,20 @@ class Engine:
                 yield self.per_frame(frame, window.colour).cpu()
             return
         solved = self.solve(window, motion=motion, record=record)
-        yield from self._retry.stream(
-            "rendering instants", lambda sizes, done: self._rendered(solved, window, instants, sizes.rows, done)
+        offsets, periods = quadrature.output(self.options, solved.motion), window.output_periods
+        shown = [[t + offset / periods[frame_at(window, t)] for offset in offsets] for t in instants]
+        pictures = self._retry.stream(
+            "rendering instants", lambda sizes, done: self._rendered(solved, window, shown, sizes.rows, done)
         )
+        for times, picture in zip(shown, self._fetched(pictures, solved.frames[0].nbytes), strict=True):
+            if window.overlay is not None:
+                window.overlay.put_back(picture, [frame_at(window, t) for t in times])
+            yield picture
+
+    def _fetched(self, pictures: Iterator[Tensor], size: int) -> Iterator[Tensor]:
+        """Pictures of ``size`` bytes on the processor: by as few copies as there is room for beside the plan."""
+        for several in batched(pictures, 1 + self._spare // (2 * size)):  # together they are there twice
+            yield from torch.stack(several).cpu() if len(several) > 1 else (several[0].cpu(),)
 
     @torch.inference_mode()
     def key_frames(self, window: Window) -> tuple[Tensor, Motion]:
@@ -159,6 +173,10 @@ class Engine:
             if streaks is not None:
                 joint = 1 - streaks if joint is None else joint * (1 - streaks)
         release_unused()
+        noise = 0.0
+        if self.instant_step is not None:
+            read = exposures.given if frames is exposures.window.frames else frames
+            noise = self.key_frame_solver.noise(read[:, : window.colour], exposures.weights)
         return SolvedWindow(
             keys=keys,
             frames=frames,
@@ -173,17 +191,20 @@ class Engine:
             joint=joint,
             white=white,
             data_weights=exposures.weights,
+            noise=noise,
         )
 
     def _exposures(self, window: Window, motion: Motion | None) -> ExposureModel:
         """The whole window on the device, its motion and what follows from that."""
-        window = replace(window, frames=window.frames.to(self.device, torch.float32))
+        given = window.frames.to(torch.float32)
+        window = replace(window, frames=given.to(self.device))
         release_unused()
         motion = motion or self._motion(window)
         shutters = tuple(window.shutters or (self.options.shutter,) * len(window.frames))
-        noise = sensor_noise(window.frames[:, : window.colour])
+        noise = sensor_noise(given[:, : window.colour])
         return ExposureModel(
             window=window,
+            given=given,
             motion=motion,
             taus=quadrature.exposures(self.options, motion, shutters, window.output_periods),
             shutters=shutters,
@@ -209,6 +230,7 @@ class Engine:
         return replace(
             whole,
             window=window,
+            given=frames,
             motion=motion or self._motion(window),
             taus=tuple((0.0,) if n in found else taus for n, taus in enumerate(whole.taus)),
             independent=found,
@@ -227,30 +249,30 @@ class Engine:
         return found
 
     def _rendered(
-        self, solved: SolvedWindow, window: Window, instants: Sequence[float], rows: int, done: int
+        self, solved: SolvedWindow, window: Window, shown: Sequence[Sequence[float]], rows: int, done: int
     ) -> Iterator[Tensor]:
-        """The instants but the first ``done``, ``rows`` of them at once."""
+        """The outputs but the first ``done``, each the mean of its instants; ``rows`` of a picture at once."""
         if rows != solved.band:
             solved = replace(solved, band=rows)
         at, limit = self._composed(solved), limited(solved, linear=self.options.transfer != "linear")
+        with_gain = gains_of(window, self.device)
         if window.light is not None:
             cuts = solved.cuts | window.light.cuts(window.start)
             solved = replace(solved, cuts=cuts)
-            at = with_unblended(at, self._composed(solved), window, window.light)
+            at = with_unblended(at, self._composed(solved), window, window.light, self.device)
         if self._consistency_flow is not None:
             spacing = 1 / float(self.options.factor)
-            consistent = TemporalConsistency(solved, at, self._consistency_flow, spacing).instants(instants)
-            rest = islice(zip(instants, consistent, strict=True), done, None)
-            yield from (with_gain_and_overlay(limit(u, t), window, t).cpu() for t, u in rest)
+            at_once = 1 + self._spare // period_bytes(solved, self.options.factor)
+            consistency = TemporalConsistency(solved, at, self._consistency_flow, spacing, at_once)
+            instants = [t for (t,) in shown]  # without an output shutter
+            rest = islice(zip(instants, consistency.instants(instants), strict=True), done, None)
+            yield from (with_gain(limit(u, t), t) for t, u in rest)
             return
-        offsets, periods = quadrature.output(self.options, solved.motion), window.output_periods
-        for t in instants[done:]:
-            own = periods[frame_at(window, t)]
-            times = [t + offset / own for offset in offsets]
-            shown = with_gain_and_overlay(limit(at(times[0]), times[0]), window, times[0])
-            for time in times[1:]:
-                shown += with_gain_and_overlay(limit(at(time), time), window, time)
-            yield shown.div_(len(offsets)).cpu()
+        for first, *others in shown[done:]:
+            total = with_gain(limit(at(first), first), first)
+            for t in others:
+                total += with_gain(limit(at(t), t), t)
+            yield total.div_(1 + len(others))
 
     def _composed(self, solved: SolvedWindow) -> Callable[[float], Tensor]:
         """What gives the frame (C, H, W) at an instant of the clip, with the learned step where there is one."""
@@ -259,8 +281,7 @@ class Engine:
         residual = kept(partial(exposure_residual, solved))
         weight = 0.0
         if self.instant_step is not None:
-            sigma = self.key_frame_solver.noise(solved.frames[:, : solved.colour], solved.data_weights)
-            weight = self.key_frame_solver.learned_weight(sigma)
+            weight = self.key_frame_solver.learned_weight(solved.noise)
         if self.instant_step is None or not weight:
             return partial(render_instant, solved, residual=residual)
         refined = RefinedInstants(solved, self.instant_step, weight, residual)

@@ -69,12 +69,8 @@ def restore_independently_blurred(
     size = (frames.shape[-2], frames.shape[-1])
     scale = motion.scale(*size)
     found: set[int] = set()
-    for n in candidates:
+    for n in _soft(per_frame, window, motion, taus, candidates):
         light, path = window.frames[n : n + 1, :colour], motion.path[n : n + 1]
-        if min(size) < MIN_FRAME_SIDE or float(per_frame_weight(motion.reliability[n]).mean()) > _MIN_PART:
-            continue  # restored by itself later, if at all
-        if not has_unexplained_blur(per_frame.display(downsampled(light, scale)), path / scale, taus[n]):
-            continue
         blur = estimate_blur(per_frame.display(light))
         share = unexplained_share(blur, path, taus[n])
         if float(share.mean()) > _MIN_PART:
@@ -85,15 +81,39 @@ def restore_independently_blurred(
     return frames, frozenset(found)
 
 
-def has_unexplained_blur(display: Tensor, path: Tensor, taus: Taps) -> bool:
-    """Whether a frame (1, C, h, w), display values, is softer than its path (1, 4 or 6, h, w) explains."""
+def _soft(
+    per_frame: PerFrame, window: Window, motion: Motion, taus: Sequence[Taps], candidates: Sequence[int]
+) -> list[int]:
+    """The candidates that are softer than their paths explain; those restored by themselves later aside, if at all.
+
+    All that is asked of an accelerator comes in three copies.
+    """
+    size = (window.frames.shape[-2], window.frames.shape[-1])
+    if min(size) < MIN_FRAME_SIDE or not candidates:
+        return []
+    scale = motion.scale(*size)
+    alone = per_frame_weight(motion.reliability).mean((1, 2, 3)).tolist()
+    tried = [n for n in candidates if alone[n] <= _MIN_PART]
+    if not tried:
+        return []
+    light = window.frames[tried[0] : tried[-1] + 1, : window.colour]
+    grey = per_frame.display(downsampled(light, scale)).mean(1, keepdim=True).cpu()
+    paths = places(motion.path).cpu() / scale
+    return [n for n in tried if is_softer(grey[n - tried[0]], paths[n : n + 1], taus[n])]
+
+
+def places(path: Tensor) -> Tensor:
+    """The paths (n, 4 or 6, h, w) at some places, evenly spread."""
+    first = min(_PLACES, *path.shape[-2:]) // 2
+    return path[..., first::_PLACES, first::_PLACES]
+
+
+def is_softer(grey: Tensor, path: Tensor, taus: Taps) -> bool:
+    """Whether a frame (1, h, w), display values, is softer than its path at ``places`` explains."""
     from vsdeblur.blind.estimate.softness import softness
     from vsdeblur.camera.noise import noise_level
 
-    grey = display.mean(1, keepdim=True).cpu()
-    first = min(_PLACES, *path.shape[-2:]) // 2
-    moved = _moved(path[..., first::_PLACES, first::_PLACES], taus).flatten(2).cpu()
-    return softness(grey[0, 0], noise_level(grey), moved) < SOFT
+    return softness(grey[0], noise_level(grey[None]), _moved(path, taus).flatten(2)) < SOFT
 
 
 def estimate_blur(display: Tensor) -> Blur:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.camera.light import Light
+from vsdeblur.camera.light import Light, gain_at
 from vsdeblur.flow.motion import Motion, MotionEngine
 from vsdeblur.window import Window
 
@@ -38,10 +38,9 @@ def find_window_motion(find: MotionEngine, window: Window, shutter: float) -> Mo
     return Motion(path, reliability, motion.occlusion * (1 - torch.cat((after, before), 1)))
 
 
-def with_unblended(
-    at: Callable[[float], Tensor], unblended: Callable[[float], Tensor], window: Window, light: Light
-) -> Callable[[float], Tensor]:
+def with_unblended(at: Instants, unblended: Instants, window: Window, light: Light, device: torch.device) -> Instants:
     """Instants of ``at``, those of ``unblended`` where neighbours are not to be blended."""
+    there = replace(light, unblended=light.unblended.to(device))  # what is decided is read from the host's
 
     def instant(t: float) -> Tensor:
         mask = light.unblended_beside(frame_at(window, t))
@@ -50,17 +49,26 @@ def with_unblended(
         if bool((mask == 1).all()):
             return unblended(t)
         u = at(t)
+        mask = there.unblended_beside(frame_at(window, t))
         return torch.lerp(u, unblended(t), _at(mask, (u.shape[-2], u.shape[-1]), u)[0])
 
     return instant
 
 
-def with_gain_and_overlay(picture: Tensor, window: Window, t: float) -> Tensor:
-    """The picture (C, H, W) of an instant with the gain of its own frame and under the overlay; overwritten."""
-    n = frame_at(window, t)
-    if window.light is not None:
-        picture = window.light.put_back(picture, n)
-    return picture if window.overlay is None else window.overlay.put_back(picture, n)
+def gains_of(window: Window, device: torch.device) -> Callable[[Tensor, float], Tensor]:
+    """What puts the gain of its own frame back into the picture (C, H, W) of an instant, which is overwritten."""
+    light = window.light
+    if light is None:
+        return lambda picture, _: picture
+    changed, gains = [bool((gain != 1).any()) for gain in light.gains], light.gains.to(device)
+
+    def with_gain(picture: Tensor, t: float) -> Tensor:
+        n = frame_at(window, t)
+        if changed[n]:
+            picture[: gains.shape[1]] *= gain_at(gains[n : n + 1], picture)
+        return picture
+
+    return with_gain
 
 
 def frame_at(window: Window, t: float) -> int:
@@ -74,7 +82,7 @@ def _either_side(mask: Tensor) -> Tensor:
 
 
 def _at(mask: Tensor, size: tuple[int, int], like: Tensor) -> Tensor:
-    return F.interpolate(mask, size, mode="bilinear").to(like)
+    return F.interpolate(mask.to(like), size, mode="bilinear")
 
 
 def _mixed(path: Tensor, other: Tensor, share: Tensor) -> Tensor:

@@ -130,8 +130,9 @@ def blend_per_frame(
     """
     size = (frames.shape[-2], frames.shape[-1])
     share = per_frame_weight(motion.reliability)
-    share[list(independent)] = 0
-    affected = [n for n in range(len(frames)) if bool(share[n].any())]
+    for n in independent:
+        share[n] = 0
+    affected = [n for n, some in enumerate(share.flatten(1).any(1).tolist()) if some]
     if not affected and not independent:
         return frames, None
     frames = frames.clone() if affected else frames
@@ -141,5 +142,6 @@ def blend_per_frame(
         for picture in (keys[n], frames[n]):
             picture.lerp_(own, weight)
     # What neighbours mend of a picture that was restored by itself is not to be undone.
-    share[list(independent)] = 1
+    for n in independent:
+        share[n] = 1
     return frames, 1 - share

@@ -25,6 +25,7 @@ from vsdeblur.solver.highlights import find_lights, white_level
 from vsdeblur.solver.keyframes import BATCH, KeyFrameProblem
 from vsdeblur.solver.unrolled.choose import load_key_frame_step, uses_key_frame_step
 from vsdeblur.solver.zstep import ZStep
+from vsdeblur.tensors import constants
 from vsdeblur.tiles import Tile, tiles
 from vsdeblur.window import Window
 
@@ -42,6 +43,7 @@ class ExposureModel:
 
     Attributes:
         window: The n blurry frames, on the device.
+        given: The same frames where they came from: read there, they keep no accelerator waiting.
         motion: Of the same frames.
         taus: For each frame the instants of its quadrature, in periods from its middle.
         shutters: The open fraction of each frame's period.
@@ -51,6 +53,7 @@ class ExposureModel:
     """
 
     window: Window
+    given: Tensor
     motion: Motion
     taus: quadrature.Taus
     shutters: tuple[float, ...]
@@ -65,6 +68,7 @@ class ExposureModel:
         return replace(
             self,
             window=replace(window, frames=window.frames[frames], start=window.start + first),
+            given=self.given[frames],
             motion=Motion(motion.path[frames], motion.reliability[frames], motion.occlusion[frames]),
             taus=self.taus[frames],
             shutters=self.shutters[frames],
@@ -75,8 +79,8 @@ class ExposureModel:
     @property
     def blurred(self) -> Tensor:
         """Which frames show the blur of their motion, (n, 1, 1, 1)."""
-        blurred = [n not in self.independent for n in range(len(self.taus))]
-        return torch.tensor(blurred, device=self.window.frames.device)[:, None, None, None]
+        blurred = [float(n not in self.independent) for n in range(len(self.taus))]
+        return constants(self.window.frames, blurred)[:, None, None, None] > 0
 
 
 class KeyFrames(NamedTuple):
@@ -120,7 +124,7 @@ class KeyFrameSolver:
             record: Called with the energy before and after every u-step.
         """
         window, motion = exposures.window, exposures.motion
-        colours = window.frames[:, : window.colour]
+        colours = exposures.given[:, : window.colour]
         size = (colours.shape[-2], colours.shape[-1])
         scale, sigma = motion.scale(*size), self.noise(colours, exposures.weights)
         # Frames that were divided by their gains clip at levels of their own.
@@ -129,7 +133,7 @@ class KeyFrameSolver:
         open_for = [0.0 if n in exposures.independent else s for n, s in enumerate(exposures.shutters)]
         keys = torch.zeros_like(window.frames)
         streaks: Tensor | None = None
-        for tile in tiles(*size, *tiling(plan, motion)):
+        for tile in tiles(*size, *tiling(plan, motion), keys.device):
             problem = self._problem(exposures, tile, batch)
             v = problem.v
             lights = None if white is None else find_lights(problem, white, window.colour)
@@ -144,8 +148,8 @@ class KeyFrameSolver:
             if lights:
                 solved += lights.above.mul_(trust)
                 streaks = torch.zeros_like(motion.reliability) if streaks is None else streaks
-                _add_streaks(streaks, lights.zone.mul_(trust).mul_(tile.weight.to(v)), tile, scale)
-            keys[..., tile.rows, tile.columns] += solved.mul_(tile.weight.to(v))
+                _add_streaks(streaks, lights.zone.mul_(trust).mul_(tile.weight), tile, scale)
+            keys[..., tile.rows, tile.columns] += solved.mul_(tile.weight)
         return KeyFrames(keys, None if streaks is None else white, streaks)
 
     def noise(self, colours: Tensor, weights: DataWeights) -> float:

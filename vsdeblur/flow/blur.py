@@ -61,12 +61,13 @@ class BlurMotion:
         height, width = path.shape[-2:]
         margin = (0, aligned(width) - width, 0, aligned(height) - height)
         frames, path, hints = (F.pad(x, margin, mode="replicate")[None] for x in (frames, path, hints))
-        opened, first = frames.new_tensor([shutter]), path
+        opened, first = frames.new_full((1,), shutter), path
         with torch.no_grad():
             for _ in range(self.rounds):
                 found = self.network(frames, path, hints, opened, 1)[-1].path
                 if self.both_ways:
-                    back = self.network(frames.flip(1), reversed_path(path), hints[:, [0, 2, 1]], opened, 1)[-1].path
+                    swapped = torch.cat((hints[:, :1], hints[:, 1:].flip(1)), 1)
+                    back = self.network(frames.flip(1), reversed_path(path), swapped, opened, 1)[-1].path
                     found = (found + reversed_path(back)) / 2
                 path = found
         # Where nothing changes there is no motion to correct: a still picture stays as it is.

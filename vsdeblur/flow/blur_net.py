@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from vsdeblur.flow.matching import least_squares_move
 from vsdeblur.flow.rectified import RectifiedBlock
 from vsdeblur.flow.warp import warp
-from vsdeblur.tensors import box
+from vsdeblur.tensors import box, constants
 
 CELL = 4  # pixels per side of what one correction stands for
 _ALIGN = 16  # the coarsest level of the network, pixels
@@ -164,7 +164,7 @@ def features(frames: Tensor, path: Tensor, hints: Tensor, shutter: Tensor) -> tu
     before, middle, after = frames.unbind(1)
     after = warp(after, bend + velocity, "bilinear")
     before = warp(before, bend - velocity, "bilinear")
-    luma = path.new_tensor(_LUMA).view(1, 3, 1, 1)
+    luma = constants(path, _LUMA).view(1, 3, 1, 1)
     grey = torch.stack([(x * luma).sum(1) for x in (middle, before, after)], 1).mul_(_CONTRAST)
     half = F.avg_pool2d(grey, 2)
     quarter = F.avg_pool2d(half, 2)

@@ -16,5 +16,5 @@ def changing(frames: Tensor) -> Tensor:
     Returns:
         (B, 1, H, W): 0 where the larger of both differences, mean over channels, is below STILL, 1 above CHANGED.
     """
-    differences = (frames[:, [0, 2]] - frames[:, 1:2]).abs().mean(2).amax(1, keepdim=True)
+    differences = (frames[:, ::2] - frames[:, 1:2]).abs().mean(2).amax(1, keepdim=True)
     return ((box(differences, _AROUND) - STILL) / (CHANGED - STILL)).clamp(0, 1)

@@ -6,10 +6,13 @@ predicts the flow to n + 1: constant velocity.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
-from vsdeblur.flow.motion import PairwiseFlow
+from vsdeblur.flow.together import Flows
 from vsdeblur.flow.warp import warp
 from vsdeblur.tensors import box
 
@@ -19,25 +22,44 @@ FEWEST = 2e-4  # share of the picture that must gain before the flow engine runs
 _PATCH = 5
 
 
-def continued(flow: PairwiseFlow, a: Tensor, b: Tensor, found: Tensor, predicted: Tensor) -> Tensor:
-    """The flow a -> b: ``found``, or where it explains b far better ``predicted``, corrected by the flow engine.
+class Prediction(NamedTuple):
+    """What may be the flow a -> b.
 
-    Args:
-        flow: the engine.
-        a: (C, h, w), a picture that the engine takes.
-        b: the same.
-        found: (2, h, w) pixels, a(x) = b(x + found(x)).
+    Attributes:
+        a: (C, h, w), a picture that the flow engine takes.
+        b: The same.
+        found: (2, h, w) pixels, a(x) = b(x + found(x)), by the engine.
         predicted: (2, h, w) pixels, by the flow of the pair beside.
     """
-    before = mismatch(a, b, found)
-    if not (_gains(before, mismatch(a, b, predicted)).mean() >= FEWEST):
-        return found
-    moved = warp(b[None], predicted[None], "bilinear")[0].contiguous()
-    rest = flow(a, moved)
+
+    a: Tensor
+    b: Tensor
+    found: Tensor
+    predicted: Tensor
+
+
+def continued(flows: Flows, tried: Sequence[Prediction]) -> list[Tensor]:
+    """Of each the flow a -> b: as found, or where it is far better as predicted and corrected by the flow engine."""
+    if not tried:
+        return []
+    gains = [_gains(mismatch(a, b, found), mismatch(a, b, predicted)).mean() for a, b, found, predicted in tried]
+    better = [one.found for one in tried]
+    worth = [n for n, gain in enumerate(torch.stack(gains).tolist()) if gain >= FEWEST]
+    moved = [warp(tried[n].b[None], tried[n].predicted[None], "bilinear")[0].contiguous() for n in worth]
+    rests = flows([(tried[n].a, b) for n, b in zip(worth, moved, strict=True)])
+    for n, rest in zip(worth, rests, strict=True):
+        better[n] = _corrected(tried[n], rest)
+    return better
+
+
+def _corrected(one: Prediction, rest: Tensor) -> Tensor:
+    """The flow with what the engine finds beyond the prediction, ``rest``, where that is better."""
+    a, b, found, predicted = one
     corrected = rest + warp(predicted[None], rest[None], "bilinear")[0]
     closer = mismatch(a, b, corrected) < mismatch(a, b, predicted)
     other = torch.where(closer, corrected, predicted)
-    return torch.where(box(_gains(before, mismatch(a, b, other))[None, None], _PATCH)[0, 0] > 0.5, other, found)
+    gains = _gains(mismatch(a, b, found), mismatch(a, b, other))
+    return torch.where(box(gains[None, None], _PATCH)[0, 0] > 0.5, other, found)
 
 
 def mismatch(a: Tensor, b: Tensor, flow: Tensor) -> Tensor:

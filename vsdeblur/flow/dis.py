@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -10,28 +12,52 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vsdeblur.tensors import constants
+
 _DIS_MIN_SIDE = 48  # DIS crashes the process on smaller pictures; they are padded
+_Grey = NDArray[np.uint8]
 _ERRATIC = 0.06  # a global shift beyond this share of the picture's width is more than DIS finds by itself
 
 
 class DisFlow:
-    """``PairwiseFlow`` by OpenCV DIS. preset: "fast" or "medium".
+    """``PairwiseFlow`` by OpenCV DIS.
 
-    halved: as fine as half the resolution, in a fourth of the time.
+    Args:
+        preset: "fast" or "medium".
+        halved: As fine as half the resolution, in a fourth of the time.
+        workers: Pairs that are worked on at once.
     """
 
-    def __init__(self, preset: str = "medium", *, halved: bool = False) -> None:
+    on_host = True
+
+    def __init__(self, preset: str = "medium", *, halved: bool = False, workers: int = 1) -> None:
         self._finest = 1 if halved else 0
         self._preset = cv2.DISOPTICAL_FLOW_PRESET_FAST if preset == "fast" else cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
+        self._workers = workers
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
         """a, b: (1 or 3, H, W) display values in [0, 1]; returns (2, H, W) pixels, a(x) = b(x + flow(x))."""
-        first, second = _gray8(a), _gray8(b)
-        height, width = first.shape
+        return self.many([(a, b)])[0]
+
+    def many(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> list[Tensor]:
+        """The flow of each pair of pictures of one size; from an accelerator and back by one copy each."""
+        if not pairs:
+            return []
+        pictures = {id(x): x for pair in pairs for x in pair}
+        grey = torch.stack([_gray8(x) for x in pictures.values()]).cpu().numpy()
+        known = dict(zip(pictures, grey, strict=True))
         with _single_thread:
-            flow = self._between(first, second)
-        flow = np.ascontiguousarray(flow[:height, :width].transpose(2, 0, 1))
-        return torch.from_numpy(flow).to(a.device)
+            found = self._all([(known[id(a)], known[id(b)]) for a, b in pairs])
+        height, width = grey.shape[1:]
+        flows = [torch.from_numpy(np.ascontiguousarray(x[:height, :width].transpose(2, 0, 1))) for x in found]
+        device = pairs[0][0].device
+        return flows if device.type == "cpu" else list(torch.stack(flows).to(device))
+
+    def _all(self, pairs: Sequence[tuple[_Grey, _Grey]]) -> list[NDArray[np.float32]]:
+        if min(self._workers, len(pairs)) < 2:
+            return [self._between(a, b) for a, b in pairs]
+        with ThreadPoolExecutor(min(self._workers, len(pairs))) as pool:
+            return list(pool.map(self._between, *zip(*pairs, strict=True)))
 
     def _between(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float32]:
         if np.array_equal(first, second):
@@ -67,13 +93,14 @@ def _mismatch(first: NDArray[np.uint8], second: NDArray[np.uint8], flow: NDArray
     return float(cv2.norm(first, moved, cv2.NORM_L1))
 
 
-def _gray8(image: Tensor) -> NDArray[np.uint8]:
+def _gray8(image: Tensor) -> Tensor:
+    """(H, W) in 0 to 255."""
     gray = (
         image.mean(0)
         if image.shape[0] == 1
-        else (image[:3] * image.new_tensor([[[0.299]], [[0.587]], [[0.114]]])).sum(0)
+        else (image[:3] * constants(image, [0.299, 0.587, 0.114])[:, None, None]).sum(0)
     )
-    return (gray.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+    return (gray.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
 def _padded(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

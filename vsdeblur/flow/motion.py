@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,6 +57,9 @@ class PairwiseFlow(Protocol):
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
         """The flow (2, H, W) in pixels: a(x) = b(x + flow(x))."""
         ...
+
+
+FlowOfPairs = Callable[[Sequence[tuple[Tensor, Tensor]]], list[Tensor]]  # the flow a -> b of each pair, pixels
 
 
 def displacement(path: Tensor, tau: float | Tensor) -> Tensor:

@@ -7,6 +7,7 @@ remains by the network as a flow between two frames (``PairwiseMotion``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -20,7 +21,7 @@ from vsdeblur.flow.occlusion import link
 from vsdeblur.flow.pairwise import PairwiseMotion
 from vsdeblur.flow.path_net import ALIGN, Frames, PathNet
 from vsdeblur.flow.resolution import downsampled, motion_scale
-from vsdeblur.tensors import box
+from vsdeblur.tensors import box, constants
 from vsdeblur.weights import fill
 from vsdeblur.window import Window
 
@@ -47,43 +48,47 @@ class PathMotion:
         if base is not None:
             return self.pairs.estimate(light, base, window, shutter, scale)
         display = self.pairs.display(light)
-        ways, present = self._ways(display, window, shutter)
+        known = [float(window.start + n + 1 not in window.cuts) for n in range(len(light) - 1)]
+        present = list(zip((*known, 0.0), (0.0, *known), strict=True))  # the next and the previous frame of each
+        ways = self._ways(display, present, window.shutters or (shutter,) * len(light))
         path, reliability = light.new_zeros(len(light), 4, *light.shape[-2:]), torch.zeros_like(light[:, :1])
         occlusion = light.new_zeros(len(light), 2, *light.shape[-2:])
         for n in range(len(light) - 1):
-            if present[n, 0]:
+            if known[n]:
                 onward, back = link(display[n], display[n + 1], ways[n, 0], ways[n + 1, 1])
                 occlusion[n, 0], occlusion[n + 1, 1] = onward[0], back[0]
                 reliability[n, 0] = torch.maximum(reliability[n, 0], onward[1])
                 reliability[n + 1, 0] = torch.maximum(reliability[n + 1, 0], back[1])
-        for n, (onward, back) in enumerate(present.bool().tolist()):
-            if onward or back:
-                path[n] = through(ways[n, 0] if onward else None, ways[n, 1] if back else None, window.spans[n])
+        for n, (after, before) in enumerate(present):
+            if after or before:
+                path[n] = through(ways[n, 0] if after else None, ways[n, 1] if before else None, window.spans[n])
         return Motion(path.mul_(scale), box(reliability, 5), occlusion)
 
     def between(self, a: Tensor, b: Tensor) -> Tensor:
         """A ``PairwiseFlow``: the way of a (C, h, w) to b alone."""
         frames = self._encoded(torch.stack((a, b)))
-        middle, sides = (frames.taken(torch.tensor(x)) for x in ([0], [[1, 1]]))
-        present = a.new_tensor([[1.0, 0.0]])
-        return self._found(middle, sides, a.new_ones(1), present, a.shape[-2:])[0, 0]
+        present = constants(a, [1.0, 0.0])[None]
+        return self._found(frames.taken(slice(1)), frames.beside(1, 1), a.new_ones(1), present, a.shape[-2:])[0, 0]
 
-    def _ways(self, display: Tensor, window: Window, shutter: float) -> tuple[Tensor, Tensor]:
-        """The ways (n, 2, 2, h, w) of all frames (n, C, h, w), points, and which there are, (n, 2)."""
+    def _ways(self, display: Tensor, present: Sequence[tuple[float, float]], shutters: Sequence[float]) -> Tensor:
+        """The ways (n, 2, 2, h, w) of all frames (n, C, h, w), points.
+
+        Args:
+            display: The frames.
+            present: Of each, 1 where it has a next and a previous frame.
+            shutters: Of each.
+        """
         count, size = len(display), display.shape[-2:]
         frames = self._encoded(display)
-        present = display.new_zeros(count, 2)
-        for n in range(count - 1):
-            present[n, 0] = present[n + 1, 1] = float(window.start + n + 1 not in window.cuts)
-        shutters = display.new_tensor(window.shutters or (shutter,) * count)
+        there, opened = (constants(display, x) for x in ([x for both in present for x in both], shutters))
+        there = there.view(count, 2)
         ways = display.new_zeros(count, 2, 2, *size)
         for n in range(count):
-            threes = display[[max(n - 1, 0), n, min(n + 1, count - 1)]]
-            sides = frames.taken(torch.tensor([[min(n + 1, count - 1), max(n - 1, 0)]]))
-            one = slice(n, n + 1)
-            ways[one] = self._found(frames.taken(one), sides, shutters[one], present[one], size)
-            ways[one] *= changing(threes[None])[:, None]
-        return ways, present
+            onward, back, one = min(n + 1, count - 1), max(n - 1, 0), slice(n, n + 1)
+            sides = frames.beside(onward, back)
+            ways[one] = self._found(frames.taken(one), sides, opened[one], there[one], size)
+            ways[one] *= changing(torch.stack((display[back], display[n], display[onward]))[None])[:, None]
+        return ways
 
     def _encoded(self, display: Tensor) -> Frames:
         height, width = display.shape[-2:]

@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from vsdeblur.flow.matching import CORRELATIONS, WINDOWS, correlation, lucas_kanade, soft_argmax
 from vsdeblur.flow.rectified import RectifiedBlock
 from vsdeblur.flow.warp import warp
+from vsdeblur.tensors import constants
 
 CELL = 4  # pixels per side of the finest level's cells
 LEVELS = 4
@@ -89,6 +90,14 @@ class Frames(NamedTuple):
     pictures: Tensor
     levels: list[Level]
 
+    def beside(self, onward: int, back: int) -> Frames:
+        """The next and the previous frame of one, (1, 2, ...), by their numbers."""
+
+        def both(x: Tensor) -> Tensor:
+            return torch.stack((x[onward], x[back]))[None]
+
+        return Frames(both(self.pictures), [Level(*map(both, level)) for level in self.levels])
+
     def taken(self, index: Any) -> Frames:
         """Some of them, by an index of torch."""
         return Frames(self.pictures[index], [Level(*(x[index] for x in level)) for level in self.levels])
@@ -117,7 +126,7 @@ class PathNet(nn.Module):
 
     def encoded(self, pictures: Tensor) -> Frames:
         """Pictures (B, 3, H, W) at each level: display values, H and W multiples of ALIGN."""
-        grey = F.avg_pool2d((pictures * pictures.new_tensor(_LUMA).view(3, 1, 1)).sum(1, keepdim=True), CELL // 2)
+        grey = F.avg_pool2d((pictures * constants(pictures, _LUMA).view(3, 1, 1)).sum(1, keepdim=True), CELL // 2)
         x = F.leaky_relu(self.stem(F.pixel_unshuffle(pictures - 0.5, CELL)), 0.1)
         levels = [Level(self.blocks[0](x), grey)]
         for down, block in zip(self.down, self.blocks[1:], strict=False):

@@ -20,6 +20,7 @@ from torch import Tensor
 from vsdeblur import native
 from vsdeblur.flow.supersample import mean_along, spread_along, supersampled, supersampled_adjoint
 from vsdeblur.flow.warp import sampling_grid
+from vsdeblur.tensors import constants
 
 Sampling = Literal["bilinear", "supersampled"]
 BATCH = 4
@@ -81,7 +82,9 @@ class Paths:
     def grids(self, n: int, taus: tuple[float, ...], sign: int = 1) -> Tensor:
         """Normalised sampling positions (len(taus), H, W, 2) of the points  x + sign * psi_n(x, tau)."""
         rest, velocity, bend, *jerk = self._units
-        t = rest.new_tensor(taus)[:, None, None, None]
+        if taus not in self._times:
+            self._times[taus] = constants(rest, taus)[:, None, None, None]
+        t = self._times[taus]
         moved = torch.addcmul(rest, velocity[n : n + 1], t, value=sign)
         moved.addcmul_(bend[n : n + 1], t * t, value=sign / 2)
         return moved.addcmul_(jerk[0][n : n + 1], t * t * t, value=sign / 6) if jerk else moved
@@ -90,10 +93,15 @@ class Paths:
         return picture.shape[1] <= native.LANES and min(picture.shape[2:]) > 1 and native.takes(picture, self.fields)
 
     @cached_property
+    def _times(self) -> dict[tuple[float, ...], Tensor]:
+        """Instants that were asked for, (k, 1, 1, 1) each: few, and asked for again and again."""
+        return {}
+
+    @cached_property
     def _units(self) -> list[Tensor]:
         """The identity (1, H, W, 2); velocity, acceleration and jerk (n, H, W, 2), in the units of grids."""
         height, width = self.fields.shape[-2:]
-        unit = self.fields.new_tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)])
+        unit = constants(self.fields, [2 / max(width - 1, 1), 2 / max(height - 1, 1)])
         rest = sampling_grid(self.fields.new_zeros(1, 2, height, width))
         parts = torch.split(self.fields, 2, dim=1)
         return [rest, *((part.permute(0, 2, 3, 1) * unit).contiguous() for part in parts)]

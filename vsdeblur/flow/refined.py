@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from vsdeblur.flow.motion import Motion, MotionEngine
 from vsdeblur.flow.pairwise import PairwiseMotion
+from vsdeblur.tensors import known_zero
 from vsdeblur.window import Window
 
 
@@ -28,6 +29,6 @@ class RefinedMotion:
         motion = self.first(window, shutter)
         if motion.path.shape[1] == 6:  # a shaken camera's path, found between equally blurred frames
             return motion
-        for _ in range(self.times if bool(motion.path.any()) else 0):
+        for _ in range(0 if known_zero(motion.path) else self.times):
             motion = self.pairs.refined(window, shutter, motion)
         return motion

@@ -10,7 +10,7 @@ from vsdeblur.named import listed, resolve_named
 if TYPE_CHECKING:
     import torch
 
-    from vsdeblur.flow.motion import MotionEngine, PairwiseFlow
+    from vsdeblur.flow.motion import FlowOfPairs, MotionEngine
     from vsdeblur.flow.pairwise import PairwiseMotion
 
 # The default engine by DIS preset. "blur" measured 0.03 dB better than DIS for a tenth more time at "medium" (mean over
@@ -26,6 +26,7 @@ FORMS = (
     "raft:CHECKPOINT",
     "raft_small:CHECKPOINT",
 )
+_MOST_WORKERS = 8
 WANTED = "{none}, " + listed(FORMS, "a callable flow(a, b)")
 
 
@@ -74,18 +75,18 @@ def find_motion_engine(
         return RefinedMotion(pairs, pairs, passes - 1) if passes > 1 else pairs
     if flow is None:
         flow = "blur" if is_learned(None, preset) else "dis"
-    named = resolve_named("flow", flow, FORMS, WANTED)
+    named, workers = resolve_named("flow", flow, FORMS, WANTED), _workers(device)
     first: MotionEngine
     if named.family == "dis":
         # At full resolution motion in small pictures would take more than a third of the time of the fast preset.
-        first = PairwiseMotion(DisFlow(preset), linear=linear, halve=preset == "fast")
-        pairs = _what_is_left(linear)
+        first = PairwiseMotion(DisFlow(preset, workers=workers), linear=linear, halve=preset == "fast")
+        pairs = _what_is_left(linear, workers)
     elif named.family == "blur":
         from vsdeblur.flow.blur import load_blur
 
         # The network's corrections, a fourth as fine as the flow, lose more at half resolution than they win.
-        flows = PairwiseMotion(DisFlow(preset), linear=linear)
-        first, pairs = load_blur(flows, named.path, device, both_ways=preset != "fast"), _what_is_left(linear)
+        flows = PairwiseMotion(DisFlow(preset, workers=workers), linear=linear)
+        first, pairs = load_blur(flows, named.path, device, both_ways=preset != "fast"), _what_is_left(linear, workers)
     elif named.family == "paths":
         from vsdeblur.flow.path_motion import load_paths
 
@@ -98,7 +99,7 @@ def find_motion_engine(
     return RefinedMotion(first, pairs, passes - 1) if passes > 1 else first
 
 
-def _what_is_left(linear: bool) -> PairwiseMotion:
+def _what_is_left(linear: bool, workers: int) -> PairwiseMotion:
     """The engine of further passes, in frames that the motion found already has been taken out of.
 
     What is left is small: fast DIS, and no continuation, which the first pass has done, gave 0.00 to +0.03 dB against
@@ -107,15 +108,22 @@ def _what_is_left(linear: bool) -> PairwiseMotion:
     from vsdeblur.flow.dis import DisFlow
     from vsdeblur.flow.pairwise import PairwiseMotion
 
-    return PairwiseMotion(DisFlow("fast"), linear=linear, continuation=False)
+    return PairwiseMotion(DisFlow("fast", workers=workers), linear=linear, continuation=False)
 
 
-def find_fast_flow(*, linear: bool = True) -> PairwiseFlow:
-    """Fast DIS between pictures (C, h, w) that lie an instant apart; linear: as in ``find_motion_engine``.
+def find_fast_flow(*, linear: bool = True, device: torch.device | None = None) -> FlowOfPairs:
+    """Fast DIS between pictures (C, h, w) that lie an instant apart; linear, device: as in ``find_motion_engine``.
 
     Half as fine as the pictures: against all of it -0.03 to +0.06 dB on four clips, in a fourth of the time.
     """
     from vsdeblur.flow.dis import DisFlow
     from vsdeblur.flow.pairwise import PairwiseMotion
 
-    return PairwiseMotion(DisFlow("fast", halved=True), linear=linear).between
+    return PairwiseMotion(DisFlow("fast", halved=True, workers=_workers(device)), linear=linear).between
+
+
+def _workers(device: torch.device | None) -> int:
+    """Pairs of DIS at once: beside an accelerator the processor has nothing else to do."""
+    import torch
+
+    return 1 if device is None or device.type == "cpu" else min(torch.get_num_threads(), _MOST_WORKERS)

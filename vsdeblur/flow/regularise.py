@@ -24,6 +24,7 @@ from torch import Tensor
 from vsdeblur.errors import ArgumentError
 from vsdeblur.flow.motion import Motion, displacement
 from vsdeblur.flow.warp import Warp, sampling_grid
+from vsdeblur.tensors import constants, known_zero
 
 HUBER = 0.1  # points of difference between neighbours beyond which an edge is likelier than a slope
 CONTINUITY = 0.1  # b
@@ -83,14 +84,14 @@ def regularise(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _TemporalTerm:
-    """Frames n and n + 1 half-way between them: ahead (k,) and behind (k,) make velocities of p, k = 2 or 3 parts.
+    """Frames n and n + 1 half-way between them: ahead and behind make velocities of p, of its 2 or 3 parts.
 
     warp: frame n + 1 to frame n. weight: (1, 1, h, w).
     """
 
     n: int
-    ahead: Tensor
-    behind: Tensor
+    ahead: list[float]
+    behind: list[float]
     warp: Warp
     weight: Tensor
 
@@ -99,8 +100,8 @@ class _TemporalTerm:
         return here - self.warp(self._velocity(p[self.n + 1 : self.n + 2], self.behind))
 
     @staticmethod
-    def _velocity(p: Tensor, parts: Tensor) -> Tensor:
-        first, *others = parts.tolist()
+    def _velocity(p: Tensor, parts: list[float]) -> Tensor:
+        first, *others = parts
         velocity: Tensor = p[:, :2] * first
         for k, part in enumerate(others, 1):
             velocity.add_(p[:, 2 * k : 2 * k + 2], alpha=part)
@@ -134,7 +135,7 @@ def _majorised(
     for term in terms:
         pull = term.gap(p).mul_(term.weight)
         carried = term.warp.adjoint(pull)
-        for k, (ahead, behind) in enumerate(zip(term.ahead.tolist(), term.behind.tolist(), strict=True)):
+        for k, (ahead, behind) in enumerate(zip(term.ahead, term.behind, strict=True)):
             gradient[term.n, 2 * k : 2 * k + 2].add_(pull[0], alpha=ahead)
             gradient[term.n + 1, 2 * k : 2 * k + 2].sub_(carried[0], alpha=behind)
     return gradient, bound
@@ -144,11 +145,13 @@ def _fixed_bound(p: Tensor, fidelity: Tensor, terms: list[_TemporalTerm]) -> Ten
     """What holds paths where they are, and what the terms add to the diagonal."""
     bound = fidelity.expand_as(p).clone()
     for term in terms:
-        total = term.ahead.abs().sum() + term.behind.abs().sum()
+        ways = [torch.tensor(x).abs() for x in (term.ahead, term.behind)]
+        total = ways[0].sum() + ways[1].sum()
         here, there = slice(term.n, term.n + 1), slice(term.n + 1, term.n + 2)
         spread = term.warp.adjoint(term.weight)
-        for part, way, weight in ((here, term.ahead, term.weight), (there, term.behind, spread)):
-            bound[part] += total * way.abs().repeat_interleave(2)[None, :, None, None] * weight
+        for part, way, weight in ((here, ways[0], term.weight), (there, ways[1], spread)):
+            for k, share in enumerate((total * way).tolist()):
+                bound[part, 2 * k : 2 * k + 2] += share * weight
     return bound
 
 
@@ -170,7 +173,7 @@ def _length(difference: Tensor, axis: int = 1) -> Tensor:
 
 def _units(path: Tensor) -> Tensor:
     """From velocity, acceleration, jerk to displacements at tau = 1."""
-    return path.new_tensor([1.0, 1 / 2, 1 / 6]).repeat_interleave(2)[: path.shape[1], None, None]
+    return constants(path, [1.0, 1.0, 1 / 2, 1 / 2, 1 / 6, 1 / 6][: path.shape[1]])[:, None, None]
 
 
 def _edge_weights(p: Tensor, guide: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -186,11 +189,11 @@ def _temporal_terms(motion: Motion, spans: tuple[float, ...], scale: int) -> lis
     terms, parts = [], motion.path.shape[1] // 2
     for n in range(len(motion.path) - 1):
         seen = motion.occlusion[n : n + 1, :1]
-        if not bool(seen.any()):
+        if known_zero(seen):
             continue
         early, late = 0.5, -0.5 * spans[n + 1]
-        ahead = motion.path.new_tensor([1.0, 2 * early, 3 * early**2])[:parts]
-        behind = motion.path.new_tensor([1.0, 2 * late, 3 * late**2])[:parts] * spans[n + 1]
+        ahead = [1.0, 2 * early, 3 * early**2][:parts]
+        behind = (torch.tensor([1.0, 2 * late, 3 * late**2])[:parts] * spans[n + 1]).tolist()
         grid = sampling_grid(displacement(motion.path[n : n + 1], 1.0) / scale)
         terms.append(_TemporalTerm(n, ahead, behind, Warp(grid, "bilinear"), CONTINUITY * seen))
     return terms

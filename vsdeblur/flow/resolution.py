@@ -17,6 +17,11 @@ def downsampled(frames: Tensor, scale: int) -> Tensor:
     return F.avg_pool2d(frames, scale, ceil_mode=True, count_include_pad=False) if scale > 1 else frames
 
 
+def downsampled_rows(values: Tensor, scale: int) -> Tensor:
+    """Means of ``scale`` rows of values (B, C, H, 1): (B, C, ceil(H / scale), 1)."""
+    return F.avg_pool2d(values, (scale, 1), ceil_mode=True, count_include_pad=False) if scale > 1 else values
+
+
 def upsampled(field: Tensor, scale: int, size: tuple[int, int], rows: slice, columns: slice | None = None) -> Tensor:
     """A part of a field enlarged bilinearly: the values that enlarging all of it and cutting would give.
 

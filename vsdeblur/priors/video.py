@@ -54,7 +54,8 @@ class FrameWindowDenoiser(ABC):
         """Every frame of u (T, C, H, W) with its neighbours as they are; beyond the ends they are mirrored."""
         out = torch.empty_like(u)
         for n in range(len(u)):
-            out[n : n + 1] = self.middle(u[[_mirrored(k, len(u)) for k in range(n - 2, n + 3)]][None], sigma)
+            around = [u[_mirrored(k, len(u))] for k in range(n - 2, n + 3)]
+            out[n : n + 1] = self.middle(torch.stack(around)[None], sigma)
         return out
 
     def middle(self, frames: Tensor, sigma: float | Tensor) -> Tensor:

@@ -71,7 +71,8 @@ class VideoNet(nn.Module):
         detail = (middle - F.interpolate(around, scale_factor=2.0)).mul_(scale).asinh_()
         level = F.avg_pool2d(sigma, 2).clamp(min=_LEAST).mul_(255 / 8).log_()
         shared = torch.cat((F.pixel_unshuffle(detail, 2), around.clamp(*_LIGHT) - 0.5, level), 1)
-        before, after = (F.pixel_unshuffle(changes[:, pair].flatten(1, 2), 2) for pair in ([1, 0], [3, 4]))
+        pairs = changes[:, :2].flip(1), changes[:, 3:]  # the nearer neighbour first
+        before, after = (F.pixel_unshuffle(pair.flatten(1, 2), 2) for pair in pairs)
         return torch.cat((torch.cat((shared, before), 1), torch.cat((shared, after), 1)))
 
 

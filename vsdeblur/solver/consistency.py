@@ -16,25 +16,25 @@ One frame's period at a time: its own sub-frames change, those around it are con
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
-from itertools import groupby
+from itertools import batched, chain, groupby
 from math import ceil, floor
 
 import torch
 from torch import Tensor
 
-from vsdeblur.flow.compose import compose
 from vsdeblur.flow.footprint import field
-from vsdeblur.flow.motion import PairwiseFlow, displacement
+from vsdeblur.flow.motion import FlowOfPairs
 from vsdeblur.flow.resolution import downsampled, upsampled
 from vsdeblur.footprint import FLOAT, FrameSize
-from vsdeblur.solver.coupling import Link, links_of, robust_gradient
+from vsdeblur.solver.coupling import Link, robust_gradient
 from vsdeblur.solver.data_weights import DataWeights
 from vsdeblur.solver.render.compositing import keep_static
 from vsdeblur.solver.render.geometry import elapsed, onward_paths, row_groups
 from vsdeblur.solver.render.residual import joint_part
 from vsdeblur.solver.render.solved import SolvedWindow
+from vsdeblur.solver.subframe_pairs import SubFrame, SubFramePairs
 from vsdeblur.tiles import tiles
 
 REACHES = (1 / 8, 1 / 4, 1 / 2)  # periods between sub-frames that are coupled; nearest ones where there are fewer
@@ -54,14 +54,16 @@ class TemporalConsistency:
     Attributes:
         solved: The window.
         composed: Gives a sub-frame (C, H, W) as it was rendered, from its instant in periods of the clip.
-        flow: Between two sub-frames, light of the colours at the resolution of motion.
+        flow: Between sub-frames, light of the colours at the resolution of motion.
         spacing: Of the sub-frames, periods.
+        periods: That are rendered before any is changed: more of them take memory, and call ``flow`` less often.
     """
 
     solved: SolvedWindow
     composed: Callable[[float], Tensor]
-    flow: PairwiseFlow
+    flow: FlowOfPairs
     spacing: float
+    periods: int = 1
 
     @property
     def reaches(self) -> tuple[int, ...]:
@@ -80,15 +82,19 @@ class TemporalConsistency:
         first = sum(t < wanted[0] for t in times)
         kept: dict[int, SubFrame] = {}
         steps: dict[int, Tensor] = {}
-        for _, group in groupby(range(first, first + len(wanted)), lambda k: self._frame(times[k])):
-            own = list(group)
-            here = range(max(own[0] - around, 0), min(own[-1] + around + 1, len(times)))
-            # Those out of reach are released before others are rendered: memory holds one period and those around it.
+        numbers = groupby(range(first, first + len(wanted)), lambda k: self._frame(times[k]))
+        for some in batched((list(group) for _, group in numbers), self.periods):
+            here = _around(range(some[0][0], some[-1][-1] + 1), around, len(times))
+            # Those out of reach are released before others are rendered: memory holds these periods and those around.
             kept = {k: kept[k] for k in here if k in kept}
             kept |= {k: self._sub_frame(times[k]) for k in here if k not in kept}
-            steps = {k: steps[k] if k in steps else self._step(kept[k], kept[k + 1]) for k in here[:-1]}
-            mine = range(own[0] - here[0], own[-1] + 1 - here[0])
-            yield from self._improved(list(kept.values()), list(steps.values()), mine)
+            new = [k for k in here[:-1] if k not in steps]
+            steps |= zip(new, self._steps([(kept[k], kept[k + 1]) for k in new]), strict=True)
+            steps = {k: steps[k] for k in here[:-1]}
+            for own in some:
+                near = _around(range(own[0], own[-1] + 1), around, len(times))
+                mine = range(own[0] - near[0], own[-1] + 1 - near[0])
+                yield from self._improved([kept[k] for k in near], [steps[k] for k in near[:-1]], mine)
 
     def _improved(self, subframes: Sequence[SubFrame], steps: Sequence[Tensor], own: range) -> Iterator[Tensor]:
         """The sub-frames of ``own`` after the projected gradient steps, which run tile by tile."""
@@ -96,7 +102,7 @@ class TemporalConsistency:
         changes = [torch.zeros_like(subframes[k].picture) for k in own]
         pairs = [self._pairs(subframes, own, reach) for reach in self.reaches]
         exposures = self._exposures(subframes, own)
-        for tile in tiles(*solved.size, TILE, OVERLAP):
+        for tile in tiles(*solved.size, TILE, OVERLAP, solved.frames.device):
             part = (slice(None), tile.rows, tile.columns)
             u = torch.stack([one.picture[part] for one in subframes]).float()
             paths, flows = (
@@ -107,7 +113,7 @@ class TemporalConsistency:
             opened = [mask[..., tile.rows, :] for mask in exposures]
             step = STEP / (1 + len(pairs))
             found = projected_steps(u, links, slice(own.start, own.stop), opened, step, solved.data_weights)
-            for change, more in zip(changes, found * tile.weight.to(u), strict=True):
+            for change, more in zip(changes, found * tile.weight, strict=True):
                 change[part] += more
         for k, change in zip(own, changes, strict=True):
             groups = row_groups(solved, subframes[k].t)
@@ -144,67 +150,24 @@ class TemporalConsistency:
         """The sub-frame at t in half precision: an error of a two-thousandth of a value."""
         return SubFrame(t, self.composed(t).half(), onward_paths(self.solved, t).half())
 
-    def _step(self, here: SubFrame, there: SubFrame) -> Tensor:
-        """The flow to the next sub-frame and the one back from there, full-resolution pixels: (1, 4, h, w)."""
+    def _steps(self, pairs: Sequence[tuple[SubFrame, SubFrame]]) -> list[Tensor]:
+        """Of each pair the flow to the later sub-frame and the one back from there, full-resolution pixels.
+
+        (1, 4, h, w) each.
+        """
         colour, scale = self.solved.colour, self.solved.scale
-        a, b = (downsampled(one.picture[None, :colour].float(), scale)[0] for one in (here, there))
-        return (torch.cat((self.flow(a, b), self.flow(b, a)))[None] * scale).half()
+        small = {
+            one.t: downsampled(one.picture[None, :colour].float(), scale)[0] for one in dict.fromkeys(chain(*pairs))
+        }
+        asked = [(small[a.t], small[b.t]) for a, b in pairs]
+        flows = self.flow([way for a, b in asked for way in ((a, b), (b, a))])
+        return [(torch.cat(both)[None] * scale).half() for both in zip(flows[::2], flows[1::2], strict=True)]
 
     def _frame(self, t: float) -> int:
         return min(max(floor(t) - self.solved.start, 0), len(self.solved.frames) - 1)
 
     def _within(self, t: float) -> bool:
         return self.solved.start <= t < self.solved.start + len(self.solved.frames)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SubFrame:
-    """A rendered sub-frame.
-
-    Attributes:
-        t: Instant, periods of the clip.
-        picture: (C, H, W).
-        path: (1, 4, h, w), ``onward_paths`` of its points.
-    """
-
-    t: float
-    picture: Tensor
-    path: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class SubFramePairs:
-    """Sub-frames k and k + reach of a span.
-
-    Attributes:
-        span: Of sub-frames.
-        reach: Sub-frames.
-        far: Coupled along the paths, else along steps from one sub-frame to the next.
-        onward: Time from each to its partner, periods of the earlier one's frame.
-        back: Time from the partner, negative, periods of the later one's frame.
-        joined: Whether there is no cut between them.
-    """
-
-    span: slice
-    reach: int
-    far: bool
-    onward: tuple[float, ...]
-    back: tuple[float, ...]
-    joined: tuple[bool, ...]
-
-    def links(self, paths: Tensor, steps: Tensor) -> list[Link]:
-        """Links in both directions, by the sub-frames' paths (T, 4, h, w) and the steps between, (T - 1, 4, h, w)."""
-        if not any(self.joined):
-            return []
-        here = paths[self.span]
-        if self.far:
-            there = displacement(here[: -self.reach], here.new_tensor(self.onward)[:, None, None, None])
-            back = displacement(here[self.reach :], here.new_tensor(self.back)[:, None, None, None])
-        else:
-            ahead, behind = torch.split(steps[self.span.start : self.span.stop - 1], 2, 1)
-            there, back = compose(ahead, self.reach), compose(behind.flip(0), self.reach).flip(0)
-        joined = here.new_tensor(self.joined)[:, None, None, None]
-        return [replace(link, weight=link.weight * joined) for link in links_of(there, back, self.reach)]
 
 
 def projected_steps(
@@ -239,6 +202,16 @@ def projected_steps(
             change *= 2 * shown[own] + change
         u[own] += keep_exposures(change, opened, data_weights.step(u[own]) if data_weights.linear else None)
     return u[own] - start
+
+
+def _around(numbers: range, reach: int, count: int) -> range:
+    """The numbers and ``reach`` more on either side, of 0 to count - 1."""
+    return range(max(numbers.start - reach, 0), min(numbers.stop + reach, count))
+
+
+def period_bytes(solved: SolvedWindow, factor: Fraction) -> int:
+    """Bytes of one more period's sub-frames, with paths and steps, in half precision."""
+    return ceil(factor) * (solved.frames[0].numel() + 8 * solved.motion.path[0, 0].numel()) * 2
 
 
 def reaches(spacing: float) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ from torch import Tensor
 from vsdeblur.flow.motion import extent
 from vsdeblur.operators import LinearOperator
 from vsdeblur.solver.keyframes import KeyFrameProblem
-from vsdeblur.tensors import greatest
+from vsdeblur.tensors import constants, greatest, known_zero
 
 STEPS, POWER = 16, 1.8  # an exponent below 2 halves the steps (Biggs and Andrews 1997 on its convergence)
 _LEAST = 0.97  # nominal white is 1: no format clips far below it
@@ -106,7 +106,7 @@ def find_lights(problem: KeyFrameProblem, white: float, colour: int) -> Lights |
     v = problem.v
     clipped = ((v[:, :colour] / white - (1 - _BAND)) * (2 / _BAND)).clamp_(0, 1)
     within = [taus[-1] - taus[0] for taus in problem.taus]
-    streak = extent(problem.path) * v.new_tensor(within).view(-1, 1, 1, 1) > _BLURRED
+    streak = extent(problem.path) * constants(v, within).view(-1, 1, 1, 1) > _BLURRED
     box = _around((clipped.amax(1, keepdim=True) > 0) & streak, problem.path)
     if box is None:
         return None
@@ -151,10 +151,14 @@ def _positive(exposure: LinearOperator, v: Tensor, clipped: Tensor) -> Tensor:
 
 def _around(marked: Tensor, path: Tensor) -> tuple[slice, slice] | None:
     """Rows and columns around the marked pixels (n, 1, H, W), extended by more than the blur; None without any."""
-    if not bool(marked.any()):
+    if known_zero(marked):
         return None
-    reach = _MARGIN + int(extent(path)[marked].max())
-    down, over = marked.flatten(0, 1).any(0).any(1).nonzero(), marked.flatten(0, 1).any(0).any(0).nonzero()
     height, width = marked.shape[-2:]
-    rows = slice(max(int(down[0]) - reach, 0), min(int(down[-1]) + reach + 1, height))
-    return rows, slice(max(int(over[0]) - reach, 0), min(int(over[-1]) + reach + 1, width))
+    anywhere, farthest = marked.flatten(0, 1).any(0), torch.where(marked, extent(path), 0).amax()
+    read = torch.cat((anywhere.any(1).to(path), anywhere.any(0).to(path), farthest[None])).tolist()  # waits once
+    down, over = ([k for k, some in enumerate(x) if some] for x in (read[:height], read[height:-1]))
+    if not down:
+        return None
+    reach = _MARGIN + int(read[-1])
+    rows = slice(max(down[0] - reach, 0), min(down[-1] + reach + 1, height))
+    return rows, slice(max(over[0] - reach, 0), min(over[-1] + reach + 1, width))

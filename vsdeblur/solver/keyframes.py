@@ -22,6 +22,7 @@ from torch import Tensor
 from vsdeblur.flow.paths import BATCH, Instants, Paths, Sampling
 from vsdeblur.footprint import TileFootprint
 from vsdeblur.solver.chebyshev import chebyshev
+from vsdeblur.tensors import known_zero
 
 # Row sums bound the spectrum by 1 for non-negative kernels. "supersampled" has negative lobes: its bound, 1.375^4, is
 # far from what occurs; 1.2 is above every eigenvalue found (1.08), for motions that stretch, fold or scatter.
@@ -117,7 +118,7 @@ class KeyFrameProblem:
         for n in range(len(self.v)):
             for side, other, tau in ((0, n + 1, 1.0), (1, n - 1, -self.spans[n])):
                 seen = self.occlusion[n : n + 1, side : side + 1]
-                if 0 <= other < len(self.v) and bool(seen.any()):
+                if 0 <= other < len(self.v) and not known_zero(seen):
                     counts = seen if self.metric is None else seen * self.metric[n : n + 1]
                     links.append(KeyFrameLink(n, other, tau, self.mu * counts))
         return links
@@ -164,8 +165,9 @@ class KeyFrameProblem:
             sums[n : n + 1] += onto.gathered()
         for link in links:
             sums[link.here : link.here + 1] += 2 * link.weight
-        least = 0.1 if self.metric is None else 0.1 * self.metric
-        return torch.maximum(sums, torch.as_tensor(least).to(sums))  # of a point that no exposure records
+        if self.metric is None:
+            return sums.clamp_(min=0.1)  # of a point that no exposure records
+        return torch.maximum(sums, 0.1 * self.metric)
 
     def _energy(self, keys: Tensor, paths: Paths, links: list[KeyFrameLink], target: Tensor, ridge: float) -> float:
         energy = sum(

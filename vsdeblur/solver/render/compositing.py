@@ -115,9 +115,11 @@ def _sampled(layer: Layer, flow: Tensor, top: int) -> Tensor:
     image, height = layer.image, layer.image.shape[-2]
     if layer.white is None:
         return warp(image, flow, top=top)
-    low, high = flow[:, 1].aminmax()  # only the strip that is sampled is split
-    first = min(max(top + int(low) - 3, 0), height - 1)
-    last = max(min(top + flow.shape[-2] + int(high) + 4, height), first + 1)
+    first, last = 0, height
+    if flow.device.type == "cpu":  # only the strip that is sampled is split, where to look for it is no wait
+        low, high = flow[:, 1].aminmax()
+        first = min(max(top + int(low) - 3, 0), height - 1)
+        last = max(min(top + flow.shape[-2] + int(high) + 4, height), first + 1)
     strip = image[:, :, first:last]
     below = strip.clamp(max=layer.white)
     return warp(below, flow, top=top - first).add_(warp(strip - below, flow, "bilinear", top - first))

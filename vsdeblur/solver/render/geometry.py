@@ -7,7 +7,6 @@ from math import floor
 from typing import NamedTuple, overload
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.flow.motion import displacement
@@ -67,17 +66,27 @@ def row_groups(solved: SolvedWindow, t: float) -> list[RowGroup]:
     since = t - solved.start - n
     if solved.delays is None:
         return [whole_frame(solved, n, since)]
-    own = since - solved.delays[n]
+    assert solved.late is not None
+    own, small = since - solved.delays[n], since - solved.late[n : n + 1]
     early = (own < 0) if n and not solved.opens_scene(n) else torch.zeros_like(own, dtype=torch.bool)
-    return _groups(solved, n, own, ~early) + _groups(solved, n - 1, 1 + own / solved.spans[n], early)
+    before = _groups(solved, n - 1, 1 + own / solved.spans[n], 1 + small / solved.spans[n], early)
+    return _groups(solved, n, own, small, ~early) + before
 
 
-def _groups(solved: SolvedWindow, n: int, times: Tensor, member: Tensor) -> list[RowGroup]:
-    """The rows of ``member`` (H,), by the part of frame n's period that their times (H,) lie in."""
+def _groups(solved: SolvedWindow, n: int, times: Tensor, small: Tensor, member: Tensor) -> list[RowGroup]:
+    """The rows of ``member`` (H,), by the part of frame n's period that their times lie in.
+
+    Args:
+        solved: The window.
+        n: Number of the frame.
+        times: Of the rows, (H,).
+        small: Of the rows of the motion, (1, 1, h, 1), on the device.
+        member: (H,), booleans.
+    """
     shutter = solved.shutters[n]
     part = torch.where(member, (times >= shutter / 2).int() + (times > shutter).int(), -1)
     edges = [0, *(part.diff().nonzero()[:, 0] + 1).tolist(), len(part)]
-    since = _averaged_rows(times, solved.scale).to(solved.frames)
+    since = small.to(solved.frames.dtype)
     slope = float(times[-1] - times[0]) / max(len(times) - 1, 1)
     return [
         RowGroup(slice(first, last), n, float(times[first:last].mean()), since, slope)
@@ -164,9 +173,3 @@ def elapsed(begin: float, end: float | Tensor, opening: int, span: float) -> flo
     if isinstance(end, Tensor):
         return end.clamp(max=opening) - begin + (end - opening).clamp(min=0) / span
     return min(end, opening) - begin + max(end - opening, 0.0) / span
-
-
-def _averaged_rows(values: Tensor, scale: int) -> Tensor:
-    """Values (H,) of rows, averaged to rows of the motion, (1, 1, h, 1)."""
-    column = values[None, None, :, None]
-    return F.avg_pool2d(column, (scale, 1), ceil_mode=True, count_include_pad=False) if scale > 1 else column

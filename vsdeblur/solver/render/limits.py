@@ -45,7 +45,8 @@ def limited(solved: SolvedWindow, *, linear: bool) -> Callable[[Tensor, float], 
     Returns:
         A function of an instant's frame (C, H, W), which is overwritten, and its time, periods of the clip.
     """
-    limits = lru_cache(maxsize=1 if solved.delays is None else 3)(partial(_limits, solved, linear=linear))
+    radii = _radii(solved)
+    limits = lru_cache(maxsize=1 if solved.delays is None else 3)(partial(_limits, solved, radii, linear=linear))
 
     def limit(u: Tensor, t: float) -> Tensor:
         for group in row_groups(solved, t):
@@ -70,13 +71,15 @@ def _nearest(solved: SolvedWindow, group: RowGroup) -> tuple[int, ...]:
     return tuple(range(n - before, n + after + 1))
 
 
-def _limits(solved: SolvedWindow, n: int, nearest: tuple[int, ...], *, linear: bool) -> tuple[Tensor, Tensor]:
+def _limits(
+    solved: SolvedWindow, radii: Callable[[int], int], n: int, nearest: tuple[int, ...], *, linear: bool
+) -> tuple[Tensor, Tensor]:
     """The least and the greatest value that instants of frame n's period may have, (C, H, W) each.
 
     The radius is that of frame n alone: the path of a frame beside a chunk depends on where the chunk ends.
     """
     least, greatest = torch.empty_like(solved.frames[0]), torch.empty_like(solved.frames[0])
-    radius = _radius(solved, n)
+    radius = radii(n)
     for rows in solved.bands():
         ranges = [_around(solved, k, radius, rows, linear) for k in nearest]
         low = torch.stack([x for x, _ in ranges]).amin(0)
@@ -97,7 +100,20 @@ def _around(solved: SolvedWindow, n: int, radius: int, rows: slice, linear: bool
     return -greatest(-shown, side)[0, :, inner], greatest(shown, side)[0, :, inner]
 
 
-def _radius(solved: SolvedWindow, n: int) -> int:
-    """Pixels on either side that the range is taken from."""
-    longest = float(extent(solved.path(n)).flatten().quantile(_FAST)) * solved.shutters[n]
-    return min(max(RADIUS, math.ceil(longest)), _MOST_RADIUS)
+def _radii(solved: SolvedWindow) -> Callable[[int], int]:
+    """Pixels on either side that the range is taken from, by frame; an accelerator is asked once for all frames."""
+
+    def longest(n: int) -> Tensor:
+        return extent(solved.path(n)).flatten().quantile(_FAST)
+
+    def radius(n: int) -> int:
+        return min(max(RADIUS, math.ceil(known(n) * solved.shutters[n])), _MOST_RADIUS)
+
+    read: dict[int, float] = {}
+    if solved.frames.device.type != "cpu":
+        read |= enumerate(torch.stack([longest(n) for n in range(len(solved.frames))]).tolist())
+
+    def known(n: int) -> float:
+        return read[n] if n in read else read.setdefault(n, float(longest(n)))
+
+    return radius

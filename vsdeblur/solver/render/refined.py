@@ -158,7 +158,7 @@ def _hints(solved: SolvedWindow, group: RowGroup, places: Sequence[Position]) ->
     flows = [by_cells(place.flow) for place in places]
     sides = [(places[0].n, 1, flows[0]), (places[-1].n, 2, flows[-1])]
     fields = torch.cat((solved.motion.reliability, solved.motion.occlusion), 1)
-    trust = [warp(by_cells(fields[k : k + 1, (0, side)]), flow / CELL, "bilinear") for k, side, flow in sides]
+    trust = [warp(by_cells(fields[k : k + 1, : side + 1 : side]), flow / CELL, "bilinear") for k, side, flow in sides]
     is_open = group.at <= shutter
     during = 2 * group.since / shutter - 1 if is_open else 0.0
     between = 0.0 if is_open else 2 * (group.since - shutter) / max(1 - shutter, 1e-3) - 1

@@ -19,6 +19,7 @@ from vsdeblur.flow.motion import displacement
 from vsdeblur.solver.render.compositing import Layer, composite, key_frame_layers
 from vsdeblur.solver.render.geometry import RowGroup, key_frame_positions, whole_frame
 from vsdeblur.solver.render.solved import SolvedWindow
+from vsdeblur.tensors import known_zero
 
 Residual = Callable[[int], Tensor]  # number of the frame in the window -> (C, H, W)
 
@@ -33,7 +34,8 @@ def exposure_residual(solved: SolvedWindow, n: int) -> Tensor:
     Returns:
         (C, H, W), in units of ``DataWeights.step``: of display values where the data is linear.
     """
-    if solved.joint is not None and not bool(solved.joint[n].any()):
+    by_itself = solved.keys is solved.frames  # every frame was restored so
+    if solved.joint is not None and (by_itself or known_zero(solved.joint[n])):
         return torch.zeros_like(solved.frames[n])
     out = solved.frames[n].clone()
     for tau in solved.taus[n]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.project import foreground_weight
-from vsdeblur.flow.resolution import upsampled
+from vsdeblur.flow.resolution import downsampled_rows, upsampled
 from vsdeblur.solver.data_weights import DataWeights
 
 
@@ -33,9 +34,11 @@ class SolvedWindow:
             frame by frame, or is a clipped light, and is not projected on the exposure. None for 1 everywhere.
         white: The level above which key frames hold lights that clipped; None without any.
         data_weights: Weights of the exposures by their noise.
+        noise: Deviation of the frames' noise, display values; where the learned step at instants asks for it.
         splat_weights: (n, 2, h, w), the weight of a point that is carried towards the next (0) and the previous (1)
             key frame, where several arrive at one place.
         scale: Pixels of the frame per point of the motion, along a side.
+        late: The delays of the rows of the motion, (n, 1, h, 1), on the device; None for a global shutter.
     """
 
     keys: Tensor
@@ -51,12 +54,20 @@ class SolvedWindow:
     joint: Tensor | None = None
     white: float | None = None
     data_weights: DataWeights = field(default_factory=DataWeights)
+    noise: float = 0.0
     splat_weights: Tensor = field(init=False)
     scale: int = field(init=False)
+    late: Tensor | None = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "splat_weights", self.motion.occlusion * foreground_weight(self.motion.path))
         object.__setattr__(self, "scale", self.motion.scale(*self.size))
+        object.__setattr__(self, "late", None if self.delays is None else self._late(self.delays))
+
+    def _late(self, delays: Tensor) -> Tensor:
+        # Once for all instants; accelerators may lack float64.
+        late, device = downsampled_rows(delays[:, None, :, None], self.scale), self.frames.device
+        return late.to(device, late.dtype if device.type == "cpu" else torch.float32)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -44,13 +44,13 @@ class InstantStep:
         """
         height, width = pictures[0].shape[-2:]
         out = torch.zeros_like(pictures[0])
-        for tile in tiles(height, width, TILE, OVERLAP):
+        for tile in tiles(height, width, TILE, OVERLAP, out.device):
             # Tiles begin at the network's coarsest cells, so that every tile divides the picture into the same cells.
             rows, columns = (slice(x.start // ALIGNED * ALIGNED, x.stop) for x in (tile.rows, tile.columns))
             down, across = (slice(x.start // CELL, -(-x.stop // CELL)) for x in (rows, columns))
             change = self._through(torch.stack([x[:, rows, columns] for x in pictures]), hints[..., down, across])
             change = change[:, tile.rows.start - rows.start :, tile.columns.start - columns.start :]
-            out[:, tile.rows, tile.columns] += change.mul_(tile.weight.to(out))
+            out[:, tile.rows, tile.columns] += change.mul_(tile.weight)
         return out
 
     def _through(self, pictures: Tensor, hints: Tensor) -> Tensor:

@@ -72,7 +72,7 @@ class ProximalStep:
     def _through(self, pictures: Tensor, path: Tensor, hints: Tensor, shutter: float) -> Tensor:
         """(1, C, H, W): the network's output for pictures (4, C, H, W) of one frame, C 1 or 3, of any size."""
         shown = in_colour(pictures, ALIGNED)[None]
-        found = self.network(shown, padded(path, ALIGNED), padded(hints, ALIGNED), path.new_tensor([shutter]))
+        found = self.network(shown, padded(path, ALIGNED), padded(hints, ALIGNED), path.new_full((1,), shutter))
         return as_given(found, pictures[:1])
 
 
