@@ -12,9 +12,9 @@ from torch import Tensor
 from tests.gpu.counts import as_on_the_device, blurry, pictures_of
 from tests.support.cuda import simulated
 from tests.support.native import torch_alone
+from vsdeblur import restore
 from vsdeblur.engine import engine
 from vsdeblur.engine.plan import Plan, make_plan
-from vsdeblur.restore import restore
 
 MOST = 10  # waits, and copies, of a chunk, however many instants it has
 
@@ -23,7 +23,8 @@ CHUNKS: dict[str, dict[str, Any]] = {
     "blur": {"flow": "blur"},
     "balanced": {"preset": "balanced"},
     "best": {"preset": "best", "shutter": 0.6, "transfer": "srgb"},
-    "paths": {"preset": "best", "flow": "paths"},
+    "paths": {"flow": "paths"},
+    "refined paths": {"preset": "balanced", "flow": "paths", "solver": "keyframes", "factor": 1},
     "keyframes": {"solver": "keyframes"},
     "rolling": {"readout": 0.5},
     "out_shutter": {"out_shutter": 0.5},
@@ -96,9 +97,10 @@ CALLS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("given", CALLS.values(), ids=CALLS)
 def test_what_has_no_chunks_or_looks_at_the_clip_first(v: Tensor, given: dict[str, Any]) -> None:
     arguments = {"factor": 2, "preset": "fast", **given}
+    clip = v[:2] if "solver" in given else v  # it takes long
     with as_on_the_device():
-        known = restore(v, device="cpu", **arguments)
+        known = restore(clip, device="cpu", **arguments)
     with torch_alone(), simulated():
-        found = restore(v, device="cuda:0", **arguments)
+        found = restore(clip, device="cuda:0", **arguments)
     assert type(found) is Tensor
     assert (found - known).abs().max() < 1e-5

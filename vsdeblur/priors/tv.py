@@ -10,7 +10,7 @@ from torch import Tensor
 from vsdeblur.footprint import TileFootprint
 from vsdeblur.named import Named
 from vsdeblur.priors.differences import Differences
-from vsdeblur.tensors import known_zero
+from vsdeblur.tensors import constants, known_zero
 
 _TINY = 1e-12
 
@@ -54,13 +54,10 @@ class TotalVariation:
 
     def __call__(self, u: Tensor, sigma: float | Tensor) -> Tensor:
         """The prox at u (T, C, H, W); sigma: also a map of it, (T, 1, H, W)."""
-        bound: Tensor | float
-        if isinstance(sigma, Tensor):
-            bound = self.strength * sigma.to(u.dtype)
-        else:
-            bound = float(self.strength * torch.tensor(sigma, dtype=u.dtype))
-        if known_zero(bound) if isinstance(bound, Tensor) else not bound:
+        level = sigma.to(u.dtype) if isinstance(sigma, Tensor) else constants(u, [sigma])[0]
+        if known_zero(level) or not self.strength:
             return u.clone()
+        bound = self.strength * level
         d = Differences(self.time)
         step = 1 / d.norm_squared
         p = torch.zeros(3, *u.shape, dtype=u.dtype, device=u.device)
@@ -68,7 +65,7 @@ class TotalVariation:
         for _ in range(self.steps):
             ascent = q + step * d(u - d.adjoint(q))
             length = ascent.square().sum(dim=(0, 2), keepdim=True).sqrt_()
-            previous, p = p, ascent.mul_(bound / length.clamp(min=bound).clamp_(min=_TINY))
+            previous, p = p, ascent.mul_(bound / torch.maximum(length, bound).clamp_(min=_TINY))
             following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
             q, momentum = p + ((momentum - 1) / following) * (p - previous), following
         return u - d.adjoint(p)
