@@ -28,6 +28,7 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
         "memory",
         "motion",
         "native",
+        "operations",
         "quality",
         "shutter",
         "shake",
