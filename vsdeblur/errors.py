@@ -64,6 +64,10 @@ class MemoryBudgetError(DeblurError):
     """The smallest plan does not fit the budget; the message says which budget would."""
 
 
+class BusyError(DeblurError):
+    """Another job has what this one needs for itself alone."""
+
+
 class InputError(DeblurError):
     """A clip or file that cannot be processed, with where and why."""
 

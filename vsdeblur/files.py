@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vsdeblur.errors import ArgumentError, DeblurError
+from vsdeblur.errors import ArgumentError, BusyError, DeblurError
 from vsdeblur.locks import lock, open_locked, open_regular
 
 _LONGEST = 60  # bytes of a target's name that its temporary name shows
@@ -138,7 +138,7 @@ def _locked(temporary: Path, path: Path) -> Iterator[None]:
     try:
         descriptor = open_locked(kept)
     except BlockingIOError:
-        raise DeblurError(f"another job is writing {path}: wait for it, or choose another name") from None
+        raise BusyError(f"another job is writing {path}: wait for it, or choose another name") from None
     except OSError as error:
         raise DeblurError(f"cannot write {path}: {reason(error)}") from None
     try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vsdeblur.cli._cluster import CLUSTER_HELP, runner
 from vsdeblur.cli._options import settings_options
 from vsdeblur.cli._progress import Bar
 from vsdeblur.cli._report import tell
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
 @settings_options(TRANSCODE)
+@click.option("--cluster", metavar="WHERE", help=CLUSTER_HELP)
 @click.option("--quiet", is_flag=True, help="No estimate and no progress on stderr.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON (on stderr where OUT is -).")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report to this file.")
-def transcode(source: str, target: str, quiet: bool, as_json: bool, report: Path | None, **given: Any) -> int:
+def transcode(
+    source: str, target: str, cluster: str | None, quiet: bool, as_json: bool, report: Path | None, **given: Any
+) -> int:
     """Deblur the video of IN and raise its frame rate; sound and everything else is copied to OUT.
 
     A "-" is y4m on stdin or stdout, so that vspipe or ffmpeg can stand on either side. OUT is written under another
@@ -40,17 +44,17 @@ def transcode(source: str, target: str, quiet: bool, as_json: bool, report: Path
     arguments = {name: value for name, value in given.items() if value is not None}
     place_for(report)
     console = quiet_console(quiet)
+    shared = cluster is not None or given["segment"] is not None
     # On a terminal the first word comes at once: libraries and the estimate take seconds.
     with console.status(f"reading {'standard input' if source == '-' else source}"):
-        from vsdeblur.filters.pyav import transcode as run
-
-        if not quiet and source != "-" and given["segment"] is None:
+        run = runner(cluster, arguments)
+        if not quiet and source != "-" and not shared:
             _forecast(console, source, target, arguments)
     try:
         with Bar(console) as bar:
             done = run(source, target, **arguments, progress=None if quiet else bar)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("the same command goes on from here" if given["resume"] else "") from None
+        raise KeyboardInterrupt("the same command goes on from here" if given["resume"] or cluster else "") from None
     return tell(done, console, as_json, report)
 
 

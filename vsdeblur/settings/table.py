@@ -55,6 +55,8 @@ class Face:
 DEBLUR = Face.of("deblur", Factor, ScriptSettings)
 DEBLUR_FRAMES = Face.of("deblur_frames", Factor, StreamSettings)
 TRANSCODE = Face.of("transcode", Factor, FileSettings)
+BATCH = replace(TRANSCODE, names=TRANSCODE.names - {"segment"})  # of transcode, for every file
+CLUSTER = replace(BATCH, names=BATCH.names - {"resume"})
 RESTORE = Face.of("restore", Factor, ClipSettings, Quadrature, EngineSettings)
 INSPECT = Face.of("inspect", "factor", "fps", "shutter", "preset", "device", "max_memory", Tagging, Progressive)
 IMAGE = Face.of("image", "transfer", "prior", "device", "max_memory")

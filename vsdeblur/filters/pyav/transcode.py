@@ -57,7 +57,7 @@ def transcode(
         DeblurError: ArgumentError, InputError or MemoryBudgetError, with one line on what is wrong.
     """
     task = task_of(os.fspath(src), os.fspath(dst), {"factor": factor, **settings}, progress)
-    _check(task)
+    check_task(task)
     return run(task, _writer(task))
 
 
@@ -108,8 +108,8 @@ def _writer(task: Task) -> Callable[[Job], None]:
     return write_resumable if task.resume else write
 
 
-def _check(task: Task) -> None:
-    """What can be known to be wrong before the source is opened."""
+def check_task(task: Task) -> None:
+    """Refuse what can be known to be wrong before the source is opened. Raises DeblurError."""
     if task.target != "-":
         # Segments of one target are made at the same time: none of them holds it.
         target_file.check(Path(task.target), task.source, task.overwrite, trial=task.segment is None)

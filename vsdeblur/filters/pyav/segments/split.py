@@ -27,7 +27,7 @@ def divided(job: Job, chunk: int, count: int) -> list[range]:
         chunk: Source frames of a chunk.
         count: The number of segments. Where it is more than that of chunks, some are empty.
     """
-    frames = job.source.total or _counted(job)
+    frames = source_frames(job)
     reach = int(frames * _REACH / count)
     bounds = [0]
     for n in range(1, count):
@@ -37,8 +37,10 @@ def divided(job: Job, chunk: int, count: int) -> list[range]:
     return [range(*one) for one in zip(bounds, [*bounds[1:], _END], strict=True)]
 
 
-def _counted(job: Job) -> int:
-    """Frames of a source that does not say how many there are."""
+def source_frames(job: Job) -> int:
+    """About how many frames the source has: as it says, or as many as it has packets."""
+    if job.source.total:
+        return job.source.total
     path, read = job.task.source, job.task.read
     with Source(path, read, quiet=True) as source:
         packets = sum(1 for packet in source.packets(everything=False) if packet.size)
