@@ -62,7 +62,8 @@ def connected(where: Where) -> Iterator[Any]:
     if where.address:
         options["address"] = where.address
     else:
-        options |= {"num_cpus": where.processes or os.cpu_count(), "include_dashboard": False}
+        # One of its own, whatever else runs on this machine.
+        options |= {"address": "local", "num_cpus": where.processes or os.cpu_count(), "include_dashboard": False}
     try:
         ray.init(**options)
     except Exception as error:  # Ray raises that itself where a machine does not answer in time
