@@ -35,7 +35,7 @@ FAMILIES = {
     "warps": ("sample", "warp", "pull", "grid_sampler_2d."),
     "their transposes": ("spread", "grid_sampler_2d_backward"),
     "DIS": ("DIS",),
-    "convolutions": ("convolution", "mkldnn_convolution", "_slow_conv2d", "thnn_conv2d", "addmm", "mm.", "bmm"),
+    "convolutions": ("conv", "mkldnn_conv", "_slow_conv", "thnn_conv", "addmm", "mm.", "bmm"),
     "pooling": ("avg_pool", "_adaptive_avg_pool", "max_pool"),
     "resampling": ("upsample", "pixel_shuffle", "pixel_unshuffle", "im2col", "replication_pad", "reflection_pad"),
     "spectra, medians, sorting": ("_fft", "median", "sort", "topk", "kthvalue", "quantile"),

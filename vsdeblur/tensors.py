@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -129,23 +129,25 @@ def box(x: Tensor, size: int) -> Tensor:
         (B, C, h, w).
     """
     wide = F.pad(x, (size // 2,) * 4, mode="replicate")
-    return _span_sums(_span_sums(wide, 2, size), 3, size).div_(size * size)
+    return _span_sums(_span_sums(wide, 2, size), 3, size) / (size * size)
 
 
 def _span_sums(x: Tensor, axis: int, size: int) -> Tensor:
-    """The sums of ``size`` neighbours along an axis, which is shorter by size - 1 then: a new tensor.
+    """The sums of ``size`` neighbours along an axis, which is shorter by size - 1 then.
 
     Spans of 1, 2, 4, ... are made of two half as long, and those that make up ``size`` are added: a tenth of the
     time of avg_pool2d.
     """
     count = x.shape[axis] - size + 1
-    sums, length, found, covered = x, 1, x.new_zeros(()), 0
+    sums, length, covered = x, 1, 0
+    found: Tensor | None = None
     while True:
         if size & length:
-            found = found + sums.narrow(axis, covered, count)
+            part = sums.narrow(axis, covered, count)
+            found = part if found is None else found + part
             covered += length
         if 2 * length > size:
-            return found
+            return cast("Tensor", found)
         apart = sums.shape[axis] - length
         sums = sums.narrow(axis, 0, apart) + sums.narrow(axis, length, apart)
         length *= 2

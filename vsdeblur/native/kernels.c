@@ -65,6 +65,12 @@ typedef struct {
     int32_t channels, height, width;
 } Planes;
 
+// What a difference d counts by: weight / sqrt(1 + |d|^2 / scale^2).
+typedef struct {
+    const float *weights;  // one for each pixel
+    float scale;
+} Robust;
+
 // Rows [first, last) of what is written.
 typedef struct {
     int32_t first, last;
@@ -338,12 +344,12 @@ INLINE v4 sum_of_four(v16 a) {
 // Whether the four pixels around k all exist.
 INLINE int inner(int32_t k, int32_t size) { return k >= 1 && k + 2 < size; }
 
-// The pull of a coupling, d = weight (S there - here) / sqrt(1 + |S there - here|^2 / scale^2), and `less` made less by
-// it. S samples cubically, pixels of the edge repeated. Rows are those of the result.
-EXPORT void pull(const Points *there, const Places *at, const Points *here, const float *weight, const Points *to,
-                 const Points *less, const Rows *rows, float scale) {
+// The pull of a coupling: the difference of S there from here by what it counts, and `less` made less by it. S samples
+// cubically, pixels of the edge repeated. Rows are those of the result.
+EXPORT void pull(const Points *there, const Places *at, const Points *here, const Robust *counts, const Points *to,
+                 const Points *less, const Rows *rows) {
     const int64_t line = 4 * (int64_t)there->width;
-    const float narrow = 1 / (scale * scale);
+    const float narrow = 1 / (counts->scale * counts->scale);
     for (int32_t y = rows->first; y < rows->last; y++) {
         for (int32_t x = 0; x < at->width; x += CHUNK) {
             const int count = least(CHUNK, at->width - x);
@@ -372,7 +378,7 @@ EXPORT void pull(const Points *there, const Places *at, const Points *here, cons
                 const v4 square = apart[i] * apart[i];
                 sizes[i] = (square[0] + square[1]) + (square[2] + square[3]);
             }
-            for (int i = 0; i < count; i++) sizes[i] = weight[first + i] / __builtin_sqrtf(1 + sizes[i] * narrow);
+            for (int i = 0; i < count; i++) sizes[i] = counts->weights[first + i] / __builtin_sqrtf(1 + sizes[i] * narrow);
             for (int i = 0; i < count; i++) {
                 const v4 pulled = apart[i] * sizes[i];
                 *(v4 *)(to->values + 4 * (first + i)) = pulled;

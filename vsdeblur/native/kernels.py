@@ -130,9 +130,9 @@ def pull(there: Tensor, here: Tensor, grid: Tensor, weight: Tensor, scale: float
     """
     grid, weight, out = grid.contiguous(), weight.contiguous(), torch.empty_like(here)
     height, width, _ = grid.shape
-    points = (_Points.of(there), _Places.of_grid(grid[None], 0), _Points.of(here))
-    values = ctypes.c_void_p(weight.data_ptr()), _Points.of(out), _Points.of(less)
-    _run("pull", height, 4 * height * width, *points, *values, last=ctypes.c_float(scale))
+    places, counts = _Places.of_grid(grid[None], 0), _Robust(weight.data_ptr(), scale)
+    pictures = _Points.of(out), _Points.of(less)
+    _run("pull", height, 4 * height * width, _Points.of(there), places, _Points.of(here), counts, *pictures)
     return out
 
 
@@ -243,6 +243,10 @@ class _Places(ctypes.Structure):
         return cls(flow.data_ptr() + 4 * k * flow.stride(0), flow.stride(1), 1, height, width, top, _ONE, 1, 1.0, 1.0)
 
 
+class _Robust(ctypes.Structure):
+    _fields_ = (("weights", ctypes.c_void_p), ("scale", ctypes.c_float))
+
+
 _ONE = (ctypes.c_float * 1)(1.0)  # the instant of a flow
 
 
@@ -250,14 +254,11 @@ class _Rows(ctypes.Structure):
     _fields_ = (("first", ctypes.c_int32), ("last", ctypes.c_int32))
 
 
-def _run(
-    name: str, rows: int, work: int, *arguments: ctypes.Structure | ctypes.c_void_p, last: ctypes.c_float | None = None
-) -> None:
+def _run(name: str, rows: int, work: int, *arguments: ctypes.Structure) -> None:
     """Call a kernel for all rows, shared over threads; ctypes releases the interpreter's lock meanwhile."""
     function = getattr(library(), name)
-    given = [one if isinstance(one, ctypes.c_void_p) else ctypes.byref(one) for one in arguments]
-    after = () if last is None else (last,)
-    share_rows(rows, work, lambda first, end: function(*given, ctypes.byref(_Rows(first, end)), *after))
+    pointers = [ctypes.byref(argument) for argument in arguments]
+    share_rows(rows, work, lambda first, last: function(*pointers, ctypes.byref(_Rows(first, last))))
 
 
 def _rows_together(x: Tensor) -> Tensor:
