@@ -157,7 +157,14 @@ def test_the_number_of_threads_changes_no_bit(kind: str, monkeypatch: pytest.Mon
         mean = paths.points(x).mean(paths.at(0, TAUS))
         both = [f(x, grid, kernel) for f in (sample, sample_adjoint) for kernel in KERNELS]
         warped = [f(x, fields[:, :2], kernel) for f in (warp, warp_adjoint) for kernel in KERNELS]
-        return [onto.gathered(), mean, *both, *warped]
+        link = Link(1, grid, x[:, :1].abs())
+        return [
+            onto.gathered(),
+            mean,
+            *both,
+            *warped,
+            robust_gradient(x.expand(2, -1, -1, -1), [(slice(0, 2), link)], 0.5),
+        ]
 
     before, runs = torch.get_num_threads(), []
     try:
