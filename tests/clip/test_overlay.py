@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -41,7 +42,7 @@ def test_beside_text_the_picture_is_what_moves_under_it() -> None:
         truth = torch.from_numpy(0.15 + 0.5 * view(ground(5), SPEED * (j + 0.5) / 4)).permute(2, 0, 1)
         errors.append(float((u[j] - truth)[:, beside & ~inside].abs().mean()))
         assert float((u[j] - v[j // 4])[:, overlay.mask].abs().max()) < 1 / 255  # text is passed through
-    assert np.mean(errors) < 1.2 / 255  # 1.5 where text is left in, 3 where frames are repeated
+    assert np.mean(errors) < 1.1 / 255  # 1.5 where text is left in, 3 where frames are repeated
 
 
 def test_alpha_does_not_hide_an_overlay() -> None:
@@ -57,3 +58,34 @@ def test_without_an_overlay_none_is_found() -> None:
         assert find_overlay(Window(to_linear(panned([0.8] * 8, speed, 0.5), "srgb"), 0, 0, 8)) is None
     still = as_stored([np.repeat(text(), 3, 2)] * 8)
     assert find_overlay(Window(still, 0, 0, 8)) is None
+
+
+@pytest.mark.parametrize("opacity", [0.6, 0.3])
+def test_a_faint_overlay_is_found(opacity: float) -> None:
+    over = opacity * text()
+    v = as_stored([exposed(ground(5), n, 3.0, 0.5) * (1 - over) + 0.95 * over for n in range(8)])
+    overlay = find_overlay(Window(to_linear(v, "srgb"), 0, 0, 8))
+    assert overlay is not None
+    assert float(overlay.mask[torch.from_numpy(text()[..., 0] > 0.5)].float().mean()) > 0.6
+
+
+def test_of_a_wide_picture_blocks_are_looked_at() -> None:
+    """A pixel of the small one is two by two of the wide one, and its strokes are found all the same."""
+
+    def wide(picture: np.ndarray) -> np.ndarray:
+        return np.tile(picture.repeat(2, 0).repeat(2, 1), (1, 3, 1))[:, :-1]
+
+    over = text()
+    v = as_stored([wide(exposed(ground(5), n, 3.0, 0.5) * (1 - over) + 0.95 * over) for n in range(4)])
+    overlay = find_overlay(Window(to_linear(v, "srgb"), 0, 0, 4))
+    assert overlay is not None
+    assert overlay.mask.shape == (2 * HEIGHT, 6 * WIDTH - 1)
+    assert float(overlay.mask[torch.from_numpy(wide(over)[..., 0] > 0.5)].float().mean()) > 0.6
+
+
+def test_an_edge_that_slides_along_itself_is_no_overlay() -> None:
+    """A wire before a camera that pans along it."""
+    frames = [exposed(ground(5), n, 4.0, 0.5) for n in range(8)]
+    for frame in frames:
+        frame[30:33] = 0.95
+    assert find_overlay(Window(to_linear(as_stored(frames), "srgb"), 0, 0, 8)) is None

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import re
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from vsdeblur.engine.engine import Engine
+from vsdeblur.engine.light import cleaning_footprint
 from vsdeblur.engine.plan import default_budget, make_plan
 from vsdeblur.errors import MemoryBudgetError
+from vsdeblur.footprint import FrameSize
 from vsdeblur.settings import parse_options
 
 
@@ -52,3 +55,12 @@ def test_the_default_budget_is_half_of_the_device_but_no_more_than_4_gib(gigabyt
 def test_a_plan_counts_the_hosts_frames() -> None:
     small, large = (make_plan(options(max_memory="3GiB"), 720, 1280, 3, host) for host in (0, 2**23))
     assert (large.peak_bytes, large.chunk) != (small.peak_bytes, small.chunk)
+
+
+def test_the_copy_of_cleaned_frames_counts() -> None:
+    """Of a window of 12 frames; where it is the most that is held at once, the plan is larger by it."""
+    size = FrameSize(480, 640, 3)
+    assert cleaning_footprint(size, 12) == (12 + 6) * size.frame
+    with patch("vsdeblur.engine.plan.cleaning_footprint", lambda size, frames: 2**33):
+        plan = make_plan(options(max_memory="16GiB"), 480, 640, 3, 0)
+    assert 2**33 < plan.peak_bytes < 2**34

@@ -21,7 +21,7 @@ from vsdeblur.tensors import box, smoothstep
 EDGE = 128  # pixels on the longer side of the small pictures
 _LEAST = 0.025  # change of the logarithm of light from which on it counts, of the whole picture
 _LOCAL = 0.06, 0.12  # and of a part of it: the ramp
-_PART = 0.03  # of the picture that has to change, where not all of it does
+_PART = 0.2  # of the picture that has to change, where not all of it does: hands that cover and uncover have 0.17
 DARKEST = 2e-3  # light that is added to both sides of a ratio
 _CONTRAST = 0.005  # of display values, at which local contrast counts half
 _WINDOW = 11  # pixels over which contrast is local

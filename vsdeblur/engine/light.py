@@ -16,6 +16,7 @@ from torch import Tensor
 
 from vsdeblur.camera.light import Light, gain_at
 from vsdeblur.flow.motion import Motion, MotionEngine
+from vsdeblur.footprint import FrameSize
 from vsdeblur.window import Window
 
 Instants = Callable[[float], Tensor]  # what gives the picture (C, H, W) at an instant of the clip
@@ -69,6 +70,14 @@ def gains_of(window: Window, device: torch.device) -> Callable[[Tensor, float], 
         return picture
 
     return with_gain
+
+
+def cleaning_footprint(size: FrameSize, frames: int) -> int:
+    """Bytes, beside a window of so many frames, while what changes or lies over them is taken out.
+
+    Their copy; and a gain, or of a frame under an overlay its share, the sums along rows and columns, and their edges.
+    """
+    return (frames + 6) * size.frame
 
 
 def frame_at(window: Window, t: float) -> int:

@@ -2,7 +2,7 @@
 
 Stages declare their footprints; here they are added up:
 
-    resident + max( motion, key frames + max( solving a tile, rendering ) )
+    resident + max( taking out light and overlays, motion, key frames + max( solving a tile, rendering ) )
 
 resident are the host's frames, the window and its motion. Where frames are restored by themselves, a second sum has
 what that takes, and the larger of both counts.
@@ -20,6 +20,7 @@ from vsdeblur.blind.footprint import TILE_BYTES, beside_tiles
 from vsdeblur.calibration.shutter import window as shutter
 from vsdeblur.clip.cadence import REACH
 from vsdeblur.engine import host_frames
+from vsdeblur.engine.light import cleaning_footprint
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.flow import is_learned
 from vsdeblur.flow.footprint import finding_footprint, motion_footprint
@@ -182,11 +183,12 @@ class _Sums:
         return max(MIN_OVERLAP, halo), max(MAX_OVERLAP, halo)
 
     def joint(self, chunk: int, tile: int, consistent: bool) -> int:
-        """The largest of the stages: motion is found, key frames are solved, instants are rendered."""
+        """The largest of the stages: frames are cleaned, motion is found, key frames are solved, instants rendered."""
         solved = self._key_frame_count(chunk)
         solving = self._solving().bytes(self._tile_pixels(tile), solved)
         keys = solved * self.size.frame
-        return int(self._resident(chunk) + max(self._motion(chunk), keys + max(solving, self._rendering(consistent))))
+        before = max(cleaning_footprint(self.size, self._window(chunk)), self._motion(chunk))
+        return int(self._resident(chunk) + max(before, keys + max(solving, self._rendering(consistent))))
 
     def beside_per_frame_tiles(self, chunk: int) -> int:
         """What is held, beside its tiles, while a frame is restored by itself: every frame and its result, its blur."""
