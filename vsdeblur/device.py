@@ -36,6 +36,14 @@ def total_memory(device: torch.device) -> int:
     return int(psutil.virtual_memory().total)
 
 
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that are free on the device, what torch keeps there for itself included; None where that is not known."""
+    if device.type != "cuda":
+        return None
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0] + kept)
+
+
 @contextmanager
 def single_thread() -> Iterator[int]:
     """Torch on one thread, and on one in every thread that begins within; yields how many it has otherwise.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
 from torch import Tensor
 
 from tests.gpu.counts import as_on_the_device, blurry, pictures_of
-from tests.support.cuda import simulated
+from tests.support.cuda import Simulated, simulated
 from tests.support.native import torch_alone
 from vsdeblur import restore
 from vsdeblur.engine import engine
@@ -85,6 +86,34 @@ def test_results_that_have_no_room_beside_the_plan_come_one_by_one(v: Tensor, mo
         parts, _, more = pictures_of(v, "cuda", device, preset="fast")
     assert more == copies + len(whole) - 1
     assert torch.equal(whole, parts)
+
+
+def test_out_of_memory_on_the_way_back_is_no_end_of_it(v: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was collected for one copy is rendered again, and comes one by one."""
+    stacks: list[int] = []
+
+    def stack(pictures: list[Tensor], *rest: Any, **named: Any) -> Tensor:
+        results = isinstance(pictures[0], Simulated) and pictures[0].shape == v.shape[1:]
+        if results and len(pictures) == 2 * len(v):
+            stacks.append(len(pictures))
+            raise torch.OutOfMemoryError("no room")
+        return known_stack(pictures, *rest, **named)
+
+    known_stack = torch.stack
+    with torch_alone(), simulated() as device:
+        whole, _, copies = pictures_of(v, "cuda", device, preset="fast")
+        monkeypatch.setattr(torch, "stack", stack)
+        parts, _, more = pictures_of(v, "cuda", device, preset="fast")
+    assert stacks == [2 * len(v)], "the second time nothing is collected"
+    assert more == copies + len(whole) - 1
+    assert torch.equal(whole, parts)
+
+
+def test_too_little_free_memory_is_said(v: Tensor, caplog: pytest.LogCaptureFixture) -> None:
+    with simulated(), patch("torch.cuda.mem_get_info", lambda _: (2**20, 2**33)):
+        pictures_of(v, "cuda", preset="fast")
+    assert [line.split(":")[0] for line in caplog.messages] == ["max_memory"]
+    assert "1MiB free" in caplog.text
 
 
 CALLS: dict[str, dict[str, Any]] = {

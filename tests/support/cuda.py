@@ -166,6 +166,11 @@ def simulated(kind: str = "cuda") -> Iterator[Accelerator]:
         "torch.cuda.device_count": lambda: int(kind == "cuda"),
         "torch.cuda.get_device_properties": lambda _=None: type("Properties", (), {"total_memory": free})(),
         "torch.cuda.mem_get_info": lambda _=None: (free, free),
+        "torch.cuda.memory_reserved": lambda _=None: 0,
+        "torch.cuda.memory_allocated": lambda _=None: 0,
+        "torch.cuda.current_device": lambda: 0,
+        "torch.cuda.is_bf16_supported": lambda *_: True,
+        "torch.accelerator.current_accelerator": lambda *_, **__: None,  # optimisers ask its stream
         "torch.cuda.empty_cache": lambda: None,
         "torch.cuda.synchronize": lambda _=None: None,
         "torch.backends.mps.is_available": lambda: kind == "mps",

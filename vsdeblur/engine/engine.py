@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
-from itertools import batched, islice
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from torch import Tensor
 from vsdeblur.camera.noise import sensor_noise
 from vsdeblur.device import choose_device, total_memory
 from vsdeblur.engine import quadrature
+from vsdeblur.engine.beside import fetched, spare_bytes
 from vsdeblur.engine.heap import release_unused
 from vsdeblur.engine.independent_blur import restore_independently_blurred
 from vsdeblur.engine.light import find_window_motion, frame_at, gains_of, with_unblended
@@ -89,10 +90,7 @@ class Engine:
         )
         self.instant_step = load_instant_step(options, self.device) if uses_instant_step(options) else None
         self._consistency_flow = find_fast_flow(linear=linear, device=self.device) if self.plan.consistent else None
-        self._retry = MemoryRetry(self.device, self.plan.rows)
-        # Bytes beside the plan for each of what is held to wait less for an accelerator: sub-frames, and results.
-        beside = max(self.plan.budget - self.plan.peak_bytes, 0) // 2
-        self._spare = 0 if self.device.type == "cpu" else beside
+        self._retry = MemoryRetry(self.device, self.plan.rows, spare_bytes(self.plan, self.device))
         self.per_frame = None
         if options.mode != "joint":
             self.per_frame = PerFrame.of(options, self.plan.per_frame_bytes, self._retry)
@@ -128,17 +126,13 @@ class Engine:
         offsets, periods = quadrature.output(self.options, solved.motion), window.output_periods
         shown = [[t + offset / periods[frame_at(window, t)] for offset in offsets] for t in instants]
         pictures = self._retry.stream(
-            "rendering instants", lambda sizes, done: self._rendered(solved, window, shown, sizes.rows, done)
+            "rendering instants",
+            lambda sizes, done: fetched(self._rendered(solved, window, shown, sizes, done), sizes.spare),
         )
-        for times, picture in zip(shown, self._fetched(pictures, solved.frames[0].nbytes), strict=True):
+        for times, picture in zip(shown, pictures, strict=True):
             if window.overlay is not None:
                 window.overlay.put_back(picture, [frame_at(window, t) for t in times])
             yield picture
-
-    def _fetched(self, pictures: Iterator[Tensor], size: int) -> Iterator[Tensor]:
-        """Pictures of ``size`` bytes on the processor: by as few copies as there is room for beside the plan."""
-        for several in batched(pictures, 1 + self._spare // (2 * size)):  # together they are there twice
-            yield from torch.stack(several).cpu() if len(several) > 1 else (several[0].cpu(),)
 
     @torch.inference_mode()
     def key_frames(self, window: Window) -> tuple[Tensor, Motion]:
@@ -249,9 +243,10 @@ class Engine:
         return found
 
     def _rendered(
-        self, solved: SolvedWindow, window: Window, shown: Sequence[Sequence[float]], rows: int, done: int
+        self, solved: SolvedWindow, window: Window, shown: Sequence[Sequence[float]], sizes: BatchSizes, done: int
     ) -> Iterator[Tensor]:
-        """The outputs but the first ``done``, each the mean of its instants; ``rows`` of a picture at once."""
+        """The outputs but the first ``done``, each the mean of its instants."""
+        rows = sizes.rows
         if rows != solved.band:
             solved = replace(solved, band=rows)
         at, limit = self._composed(solved), limited(solved, linear=self.options.transfer != "linear")
@@ -262,7 +257,7 @@ class Engine:
             at = with_unblended(at, self._composed(solved), window, window.light, self.device)
         if self._consistency_flow is not None:
             spacing = 1 / float(self.options.factor)
-            at_once = 1 + self._spare // period_bytes(solved, self.options.factor)
+            at_once = 1 + sizes.spare // period_bytes(solved, self.options.factor)
             consistency = TemporalConsistency(solved, at, self._consistency_flow, spacing, at_once)
             instants = [t for (t,) in shown]  # without an output shutter
             rest = islice(zip(instants, consistency.instants(instants), strict=True), done, None)

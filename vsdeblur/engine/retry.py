@@ -22,10 +22,12 @@ class BatchSizes:
     Attributes:
         instants: Of an exposure, that are warped together: BATCH, or 1.
         rows: Of a picture, that are rendered together.
+        spare: Bytes beside the plan that may be held to wait less for an accelerator.
     """
 
     instants: int
     rows: int
+    spare: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,12 @@ class MemoryRetry:
     Attributes:
         device: Where the stages run.
         rows: Rows that are rendered together at first.
+        spare: As in ``BatchSizes``, at first; then none.
     """
 
     device: torch.device
     rows: int
+    spare: int = 0
 
     def run[R](self, stage: str, task: Callable[[BatchSizes], R]) -> R:
         """The result of ``task``. stage: what it does, for the log.
@@ -59,7 +63,7 @@ class MemoryRetry:
         """
         done = 0
         try:
-            for result in start(BatchSizes(BATCH, self.rows), done):
+            for result in start(BatchSizes(BATCH, self.rows, self.spare), done):
                 done += 1
                 yield result
             return

@@ -119,6 +119,7 @@ def _composed(
         preset="fast" if rng.random() < _FAST else "balanced",
         solver="keyframes",
         quadrature="taps" if opening.averaged else "integral",
+        device="cpu",  # samples do not depend on the machine
     )
     engine = Engine(options, light.shape[-2], light.shape[-1])
     engine.key_frame_solver.step = load_proximal(linear=not straight)

@@ -57,7 +57,8 @@ def _solved(take: Take, gamma: float, rng: np.random.Generator) -> Sample:
     blurry, sharp = ((x.float() / 255) ** gamma for x in (take.blurry, take.sharp[SHARP_TAUS.index(0.0)]))
     preset = "fast" if rng.random() < _FAST else "balanced"
     engine = Engine(
-        Options(shutter=take.shutter, transfer=curve, preset=preset, solver="keyframes"), *blurry.shape[-2:]
+        Options(shutter=take.shutter, transfer=curve, preset=preset, solver="keyframes", device="cpu"),
+        *blurry.shape[-2:],
     )
     engine.key_frame_solver.steps = int(rng.choice(_STEPS[preset]))
     keys, motion = engine.key_frames(Window(blurry, 0, 1, 1))

@@ -64,20 +64,21 @@ _BEFORE, _AFTER = (_hats(1 + side * CANDIDATES[:, None] + _BESIDE, ONWARD) for s
 def candidate_rows(tiles: Tensor) -> tuple[Tensor, Tensor]:
     """What is known of each candidate, (P, CANDIDATES, _ROWS), and of the tile, (P, _JUDGE), of tiles (P, FEATURES)."""
     found, across, onward, scalars = torch.split(tiles, [len(ALONG), len(ACROSS), len(ONWARD), SCALARS], 1)
-    expected = torch.einsum("pr,rcl->pcl", across, _EXPECTED)
+    at_found, at_expected, before, after = (x.to(tiles.device) for x in (_FOUND, _EXPECTED, _BEFORE, _AFTER))
+    expected = torch.einsum("pr,rcl->pcl", across, at_expected)
     expected = expected / expected.abs().amax(-1, keepdim=True).clamp(min=1e-3)
     left = _unexplained(found, expected)
     least = left.amin(1, keepdim=True)
     speed = scalars[:, :1] + 2  # its logarithm
-    s = CANDIDATES.expand(len(tiles), -1)
+    s = CANDIDATES.to(tiles.device).expand(len(tiles), -1)
     # The same for every candidate: where the motion should lead in the neighbours, the nearest lags, the tile itself.
     shared = torch.cat((onward[:, 8:13], found[:, 1:5], across[:, 1:4]), 1)
     rows = torch.cat(
         (
-            torch.einsum("pl,lca->pca", found, _FOUND),
-            torch.einsum("pcl,lca->pca", expected, _FOUND),
-            torch.einsum("pl,lca->pca", onward, _BEFORE),
-            torch.einsum("pl,lca->pca", onward, _AFTER),
+            torch.einsum("pl,lca->pca", found, at_found),
+            torch.einsum("pcl,lca->pca", expected, at_found),
+            torch.einsum("pl,lca->pca", onward, before),
+            torch.einsum("pl,lca->pca", onward, after),
             shared[:, None].expand(-1, len(CANDIDATES), -1),
             ((left - least) * 4).clamp(max=3)[..., None],
             left.clamp(max=2)[..., None],

@@ -132,7 +132,7 @@ def restored_gain(sample: Sample, path: Tensor) -> float:
     shutter = float(sample["shutter"][0])
     motion = PairwiseMotion(DisFlow(), linear=False, camera=False)(Window(frames, 0, 0, 3), shutter)
     motion.path[1] = path  # its neighbours keep the straight paths of DIS
-    engine = Engine(Options(shutter=shutter, transfer="linear", solver="keyframes"), *frames.shape[-2:])
+    engine = Engine(Options(shutter=shutter, transfer="linear", solver="keyframes", device="cpu"), *frames.shape[-2:])
     window = Window(frames, 0, 1, 1)
     taus = [tau for tau in SHARP_TAUS if -0.5 * shutter <= tau < 1 - 0.5 * shutter]
     restored = list(engine.restore(window, [1 + shutter / 2 + tau for tau in taus], motion=motion))

@@ -1,0 +1,35 @@
+"""What is held beside the plan, so that an accelerator is waited for seldom: sub-frames, and results."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from vsdeblur.device import free_memory
+from vsdeblur.engine.plan import Plan
+
+log = logging.getLogger("vsdeblur")
+
+
+def spare_bytes(plan: Plan, device: torch.device) -> int:
+    """Bytes for either of the two: half of what the budget, and the device, leave free; none on the processor."""
+    if device.type == "cpu":
+        return 0
+    free = free_memory(device)
+    if free is not None and free < plan.peak_bytes:
+        mebibytes = plan.peak_bytes >> 20, device, free >> 20
+        log.warning("max_memory: the work is planned for %dMiB, of which %s has %dMiB free", *mebibytes)
+    room = plan.budget if free is None else min(plan.budget, free)
+    return max(room - plan.peak_bytes, 0) // 2
+
+
+def fetched(pictures: Iterator[Tensor], spare: int) -> Iterator[Tensor]:
+    """Pictures on the processor: by as few copies as there is room for in ``spare`` bytes."""
+    for first in pictures:
+        more = islice(pictures, spare // (2 * first.nbytes))  # together they are there twice
+        several = [first, *more]
+        yield from torch.stack(several).cpu() if len(several) > 1 else (first.cpu(),)
