@@ -12,7 +12,7 @@ from tests.support.moving import H, W, gliding, inner, texture
 from vsdeblur.errors import ArgumentError, DeblurError
 from vsdeblur.flow import find_motion_engine
 from vsdeblur.flow.dis import DisFlow
-from vsdeblur.flow.motion import Motion, displacement
+from vsdeblur.flow.motion import Motion, bent, displacement, through
 from vsdeblur.flow.pairwise import PairwiseMotion
 from vsdeblur.flow.resolution import motion_scale
 from vsdeblur.window import Window
@@ -66,6 +66,18 @@ def test_a_path_meets_both_neighbours_when_durations_differ() -> None:
         assert acceleration == pytest.approx(durations[n] ** 2, abs=1e-4)
     last = displacement(motion.path[3:], -1.0)
     assert last[0, 0].mean() == pytest.approx(where[2] - where[3], abs=1e-5)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.5])
+def test_a_bent_path_meets_the_same_neighbours(ratio: float) -> None:
+    forward, backward, bend = (torch.tensor(x).view(2, 1, 1) for x in ([3.0, 1.0], [-2.0, 0.5], [0.4, -0.2]))
+    even = through(forward, backward, ratio)
+    path = bent(even, bend, ratio)[None]
+    torch.testing.assert_close(displacement(path, 1.0)[0], forward)
+    torch.testing.assert_close(displacement(path, -ratio)[0], backward)
+    tau = 0.3
+    added = displacement(path, tau) - displacement(even[None], tau)
+    torch.testing.assert_close(added[0], bend * tau * (tau - 1) * (tau + ratio))
 
 
 def test_nothing_is_seen_beyond_the_ends_and_across_cuts() -> None:

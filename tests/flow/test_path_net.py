@@ -39,7 +39,9 @@ def network() -> PathNet:
     """With random weights in its last layers, so that it does something."""
     torch.manual_seed(0)
     net = PathNet()
-    for layer in (net.update.change, net.update.judge, net.refine.change, net.refine.judge, net.fine, net.exposure[-1]):
+    updates = (net.update, net.refine)
+    heads = [layer for update in updates for layer in (update.change, update.bend, update.judge)]
+    for layer in (*heads, net.fine, net.exposure[-1]):
         torch.nn.init.normal_(layer.weight, std=0.02)
     return net.eval()
 
@@ -54,6 +56,8 @@ def test_the_film_run_backwards_has_the_reversed_ways(network: PathNet) -> None:
     for a, b in zip(ahead, back, strict=True):
         torch.testing.assert_close(a.way.flip(1), b.way, rtol=0, atol=1e-3)
         torch.testing.assert_close(a.spread.flip(1), b.spread, rtol=0, atol=1e-3)
+        torch.testing.assert_close(a.bend, -b.bend, rtol=0, atol=1e-3)
+        assert float(a.bend.abs().max()) > 0.01
 
 
 @torch.no_grad()
@@ -62,8 +66,10 @@ def test_an_absent_neighbour_is_not_looked_at(network: PathNet) -> None:
     other = frames.clone()
     other[:, 0] = torch.rand(3, ALIGN, ALIGN, generator=torch.Generator().manual_seed(2))
     present = torch.tensor([[1.0, 0.0]])
-    found, again = (network(x, torch.ones(1), present)[-1].way for x in (frames, other))
-    assert torch.equal(found, again)
+    first, again = (network(x, torch.ones(1), present)[-1] for x in (frames, other))
+    found = first.way
+    assert torch.equal(found, again.way)
+    assert not first.bend.any()
     torch.testing.assert_close(found[:, 1], -found[:, 0])
     alone = network(frames, torch.ones(1), torch.ones(1, 2))[-1].way
     assert not torch.allclose(alone, found, atol=1e-3)
@@ -97,20 +103,22 @@ def test_lucas_kanade_finds_what_a_way_leaves(move: tuple[float, float]) -> None
 def test_the_expected_error_is_that_of_the_mixture() -> None:
     spread = torch.zeros(1, 2, 2, 1, 1)
     spread[:, :, 1] = torch.tensor(8.0).log()
-    error = Ways(torch.zeros_like(spread), spread).error()
+    way, bend = torch.zeros_like(spread), torch.zeros(1, 2, 1, 1)
+    error = Ways(way, bend, spread).error()
     assert error.flatten().tolist() == pytest.approx([SCALE * 4.5] * 2)
     spread[:, :, 0] = 30.0
-    assert Ways(torch.zeros_like(spread), spread).error().flatten().tolist() == pytest.approx([SCALE] * 2)
+    assert Ways(way, bend, spread).error().flatten().tolist() == pytest.approx([SCALE] * 2)
 
 
 def test_cuts_and_ends_have_no_motion_across(network: PathNet) -> None:
     motion = PathMotion(network, linear=False)(Window(pan(5), 10, 0, 5, cuts=frozenset({13})), 1.0)
-    assert motion.path.shape == (5, 4, H, W)
+    assert motion.path.shape == (5, 6, H, W)
     linked = [(bool(a.any()), bool(b.any())) for a, b in motion.occlusion]
     assert linked == [(True, False), (True, True), (False, True), (True, False), (False, True)]
     for n in (0, 2, 3, 4):
         assert not motion.path[n, 2:].any()  # even motion where there is one neighbour
-    assert motion.path[1, 2:].any()
+    assert motion.path[1, 2:4].any()
+    assert motion.path[1, 4:].any()
     for field in (motion.reliability, motion.occlusion):
         assert 0 <= float(field.min()) <= float(field.max()) <= 1
 

@@ -97,6 +97,21 @@ def through(forward: Tensor | None, backward: Tensor | None, ratio: float = 1.0)
     raise ValueError("a path without neighbours")
 
 
+def bent(path: Tensor, bend: Tensor, ratio: float = 1.0) -> Tensor:
+    """The path with a cubic part that vanishes at both neighbours:  psi(tau) + bend tau (tau - 1) (tau + ratio).
+
+    Args:
+        path: (..., 4, h, w), of ``through``.
+        bend: (..., 2, h, w) pixels: a sixth of the jerk.
+        ratio: As in ``through``.
+
+    Returns:
+        (..., 6, h, w).
+    """
+    velocity, acceleration = path.split(2, -3)
+    return torch.cat((velocity - ratio * bend, acceleration + 2 * (ratio - 1) * bend, 6 * bend), -3)
+
+
 def extent(path: Tensor) -> Tensor:
     """About how far each point moves in a period, pixels, jerk aside: (B, 1, H, W)."""
     x, y = path[:, 0:1], path[:, 1:2]

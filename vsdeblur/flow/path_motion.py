@@ -16,7 +16,7 @@ from torch import Tensor
 
 from vsdeblur.device import network_dtype
 from vsdeblur.flow.changing import changing
-from vsdeblur.flow.motion import Motion, through
+from vsdeblur.flow.motion import Motion, bent, through
 from vsdeblur.flow.occlusion import link
 from vsdeblur.flow.pairwise import PairwiseMotion
 from vsdeblur.flow.path_net import ALIGN, Frames, PathNet
@@ -50,8 +50,8 @@ class PathMotion:
         display = self.pairs.display(light)
         known = [float(window.start + n + 1 not in window.cuts) for n in range(len(light) - 1)]
         present = list(zip((*known, 0.0), (0.0, *known), strict=True))  # the next and the previous frame of each
-        ways = self._ways(display, present, window.shutters or (shutter,) * len(light))
-        path, reliability = light.new_zeros(len(light), 4, *light.shape[-2:]), torch.zeros_like(light[:, :1])
+        ways, bends = self._ways(display, present, window.shutters or (shutter,) * len(light))
+        path, reliability = light.new_zeros(len(light), 6, *light.shape[-2:]), torch.zeros_like(light[:, :1])
         occlusion = light.new_zeros(len(light), 2, *light.shape[-2:])
         for n in range(len(light) - 1):
             if known[n]:
@@ -61,17 +61,21 @@ class PathMotion:
                 reliability[n + 1, 0] = torch.maximum(reliability[n + 1, 0], back[1])
         for n, (after, before) in enumerate(present):
             if after or before:
-                path[n] = through(ways[n, 0] if after else None, ways[n, 1] if before else None, window.spans[n])
+                even = through(ways[n, 0] if after else None, ways[n, 1] if before else None, window.spans[n])
+                path[n] = bent(even, bends[n], window.spans[n])
         return Motion(path.mul_(scale), box(reliability, 5), occlusion)
 
     def between(self, a: Tensor, b: Tensor) -> Tensor:
         """A ``PairwiseFlow``: the way of a (C, h, w) to b alone."""
         frames = self._encoded(torch.stack((a, b)))
         present = constants(a, [1.0, 0.0])[None]
-        return self._found(frames.taken(slice(1)), frames.beside(1, 1), a.new_ones(1), present, a.shape[-2:])[0, 0]
+        found, _ = self._found(frames.taken(slice(1)), frames.beside(1, 1), a.new_ones(1), present, a.shape[-2:])
+        return found[0, 0]
 
-    def _ways(self, display: Tensor, present: Sequence[tuple[float, float]], shutters: Sequence[float]) -> Tensor:
-        """The ways (n, 2, 2, h, w) of all frames (n, C, h, w), points.
+    def _ways(
+        self, display: Tensor, present: Sequence[tuple[float, float]], shutters: Sequence[float]
+    ) -> tuple[Tensor, Tensor]:
+        """The ways (n, 2, 2, h, w) and bends (n, 2, h, w) of all frames (n, C, h, w), points.
 
         Args:
             display: The frames.
@@ -82,13 +86,15 @@ class PathMotion:
         frames = self._encoded(display)
         there, opened = (constants(display, x) for x in ([x for both in present for x in both], shutters))
         there = there.view(count, 2)
-        ways = display.new_zeros(count, 2, 2, *size)
+        ways, bends = display.new_zeros(count, 2, 2, *size), display.new_zeros(count, 2, *size)
         for n in range(count):
             onward, back, one = min(n + 1, count - 1), max(n - 1, 0), slice(n, n + 1)
             sides = frames.beside(onward, back)
-            ways[one] = self._found(frames.taken(one), sides, opened[one], there[one], size)
-            ways[one] *= changing(torch.stack((display[back], display[n], display[onward]))[None])[:, None]
-        return ways
+            ways[one], bends[one] = self._found(frames.taken(one), sides, opened[one], there[one], size)
+            moving = changing(torch.stack((display[back], display[n], display[onward]))[None])
+            ways[one] *= moving[:, None]
+            bends[one] *= moving
+        return ways, bends
 
     def _encoded(self, display: Tensor) -> Frames:
         height, width = display.shape[-2:]
@@ -96,10 +102,13 @@ class PathMotion:
         with torch.no_grad(), self._precision(display):
             return self.network.encoded(F.pad(display.expand(-1, 3, -1, -1), margin, mode="replicate"))
 
-    def _found(self, middle: Frames, sides: Frames, shutters: Tensor, present: Tensor, size: torch.Size) -> Tensor:
-        """(B, 2, 2, h, w), of pictures of ``size``, points."""
+    def _found(
+        self, middle: Frames, sides: Frames, shutters: Tensor, present: Tensor, size: torch.Size
+    ) -> tuple[Tensor, Tensor]:
+        """Ways (B, 2, 2, h, w) and bend (B, 2, h, w), of pictures of ``size``, points."""
         with torch.no_grad(), self._precision(shutters):
-            return self.network.found(middle, sides, shutters, present)[-1].way[..., : size[0], : size[1]]
+            last = self.network.found(middle, sides, shutters, present)[-1]
+        return last.way[..., : size[0], : size[1]], last.bend[..., : size[0], : size[1]]
 
     @staticmethod
     def _precision(x: Tensor) -> torch.autocast:

@@ -15,8 +15,10 @@ The last updates have weights of their own and see the pictures themselves: what
 middle frame, less that, at full resolution.
 
 What blur itself says (a streak is smooth along the motion and rough across it) is in the features of the middle frame,
-which the shutter scales and shifts (FiLM, Perez et al., AAAI 2018). Ways reach the full resolution by learned convex
-combinations. Their errors are a mixture of two Laplace distributions (SEA-RAFT, Wang et al., ECCV 2024).
+which the shutter scales and shifts (FiLM, Perez et al., AAAI 2018). It also says what both ways leave open: how fast a
+point is in the middle of its path. So every update has a bend as well, the cubic part of the path. Ways reach the full
+resolution by learned convex combinations. Their errors are a mixture of two Laplace distributions (SEA-RAFT, Wang et
+al., ECCV 2024).
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vsdeblur.flow.matching import CORRELATIONS, WINDOWS, correlation, lucas_kanade, soft_argmax
+from vsdeblur.flow.motion import bent, through
 from vsdeblur.flow.rectified import RectifiedBlock
 from vsdeblur.flow.warp import warp
 from vsdeblur.tensors import constants
@@ -54,12 +57,18 @@ class Ways:
     Attributes:
         way: (B, 2, 2, h, w), where points of the middle frame are in the next (0) and in the previous (1) one, as
             (x, y) in full-resolution pixels from where they are.
+        bend: (B, 2, h, w), the cubic part of the path, pixels (``motion.bent``).
         spread: (B, 2, 2, h, w): logit of the share of the sharper Laplace distribution of its error, and logarithm of
             the wider one's scale over SCALE.
     """
 
     way: Tensor
+    bend: Tensor
     spread: Tensor
+
+    def path(self) -> Tensor:
+        """(B, 6, h, w): the path through both neighbours, a period away each."""
+        return bent(through(self.way[:, 0], self.way[:, 1]), self.bend)
 
     def error(self) -> Tensor:
         """(B, 2, h, w): the expected length of the error, pixels."""
@@ -182,9 +191,9 @@ class PathNet(nn.Module):
                 near = correlation(key, F.normalize(warp(others, flat, "bilinear"), dim=1))
                 best = soft_argmax(near, self.steep.exp())
                 proposals = torch.cat((best[:, None], lucas_kanade(grey, side_grey, flat)), 1)
-                change, state, spread = self.update(near, proposals, flat, context + state, here)
+                change, bend, state, spread = self.update(near, proposals, flat, context + state, here)
                 way = cell * change
-                estimates.append(Ways(way, spread))
+                estimates.append(Ways(way, cell * bend, spread))
         pictures, others = middle.pictures.repeat_interleave(2, 0), sides.pictures.flatten(0, 1)
         for _ in range(REFINED):
             flat = way.detach().flatten(0, 1) / CELL
@@ -192,9 +201,10 @@ class PathNet(nn.Module):
                 moved = warp(others, F.interpolate(CELL * flat, scale_factor=float(CELL), mode="bilinear"), "bilinear")
                 both = torch.cat((pictures - 0.5, 4 * (moved - pictures)), 1)
             proposals = lucas_kanade(grey, side_grey, flat)
-            change, state, spread = self.refine(F.pixel_unshuffle(both, CELL), proposals, flat, context + state, here)
+            seen = F.pixel_unshuffle(both, CELL)
+            change, bend, state, spread = self.refine(seen, proposals, flat, context + state, here)
             way = CELL * change
-            estimates.append(Ways(way, spread))
+            estimates.append(Ways(way, CELL * bend, spread))
         estimates.append(self._upsampled(estimates[-1], state, here))
         return estimates
 
@@ -205,7 +215,8 @@ class PathNet(nn.Module):
         mixed = (share * around.view(2 * count, 2, 9, 1, h, w)).sum(2)
         way = F.pixel_shuffle(mixed.reshape(2 * count, 2 * CELL * CELL, h, w), CELL).unflatten(0, (count, 2))
         spread = F.interpolate(last.spread.flatten(0, 1), scale_factor=float(CELL), mode="bilinear")
-        return Ways(_complete(way, here), spread.unflatten(0, (count, 2)))
+        bend = F.interpolate(last.bend, scale_factor=float(CELL), mode="bilinear")
+        return Ways(_complete(way, here), bend, spread.unflatten(0, (count, 2)))
 
 
 class _Update(nn.Module):
@@ -223,6 +234,7 @@ class _Update(nn.Module):
         self.look = nn.Conv2d(2 * (evidence + 2 * proposals + 2 + 1), width, 1)
         self.block = RectifiedBlock(width)
         self.change = _zeroed(nn.Conv2d(width, 2 + 1 + proposals + 1, 3, 1, 1))
+        self.bend = _zeroed(nn.Conv2d(width, 2, 3, 1, 1))
         self.judge = _zeroed(nn.Conv2d(width, 2, 3, 1, 1))
         with torch.no_grad():
             assert self.change.bias is not None
@@ -233,7 +245,7 @@ class _Update(nn.Module):
 
     def forward(
         self, evidence: Tensor, proposals: Tensor, way: Tensor, state: Tensor, here: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The changed ways.
 
         Args:
@@ -244,7 +256,7 @@ class _Update(nn.Module):
             here: (B, 2, 1, 1, 1), 1 where there is such a frame.
 
         Returns:
-            Ways (B, 2, 2, h, w), the state, and the spread of the ways as in ``Ways``.
+            Ways (B, 2, 2, h, w) and bend (B, 2, h, w), cells, the state, and the spread of the ways as in ``Ways``.
         """
         count, size = len(here), way.shape[-2:]
         one = here.view(-1, 1, 1, 1)
@@ -259,7 +271,9 @@ class _Update(nn.Module):
         mirrored = torch.sigmoid(change[:, -1:]).unflatten(0, (count, 2))
         way = _complete(torch.lerp(way, -way.flip(1), mirrored), here)
         spread = torch.cat((spread[:, :, :1], spread[:, :, 1:].clamp(0, _WIDEST)), 2)
-        return way, flat.unflatten(0, (count, 2)), spread
+        bend = self.bend(flat).float().unflatten(0, (count, 2))
+        both = (bend[:, 0] - bend[:, 1]) * here.prod(1)  # of the reversed film the opposite
+        return way, both, flat.unflatten(0, (count, 2)), spread
 
 
 def _zeroed[L: (nn.Conv2d, nn.Linear)](layer: L) -> L:

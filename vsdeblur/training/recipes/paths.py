@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vsdeblur.flow.motion import through
 from vsdeblur.flow.path_net import SCALE, PathNet, Ways
 from vsdeblur.training.augment import augmented
 from vsdeblur.training.drawing import PATH_TAUS
@@ -29,7 +28,7 @@ FASTEST = 48.0  # pixels per period at 192 pixels: eight frames of a running per
 _CROP = 160  # pixels per side: more than three times that
 _EARLIER = 0.8  # weight of an estimate over the next one's
 _LIKELY = 0.25
-_DECIBELS = 0.3
+_DECIBELS = 1.0
 _ABSENT = 0.1  # share of the samples that lack a neighbour
 _LEAST, _POWER = 0.01, 0.4  # pixels^2 added to the squared end-point error, and its power: far off is far off
 
@@ -63,12 +62,12 @@ class PathRecipe(FallingRate):
         estimates: list[Ways] = network(blurry, batch["shutter"][:, 0], present)
         total = blurry.new_zeros(())
         for k, estimate in enumerate(estimates):
-            error = path_error(through(estimate.way[:, 0], estimate.way[:, 1]), truth)
+            error = path_error(estimate.path(), truth)
             robust = (error.square() + _LEAST) ** _POWER
             total = total + _EARLIER ** (len(estimates) - 1 - k) * known_mean(robust, known)
         last = estimates[-1]
         likely = _unlikelihood(last, truth, known)
-        path = through(last.way[:, 0], last.way[:, 1])
+        path = last.path()
         decibels = instant_decibels(path, batch["sharp"]).mean()
         total = total + _LIKELY * likely + _DECIBELS * decibels
         scalars = {"loss": total, "epe": known_mean(error, known), "likely": likely, "decibels": decibels}
@@ -85,8 +84,7 @@ class PathRecipe(FallingRate):
             one = {key: value[None].to(device) for key, value in sample.items()}
             present = torch.ones(1, 2, device=device)
             frames = one["blurry"].float() / 255
-            way = network(frames, one["shutter"][:, 0], present)[-1].way
-            path = through(way[:, 0], way[:, 1])
+            path = network(frames, one["shutter"][:, 0], present)[-1].path()
             error = path_error(path, one["paths"].float())
             totals.setdefault("epe", []).append(float(known_mean(error, one["known"])))
             totals.setdefault("decibels", []).append(float(instant_decibels(path, one["sharp"])))
