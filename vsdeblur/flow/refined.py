@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
+
 from vsdeblur.flow.motion import Motion, MotionEngine
 from vsdeblur.flow.pairwise import PairwiseMotion
-from vsdeblur.tensors import known_zero
+from vsdeblur.tensors import box, known_zero
 from vsdeblur.window import Window
+
+_AROUND = 9  # points
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -16,7 +20,8 @@ class RefinedMotion:
     """A ``MotionEngine``: what ``first`` finds is refined ``times`` more by ``pairs``.
 
     Frames that move unequally are blurred unequally, and a flow between them errs. Every further pass gives each frame
-    of a pair the other's blur too, by the motion found so far and regularised, and finds the flow that remains.
+    of a pair the other's blur too, by the motion found so far and regularised, and finds the flow that remains. Its
+    result is taken as far as it is consistent with both neighbours.
     """
 
     first: MotionEngine
@@ -30,5 +35,15 @@ class RefinedMotion:
         if motion.path.shape[1] == 6:  # a shaken camera's path, found between equally blurred frames
             return motion
         for _ in range(0 if known_zero(motion.path) else self.times):
-            motion = self.pairs.refined(window, shutter, motion)
+            motion = _where_consistent(self.pairs.refined(window, shutter, motion), motion)
         return motion
+
+
+def _where_consistent(refined: Motion, motion: Motion) -> Motion:
+    """The refined motion where the ways to both neighbours and back cancel, the other elsewhere: limbs, and ends."""
+    share = box(refined.occlusion.amin(1, keepdim=True), _AROUND)
+    return Motion(
+        torch.lerp(motion.path, refined.path, share),
+        torch.lerp(motion.reliability, refined.reliability, share),
+        torch.lerp(motion.occlusion, refined.occlusion, share),
+    )
