@@ -153,6 +153,15 @@ INLINE void split_cubic(const float *restrict p, int count, int32_t size, int32_
     }
 }
 
+// The first pixels and weights of both axes for cubic sampling at the positions of the first instant.
+INLINE void locate_cubic(const Places *at, int32_t y, int32_t x, int count, int32_t height, int32_t width, int32_t *kx,
+                         int32_t *ky, v4 *wx, v4 *wy) {
+    float px[CHUNK], py[CHUNK];
+    locate(at, 0, y, x, count, height, width, px, py);
+    split_cubic(px, count, width, kx, wx);
+    split_cubic(py, count, height, ky, wy);
+}
+
 // Whether positions of row y may lie within `margin` of the rows: a bound, from its largest displacements.
 static int reaches(const Places *at, int32_t y, int32_t height, int margin, Rows rows) {
     float low, high;
@@ -354,12 +363,10 @@ EXPORT void pull(const Points *there, const Places *at, const Points *here, cons
         for (int32_t x = 0; x < at->width; x += CHUNK) {
             const int count = least(CHUNK, at->width - x);
             const int64_t first = (int64_t)y * at->width + x;
-            float px[CHUNK], py[CHUNK], *const sizes = px;  // positions are known by then
+            float sizes[CHUNK];
             int32_t kx[CHUNK], ky[CHUNK];
             v4 wx[CHUNK], wy[CHUNK], apart[CHUNK];
-            locate(at, 0, y, x, count, there->height, there->width, px, py);
-            split_cubic(px, count, there->width, kx, wx);
-            split_cubic(py, count, there->height, ky, wy);
+            locate_cubic(at, y, x, count, there->height, there->width, kx, ky, wx, wy);
             for (int i = 0; i < count; i++) {
                 v16 sum = {0};
                 if (inner(kx[i], there->width) && inner(ky[i], there->height)) {
@@ -395,12 +402,9 @@ EXPORT void spread_points(const Points *from, const Places *at, const Points *on
         if (!reaches(at, y, onto->height, 3, *rows)) continue;
         for (int32_t x = 0; x < at->width; x += CHUNK) {
             const int count = least(CHUNK, at->width - x);
-            float px[CHUNK], py[CHUNK];
             int32_t kx[CHUNK], ky[CHUNK];
             v4 wx[CHUNK], wy[CHUNK];
-            locate(at, 0, y, x, count, onto->height, onto->width, px, py);
-            split_cubic(px, count, onto->width, kx, wx);
-            split_cubic(py, count, onto->height, ky, wy);
+            locate_cubic(at, y, x, count, onto->height, onto->width, kx, ky, wx, wy);
             const int whole = within(ky, count, 1, 2, onto->height, *rows);
             if (whole < 0) continue;
             const float *in = from->values + 4 * ((int64_t)y * at->width + x);
@@ -490,12 +494,9 @@ EXPORT void sample_cubic(const Planes *from, const Places *at, const Planes *to,
     for (int32_t y = rows->first; y < rows->last; y++) {
         for (int32_t x = 0; x < at->width; x += CHUNK) {
             const int count = least(CHUNK, at->width - x);
-            float px[CHUNK], py[CHUNK];
             int32_t kx[CHUNK], ky[CHUNK];
             v4 wx[CHUNK], wy[CHUNK];
-            locate(at, 0, y, x, count, from->height, from->width, px, py);
-            split_cubic(px, count, from->width, kx, wx);
-            split_cubic(py, count, from->height, ky, wy);
+            locate_cubic(at, y, x, count, from->height, from->width, kx, ky, wx, wy);
             float *out = to->values + ((int64_t)y * at->width + x);
             for (int i = 0; i < count; i++) {
                 const float *corner = from->values + ((ky[i] - 1) * line + kx[i] - 1);
@@ -530,12 +531,9 @@ EXPORT void spread_cubic(const Planes *from, const Places *at, const Planes *ont
         if (!reaches(at, y, onto->height, 3, *rows)) continue;
         for (int32_t x = 0; x < at->width; x += CHUNK) {
             const int count = least(CHUNK, at->width - x);
-            float px[CHUNK], py[CHUNK];
             int32_t kx[CHUNK], ky[CHUNK];
             v4 wx[CHUNK], wy[CHUNK];
-            locate(at, 0, y, x, count, onto->height, onto->width, px, py);
-            split_cubic(px, count, onto->width, kx, wx);
-            split_cubic(py, count, onto->height, ky, wy);
+            locate_cubic(at, y, x, count, onto->height, onto->width, kx, ky, wx, wy);
             const int whole = within(ky, count, 1, 2, onto->height, *rows);
             if (whole < 0) continue;
             const float *in = from->values + ((int64_t)y * at->width + x);
