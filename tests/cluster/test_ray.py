@@ -32,14 +32,14 @@ def _cluster() -> Any:
 def test_frames_are_those_of_a_single_run(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mkv", 70, (32, 32), audio="aac")
     alone(source, tmp_path / "one.mkv", 1, **LOSSLESS)
-    told = []
+    finished = []
     report = transcode(
-        source, tmp_path / "out.mkv", 1, cluster="local:2", progress=lambda *one: told.append(one[:2]), **LOSSLESS
+        source, tmp_path / "out.mkv", 1, cluster="local:2", progress=lambda *one: finished.append(one[:2]), **LOSSLESS
     )
     assert report.frames_out == 70
     assert report.resumed == 0
-    assert told[-1] == (70, 70)
-    assert len(told) == 2
+    assert finished[-1] == (70, 70)
+    assert len(finished) == 2
     one, joined = decode(tmp_path / "one.mkv"), decode(tmp_path / "out.mkv")
     assert all((a.to_ndarray() == b.to_ndarray()).all() for a, b in zip(one, joined, strict=True))
     assert times(tmp_path / "out.mkv") == times(tmp_path / "one.mkv")
@@ -55,6 +55,6 @@ def _killed_once(mark: str) -> dict[str, Any]:
 
 
 def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
-    told: list[int] = []
-    run_tasks(ray, Needs(1 << 20), [(str(tmp_path / "mark"),)], told.append, _killed_once)
-    assert told == [5]
+    finished: list[int] = []
+    run_tasks(ray, Needs(1 << 20), [(str(tmp_path / "mark"),)], finished.append, _killed_once)
+    assert finished == [5]

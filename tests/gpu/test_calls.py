@@ -25,7 +25,7 @@ CHUNKS: dict[str, dict[str, Any]] = {
     "balanced": {"preset": "balanced"},
     "best": {"preset": "best", "shutter": 0.6, "transfer": "srgb"},
     "paths": {"flow": "paths"},
-    "refined paths": {"preset": "balanced", "flow": "paths", "solver": "keyframes", "factor": 1},
+    "balanced paths": {"preset": "balanced", "flow": "paths", "solver": "keyframes", "factor": 1},
     "keyframes": {"solver": "keyframes"},
     "rolling": {"readout": 0.5},
     "out_shutter": {"out_shutter": 0.5},

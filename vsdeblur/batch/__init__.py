@@ -3,7 +3,7 @@
 from vsdeblur.batch import batch
 
 summary = batch("clips", "sharp", factor=2)
-print(summary.done, summary.failed)
+assert not summary.failed
 """
 
 from vsdeblur.batch.run import batch

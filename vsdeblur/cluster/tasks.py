@@ -68,7 +68,7 @@ def run_tasks(
     ray: Any,
     needs: Needs,
     calls: Sequence[tuple[Any, ...]],
-    told: Callable[[int], None],
+    finished: Callable[[int], None],
     work: Callable[..., dict[str, Any]] = make_segment,
 ) -> None:
     """Run ``work`` with every tuple of arguments, in this order as far as there is room.
@@ -77,7 +77,7 @@ def run_tasks(
         ray: The module, connected.
         needs: Of each task.
         calls: Arguments.
-        told: Called with the output frames of each task that is done.
+        finished: Called with the output frames of each task that is done.
         work: What a task does.
 
     Raises:
@@ -97,7 +97,7 @@ def run_tasks(
                     raise DeblurError(f"a segment failed on the cluster: {what}", "give the command again") from None
                 if "error" in outcome:
                     raise DeblurError(outcome["error"])
-                told(outcome["frames"])
+                finished(outcome["frames"])
     finally:
         for one in waiting:
             ray.cancel(one, force=True)

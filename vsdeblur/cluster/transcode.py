@@ -76,7 +76,7 @@ def _write(job: Job, ray: Any, settings: dict[str, Any]) -> None:
         names = {record.part for record in there.records}
         missing = [n for n in _longest_first(job, opened, count) if part_name(n, count) not in names]
         arguments = [(job.task.source, job.task.target, settings, f"{n}/{count}") for n in missing]
-        run_tasks(ray, _needs(ray, opened), arguments, _teller(job))
+        run_tasks(ray, _needs(ray, opened), arguments, _counter(job))
         parts = _parts(target, opened, count)
         if parts.missing.ranges:
             raise DeblurError(f"{parts.folder}: segments are missing", "give the command again")
@@ -104,11 +104,11 @@ def _needs(ray: Any, opened: OpenedJob) -> Needs:
     return Needs.of(opened.plan.peak_bytes, gpus, total_memory(device) if gpus else None)
 
 
-def _teller(job: Job) -> Callable[[int], None]:
+def _counter(job: Job) -> Callable[[int], None]:
     begun = job.report.resumed
     total = int(source_frames(job) * job.ratio)
 
-    def told(frames: int) -> None:
+    def finished(frames: int) -> None:
         import psutil
 
         job.report.frames_out += frames
@@ -116,4 +116,4 @@ def _teller(job: Job) -> Callable[[int], None]:
             done = job.report.frames_out - begun
             job.task.progress(done, max(total - begun, done), job.elapsed, psutil.Process().memory_info().rss)
 
-    return told
+    return finished

@@ -65,7 +65,7 @@ def least_squares_move(sums: Tensor, limit: float, damping: float) -> Tensor:
 
     Args:
         sums: (..., 5, h, w), over a window: of the slopes' products xx, xy, yy and of slope times change, xt and yt.
-        limit: The farthest that is believed, along x and along y.
+        limit: The farthest move along x and along y; longer ones are cut to it.
         damping: Added to xx and yy.
 
     Returns:

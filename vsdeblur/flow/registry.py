@@ -58,7 +58,8 @@ def find_motion_engine(
         preset: of DIS, "fast" or "medium".
         linear: whether windows are linear light; otherwise their values are display values.
         device: of networks, None for the CPU.
-        passes: estimates of the motion, each but the first between frames that the last one blurs alike.
+        passes: estimates of the motion, each but the first between frames that the last one blurs alike; "paths" makes
+            one.
 
     Raises:
         ArgumentError: The name is unknown or its checkpoint does not exist.
@@ -90,8 +91,7 @@ def find_motion_engine(
     elif named.family == "paths":
         from vsdeblur.flow.path_motion import load_paths
 
-        first = paths = load_paths(named.path, device, linear=linear)
-        pairs = paths.pairs
+        return load_paths(named.path, device, linear=linear)  # it sees how each frame is blurred: one pass
     else:
         from vsdeblur.flow.models import load_flow
 

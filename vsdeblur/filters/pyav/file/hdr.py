@@ -12,7 +12,7 @@ from av.sidedata.sidedata import Type
 
 @dataclass(frozen=True, slots=True)
 class _Parameters:
-    """How an encoder is told.
+    """The parameters of an encoder that HDR10's metadata go into.
 
     Attributes:
         option: Whose value the parameters are.
@@ -39,16 +39,16 @@ _ENCODERS = {
 
 def add_hdr(settings: dict[str, str], frame: av.VideoFrame, codec: str) -> None:
     """Put HDR10's static metadata into the parameters of an encoder that has some for it."""
-    told = _ENCODERS.get(codec)
-    if told is None:
+    names = _ENCODERS.get(codec)
+    if names is None:
         return
     side_data = {kind: bytes(frame.side_data[kind]) for kind in frame.side_data}
-    extra = list(told.always)
+    extra = list(names.always)
     if mastering := side_data.get(Type.MASTERING_DISPLAY_METADATA):
-        extra.append(f"{told.display}={_mastering(mastering, *(told.units or (None, None)))}")
+        extra.append(f"{names.display}={_mastering(mastering, *(names.units or (None, None)))}")
     if light := side_data.get(Type.CONTENT_LIGHT_LEVEL):
-        extra.append("{}={},{}".format(told.light, *struct.unpack_from("2I", light)))
-    _append(settings, told.option, extra)
+        extra.append("{}={},{}".format(names.light, *struct.unpack_from("2I", light)))
+    _append(settings, names.option, extra)
 
 
 def _append(settings: dict[str, str], name: str, extra: list[str]) -> None:
