@@ -40,6 +40,53 @@ def test_a_second_interrupt_ends_at_once(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+LOST = """
+import os, signal, sys, weakref
+from vsdeblur.cli._endings import handled, heeding
+number = getattr(signal, sys.argv[1])
+signal.signal(number, signal.default_int_handler)
+class Thing: pass
+def killed(_):
+    os.kill(os.getpid(), number)
+    for _ in range(1000): pass
+with handled():
+    thing = Thing()
+    reference = weakref.ref(thing, killed)
+    del thing
+    print("went on", flush=True)
+    try:
+        heeding(print)("never here")
+    except BaseException as error:
+        print(type(error).__name__)
+"""
+
+
+@pytest.mark.parametrize(("name", "kind"), [("SIGINT", "Interrupted"), ("SIGTERM", "Ended")])
+def test_an_interrupt_that_python_drops_is_raised_by_the_next_progress(name: str, kind: str) -> None:
+    done = subprocess.run([sys.executable, "-c", LOST, name], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, f"went on\n{kind}\n")
+    assert "Exception ignored" in done.stderr
+
+
+WITHIN_A_STRING = """
+import os, signal
+from vsdeblur.cli import main
+import click
+@main.command("halt")
+def halt():
+    exec("os.kill(os.getpid(), signal.SIGINT); [None for _ in range(1000)]", globals())
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main(["halt"])
+"""
+
+
+def test_an_interrupt_while_classes_are_made_has_its_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "halting.py").write_text(WITHIN_A_STRING)
+    command = [sys.executable, "-m", "halting"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (130, "vsdeblur: interrupted\n")
+
+
 def stream(frames: int, more: int = 0) -> bytes:
     """y4m of 16x16, with some bytes of another frame."""
     head = b"YUV4MPEG2 W16 H16 F25:1 C420jpeg\n"

@@ -6,8 +6,9 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from vsdeblur.files import remove_unfinished
 
@@ -20,6 +21,39 @@ class Ended(BaseException):
     def __init__(self, name: str) -> None:
         super().__init__(_WORDS[name])
         self.code = 128 + getattr(signal, name)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Raised by SIGINT. Where KeyboardInterrupt itself leaves code that was compiled from a string, as dataclasses are
+    while they are imported, Python ends by the signal instead of with the exit code that it is given.
+    """
+
+
+class _Pending:
+    """What a signal has raised within ``handled``."""
+
+    error: BaseException | None = None
+
+
+def raise_pending() -> None:
+    """Raise again what a signal has raised and what was lost: for loops, between two pieces of work.
+
+    An exception that is raised while a weak reference's callback or a callback of a C library runs is printed and
+    dropped by Python, and the work would go on to its end.
+    """
+    if _Pending.error is not None:
+        raise _Pending.error
+
+
+def heeding(progress: Callable[..., None] | None) -> Callable[..., None]:
+    """The callback ``progress`` of a long job, and before it ``raise_pending``."""
+
+    def called(*args: Any) -> None:
+        raise_pending()
+        if progress is not None:
+            progress(*args)
+
+    return called
 
 
 @contextmanager
@@ -36,9 +70,8 @@ def handled() -> Iterator[None]:
             with contextlib.suppress(OSError):
                 os.write(2, f"vsdeblur: {_WORDS[name]}\n".encode())
             os._exit(128 + number)
-        if name == "SIGINT":
-            raise KeyboardInterrupt
-        raise Ended(name)
+        _Pending.error = Interrupted() if name == "SIGINT" else Ended(name)
+        raise _Pending.error
 
     before = {}
     for name in _WORDS:
@@ -50,6 +83,7 @@ def handled() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        _Pending.error = None
 
 
 def drop_output() -> None:

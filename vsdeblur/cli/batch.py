@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from vsdeblur.cli._cluster import CLUSTER_HELP
+from vsdeblur.cli._endings import heeding
 from vsdeblur.cli._options import settings_options
 from vsdeblur.cli._progress import Bar
 from vsdeblur.cli._shared import clock, quiet_console
@@ -46,7 +47,7 @@ def batch(source: str, target: str, cluster: str | None, quiet: bool, as_json: b
 
     arguments = {name: value for name, value in given.items() if value is not None}
     with Bar(console) as bar:
-        summary = run(source, target, **arguments, cluster=cluster, tell=tell, progress=None if quiet else bar)
+        summary = run(source, target, **arguments, cluster=cluster, tell=tell, progress=heeding(None if quiet else bar))
     if as_json:
         click.echo(json.dumps(summary.as_dict(), indent=1))
     console.print(f"{summary.done} results, {summary.failed} failed: {target}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vsdeblur.cli._cluster import CLUSTER_HELP, runner
+from vsdeblur.cli._endings import heeding
 from vsdeblur.cli._options import settings_options
 from vsdeblur.cli._progress import Bar
 from vsdeblur.cli._report import tell
@@ -52,7 +53,7 @@ def transcode(
             _forecast(console, source, target, arguments)
     try:
         with Bar(console) as bar:
-            done = run(source, target, **arguments, progress=None if quiet else bar)
+            done = run(source, target, **arguments, progress=heeding(None if quiet else bar))
     except KeyboardInterrupt:
         raise KeyboardInterrupt("the same command goes on from here" if given["resume"] or cluster else "") from None
     return tell(done, console, as_json, report)
