@@ -42,15 +42,16 @@ def engine(first: Motion, further: Pass, times: int = 1) -> Motion:
     return RefinedMotion(lambda window, shutter: first, pairs, times)(Window(torch.zeros(N, 3, H, W), 0, 0, N), 0.5)
 
 
-def test_a_pass_counts_where_it_is_consistent_with_both_neighbours() -> None:
+def test_a_pass_counts_where_it_is_consistent_with_both_neighbours_and_a_part_of_it_elsewhere() -> None:
     further = Pass()
     found = engine(motion(2.0, torch.zeros(N, 2, H, W)), further)
     assert further.calls == 1
-    for part, velocity in ((LEFT, 4.0), (RIGHT, 2.0)):
+    for part, velocity in ((LEFT, 4.0), (RIGHT, 2.6)):
         assert found.path[:, :1][part].flatten().tolist() == pytest.approx([velocity] * found.path[:, :1][part].numel())
         assert found.reliability[part].mean() == pytest.approx(velocity / 10)
     assert found.occlusion[LEFT].min() == 1
-    assert not found.occlusion[RIGHT].any()
+    assert float(found.occlusion[RIGHT][:, 0].mean()) == pytest.approx(0.3)
+    assert not found.occlusion[RIGHT][:, 1].any()
 
 
 def test_nothing_is_refined_where_nothing_moves_or_a_cameras_path_is_known() -> None:

@@ -8,15 +8,8 @@ from urllib.parse import quote
 
 from vsdeblur.batch.summary import PAGE, Outcome, Summary
 from vsdeblur.files import written
+from vsdeblur.pages import look
 
-_STYLE = """
-:root { color-scheme: light dark }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem }
-table { border-collapse: collapse; width: 100% } td, th { padding: .25rem .6rem; text-align: left; vertical-align: top }
-th { border-bottom: 1px solid #888 } td.number { text-align: right; font-variant-numeric: tabular-nums }
-tr + tr td { border-top: 1px solid #8884 }
-.failed { color: #c0392b } .partial { color: #b9770e } .done { color: #2e7d32 }
-"""
 _HEAD = "<tr><th>file</th><th>result</th><th>frames</th><th>seconds</th><th>codec, size, rate</th><th>remark</th></tr>"
 
 
@@ -32,11 +25,9 @@ def page(summary: Summary) -> str:
     counts = f"{len(files)} files: {summary.done} with a result, {summary.failed} failed"
     chosen = ", ".join(f"{name} {value}" for name, value in summary.settings.items() if value != "None")
     others = f"<p>Passed over: {escape(', '.join(summary.skipped))}</p>" if summary.skipped else ""
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>vsdeblur: {escape(counts)}</title><style>{_STYLE}</style>"
-        f"<h1>{escape(counts)}</h1><p>{escape(chosen)}</p>"
-        f"<table>{_HEAD}{''.join(map(_row, files))}</table>{others}</html>\n"
+    return look.page(
+        f"vsdeblur: {counts}",
+        f"<h1>{escape(counts)}</h1><p>{escape(chosen)}</p><table>{_HEAD}{''.join(map(_row, files))}</table>{others}",
     )
 
 

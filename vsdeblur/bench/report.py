@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vsdeblur.bench.protocol import Frames
 from vsdeblur.bench.run import Results
+from vsdeblur.pages.look import page
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,13 +28,6 @@ COLUMNS = (
     "s/Mpx",
     "MiB",
 )
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem; padding: 0 1rem; color: #1c1c1c }
-table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .2rem .7rem; text-align: right }
-th { border-bottom: 1px solid #999 } td:first-child, th:first-child { text-align: left } tr.own { background: #eef4ea }
-.row { display: flex; flex-wrap: wrap; gap: .8rem } figure { margin: 0 } figcaption { font-size: .85rem; color: #555 }
-img { image-rendering: pixelated }
-"""
 
 
 def table(results: Results) -> Table:
@@ -67,8 +61,7 @@ def html(results: Results) -> str:
     """A self-contained page: the means, every clip, PSNR by sub-frame, and pictures of one instant of each clip."""
     index = [[name, *map(_number, results.mean(name).by_index)] for name in results.methods]
     parts = [
-        "<!doctype html><html lang=en><meta charset=utf-8><title>vsdeblur bench</title>",
-        f"<style>{_STYLE}</style><h1>vsdeblur bench, {results.m}/{results.factor}</h1>",
+        f"<h1>vsdeblur bench, {results.m}/{results.factor}</h1>",
         f"<p>Sharp clips blurred by averaging {results.m} of every {results.factor} frames, restored at factor "
         f"{results.factor}. PSNR of 8-bit RGB per frame, capped at 60 dB, first and last period left out. "
         "These numbers compare with each other only.</p>",
@@ -85,7 +78,7 @@ def html(results: Results) -> str:
             for title, picture in pictures.items()
         )
         parts.append(f'<h3>{escape(clip)}</h3><div class="row">{figures}</div>')
-    return "\n".join(parts)
+    return page("vsdeblur bench", "\n".join(parts))
 
 
 def means(results: Results) -> list[list[str]]:
@@ -143,7 +136,7 @@ def _html_table(head: list[str], rows: list[list[str]]) -> str:
         own = ' class="own"' if cells[0].startswith("vsdeblur") else ""
         return f"<tr{own}>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
-    return "<table>" + line(head, "th") + "".join(line(row, "td") for row in rows) + "</table>"
+    return '<table class="figures">' + line(head, "th") + "".join(line(row, "td") for row in rows) + "</table>"
 
 
 def _embed(picture: Frames) -> str:

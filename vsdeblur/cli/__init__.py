@@ -20,6 +20,7 @@ from vsdeblur.cli._endings import Ended, drop_output, handled
 from vsdeblur.cli._options import option_words
 from vsdeblur.cli.batch import batch
 from vsdeblur.cli.bench import bench
+from vsdeblur.cli.compare import compare
 from vsdeblur.cli.demo import demo
 from vsdeblur.cli.image import image
 from vsdeblur.cli.inspect import inspect
@@ -123,5 +124,5 @@ def main(verbose: bool) -> None:
         logger.addHandler(_Stderr())
 
 
-for command in (transcode, batch, join, image, demo, bench, inspect, train):
+for command in (transcode, batch, join, image, compare, demo, bench, inspect, train):
     main.add_command(command)

@@ -31,6 +31,7 @@ _OF_VIDEO = ("frames", "blur_frame", "measure")  # options that say nothing of a
 @click.option("--blur-frame", type=click.IntRange(0), default=0, show_default=True, help="Which frame, for --blur.")
 @click.option("--time/--no-time", "measure", default=True, help="Time the engine on a small piece.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write it as a page, too.")
 def inspect(
     clip: str,
     frames: int,
@@ -38,6 +39,7 @@ def inspect(
     blur_frame: int,
     measure: bool,
     as_json: bool,
+    html: Path | None,
     **given: Any,
 ) -> None:
     """Report what is in a file, and what restoring it takes: streams, rate, cuts, motion, shutter, memory, time.
@@ -49,6 +51,7 @@ def inspect(
     if drawing is None:
         refuse_given(("blur_frame",), "without {drawing}")
     place_for(drawing)
+    place_for(html)
     from vsdeblur.cli import _blur as pictures
     from vsdeblur.stills.still import family_of, is_still, read_still
 
@@ -64,7 +67,7 @@ def inspect(
         if drawing is not None:
             pictures.write_drawing(drawing, picture, transfer, blur)
         lines = [*pictures.still_lines(stored), ("blur", pictures.blur_line(stored["blur"]))]
-        _say(stored, lines, as_json)
+        _say(stored, lines, as_json, html)
         return
     from vsdeblur.filters.pyav.inspect.probe import probe
 
@@ -76,17 +79,33 @@ def inspect(
         known["blur"] = pictures.about_blur(blur)
         lines.append(("blur", f"frame {blur_frame}: {pictures.blur_line(known['blur'])}"))
         pictures.write_drawing(drawing, picture, transfer, blur)
-    _say(known, lines, as_json)
+    _say(known, lines, as_json, html)
 
 
-def _say(known: dict[str, Any], lines: list[tuple[str, str]], as_json: bool) -> None:
+def _say(known: dict[str, Any], lines: list[tuple[str, str]], as_json: bool, html: Path | None) -> None:
     import json
 
+    if html is not None:
+        _write_page(html, lines)
     if as_json:
         click.echo(json.dumps(known, indent=1))
         return
     for name, text in lines:
         click.echo(f"{name:>10}  {text}")
+
+
+def _write_page(path: Path, lines: list[tuple[str, str]]) -> None:
+    from html import escape
+
+    from vsdeblur.files import written
+    from vsdeblur.pages.look import page
+
+    title = next((text for name, text in lines if name == "file"), "picture")
+    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in lines)
+    with written(path) as temporary:
+        temporary.write_text(
+            page(f"vsdeblur inspect: {title}", f"<h1>{escape(title)}</h1><table>{rows}</table>"), "utf-8"
+        )
 
 
 def _lines(probed: Probe) -> list[tuple[str, str]]:

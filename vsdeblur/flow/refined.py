@@ -13,6 +13,9 @@ from vsdeblur.tensors import box, known_zero
 from vsdeblur.window import Window
 
 _AROUND = 9  # points
+# Share of the refined motion where it is not consistent: the worst hundredth of blocks gains 0.3 dB on hard clips and
+# what is uncovered has fewer ghosts, the mean stays; at 0.5 the mean falls.
+_LEAST = 0.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,7 +24,7 @@ class RefinedMotion:
 
     Frames that move unequally are blurred unequally, and a flow between them errs. Every further pass gives each frame
     of a pair the other's blur too, by the motion found so far and regularised, and finds the flow that remains. Its
-    result is taken as far as it is consistent with both neighbours.
+    result is taken as far as it is consistent with both neighbours, a part of it in any case.
     """
 
     first: MotionEngine
@@ -40,8 +43,8 @@ class RefinedMotion:
 
 
 def _where_consistent(refined: Motion, motion: Motion) -> Motion:
-    """The refined motion where the ways to both neighbours and back cancel, the other elsewhere: limbs, and ends."""
-    share = box(refined.occlusion.amin(1, keepdim=True), _AROUND)
+    """The refined motion where the ways to both neighbours and back cancel, mostly the other elsewhere: limbs, ends."""
+    share = _LEAST + (1 - _LEAST) * box(refined.occlusion.amin(1, keepdim=True), _AROUND)
     return Motion(
         torch.lerp(motion.path, refined.path, share),
         torch.lerp(motion.reliability, refined.reliability, share),
