@@ -163,6 +163,28 @@ def restoration(steps: int | None, rate: float | None, **course: Any) -> None:
     train_photos(recipe, ShakenPhotos, 6000, steps=recipe.steps, **course)
 
 
+@train.command(short_help="The network of bridges, from a first restoration to the sharp picture.")
+@click.option(
+    "--restoration", type=_WEIGHTS, help="Weights that it grows out of, file or folder; the project's if not."
+)
+@photo_options
+@start_option
+@course_options
+def bridge(restoration: Path | None, steps: int | None, rate: float | None, **course: Any) -> None:
+    """Learn the steps from a picture restored in a known way to the sharp one.
+
+    Photographs are blurred and restored with total variation, the kernel now and then not quite right. The network
+    grows out of that of restoration; with --start-from it goes on from weights of its own. The rate of learning falls
+    along --steps (6000 unless given): choose what fits into --minutes. OUT/bridge.safetensors has the weights so far;
+    give them to vsdeblur image with --deconvolver bridge:OUT.
+    """
+    from vsdeblur.training.recipes.bridge import STEPS, BridgeRecipe
+    from vsdeblur.training.restored import RestoredPhotos
+
+    recipe = BridgeRecipe(steps or STEPS, rate, restoration=restoration)
+    train_photos(recipe, RestoredPhotos, 6000, steps=recipe.steps, **course)
+
+
 @train.command(short_help="Both together, the one through the other.")
 @click.option("--kernels", type=_WEIGHTS, help="Its weights to start from, file or folder, if not the project's.")
 @click.option("--restoration", type=_WEIGHTS, help="The same of the other network.")

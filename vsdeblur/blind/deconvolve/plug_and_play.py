@@ -57,7 +57,6 @@ class PlugAndPlay:
     first: float = 30 / 255
     clip: float | None = None
 
-    @torch.no_grad()
     def __call__(self, v: Tensor, blur: Blur, sigma: float) -> Tensor:
         """The sharp picture.
 
@@ -68,6 +67,20 @@ class PlugAndPlay:
 
         Returns:
             (B, C, H, W).
+        """
+        return inside(self.with_margin(v, blur, sigma), blur)
+
+    @torch.no_grad()
+    def with_margin(self, v: Tensor, blur: Blur, sigma: float) -> Tensor:
+        """The sharp picture with the light around it that reaches v.
+
+        Args:
+            v: (B, C, H, W).
+            blur: Of v's size.
+            sigma: Standard deviation of v's noise; at least 0.5 / 255 is assumed.
+
+        Returns:
+            (B, C, H + 2 margin, W + 2 margin).
         """
         z = extended(v, blur)
         sigma = max(sigma, _QUIETEST)
@@ -86,7 +99,7 @@ class PlugAndPlay:
             u = chebyshev(system, rhs, z, max(a, _LOWEST), highest + a, self.steps)
             z = torch.cat([self.prior(one[None], level) for one in u])
             z = z if floor is None else z.maximum(floor)
-        return inside(z, blur)
+        return z
 
     def _levels(self, sigma: float) -> Iterator[float]:
         start = max(self.first, sigma)
