@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from tests.support.operators import power_iteration
 from tests.support.quality import psnr
 from vsdeblur.blind import restore_frame
+from vsdeblur.blind.bridge.bridge_net import BridgeNet
 from vsdeblur.blind.deconvolve import unrolled
 from vsdeblur.blind.deconvolve.restoration_net import RestorationNet
 from vsdeblur.blind.deconvolve.unrolled import UnrolledDeconvolution, norm_bound, stages
@@ -24,6 +25,7 @@ from vsdeblur.blind.frame import _estimator, blurred_share, deblurred
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
 from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.colour.display import to_smooth_display
+from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.errors import ArgumentError, InputError
 from vsdeblur.operators import gram
 
@@ -219,6 +221,24 @@ def test_weights_of_your_own(tmp_path: Path) -> None:
     ours, plain = (restore_frame(blurry, deconvolver=name, **given)[0] for name in (f"unrolled:{tmp_path}", "unrolled"))
     assert (ours - plain).abs().max() > 1e-3
     restore_frame(blurry, estimator=f"network:{tmp_path}", deconvolver=f"unrolled:{tmp_path}")
+
+
+@pytest.mark.parametrize("name", ["indi", "cddb"])  # the noise of "i2sb" takes a network that was trained
+def test_bridges_restore_with_weights_of_your_own(name: str, tmp_path: Path) -> None:
+    """Light goes through the network's curve: stored with a curve, a picture is restored as well as without."""
+    torch.manual_seed(7)
+    network = BridgeNet()
+    torch.nn.init.normal_(network.leave.weight, std=0.001)
+    save_file(network.state_dict(), tmp_path / "bridge.safetensors")
+    blur = UniformBlur(line(7, 6), SIZE)
+    u = scene(SIZE[0] + 12, SIZE[1] + 12)
+    given = {"estimator": lambda _: blur, "noise": 0.002, "deconvolver": f"{name}:{tmp_path}"}
+    truth = u[..., 6:-6, 6:-6][0]
+    v = blur(u)[0]
+    assert psnr(restore_frame(v, **given)[0], truth) > psnr(v, truth) + 2
+    shown = from_linear(v, "srgb")
+    sharp = to_linear(restore_frame(shown, transfer="srgb", **given)[0], "srgb")
+    assert psnr(sharp, truth) > psnr(v, truth) + 2
 
 
 @pytest.mark.parametrize("argument", ["estimator", "deconvolver"])

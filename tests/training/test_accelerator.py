@@ -19,6 +19,7 @@ from vsdeblur.training.moving import MovingFrames
 from vsdeblur.training.photos import find_photos
 from vsdeblur.training.pool import Maker, Sample
 from vsdeblur.training.recipe import Recipe
+from vsdeblur.training.recipes.bridge import BridgeRecipe
 from vsdeblur.training.recipes.denoiser import DenoiserRecipe
 from vsdeblur.training.recipes.instants import InstantsRecipe
 from vsdeblur.training.recipes.joint import JointRecipe
@@ -28,6 +29,7 @@ from vsdeblur.training.recipes.paths import PathRecipe
 from vsdeblur.training.recipes.restoration import RestorationRecipe
 from vsdeblur.training.recipes.shutter import ShutterRecipe
 from vsdeblur.training.recipes.unrolled import UnrolledRecipe
+from vsdeblur.training.restored import RestoredPhotos
 from vsdeblur.training.shaken import ShakenPhotos
 from vsdeblur.training.solved import SolvedScenes
 
@@ -39,6 +41,7 @@ RECIPES: dict[str, tuple[Recipe, Callable[[Material], Maker]]] = {
     "instants": (InstantsRecipe(10), lambda material: InstantScenes(material, 48)),
     "kernels": (KernelsRecipe(10), lambda material: ShakenPhotos(material.photos, 48)),
     "restoration": (RestorationRecipe(10), lambda material: ShakenPhotos(material.photos, 48)),
+    "bridge": (BridgeRecipe(10), lambda material: RestoredPhotos(material.photos, 32)),
     "joint": (JointRecipe(10), lambda material: ShakenPhotos(material.photos, 48)),
     "shutter": (ShutterRecipe(10), lambda material: ExposedScenes(material)),
 }

@@ -11,16 +11,21 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
+from vsdeblur.blind.bridge.bridge_net import BridgeNet
+from vsdeblur.blind.deconvolve.restoration_net import RestorationNet
 from vsdeblur.blind.estimate.kernel_net import REACH, SPAN, KernelNet, autocorrelations, gradient, quotients
+from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.cli import main
 from vsdeblur.errors import InputError
 from vsdeblur.training.photos import find_photos
 from vsdeblur.training.pool import Pool, Sample
 from vsdeblur.training.recipe import Recipe
 from vsdeblur.training.recipes import joint
+from vsdeblur.training.recipes.bridge import BridgeRecipe
 from vsdeblur.training.recipes.joint import JointRecipe
 from vsdeblur.training.recipes.kernels import KernelsRecipe, kernel_error, mixed, reblur_error, reblurred, turned
 from vsdeblur.training.recipes.restoration import RestorationRecipe
+from vsdeblur.training.restored import RestoredPhotos
 from vsdeblur.training.shaken import CELL, ShakenPhotos
 
 SIZE = 48
@@ -151,10 +156,42 @@ def test_the_noise_that_is_told_is_that_of_the_picture(samples: list[Sample]) ->
     assert np.mean(told) == pytest.approx(np.mean(true), rel=0.3)
 
 
-@pytest.mark.parametrize("name", ["kernels", "restoration", "joint"])
+def test_what_is_restored_is_the_blurry_picture(photos: Path) -> None:
+    """Its kernel makes the blurry picture of the sharp one, where it is the true one, but for noise as deep as said."""
+    make = RestoredPhotos(find_photos(photos)[0], 32)
+    left, closer = [], []
+    for seed in range(12):
+        sample = {key: value.float() for key, value in make(np.random.default_rng(seed)).items()}
+        sharp = sample["sharp"][None]
+        again = UniformBlur(sample["kernel"] / sample["kernel"].sum(), (32, 32))(sharp)
+        if float(sample["v"].max()) < 1 and sample["noise"] > 0.002:
+            left.append(float((again - sample["v"]).std() / sample["noise"]))
+        inner, v = sharp[0, :, REACH:-REACH, REACH:-REACH], sample["v"]
+        restored = sample["first"][:, REACH:-REACH, REACH:-REACH]
+        closer.append(float((restored - inner).square().mean() / (v - inner).square().mean()))
+    assert len(left) > 3
+    assert np.median(left) == pytest.approx(1, rel=0.5)
+    assert np.median(closer) < 0.9
+
+
+def test_points_of_the_bridge_have_one_step_and_many(photos: Path) -> None:
+    """Half of them at its blurry end without noise, the others anywhere, with and without."""
+    make = RestoredPhotos(find_photos(photos)[0], 24)
+    sample, recipe = make(np.random.default_rng(3)), BridgeRecipe(100)
+    batches = [recipe.collate([sample] * 8, np.random.default_rng(seed)) for seed in range(25)]
+    time, spread = (torch.cat([batch[key] for batch in batches])[:, 0] for key in ("time", "spread"))
+    assert 0.35 < float((time == 1).float().mean()) < 0.65
+    assert float(spread[time == 1].max()) == 0
+    assert 0.25 < float((spread[time < 1] == 0).float().mean()) < 0.6
+    assert float(time.min()) < 0.1
+    turned_kernels = {tuple(batch["kernel"][0].flatten().tolist()) for batch in batches}
+    assert len(turned_kernels) > 3
+
+
+@pytest.mark.parametrize("name", ["kernels", "restoration", "joint", "bridge"])
 def test_the_commands(photos: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(import_module("vsdeblur.cli._training"), "HELD_SCENES", 2)
-    for recipe, batch in ((KernelsRecipe, 1), (RestorationRecipe, 2), (JointRecipe, 1)):
+    for recipe, batch in ((KernelsRecipe, 1), (RestorationRecipe, 2), (JointRecipe, 1), (BridgeRecipe, 1)):
         monkeypatch.setattr(recipe, "batch", batch)
     monkeypatch.setattr(joint, "CROP", 32)
     out = tmp_path / "o"
@@ -181,3 +218,27 @@ def test_joint_training_starts_from_weights_that_are_given(tmp_path: Path) -> No
         assert torch.equal(begun["kernels"].enter.weight, given["enter.weight"])
     with pytest.raises(InputError, match=r"restoration\.safetensors: there is no such file"):
         JointRecipe(100, restoration=tmp_path).network()
+
+
+def test_a_bridge_grows_out_of_weights_that_are_given(photos: Path, tmp_path: Path) -> None:
+    """And a few steps lessen its loss."""
+    torch.manual_seed(3)
+    given = RestorationNet().state_dict()
+    save_file(given, tmp_path / "restoration.safetensors")
+    recipe = BridgeRecipe(100, restoration=tmp_path)
+    network = recipe.network()
+    assert isinstance(network, BridgeNet)
+    count = given["enter.weight"].shape[1]
+    assert torch.equal(network.enter.weight[:, :count], given["enter.weight"])
+    assert float(network.enter.weight[:, count:].abs().max()) == 0
+    make = RestoredPhotos(find_photos(photos)[0], 24)
+    batch = recipe.collate([make(np.random.default_rng(k)) for k in (1, 2)], np.random.default_rng(4))
+    optimiser = torch.optim.AdamW(network.parameters(), 1e-3)
+    losses = []
+    for _ in range(10):
+        loss, _ = recipe.loss(network, batch, 0)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.95 * losses[0]

@@ -6,7 +6,7 @@ picture -> its blur (estimate/) -> the restored picture, tile by tile (deconvolv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,8 @@ from vsdeblur.weights import within
 Estimator = Callable[[Tensor], Blur]
 
 ESTIMATORS = ("path", "uniform", "network")
-DECONVOLVERS = ("plug-and-play", "unrolled", "richardson-lucy")
+BRIDGES = ("indi", "i2sb", "cddb")
+DECONVOLVERS = ("plug-and-play", "unrolled", "richardson-lucy", *BRIDGES)
 _OVERLAP = 64  # pixels around a tile, besides the blur's margin
 _LEAST = 48  # pixels, of the inner part of a tile
 _STILL, _BLURRED = 0.9, 1.4  # deviation of kernels, pixels: up to which a picture is sharp, from which it is blurred
@@ -65,7 +66,8 @@ def restore_frame(
             weights of your own, the file or the folder that ``vsdeblur train kernels`` or ``joint`` wrote.
         deconvolver: "plug-and-play" (the default), "unrolled" (learned), "richardson-lucy", or a callable
             ``deconvolve(v, blur, sigma) -> u``. "unrolled:PATH": with weights that ``vsdeblur train restoration`` or
-            ``joint`` wrote.
+            ``joint`` wrote. "indi", "i2sb" and "cddb" are bridges from the result of plug and play (learned; the last
+            two draw a sample); "indi:PATH" and so on: with weights that ``vsdeblur train bridge`` wrote.
         prior: Of plug and play, as in ``restore``; None is "tv".
         noise: Standard deviation in frame's values, measured when None.
         device: As in ``restore``.
@@ -159,7 +161,7 @@ def blurred_share(blur: Blur) -> Tensor:
 def _estimator(given: str | Estimator | None, device: torch.device) -> Estimator:
     if callable(given):
         return given
-    name, weights = _chosen("estimator", given, ESTIMATORS, "network", "kernels")
+    name, weights = _chosen("estimator", given, ESTIMATORS, {"network": "kernels"})
     if name == "network":
         from vsdeblur.blind.estimate.kernels import load_kernel_estimator
 
@@ -176,13 +178,18 @@ def _deconvolver(
 ) -> Deconvolver:
     if callable(given):
         return given
-    name, weights = _chosen("deconvolver", given, DECONVOLVERS, "unrolled", "restoration")
+    learned = {"unrolled": "restoration", **dict.fromkeys(BRIDGES, "bridge")}
+    name, weights = _chosen("deconvolver", given, DECONVOLVERS, learned)
     if prior is not None and name != "plug-and-play":
         raise ArgumentError("prior", prior, f"{{none}} with {{deconvolver={name}}}")
     if name == "unrolled":
         from vsdeblur.blind.deconvolve.unrolled import load_unrolled_deconvolution
 
         return replace(load_unrolled_deconvolution(weights, device), linear=linear, clip=clip)
+    if name in BRIDGES:
+        from vsdeblur.blind.bridge.deconvolve import load_bridge
+
+        return replace(load_bridge(name, weights, device), linear=linear, clip=clip)
     if name == "richardson-lucy":
         from vsdeblur.blind.deconvolve.richardson_lucy import RichardsonLucy
 
@@ -196,14 +203,19 @@ def _deconvolver(
 
 
 def _chosen(
-    argument: str, given: str | None, names: Sequence[str], learned: str, weights: str
+    argument: str, given: str | None, names: Sequence[str], learned: Mapping[str, str]
 ) -> tuple[str, Path | None]:
-    """The chosen name, the first of ``names`` by default, and the file of "learned:PATH" or None."""
-    wanted = f'{{none}}, {", ".join(names)}, "{learned}:PATH" or a callable'
-    named = split_named(argument, given or names[0], (*names, f"{learned}:PATH"), wanted)
+    """The chosen name, the first of ``names`` by default, and the file of "NAME:PATH" or None.
+
+    learned: the names that have weights, with the weights' name.
+    """
+    forms = [f"{name}:PATH" for name in learned]
+    wanted = f"{{none}}, {', '.join(names)}, {', '.join(f'"{form}"' for form in forms)} or a callable"
+    named = split_named(argument, given or names[0], (*names, *forms), wanted)
+    weights = learned.get(named.family, "")
     file = named.path and within(named.path, weights)
     if file and not file.is_file():
-        wanted = f'"{learned}:PATH" with PATH a file of weights, or a folder that has {weights}.safetensors'
+        wanted = f'"{named.family}:PATH" with PATH a file of weights, or a folder that has {weights}.safetensors'
         raise ArgumentError(argument, given, wanted)
     return named.family, file
 
