@@ -14,12 +14,15 @@ from torch import Tensor
 from vsdeblur.blind.bridge.bridge_net import BridgeNet
 from vsdeblur.blind.bridge.cddb import Consistent
 from vsdeblur.blind.bridge.deconvolve import WAYS, BridgeDeconvolution, load_bridge
+from vsdeblur.blind.bridge.expectation import BridgeExpectation
 from vsdeblur.blind.bridge.i2sb import I2SB, times
 from vsdeblur.blind.bridge.indi import InDI
 from vsdeblur.blind.bridge.observed import Observed
 from vsdeblur.blind.bridge.protocol import Bridge
 from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
 from vsdeblur.blind.deconvolve.restoration_net import RestorationNet
+from vsdeblur.blind.estimate.alternate import Alternation
+from vsdeblur.blind.estimate.poses import Poses
 from vsdeblur.blind.operators.piecewise import PiecewiseBlur
 from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.errors import DeblurError
@@ -201,3 +204,31 @@ def test_time_and_noise_are_heard() -> None:
 def test_missing_weights_say_so() -> None:
     with pytest.raises(DeblurError, match=r"bridge.safetensors is missing .* vsdeblur train bridge"):
         load_bridge("indi")
+
+
+def test_the_expectation_step_is_a_picture_with_its_margin() -> None:
+    """The same every time; guided, it explains the blurry picture better, which the network knows nothing of."""
+    blur = stroke()
+    sharp, _ = a_picture(blur)
+    v = blur(sharp).mean(1, keepdim=True)
+    left = []
+    for guided in (False, True):
+        expectation = BridgeExpectation(a_network(), guided=guided)
+        u = expectation(v, blur, 0.004)
+        assert u.shape == (1, 1, SIZE + 6, SIZE + 6)
+        assert u.equal(expectation(v, blur, 0.004))
+        left.append(float((blur(u) - v).square().mean()))
+    assert left[1] < 0.7 * left[0]
+
+
+def test_the_expectation_step_takes_part_in_the_alternation() -> None:
+    """It replaces the strong edges of the rounds at the largest scale."""
+    blur = stroke()
+    sharp, _ = a_picture(blur)
+    v = blur(sharp).mean(1, keepdim=True)
+    poses = Poses.still((SIZE, SIZE), 7)
+    poses.density[0, 3, 1:6] = 0.2
+    ways = (None, BridgeExpectation(BridgeNet()), BridgeExpectation(BridgeNet(), guided=True))
+    found = [Alternation(3, expectation=way).improved(v, poses, 0.004, 1).density for way in ways]
+    assert all(float(density.sum()) == pytest.approx(1, abs=1e-4) for density in found)
+    assert all(not a.allclose(b, atol=1e-3) for a, b in pairwise(found))

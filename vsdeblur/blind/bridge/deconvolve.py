@@ -78,10 +78,24 @@ class BridgeDeconvolution:
             (B, C, H, W).
         """
         colour = v[:, : colours(v.shape[1])].expand(-1, 3, -1, -1)
-        observed = Observed.of(colour, blur, sigma, self.clip, self.linear)
-        y = observed.shown(replace(self.start, clip=self.clip).with_margin(colour, blur, sigma))
+        return as_given(inside(self.with_margin(colour, blur, sigma), blur), v)
+
+    @torch.no_grad()
+    def with_margin(self, v: Tensor, blur: Blur, sigma: float) -> Tensor:
+        """The sharp picture with the light around it that reaches v.
+
+        Args:
+            v: (B, 3, H, W).
+            blur: Of v's size.
+            sigma: Standard deviation of v's noise.
+
+        Returns:
+            (B, 3, H + 2 margin, W + 2 margin).
+        """
+        observed = Observed.of(v, blur, sigma, self.clip, self.linear)
+        y = observed.shown(replace(self.start, clip=self.clip).with_margin(v, blur, sigma))
         found = self.bridge(self._expected(observed), y, torch.Generator().manual_seed(self.seed))
-        return as_given(inside(observed.light(found), blur), v)
+        return observed.light(found)
 
     def _expected(self, observed: Observed) -> ExpectedPicture:
         def network(x: Tensor, time: float, spread: float) -> Tensor:
