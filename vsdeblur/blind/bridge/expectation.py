@@ -13,15 +13,13 @@ import torch
 from torch import Tensor
 
 from vsdeblur.blind.bridge.bridge_net import BridgeNet
-from vsdeblur.blind.bridge.deconvolve import BridgeDeconvolution
+from vsdeblur.blind.bridge.deconvolve import QUICK, BridgeDeconvolution
 from vsdeblur.blind.bridge.indi import InDI
 from vsdeblur.blind.bridge.protocol import Bridge
 from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.blind.operators.sampled import sampled_flow
-from vsdeblur.priors.tv import TotalVariation
 
-QUICK = PlugAndPlay(TotalVariation(strength=0.9, time=0.0), rounds=3, steps=6)
 _SPACING = 64  # pixels between the kernels of the blur as the bridge takes it
 
 
