@@ -81,23 +81,22 @@ class BridgeDeconvolution:
         Returns:
             (B, C, H, W).
         """
-        colour = v[:, : colours(v.shape[1])].expand(-1, 3, -1, -1)
-        return as_given(inside(self.with_margin(colour, blur, sigma), blur), v)
+        return as_given(inside(self.with_margin(v[:, : colours(v.shape[1])], blur, sigma), blur), v)
 
     @torch.no_grad()
     def with_margin(self, v: Tensor, blur: Blur, sigma: float) -> Tensor:
         """The sharp picture with the light around it that reaches v.
 
         Args:
-            v: (B, 3, H, W).
+            v: (B, C, H, W), C 1 or 3.
             blur: Of v's size.
             sigma: Standard deviation of v's noise.
 
         Returns:
             (B, 3, H + 2 margin, W + 2 margin).
         """
-        observed = Observed.of(v, blur, sigma, self.clip, self.linear)
-        y = observed.shown(replace(self.start, clip=self.clip).with_margin(v, blur, sigma))
+        observed = Observed.of(v.expand(-1, 3, -1, -1), blur, sigma, self.clip, self.linear)
+        y = observed.shown(replace(self.start, clip=self.clip).with_margin(v, blur, sigma)).expand(-1, 3, -1, -1)
         found = self.bridge(self._expected(observed), y, torch.Generator().manual_seed(self.seed))
         return observed.light(found)
 

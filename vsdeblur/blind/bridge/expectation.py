@@ -55,4 +55,4 @@ class BridgeExpectation:
             u, (1, 1, H + 2 margin, W + 2 margin).
         """
         restore = BridgeDeconvolution(self.network, self.bridge, self.guided, self.seed, self.start)
-        return restore.with_margin(v.expand(-1, 3, -1, -1), sampled_flow(blur, _SPACING), sigma).mean(1, keepdim=True)
+        return restore.with_margin(v, sampled_flow(blur, _SPACING), sigma).mean(1, keepdim=True)
