@@ -1,11 +1,13 @@
 """Blind restoration: gains over the blurry picture when the blur has to be found, and when it is known.
 
 python benchmarks/blind.py --photos PHOTOS [--pictures 20] [--only levin shaken] [--rows uniform path] [--others]
+                           [--deconvolvers indi:WEIGHTS]
 
 Pictures as in deconvolve.py (see blurred.py), never trained on, noise 1%: levin, one winding kernel of 13 to 27 px, 255
 x 255, grey; shaken, projective camera shake of 5 to 25 px, 256 x 256 in colour. "public" is what a user gets:
 ``restore_frame(picture)``, which measures the noise itself and returns the picture as it is where no blur was found.
-The other rows restore by the same plug and play with total variation, which gets the true level of noise.
+--deconvolvers adds rows of the same call with other deconvolvers. The other rows restore by the same plug and play with
+total variation, which gets the true level of noise.
 
 A blur is only found up to a shift of the picture: every row is scored at its best sub-pixel shift, the blurry picture
 too, without the outer 16 px; the column "as it is" is scored without the shift. ratio: squared error over that with the
@@ -45,9 +47,9 @@ Find = Callable[[Blurred], Blur]
 Scores = dict[str, dict[str, list[float]]]
 
 
-def finders(rows: list[str]) -> dict[str, Find | None]:
-    """What finds the blur, by row; None is the public call."""
-    found: dict[str, Find | None] = {TRUE: true_blur}
+def finders(rows: list[str], deconvolvers: list[str]) -> dict[str, Find | str]:
+    """What finds the blur, by row; a text is the deconvolver of the public call."""
+    found: dict[str, Find | str] = {TRUE: true_blur}
     if "uniform" in rows:
         found["uniform"] = lambda picture: estimate_uniform(picture.blurry)
     if "path" in rows:
@@ -61,8 +63,8 @@ def finders(rows: list[str]) -> dict[str, Find | None]:
         found["network"] = lambda picture: network(picture.blurry)
         found["network, then path"] = lambda picture: refine(picture.blurry, network(picture.blurry))
     if PUBLIC in rows:
-        found[PUBLIC] = None
-    return found
+        found[PUBLIC] = "plug-and-play"
+    return found | {f"{PUBLIC}, {name.partition(':')[0]}": name for name in deconvolvers}
 
 
 def true_blur(picture: Blurred) -> Blur:
@@ -99,19 +101,19 @@ def aligned_psnr(found: Tensor, truth: Tensor) -> float:
     return best[0]
 
 
-def restored(picture: Blurred, find: Find | None) -> tuple[Tensor, float]:
-    """The picture without the blur that ``find`` finds, or by the public call where that is None; seconds of it."""
+def restored(picture: Blurred, find: Find | str) -> tuple[Tensor, float]:
+    """The picture without the blur that ``find`` finds, or by the public call with that deconvolver; seconds of it."""
     begun = time.process_time()
-    if find is None:
-        sharp = restore_frame(picture.blurry[0])[0][None]
+    if isinstance(find, str):
+        sharp = restore_frame(picture.blurry[0], deconvolver=find)[0][None]
         return sharp, time.process_time() - begun
     blur = find(picture)
     seconds = time.process_time() - begun
     return PlugAndPlay(TotalVariation(strength=0.9, time=0.0))(picture.blurry, blur, picture.sigma), seconds
 
 
-def run(pictures: Iterable[Blurred], rows: dict[str, Find | None]) -> Scores:
-    """rows: the true blur first; None is the public call."""
+def run(pictures: Iterable[Blurred], rows: dict[str, Find | str]) -> Scores:
+    """rows: of ``finders``, the true blur first."""
     scores: Scores = {name: {"gain": [], "as it is": [], "ratio": [], "seconds": []} for name in rows}
     for picture in pictures:
         blurry, plain = aligned_psnr(picture.blurry, picture.sharp), psnr(picture.blurry, picture.sharp, CUT)
@@ -140,7 +142,9 @@ def lines(scores: Scores) -> list[list[str]]:
     return [row(name, values) for name, values in scores.items()]
 
 
-def main(photos: Path, count: int, only: list[str], rows: list[str], others: bool, name: str) -> None:
+def main(
+    photos: Path, count: int, only: list[str], rows: list[str], others: bool, name: str, deconvolvers: list[str]
+) -> None:
     torch.set_num_threads(1)
     chosen = held_out(photos, count)
     rest = [path for path in held_out(photos, len(find_photos(photos)[1])) if path not in chosen] if others else []
@@ -152,7 +156,7 @@ def main(photos: Path, count: int, only: list[str], rows: list[str], others: boo
         for label, some in ((f"{len(chosen)} pictures", chosen), (f"{len(rest)} others", rest)):
             if some:
                 title = f"{kind}, {label}"
-                found[title] = run(make(some), finders(rows if some is chosen else [PUBLIC]))
+                found[title] = run(make(some), finders(rows if some is chosen else [PUBLIC], deconvolvers))
                 head = [title, "mean gain, dB", "median", "least", "as it is", "ratio below 3", "s a picture"]
                 parts.append(table(head, lines(found[title])))
     pictures = [path.stem for path in (*chosen, *rest)]
@@ -169,5 +173,8 @@ if __name__ == "__main__":
     )
     parser.add_argument("--others", action="store_true", help="the rest of the held-out photographs too, public alone")
     parser.add_argument("--name", default="blind", help="of the result files")
+    parser.add_argument(
+        "--deconvolvers", nargs="+", default=[], metavar="NAME", help="rows of the public call with them"
+    )
     given = parser.parse_args()
-    main(given.photos, given.pictures, given.only, given.rows, given.others, given.name)
+    main(given.photos, given.pictures, given.only, given.rows, given.others, given.name, given.deconvolvers)

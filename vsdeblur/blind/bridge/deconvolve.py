@@ -41,9 +41,9 @@ class Way:
 
 
 WAYS: Mapping[str, Way] = {
-    "indi": Way(InDI(1), consistent=False),
-    "i2sb": Way(I2SB(8), consistent=False),
-    "cddb": Way(I2SB(8), consistent=True),
+    "indi": Way(InDI(), consistent=False),
+    "i2sb": Way(I2SB(), consistent=False),
+    "cddb": Way(I2SB(), consistent=True),
 }
 
 

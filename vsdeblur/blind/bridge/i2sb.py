@@ -31,8 +31,8 @@ class I2SB:
         Liu et al. 2023 (arXiv 2302.05872), proposition 3.3 and algorithm 2.
     """
 
-    steps: int = 10
-    spread: float = 0.05
+    steps: int = 4
+    spread: float = 0.02
 
     def __call__(self, expected: ExpectedPicture, y: Tensor, generator: torch.Generator) -> Tensor:
         """The sharp end of the bridge, see ``Bridge``."""
