@@ -59,21 +59,21 @@ def test_many_steps_draw_from_the_posterior(bridge: Bridge) -> None:
     assert torch.linalg.matrix_norm(drawn.T.cov() - COVARIANCE) < 0.05 * torch.linalg.matrix_norm(COVARIANCE)
 
 
-def test_the_expected_picture_is_asked_about_the_noise_that_there_is() -> None:
-    """With x in the place of F(x_t) what remains is the bridge of x and y, its noise as deep as F hears."""
+def test_the_spread_that_f_is_given_is_that_of_the_noise() -> None:
+    """With x in the place of F(x_t) what remains is the bridge of x and y, its noise as deep as F is given."""
     sharp = torch.full((40_000,), 0.4, dtype=torch.float64)
     for bridge in (I2SB(6, 0.2), InDI(6, 0.2)):
-        heard: list[tuple[float, float, float]] = []
+        seen: list[tuple[float, float, float]] = []
 
-        def known(x: Tensor, time: float, spread: float, heard: list[tuple[float, float, float]] = heard) -> Tensor:
+        def known(x: Tensor, time: float, spread: float, seen: list[tuple[float, float, float]] = seen) -> Tensor:
             assert float(x.mean()) == pytest.approx(0.4 * (1 - time) + 0.9 * time, abs=0.005)
-            heard.append((time, spread, float(x.std())))
+            seen.append((time, spread, float(x.std())))
             return sharp
 
         found = bridge(known, torch.full_like(sharp, 0.9), torch.Generator().manual_seed(1))
         assert found.equal(sharp)
-        assert len(heard) == 6
-        assert [s for _, s, _ in heard] == pytest.approx([deviation for _, _, deviation in heard], abs=0.003)
+        assert len(seen) == 6
+        assert [s for _, s, _ in seen] == pytest.approx([deviation for _, _, deviation in seen], abs=0.003)
 
 
 def test_the_schedule_is_symmetric_and_falls() -> None:
@@ -184,7 +184,7 @@ def test_the_network_begins_where_that_of_unrolled_deconvolution_is() -> None:
     assert not found.allclose(pictures[0], atol=1e-3)
 
 
-def test_time_and_noise_are_heard() -> None:
+def test_time_and_noise_change_the_result() -> None:
     network = a_network()
     with torch.no_grad():
         network.enter.weight.normal_(std=0.1)
