@@ -176,7 +176,7 @@ def bridge(restoration: Path | None, steps: int | None, rate: float | None, **co
     Photographs are blurred and restored with total variation, the kernel now and then not quite right. The network
     grows out of that of restoration; with --start-from it goes on from weights of its own. The rate of learning falls
     along --steps (6000 unless given): choose what fits into --minutes. OUT/bridge.safetensors has the weights so far;
-    give them to vsdeblur image with --deconvolver bridge:OUT.
+    give them to vsdeblur image with --deconvolver indi:OUT.
     """
     from vsdeblur.training.recipes.bridge import STEPS, BridgeRecipe
     from vsdeblur.training.restored import RestoredPhotos
