@@ -14,6 +14,7 @@ from vsdeblur.errors import DeblurError, InputError
 from vsdeblur.external import refuse_size, refuse_values
 
 SHA256 = {
+    "bridge": "9416cf0cc037722ec0cff7ee8875eddeed4ec737e6cffe9a41b21cde1f8b1e1f",
     "denoiser": "0b36346bfb8a6fa4ba432b8646a3da782f1fcc33d65c740fcbe4dd9d0a16c03d",
     "instants": "24b649ff2f3c7aa049c794a6cd428ce4e2550ea40a724a42e17ee81ed58cd31b",
     "kernels": "640e2224f050dbbb14a6f70f0752fe6cc203974b60032afb91fea357960adab7",
