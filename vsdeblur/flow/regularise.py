@@ -66,20 +66,18 @@ def regularise(
     if sigma == 0:
         return motion
     units = _units(motion.path) / scale
-    start = motion.path * units
     fidelity = motion.reliability.clamp(min=LEAST) / sigma**2
-    weights = _edge_weights(start, guide)
-    terms = _temporal_terms(motion, spans or (1.0,) * len(start), scale)
-    fixed = _fixed_bound(start, fidelity, terms)
-    p = start.clone()
+    weights = _edge_weights(motion.path, guide)
+    terms = _temporal_terms(motion, spans or (1.0,) * len(motion.path), scale)
+    fixed = _fixed_bound(fidelity, motion.path.shape[1] // 2, terms)
+    p = motion.path * units
     for _ in range(steps):
-        gradient, bound = _majorised(p, start, fidelity, weights, terms, fixed)
         if record:
-            record(_energy(p, start, fidelity, weights, terms))
-        p -= gradient.div_(bound)
+            record(_energy(p, motion.path * units, fidelity, weights, terms))
+        _step(p, motion.path, units, fidelity, weights, terms, fixed)
     if record:
-        record(_energy(p, start, fidelity, weights, terms))
-    return replace(motion, path=p / units)
+        record(_energy(p, motion.path * units, fidelity, weights, terms))
+    return replace(motion, path=p.div_(units))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,50 +106,66 @@ class _TemporalTerm:
         return velocity
 
 
-def _majorised(
+def _step(
     p: Tensor,
-    start: Tensor,
+    path: Tensor,
+    units: Tensor,
     fidelity: Tensor,
     weights: tuple[Tensor, Tensor],
     terms: list[_TemporalTerm],
     fixed: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """The energy's gradient and a diagonal above its reweighted squares, of which ``fixed`` does not depend on p."""
-    gradient = (p - start).mul_(fidelity)
-    bound = fixed.clone()
+) -> None:
+    """p less the energy's gradient over a diagonal above its reweighted squares, in place.
+
+    Frame by frame, each by its own and the next one's paths as they were; so nothing else is held of all frames.
+
+    Args:
+        p: (n, C, h, w), overwritten.
+        path: Of the start.
+        units: Make p of a path.
+        fidelity: (n, 1, h, w).
+        weights: Of ``_edge_weights``.
+        terms: Of neighbouring frames.
+        fixed: Of ``_fixed_bound``.
+    """
+    links = {term.n: term for term in terms}
+    carried: list[Tensor] = []  # by parts: what the frame before pulls at this one
     for n in range(len(p)):
-        spatial = p.new_zeros(p.shape[-2:])
+        gradient = (p[n] - path[n] * units).mul_(fidelity[n])
+        bound = fixed[n].clone()
         for axis, edge in zip((-1, -2), weights, strict=True):
             difference = p[n].diff(dim=axis)
             weight = edge[n % len(edge), 0] / _length(difference, 0)[0].clamp_(min=HUBER)
             difference *= weight
             weight *= 2
             count = difference.shape[axis]
-            gradient[n].narrow(axis, 1, count).add_(difference)
-            gradient[n].narrow(axis, 0, count).sub_(difference)
+            gradient.narrow(axis, 1, count).add_(difference)
+            gradient.narrow(axis, 0, count).sub_(difference)
             for first in (0, 1):
-                spatial.narrow(axis, first, count).add_(weight)
-        bound[n] += spatial
-    for term in terms:
-        pull = term.gap(p).mul_(term.weight)
-        carried = term.warp.adjoint(pull)
-        for k, (ahead, behind) in enumerate(zip(term.ahead, term.behind, strict=True)):
-            gradient[term.n, 2 * k : 2 * k + 2].add_(pull[0], alpha=ahead)
-            gradient[term.n + 1, 2 * k : 2 * k + 2].sub_(carried[0], alpha=behind)
-    return gradient, bound
+                bound.narrow(axis, first, count).add_(weight)
+        parts = gradient.unflatten(0, (-1, 2))
+        for part, one in zip(parts, carried, strict=False):
+            part -= one
+        carried = []
+        if term := links.get(n):
+            pull = term.gap(p).mul_(term.weight)
+            onward = term.warp.adjoint(pull)[0]
+            for part, ahead, behind in zip(parts, term.ahead, term.behind, strict=True):
+                part.add_(pull[0], alpha=ahead)
+                carried.append(onward * behind)
+        p[n] -= parts.div_(bound[:, None]).flatten(0, 1)
 
 
-def _fixed_bound(p: Tensor, fidelity: Tensor, terms: list[_TemporalTerm]) -> Tensor:
-    """What holds paths where they are, and what the terms add to the diagonal."""
-    bound = fidelity.expand_as(p).clone()
+def _fixed_bound(fidelity: Tensor, parts: int, terms: list[_TemporalTerm]) -> Tensor:
+    """What holds paths where they are, and what the terms add to the diagonal: (n, parts, h, w), both axes alike."""
+    bound = fidelity.repeat(1, parts, 1, 1)
     for term in terms:
         ways = [torch.tensor(x).abs() for x in (term.ahead, term.behind)]
         total = ways[0].sum() + ways[1].sum()
-        here, there = slice(term.n, term.n + 1), slice(term.n + 1, term.n + 2)
         spread = term.warp.adjoint(term.weight)
-        for part, way, weight in ((here, ways[0], term.weight), (there, ways[1], spread)):
+        for n, way, weight in ((term.n, ways[0], term.weight), (term.n + 1, ways[1], spread)):
             for k, share in enumerate((total * way).tolist()):
-                bound[part, 2 * k : 2 * k + 2] += share * weight
+                bound[n, k] += share * weight[0, 0]
     return bound
 
 
