@@ -89,7 +89,7 @@ class Engine:
             options.flow, effort.flow, linear=linear, device=self.device, passes=effort.motion_passes
         )
         self.instant_step = load_instant_step(options, self.device) if uses_instant_step(options) else None
-        self._consistency_flow = find_fast_flow(linear=linear, device=self.device) if self.plan.consistent else None
+        self._consistency_flow = find_fast_flow(linear=linear) if self.plan.consistent else None
         self._retry = MemoryRetry(self.device, self.plan.rows, spare_bytes(self.plan, self.device))
         self.per_frame = None
         if options.mode != "joint":

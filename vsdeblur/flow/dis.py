@@ -16,6 +16,7 @@ from vsdeblur.tensors import constants
 
 _DIS_MIN_SIDE = 48  # DIS crashes the process on smaller pictures; they are padded
 _Grey = NDArray[np.uint8]
+_LARGE = 960 * 540  # pixels: of pictures as large no more than two pairs at once, each takes 90 bytes a pixel
 _ERRATIC = 0.06  # a global shift beyond this share of the picture's width is more than DIS finds by itself
 
 
@@ -25,7 +26,7 @@ class DisFlow:
     Args:
         preset: "fast" or "medium".
         halved: As fine as half the resolution, in a fourth of the time.
-        workers: Pairs that are worked on at once.
+        workers: Threads that share the pairs; fewer where pictures are so large that memory counts.
     """
 
     on_host = True
@@ -54,9 +55,10 @@ class DisFlow:
         return flows if device.type == "cpu" else list(torch.stack(flows).to(device))
 
     def _all(self, pairs: Sequence[tuple[_Grey, _Grey]]) -> list[NDArray[np.float32]]:
-        if min(self._workers, len(pairs)) < 2:
+        workers = min(self._workers, len(pairs), max(2 * _LARGE // pairs[0][0].size, 2))
+        if workers < 2:
             return [self._between(a, b) for a, b in pairs]
-        with ThreadPoolExecutor(min(self._workers, len(pairs))) as pool:
+        with ThreadPoolExecutor(workers) as pool:
             return list(pool.map(self._between, *zip(*pairs, strict=True)))
 
     def _between(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float32]:

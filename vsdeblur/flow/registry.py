@@ -76,7 +76,7 @@ def find_motion_engine(
         return RefinedMotion(pairs, pairs, passes - 1) if passes > 1 else pairs
     if flow is None:
         flow = "blur" if is_learned(None, preset) else "dis"
-    named, workers = resolve_named("flow", flow, FORMS, WANTED), _workers(device)
+    named, workers = resolve_named("flow", flow, FORMS, WANTED), _workers()
     first: MotionEngine
     if named.family == "dis":
         # At full resolution motion in small pictures would take more than a third of the time of the fast preset.
@@ -111,19 +111,19 @@ def _what_is_left(linear: bool, workers: int) -> PairwiseMotion:
     return PairwiseMotion(DisFlow("fast", workers=workers), linear=linear, continuation=False)
 
 
-def find_fast_flow(*, linear: bool = True, device: torch.device | None = None) -> FlowOfPairs:
-    """Fast DIS between pictures (C, h, w) that lie an instant apart; linear, device: as in ``find_motion_engine``.
+def find_fast_flow(*, linear: bool = True) -> FlowOfPairs:
+    """Fast DIS between pictures (C, h, w) that lie an instant apart; linear: as in ``find_motion_engine``.
 
     Half as fine as the pictures: against all of it -0.03 to +0.06 dB on four clips, in a fourth of the time.
     """
     from vsdeblur.flow.dis import DisFlow
     from vsdeblur.flow.pairwise import PairwiseMotion
 
-    return PairwiseMotion(DisFlow("fast", halved=True, workers=_workers(device)), linear=linear).between
+    return PairwiseMotion(DisFlow("fast", halved=True, workers=_workers()), linear=linear).between
 
 
-def _workers(device: torch.device | None) -> int:
-    """Pairs of DIS at once: beside an accelerator the processor has nothing else to do."""
+def _workers() -> int:
+    """Threads of DIS: each pair takes one, since its result would depend on more."""
     import torch
 
-    return 1 if device is None or device.type == "cpu" else min(torch.get_num_threads(), _MOST_WORKERS)
+    return min(torch.get_num_threads(), _MOST_WORKERS)

@@ -68,6 +68,7 @@ def regularise(
     units = _units(motion.path) / scale
     fidelity = motion.reliability.clamp(min=LEAST) / sigma**2
     weights = _edge_weights(motion.path, guide)
+    del guide  # of the size of the result: the caller may hold it no longer
     terms = _temporal_terms(motion, spans or (1.0,) * len(motion.path), scale)
     fixed = _fixed_bound(fidelity, motion.path.shape[1] // 2, terms)
     p = motion.path * units
