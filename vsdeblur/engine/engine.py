@@ -20,7 +20,6 @@ from vsdeblur.camera.noise import sensor_noise
 from vsdeblur.device import choose_device, total_memory
 from vsdeblur.engine import quadrature
 from vsdeblur.engine.beside import fetched, spare_bytes
-from vsdeblur.engine.heap import release_unused
 from vsdeblur.engine.independent_blur import restore_independently_blurred
 from vsdeblur.engine.light import find_window_motion, frame_at, gains_of, with_unblended
 from vsdeblur.engine.per_frame import PerFrame, blend_per_frame, restore_each
@@ -30,6 +29,7 @@ from vsdeblur.engine.solve_tiles import ExposureModel, KeyFrames, KeyFrameSolver
 from vsdeblur.errors import InputError, MemoryBudgetError
 from vsdeblur.flow import find_fast_flow, find_motion_engine
 from vsdeblur.flow.motion import Motion
+from vsdeblur.heap import release_unused
 from vsdeblur.presets import EFFORTS
 from vsdeblur.settings import Options
 from vsdeblur.solver.consistency import TemporalConsistency, period_bytes

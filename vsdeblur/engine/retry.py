@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import torch
 
-from vsdeblur.engine.heap import release_unused
 from vsdeblur.errors import MemoryBudgetError
+from vsdeblur.heap import release_unused
 from vsdeblur.solver.keyframes import BATCH
 
 log = logging.getLogger("vsdeblur")

@@ -16,6 +16,7 @@ from vsdeblur.engine.independent_blur import INDEPENDENT_WEIGHT
 from vsdeblur.engine.plan import Plan
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.resolution import downsampled, upsampled
+from vsdeblur.heap import release_unused
 from vsdeblur.presets import EFFORTS
 from vsdeblur.priors import ImagePrior, get_prior
 from vsdeblur.priors.tv import TotalVariation
@@ -134,6 +135,7 @@ class KeyFrameSolver:
         keys = torch.zeros_like(window.frames)
         streaks: Tensor | None = None
         for tile in tiles(*size, *tiling(plan, motion), keys.device):
+            release_unused()  # between tiles, and before the step: what the stage before has freed lies in between
             problem = self._problem(exposures, tile, batch)
             v = problem.v
             lights = None if white is None else find_lights(problem, white, window.colour)
@@ -143,6 +145,7 @@ class KeyFrameSolver:
             trust = upsampled(motion.reliability, scale, size, tile.rows, tile.columns)
             solved = torch.lerp(v, solved, trust)
             if self.step and learned > 0:
+                release_unused()
                 better = self.step(solved, problem, trust, open_for, window.colour)
                 solved = torch.lerp(solved, better, learned * exposures.blurred)
             if lights:

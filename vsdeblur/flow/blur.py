@@ -18,6 +18,7 @@ from vsdeblur.flow.motion import Motion, displacement
 from vsdeblur.flow.occlusion import link
 from vsdeblur.flow.pairwise import PairwiseMotion
 from vsdeblur.flow.resolution import downsampled
+from vsdeblur.heap import release_unused
 from vsdeblur.tensors import box
 from vsdeblur.weights import fill
 from vsdeblur.window import Window
@@ -49,11 +50,12 @@ class BlurMotion:
         scale = motion.scale(*window.frames.shape[-2:])
         display = self.first.display(downsampled(window.frames[:, : window.colour], scale))
         colour = display.expand(-1, 3, -1, -1)
-        hints = torch.cat((motion.reliability, motion.occlusion), 1)
-        path = motion.path / scale
+        path = motion.path.div_(scale)
+        release_unused()
         for n in inner:
             open_part = window.shutters[n] if window.shutters else shutter
-            path[n] = self._corrected(colour[n - 1 : n + 2], path[n], hints[n], open_part)
+            hints = torch.cat((motion.reliability[n], motion.occlusion[n]))
+            path[n] = self._corrected(colour[n - 1 : n + 2], path[n], hints, open_part)
         reliability, occlusion = _confidence(display, path, motion, inner)
         return Motion(path.mul_(scale), reliability, occlusion)
 
@@ -98,10 +100,10 @@ def load_blur(
 def _confidence(display: Tensor, path: Tensor, first: Motion, inner: list[int]) -> tuple[Tensor, Tensor]:
     """Reliability and occlusion of paths at the resolution of motion, links that no corrected path ends at kept."""
     reliability, occlusion = first.reliability.clone(), first.occlusion.clone()
-    forward, backward = displacement(path, 1.0), displacement(path, -1.0)
     linked: dict[int, list[Tensor]] = {}  # the reliability of each frame's flows
     for n in sorted({k for m in inner for k in (m - 1, m)}):
-        after, before = link(display[n], display[n + 1], forward[n], backward[n + 1])
+        onward, back = displacement(path[n : n + 1], 1.0)[0], displacement(path[n + 1 : n + 2], -1.0)[0]
+        after, before = link(display[n], display[n + 1], onward, back)
         occlusion[n, 0], occlusion[n + 1, 1] = after[0], before[0]
         linked.setdefault(n, []).append(after[1])
         linked.setdefault(n + 1, []).append(before[1])

@@ -106,6 +106,7 @@ class BlurNet(nn.Module):
                 path = path.detach()
                 inputs, level, proposals = features(frames, path, hints, shutter)
             x = F.leaky_relu(self.look(inputs), 0.1)
+            del inputs  # twenty values a pixel
             x1 = self.fine(x)
             x2 = self.middle(F.leaky_relu(self.down1(x1), 0.1))
             x3 = self.coarse(F.leaky_relu(self.down2(x2), 0.1))

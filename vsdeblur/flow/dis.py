@@ -16,7 +16,7 @@ from vsdeblur.tensors import constants
 
 _DIS_MIN_SIDE = 48  # DIS crashes the process on smaller pictures; they are padded
 _Grey = NDArray[np.uint8]
-_LARGE = 960 * 540  # pixels: of pictures as large no more than two pairs at once, each takes 90 bytes a pixel
+SCRATCH = 60  # values a pixel that a pair takes, measured
 _ERRATIC = 0.06  # a global shift beyond this share of the picture's width is more than DIS finds by itself
 
 
@@ -26,7 +26,7 @@ class DisFlow:
     Args:
         preset: "fast" or "medium".
         halved: As fine as half the resolution, in a fourth of the time.
-        workers: Threads that share the pairs; fewer where pictures are so large that memory counts.
+        workers: Threads that share the pairs; each takes SCRATCH.
     """
 
     on_host = True
@@ -34,7 +34,7 @@ class DisFlow:
     def __init__(self, preset: str = "medium", *, halved: bool = False, workers: int = 1) -> None:
         self._finest = 1 if halved else 0
         self._preset = cv2.DISOPTICAL_FLOW_PRESET_FAST if preset == "fast" else cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
-        self._workers = workers
+        self.workers = workers
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
         """a, b: (1 or 3, H, W) display values in [0, 1]; returns (2, H, W) pixels, a(x) = b(x + flow(x))."""
@@ -55,7 +55,7 @@ class DisFlow:
         return flows if device.type == "cpu" else list(torch.stack(flows).to(device))
 
     def _all(self, pairs: Sequence[tuple[_Grey, _Grey]]) -> list[NDArray[np.float32]]:
-        workers = min(self._workers, len(pairs), max(2 * _LARGE // pairs[0][0].size, 2))
+        workers = min(self.workers, len(pairs))
         if workers < 2:
             return [self._between(a, b) for a, b in pairs]
         with ThreadPoolExecutor(workers) as pool:

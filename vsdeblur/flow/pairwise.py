@@ -24,7 +24,6 @@ from vsdeblur.window import Window
 
 SIGMA = 1.0  # points, the expected error of the first estimate of a path
 STEPS = 8  # of its regularisation; 30 gave 0.00 to +0.01 dB on four clips
-AT_ONCE = 2  # pairs, where they are independent: four flows, of which two threads find two each
 _TINY = 128  # pixels on the longer side: half of so little has no detail for a flow
 _BETTER = 0.7  # of the residual of flow alone: with the path of a shaken camera it is 0.05 to 0.6 of that
 
@@ -111,9 +110,10 @@ class PairwiseMotion:
     ) -> Iterator[tuple[_Pair, _Flows] | None]:
         """The pairs in order, with their flows; None across a cut.
 
-        All at once where each needs those beside it, or an accelerator would be waited for; else a few.
+        All at once where each needs those beside it, or an accelerator would be waited for; else as threads ask.
         """
-        several = AT_ONCE if light.device.type == "cpu" and not self.continuation else len(light)
+        alone = light.device.type == "cpu" and not self.continuation
+        several = -(-self.flows.at_once // 2) if alone else len(light)
         for numbers in batched(range(len(light) - 1), several):
             pairs = self._pairs(light, base, window, shutter, numbers)
             for pair, flows in zip(pairs, self._found(pairs, window.spans), strict=True):

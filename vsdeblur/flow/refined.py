@@ -9,6 +9,7 @@ import torch
 
 from vsdeblur.flow.motion import Motion, MotionEngine
 from vsdeblur.flow.pairwise import PairwiseMotion
+from vsdeblur.heap import release_unused
 from vsdeblur.tensors import box, known_zero
 from vsdeblur.window import Window
 
@@ -38,6 +39,7 @@ class RefinedMotion:
         if motion.path.shape[1] == 6:  # a shaken camera's path, found between equally blurred frames
             return motion
         for _ in range(0 if known_zero(motion.path) else self.times):
+            release_unused()
             motion = _where_consistent(self.pairs.refined(window, shutter, motion), motion)
         return motion
 

@@ -26,7 +26,6 @@ FORMS = (
     "raft:CHECKPOINT",
     "raft_small:CHECKPOINT",
 )
-_MOST_WORKERS = 8
 WANTED = "{none}, " + listed(FORMS, "a callable flow(a, b)")
 
 
@@ -46,6 +45,7 @@ def find_motion_engine(
     linear: bool = True,
     device: torch.device | None = None,
     passes: int = 1,
+    workers: int = 1,
 ) -> MotionEngine:
     """The motion engine that an argument ``flow`` asks for.
 
@@ -58,6 +58,7 @@ def find_motion_engine(
         preset: of DIS, "fast" or "medium".
         linear: whether windows are linear light; otherwise their values are display values.
         device: of networks, None for the CPU.
+        workers: threads that DIS may take: every pair one, since its result would depend on more.
         passes: estimates of the motion, each but the first between frames that the last one blurs alike; "paths" makes
             one.
 
@@ -76,7 +77,7 @@ def find_motion_engine(
         return RefinedMotion(pairs, pairs, passes - 1) if passes > 1 else pairs
     if flow is None:
         flow = "blur" if is_learned(None, preset) else "dis"
-    named, workers = resolve_named("flow", flow, FORMS, WANTED), _workers()
+    named = resolve_named("flow", flow, FORMS, WANTED)
     first: MotionEngine
     if named.family == "dis":
         # At full resolution motion in small pictures would take more than a third of the time of the fast preset.
@@ -111,19 +112,12 @@ def _what_is_left(linear: bool, workers: int) -> PairwiseMotion:
     return PairwiseMotion(DisFlow("fast", workers=workers), linear=linear, continuation=False)
 
 
-def find_fast_flow(*, linear: bool = True) -> FlowOfPairs:
-    """Fast DIS between pictures (C, h, w) that lie an instant apart; linear: as in ``find_motion_engine``.
+def find_fast_flow(*, linear: bool = True, workers: int = 1) -> FlowOfPairs:
+    """Fast DIS between pictures (C, h, w) that lie an instant apart; linear, workers: as in ``find_motion_engine``.
 
     Half as fine as the pictures: against all of it -0.03 to +0.06 dB on four clips, in a fourth of the time.
     """
     from vsdeblur.flow.dis import DisFlow
     from vsdeblur.flow.pairwise import PairwiseMotion
 
-    return PairwiseMotion(DisFlow("fast", halved=True, workers=_workers()), linear=linear).between
-
-
-def _workers() -> int:
-    """Threads of DIS: each pair takes one, since its result would depend on more."""
-    import torch
-
-    return min(torch.get_num_threads(), _MOST_WORKERS)
+    return PairwiseMotion(DisFlow("fast", halved=True, workers=workers), linear=linear).between

@@ -20,7 +20,8 @@ class Flows:
     """A ``PairwiseFlow`` on many pairs: by its own ``many``, where it has that, else pair by pair.
 
     Args:
-        flow: Its attribute ``on_host`` says that it is found by the processor, wherever the pictures are.
+        flow: Its attribute ``on_host`` says that it is found by the processor, wherever the pictures are, ``workers``
+            by how many threads.
     """
 
     def __init__(self, flow: PairwiseFlow) -> None:
@@ -44,6 +45,11 @@ class Flows:
         if not self.on_host:
             refuse_wild("flow", found, _FARTHEST)
         return [flow.to(a) for (a, _), flow in zip(pairs, found, strict=True)]
+
+    @property
+    def at_once(self) -> int:
+        """Of how many pairs the flow is found at the same time."""
+        return int(getattr(self.flow, "workers", 1)) if self.on_host else 1
 
     @property
     def on_host(self) -> bool:

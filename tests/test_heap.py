@@ -8,7 +8,7 @@ import psutil
 import pytest
 import torch
 
-from vsdeblur.engine.heap import release_unused
+from vsdeblur.heap import release_unused
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps such blocks and can be asked for them")
