@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from vsdeblur.tiles import longest
 
 FLOAT = 4  # bytes
-_FRAGMENTATION = 1.4  # of a stage's blocks: glibc keeps freed ones between others on another thread, measured
+_FRAGMENTATION = 1.2  # of a stage's blocks: glibc keeps freed ones between others, measured
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,26 @@ import ctypes
 from collections.abc import Callable
 from functools import cache
 
+_FIELDS = ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")
+
+
+_LITTLE = 32 * 2**20  # bytes
+
 
 def release_unused() -> None:
-    """Return the unused pages of the C library's heaps; does nothing where the library has no malloc_trim."""
-    trim = _malloc_trim()
-    if trim is not None:
+    """Return the unused pages of the C library's heaps, unless they are little: pages that come back take time.
+
+    Does nothing where the library has no malloc_trim.
+    """
+    trim, unused = _malloc_trim(), _unused_bytes()
+    if trim is not None and (unused is None or unused() > _LITTLE):
         trim(0)
+
+
+class _Mallinfo(ctypes.Structure):
+    """``struct mallinfo2`` of glibc."""
+
+    _fields_ = tuple((name, ctypes.c_size_t) for name in _FIELDS)
 
 
 @cache
@@ -24,3 +38,14 @@ def _malloc_trim() -> Callable[[int], int] | None:
         return ctypes.CDLL(None).malloc_trim
     except (OSError, TypeError, AttributeError):  # Windows has no handle of None; macOS and musl no such function
         return None
+
+
+@cache
+def _unused_bytes() -> Callable[[], int] | None:
+    """What gives the bytes that the heaps keep beside blocks in use; None where the C library cannot say."""
+    try:
+        info = ctypes.CDLL(None).mallinfo2
+    except (OSError, TypeError, AttributeError):  # as above; and glibc before 2.33
+        return None
+    info.restype = _Mallinfo
+    return lambda: int(info().fordblks)

@@ -85,11 +85,17 @@ class Engine:
                 f"max_memory must be given to use more than half of the memory: {width}x{height} takes about "
                 f"{self.plan.peak_bytes / 2**30:.1f}GiB"
             )
+        workers = min(self.plan.flow_workers, torch.get_num_threads())
         self.find_motion = find_motion_engine(
-            options.flow, effort.flow, linear=linear, device=self.device, passes=effort.motion_passes
+            options.flow,
+            effort.flow,
+            linear=linear,
+            device=self.device,
+            passes=effort.motion_passes,
+            workers=workers,
         )
         self.instant_step = load_instant_step(options, self.device) if uses_instant_step(options) else None
-        self._consistency_flow = find_fast_flow(linear=linear) if self.plan.consistent else None
+        self._consistency_flow = find_fast_flow(linear=linear, workers=workers) if self.plan.consistent else None
         self._retry = MemoryRetry(self.device, self.plan.rows, spare_bytes(self.plan, self.device))
         self.per_frame = None
         if options.mode != "joint":
@@ -264,6 +270,7 @@ class Engine:
             yield from (with_gain(limit(u, t), t) for t, u in rest)
             return
         for first, *others in shown[done:]:
+            release_unused()
             total = with_gain(limit(at(first), first), first)
             for t in others:
                 total += with_gain(limit(at(t), t), t)

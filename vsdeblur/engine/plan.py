@@ -22,8 +22,8 @@ from vsdeblur.clip.cadence import REACH
 from vsdeblur.engine import host_frames
 from vsdeblur.engine.light import cleaning_footprint
 from vsdeblur.errors import MemoryBudgetError
-from vsdeblur.flow import is_learned
-from vsdeblur.flow.footprint import finding_footprint, motion_footprint
+from vsdeblur.flow import learned_engine
+from vsdeblur.flow.footprint import finding_footprint, motion_footprint, workers_within
 from vsdeblur.footprint import FrameSize, TileFootprint
 from vsdeblur.presets import EFFORTS
 from vsdeblur.priors.protocol import ImagePrior
@@ -60,6 +60,7 @@ class Plan:
         budget: Bytes that the peak was to stay within.
         per_frame_bytes: Of these, for the tiles of a frame that is restored by itself.
         consistent: Whether sub-frames are made consistent in time.
+        flow_workers: Threads that find flow on the processor, at most: as many as fit in what other stages take.
         overlap: Of tiles, least and most, pixels: the motion chooses between, a prior's halo may raise both.
     """
 
@@ -72,6 +73,7 @@ class Plan:
     budget: int = DEFAULT_BUDGET
     per_frame_bytes: int = 0
     consistent: bool = False
+    flow_workers: int = 1
     overlap: tuple[int, int] = MIN_OVERLAP, MAX_OVERLAP
 
 
@@ -114,6 +116,7 @@ def make_plan(
             budget=budget,
             per_frame_bytes=per_frame,
             consistent=consistent,
+            flow_workers=workers_within(sums.size, peak - sums.finding_motion(chunk)),
             overlap=sums.overlap,
         )
 
@@ -190,6 +193,10 @@ class _Sums:
         before = max(cleaning_footprint(self.size, self._window(chunk)), self._motion(chunk))
         return int(self._resident(chunk) + max(before, keys + max(solving, self._rendering(consistent))))
 
+    def finding_motion(self, chunk: int) -> int:
+        """What is held while motion is found."""
+        return self._resident(chunk) + self._motion(chunk)
+
     def beside_per_frame_tiles(self, chunk: int) -> int:
         """What is held, beside its tiles, while a frame is restored by itself: every frame and its result, its blur."""
         solved = 1 if self.options.single_frame else self._key_frame_count(chunk)
@@ -214,8 +221,8 @@ class _Sums:
     def _motion(self, chunk: int) -> int:
         """The shutter is estimated first, from grey pictures of its own; then motion is found."""
         effort = EFFORTS[self.options.preset]
-        learned = is_learned(self.options.flow, effort.flow)
-        found = finding_footprint(self.size, self._window(chunk), learned=learned, passes=effort.motion_passes)
+        engine = learned_engine(self.options.flow, effort.flow)
+        found = finding_footprint(self.size, self._window(chunk), engine=engine, passes=effort.motion_passes)
         return max(found, shutter.footprint(self.size)) if self.options.auto_shutter else found
 
     def _solving(self) -> TileFootprint:

@@ -16,7 +16,6 @@ from vsdeblur.tensors import constants
 
 _DIS_MIN_SIDE = 48  # DIS crashes the process on smaller pictures; they are padded
 _Grey = NDArray[np.uint8]
-SCRATCH = 60  # values a pixel that a pair takes, measured
 _ERRATIC = 0.06  # a global shift beyond this share of the picture's width is more than DIS finds by itself
 
 
@@ -26,7 +25,7 @@ class DisFlow:
     Args:
         preset: "fast" or "medium".
         halved: As fine as half the resolution, in a fourth of the time.
-        workers: Threads that share the pairs; each takes SCRATCH.
+        workers: Threads that share the pairs; each takes memory of its own (``vsdeblur.flow.footprint``).
     """
 
     on_host = True

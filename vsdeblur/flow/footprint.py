@@ -5,10 +5,14 @@ from __future__ import annotations
 from vsdeblur.flow.resolution import motion_scale
 from vsdeblur.footprint import FrameSize
 
-MOTION = 11  # values per point of one frame's path, reliability and occlusion, and of what they are cut from
-_PAIRWISE = 15  # values per point and frame of the pairs' flows, beside the frames themselves
-_SMOOTH = 25  # of the first path while it is regularised, beside the frames themselves
-_NETWORK = 160  # values per point of one frame at work in ``BlurNet`` or ``PathNet``, measured
+SCRATCH = 60  # values per point that OpenCV's DIS takes for one pair, measured
+MOTION = 11  # values per point of one frame's path, reliability and occlusion, and of the weights of splatting
+# Values per point while motion is found, beside the window and the result; measured.
+_FIRST = 6  # of one frame and its flows, in the first pass, beside the frame as it is and as display values
+_CORRECTED = 1  # of one frame while a network corrects the paths, beside the frame as display values
+_REFINED = 7  # of one frame in a further pass: its first path and the new motion
+_PAIR = 40  # of a pair of frames that are blurred alike, and moved
+NETWORKS = {"blur": 90, "paths": 160}  # of one frame at work
 
 
 def field(size: FrameSize) -> int:
@@ -21,16 +25,21 @@ def motion_footprint(size: FrameSize, frames: int) -> int:
     return frames * MOTION * field(size)
 
 
-def finding_footprint(size: FrameSize, frames: int, *, learned: bool, passes: int) -> int:
+def finding_footprint(size: FrameSize, frames: int, *, engine: str | None, passes: int) -> int:
     """Bytes, beside the result, while the motion of so many frames is found.
 
     Args:
         size: of a frame.
         frames: of the window.
-        learned: whether a network of the project finds or corrects the paths: it works on one frame at a time.
-        passes: 2 or more regularise the first path of all frames.
+        engine: which of the project's networks finds or corrects the paths, one frame at a time; None for none.
+        passes: 2 or more find what is left of the motion between frames that are blurred alike, two at a time.
     """
-    pairs = (size.channels + _PAIRWISE) * frames
-    network = _NETWORK if learned else 0
-    smooth = (size.channels + _SMOOTH) * frames if passes > 1 else 0
-    return (pairs + max(network, smooth)) * field(size)
+    first = (2 * size.channels + _FIRST) * frames + SCRATCH
+    corrected = 0 if engine is None else (size.channels + _CORRECTED) * frames + NETWORKS[engine]
+    refined = (size.channels + _REFINED) * frames + _PAIR + SCRATCH if passes > 1 else 0
+    return max(first, corrected, refined) * field(size)
+
+
+def workers_within(size: FrameSize, spare: int) -> int:
+    """Threads of DIS whose pairs fit in ``spare`` bytes beside the first one."""
+    return 1 + max(spare, 0) // ((_PAIR // 2 + SCRATCH) * field(size))

@@ -29,13 +29,14 @@ FORMS = (
 WANTED = "{none}, " + listed(FORMS, "a callable flow(a, b)")
 
 
-def is_learned(flow: str | Callable[..., Any] | None, preset: str) -> bool:
-    """Whether ``find_motion_engine`` would take one of the project's own networks."""
+def learned_engine(flow: str | Callable[..., Any] | None, preset: str) -> str | None:
+    """Which of the project's own networks, "blur" or "paths", ``find_motion_engine`` would take; None for neither."""
     from vsdeblur.weights import available
 
     if flow is None:
-        return DEFAULT[preset] == "blur" and available("motion")
-    return isinstance(flow, str) and flow.split(":")[0] in ("blur", "paths")
+        return "blur" if DEFAULT[preset] == "blur" and available("motion") else None
+    family = flow.split(":")[0] if isinstance(flow, str) else ""
+    return family if family in ("blur", "paths") else None
 
 
 def find_motion_engine(
@@ -76,7 +77,7 @@ def find_motion_engine(
         pairs = PairwiseMotion(flow, linear=linear)
         return RefinedMotion(pairs, pairs, passes - 1) if passes > 1 else pairs
     if flow is None:
-        flow = "blur" if is_learned(None, preset) else "dis"
+        flow = learned_engine(None, preset) or "dis"
     named = resolve_named("flow", flow, FORMS, WANTED)
     first: MotionEngine
     if named.family == "dis":

@@ -36,7 +36,7 @@ def render_instant(solved: SolvedWindow, t: float, residual: Residual) -> Tensor
 def footprint(size: FrameSize, band: int, *, averaged: bool, rolling: bool) -> int:
     """Bytes of rendering an instant.
 
-    The instant and the one before it, two residuals, a third while it is computed with its power: 7 frames. One more
+    The instant and the one before it, two residuals, a third while it is computed, or its power: 6 frames. One more
     for the mean of an output shutter, and one for the exposure that a rolling shutter's first rows lie in. Per pixel of
     a band the images that are sampled and their fields.
 
@@ -46,4 +46,4 @@ def footprint(size: FrameSize, band: int, *, averaged: bool, rolling: bool) -> i
         averaged: There is an output shutter.
         rolling: There is a rolling shutter.
     """
-    return (7 + averaged + rolling) * size.frame + band * size.width * FLOAT * (8 * size.channels + 40)
+    return (6 + averaged + rolling) * size.frame + band * size.width * FLOAT * (8 * size.channels + 32)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from vsdeblur.flow.warp import warp
 from vsdeblur.footprint import FrameSize
+from vsdeblur.heap import release_unused
 from vsdeblur.solver.render.compositing import (
     add_layer,
     composite,
@@ -101,6 +102,7 @@ class RefinedInstants:
         """An instant as composed, and its change."""
         solved = self.solved
         known = instant_features(solved, groups, self.residual)
+        release_unused()
         change = torch.zeros_like(known.pictures[0])
         colours = [x[: solved.colour] for x in known.pictures]
         change[: solved.colour] = self.step(colours, known.hints).mul_(self.share)
@@ -179,11 +181,11 @@ def _by_cells(field: Tensor, scale: int, size: tuple[int, ...]) -> Tensor:
 def footprint(size: FrameSize, *, rolling: bool) -> int:
     """Bytes in addition to those of rendering.
 
-    Both key frames at the instant, its change, that change's mean over three exposures; with a rolling shutter rows of
-    several exposures side by side.
+    Both key frames at the instant, and that change's mean over two exposures; with a rolling shutter rows of several
+    exposures side by side. The change itself takes the place of a residual's power, which is known by then.
 
     Args:
         size: Of the frame.
         rolling: There is a rolling shutter.
     """
-    return (7 + 3 * rolling) * size.frame
+    return (4 + 3 * rolling) * size.frame

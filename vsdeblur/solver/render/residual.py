@@ -47,7 +47,8 @@ def exposure_residual(solved: SolvedWindow, n: int) -> Tensor:
     if solved.data_weights.noisy:
         out.mul_(solved.data_weights.signal_share(out[None, : solved.colour], colours)[0])
     if solved.data_weights.linear:
-        out[: solved.colour] /= solved.data_weights.step(colours[0])
+        for rows in solved.bands():
+            out[: solved.colour, rows] /= solved.data_weights.step(colours[0, :, rows])
     if solved.joint is not None:
         for rows in solved.bands():
             out[:, rows] *= solved.upsampled(solved.joint[n : n + 1], rows)[0]

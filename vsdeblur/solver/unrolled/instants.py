@@ -68,7 +68,7 @@ class InstantStep:
 
 def footprint(size: FrameSize) -> int:
     """Bytes of the network on one of its tiles, measured."""
-    return size.tile(TILE, OVERLAP) * FLOAT * 85
+    return size.tile(TILE, OVERLAP) * FLOAT * 125
 
 
 def load_instants(
