@@ -82,6 +82,11 @@ def known_zero(x: Tensor) -> bool:
     return x.device.type == "cpu" and not bool(x.any())
 
 
+def exact_sum(x: Tensor) -> float:
+    """The sum of x, of which the host adds the rows in float64: accelerators are slow at that, or lack it."""
+    return float(x.sum(-1).cpu().double().sum())
+
+
 def smoothstep(x: Tensor, low: float, high: float) -> Tensor:
     """3 s^2 - 2 s^3 with s = (x - low) / (high - low), s limited to [0, 1]; it falls where ``high`` < ``low``.
 

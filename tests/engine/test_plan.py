@@ -38,6 +38,13 @@ def test_the_smallest_budget_that_works_is_named_and_works(size: tuple[int, int]
             Engine(options(factor=factor, max_memory=f"{least - 1}MiB"), *size)
 
 
+def test_1080p_at_eight_times_the_rate_fits_in_700_mib() -> None:
+    given = options(factor=8, shutter=0.5, preset="balanced", transfer="bt709", max_memory="700MiB")
+    plan = make_plan(given, 1080, 1920, 3, 1920 * 1080 * 3 // 2)
+    assert (plan.chunk, plan.flow_workers) == (1, 1)
+    assert make_plan(options(factor=8, preset="balanced"), 1080, 1920, 3, 2**22).flow_workers > 4
+
+
 def test_more_memory_never_makes_a_smaller_plan_and_the_default_is_fixed() -> None:
     plans = [make_plan(options(max_memory=f"{g}GiB"), 1080, 1920, 3, 2**22) for g in (2, 4, 8, 16, 32)]
     assert [p.chunk * p.tile for p in plans] == sorted(p.chunk * p.tile for p in plans)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from vsdeblur.priors.differences import Differences
+from vsdeblur.tensors import exact_sum
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,9 @@ class HuberVariation:
 
     def energy(self, u: Tensor) -> float:
         """g(u), u (T, C, H, W)."""
-        length = self._differences(u).square().sum(dim=(0, 2)).sqrt().double()
+        length = self._differences(u).square().sum(dim=(0, 2)).sqrt()
         below = length.clamp(max=self.edge)
-        return float(self.strength * (below.square() / (2 * self.edge) + length - below).sum())
+        return self.strength * exact_sum(below.square() / (2 * self.edge) + length - below)
 
     def gradient(self, u: Tensor) -> Tensor:
         """grad g(u) = strength * D' (D u / max(|D u|, e))."""

@@ -34,6 +34,7 @@ from vsdeblur.flow.warp import sample
 from vsdeblur.priors.smooth import HuberVariation
 from vsdeblur.solver.chebyshev import chebyshev
 from vsdeblur.solver.coupling import Link, couple
+from vsdeblur.tensors import exact_sum
 
 _STEP = 0.9  # of 1 / Lipschitz
 
@@ -102,8 +103,8 @@ class Linearised:
     def energy(self, u: Tensor, flow: Tensor) -> float:
         """J(u, phi), u (T, C, H, W) and phi (T-1, 2, H, W)."""
         residual = self.link(u) + self._carried(flow)
-        coupled = self.mu / 2 * float((self.link.weight * residual.square()).double().sum())
-        data = float((self.v - self.exposure(u)).square().double().sum()) * self.data_weight / 2
+        coupled = self.mu / 2 * exact_sum(self.link.weight * residual.square())
+        data = exact_sum((self.v - self.exposure(u)).square()) * self.data_weight / 2
         return self.sharp.energy(u) + self.smooth.energy(flow) + data + coupled
 
     def sharpen(self, u: Tensor, flow: Tensor) -> Tensor:

@@ -193,8 +193,8 @@ def carry(v: Tensor, forward: Tensor, backward: Tensor, exposure: Exposure) -> T
 
 def _centres(exposure: Exposure) -> Sequence[int]:
     """The instant at the middle of each exposure (of its middle row)."""
-    weights = exposure.weights[exposure.weights.shape[0] // 2].double()
-    instants = torch.arange(exposure.instants, dtype=torch.float64, device=weights.device)
+    weights = exposure.weights[exposure.weights.shape[0] // 2].cpu().double()
+    instants = torch.arange(exposure.instants, dtype=torch.float64)
     return [int(c) for c in (weights @ instants + 0.5).floor()]
 
 
