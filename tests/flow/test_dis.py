@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -21,7 +23,7 @@ def panning(count: int, speed: int = 3) -> torch.Tensor:
 @pytest.mark.parametrize("preset", ["fast", "medium"])
 def test_the_number_of_threads_changes_no_bit(preset: str) -> None:
     frames = panning(5)
-    pairs = [way for a, b in zip(frames, frames[1:], strict=False) for way in ((a, b), (b, a))]
+    pairs = [way for a, b in pairwise(frames) for way in ((a, b), (b, a))]
     alone = DisFlow(preset).many(pairs)
     assert any(bool(flow.any()) for flow in alone)
     for workers in (2, 5):
