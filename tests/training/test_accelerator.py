@@ -21,6 +21,7 @@ from vsdeblur.training.pool import Maker, Sample
 from vsdeblur.training.recipe import Recipe
 from vsdeblur.training.recipes.bridge import BridgeRecipe
 from vsdeblur.training.recipes.denoiser import DenoiserRecipe
+from vsdeblur.training.recipes.diffusion import DiffusionRecipe
 from vsdeblur.training.recipes.instants import InstantsRecipe
 from vsdeblur.training.recipes.joint import JointRecipe
 from vsdeblur.training.recipes.kernels import KernelsRecipe
@@ -31,6 +32,7 @@ from vsdeblur.training.recipes.shutter import ShutterRecipe
 from vsdeblur.training.recipes.unrolled import UnrolledRecipe
 from vsdeblur.training.restored import RestoredPhotos
 from vsdeblur.training.shaken import ShakenPhotos
+from vsdeblur.training.sharp import SharpPictures
 from vsdeblur.training.solved import SolvedScenes
 
 RECIPES: dict[str, tuple[Recipe, Callable[[Material], Maker]]] = {
@@ -43,6 +45,7 @@ RECIPES: dict[str, tuple[Recipe, Callable[[Material], Maker]]] = {
     "restoration": (RestorationRecipe(10), lambda material: ShakenPhotos(material.photos, 48)),
     "bridge": (BridgeRecipe(10), lambda material: RestoredPhotos(material.photos, 32)),
     "joint": (JointRecipe(10), lambda material: ShakenPhotos(material.photos, 48)),
+    "diffusion": (DiffusionRecipe(10), lambda material: SharpPictures(material, 48)),
     "shutter": (ShutterRecipe(10), lambda material: ExposedScenes(material)),
 }
 

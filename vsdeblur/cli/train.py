@@ -185,6 +185,24 @@ def bridge(restoration: Path | None, steps: int | None, rate: float | None, **co
     train_photos(recipe, RestoredPhotos, 6000, steps=recipe.steps, **course)
 
 
+@train.command(short_help="The network of diffusion samplers.")
+@material_options
+@start_option
+@course_options
+def diffusion(steps: int | None, rate: float | None, **course: Any) -> None:
+    """Learn what sharp pictures look like under noise of any level.
+
+    The pictures are photographs, frames of clips or both. The rate of learning falls along --steps (12000 unless
+    given): choose what fits into --minutes. OUT/diffusion.safetensors has the weights so far; give them to vsdeblur
+    image with --deconvolver dds:OUT.
+    """
+    from vsdeblur.training.recipes.diffusion import STEPS, DiffusionRecipe
+    from vsdeblur.training.sharp import SharpPictures
+
+    recipe = DiffusionRecipe(steps or STEPS, rate)
+    train_video(recipe, lambda material, _: SharpPictures(material), 12000, steps=recipe.steps, **course)
+
+
 @train.command(short_help="Both together, the one through the other.")
 @click.option("--kernels", type=_WEIGHTS, help="Its weights to start from, file or folder, if not the project's.")
 @click.option("--restoration", type=_WEIGHTS, help="The same of the other network.")
