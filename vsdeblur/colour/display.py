@@ -4,9 +4,9 @@
   white. For everything that computes in display values and returns to light: denoisers, restoration frame by frame.
 - ``to_matching``: the plain power 1 / 2.2 of light clipped to [0, 1]. For comparing frames: flow, cuts, repeats. It
   needs no inverse, and a power scales with exposure: two frames of different brightness differ by a factor.
-- ``to_smooth_display``, ``from_smooth_display``: a power with a bounded slope at black, odd, differentiable everywhere.
-  For what networks are trained through: BT.709's joint has a kink in its second derivative, the plain power an
-  infinite slope.
+- ``to_smooth_display``, ``from_smooth_display``, ``smooth_display_slope``: a power with a bounded slope at black, odd,
+  differentiable everywhere. For what networks are trained through: BT.709's joint has a kink in its second derivative,
+  the plain power an infinite slope.
 - ``display_slope``: light per display value, BT.709's derivative without its joint. For weighing errors as eyes do.
 - ``PHOTOGRAPH``: sRGB, what viewers assume of a PNG or JPEG file without a profile, and what the estimators of blind
   restoration were tuned on.
@@ -53,6 +53,12 @@ def from_smooth_display(values: Tensor) -> Tensor:
     """The inverse of ``to_smooth_display``."""
     light: Tensor = values.sign() * ((values.abs() * _SPAN + _BLACK) ** _GAMMA - _TOE)
     return light
+
+
+def smooth_display_slope(values: Tensor) -> Tensor:
+    """d light / d display value of ``from_smooth_display``, at display values of any shape."""
+    slope: Tensor = _GAMMA * _SPAN * (values.abs() * _SPAN + _BLACK) ** (_GAMMA - 1)
+    return slope
 
 
 def display_slope(light: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""How the data guides the reverse process: one way a file."""

@@ -1,0 +1,56 @@
+"""The reverse process: from a noisy state to a picture, step by step along falling noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from vsdeblur.blind.diffusion.guidance.protocol import Guidance
+from vsdeblur.blind.diffusion.observation import Observation
+from vsdeblur.blind.diffusion.prior import DiffusionPrior
+
+
+def sample(
+    prior: DiffusionPrior,
+    guidance: Guidance,
+    observation: Observation,
+    start: Tensor,
+    levels: Sequence[float],
+    noise: Callable[[Tensor, int], Tensor],
+    churn: float = 1.0,
+) -> Tensor:
+    """A picture from p(u | v), as far as prior and guidance are right.
+
+        x_0 = start + sigma_0 n
+        u_k = E[u | x_k, v]
+        x_k+1 = u_k + sqrt(sigma_k+1^2 - t^2) (x_k - u_k) / sigma_k + t n
+        t = churn sigma_k+1 sqrt(1 - (sigma_k+1 / sigma_k)^2)
+
+    Args:
+        prior: D and C.
+        guidance: E[u | x, v].
+        observation: v.
+        start: (B, C, H + 2 margin, W + 2 margin), display values around which the process begins.
+        levels: sigma_k, falling.
+        noise: n by shape and number of the step.
+        churn: Of the noise of each step, 0 (a deterministic path from x_0 on) to 1 (the reverse of the diffusion).
+
+    Returns:
+        The last u_k, of start's shape.
+
+    References:
+        Song, Meng and Ermon: Denoising diffusion implicit models, ICLR 2021, eq. 12 and 16, for noise that is added to
+        pictures of constant scale (Karras et al. 2022).
+    """
+    x = start + levels[0] * noise(start, 0)
+    for step, (now, following) in enumerate(pairwise(levels), 1):
+        u = guidance(prior, x, now, observation)
+        fresh = churn * following * (1 - (following / now) ** 2) ** 0.5
+        kept = max(following**2 - fresh**2, 0.0) ** 0.5 / now
+        x = torch.lerp(u, x, kept)
+        if fresh > 0:
+            x = x + fresh * noise(x, step)
+    return guidance(prior, x, levels[-1], observation)
