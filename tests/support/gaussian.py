@@ -38,6 +38,9 @@ class GaussianPrior:
     def largest(self, sigma: float) -> float:
         return float(self.variances(sigma).max().sqrt())
 
+    def fitted(self, picture: Tensor) -> GaussianPrior:
+        return self
+
     def posterior(self, v: Tensor, blur: Blur, noise: float) -> tuple[Tensor, Tensor]:
         """Mean (n,) and covariance (n, n) of the n pixels of u, given v (1, 1, H, W)."""
         side = (blur.size[0] + 2 * blur.margin, blur.size[1] + 2 * blur.margin)

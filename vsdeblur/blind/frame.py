@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vsdeblur.blind.deconvolve.protocol import Deconvolver
+from vsdeblur.blind.deconvolve.protocol import Deconvolver, PlacedDeconvolver, SamplingDeconvolver
 from vsdeblur.blind.estimate.confidence import ConfidenceGate
 from vsdeblur.blind.estimate.confidence import spread as spread_of
 from vsdeblur.blind.estimate.path import estimate_path, estimate_uniform
@@ -35,9 +35,10 @@ from vsdeblur.weights import within
 
 Estimator = Callable[[Tensor], Blur]
 
-ESTIMATORS = ("path", "uniform", "network")
+ESTIMATORS = ("path", "uniform", "network", "em")
 BRIDGES = ("indi", "i2sb", "cddb")
-DECONVOLVERS = ("plug-and-play", "unrolled", "richardson-lucy", *BRIDGES)
+DIFFUSION = ("dds", "pigdm", "dps")
+DECONVOLVERS = ("plug-and-play", "unrolled", "richardson-lucy", *BRIDGES, *DIFFUSION)
 _OVERLAP = 64  # pixels around a tile, besides the blur's margin
 _LEAST = 48  # pixels, of the inner part of a tile
 _STILL, _BLURRED = 0.9, 1.4  # deviation of kernels, pixels: up to which a picture is sharp, from which it is blurred
@@ -52,6 +53,8 @@ def restore_frame(
     deconvolver: str | Deconvolver | None = None,
     prior: str | Callable[..., Any] | None = None,
     noise: float | None = None,
+    steps: int | None = None,
+    seed: int | None = None,
     device: str | None = None,
     max_memory: int | str | None = None,
 ) -> tuple[Tensor, Blur]:
@@ -61,15 +64,21 @@ def restore_frame(
         frame: Float tensor or array (C, H, W), C 1 or 3, nominally in [0, 1]; larger values are allowed and kept.
         transfer: How it is stored; "linear" averages the values as they are, "srgb", "bt709", ... linearise first.
         estimator: "path" (the default: a camera that turned in any way), "uniform" (one kernel for the whole picture),
-            "network" (kernels of every pixel, learned; quick and coarse), or a callable
-            ``estimate(picture (1, C, H, W)) -> Blur`` of display values, taken without a gate. "network:PATH": with
-            weights of your own, the file or the folder that ``vsdeblur train kernels`` or ``joint`` wrote.
+            "network" (kernels of every pixel, learned; quick and coarse), "em" (a path improved on pictures restored by
+            diffusion, learned), or a callable ``estimate(picture (1, C, H, W)) -> Blur`` of display values, taken
+            without a gate. "network:PATH", "em:PATH": with weights of your own, the file or the folder that
+            ``vsdeblur train kernels`` or ``joint``, ``vsdeblur train diffusion`` wrote.
         deconvolver: "plug-and-play" (the default), "unrolled" (learned), "richardson-lucy", or a callable
             ``deconvolve(v, blur, sigma) -> u``. "unrolled:PATH": with weights that ``vsdeblur train restoration`` or
             ``joint`` wrote. "indi", "i2sb" and "cddb" are bridges from the result of plug and play (learned; the last
             two draw a sample); "indi:PATH" and so on: with weights that ``vsdeblur train bridge`` wrote.
+            "dds", "pigdm" and "dps" restore by guided diffusion (learned); "dds:PATH" and so on: with weights
+            that ``vsdeblur train diffusion`` wrote.
         prior: Of plug and play, as in ``restore``; None is "tv".
         noise: Standard deviation in frame's values, measured when None.
+        steps: Of bridges and diffusion, evaluations of the network; None is the method's own number.
+        seed: Of bridges and diffusion: the same seed gives the same picture, another one another sample. None is 0 for
+            bridges; diffusion then draws nothing, and its result is near the mean of all samples.
         device: As in ``restore``.
         max_memory: Bytes or "4GiB", of the tiles that are worked on; None is half of the device's, 4 GiB at most.
 
@@ -92,7 +101,7 @@ def restore_frame(
     room = _room(max_memory, place, v.shape[-2] * v.shape[-1])
     estimate = _estimator(estimator, place)
     clip = 1.0 if float(v.max()) <= 1 else None
-    deconvolve = _deconvolver(deconvolver, prior, linear, clip, place)
+    deconvolve = _sampling(_deconvolver(deconvolver, prior, linear, clip, place), deconvolver, steps, seed)
     with torch.inference_mode():
         blur = estimate(shown)
         if blur.margin == 0:
@@ -134,7 +143,10 @@ def deblurred(
         here = blur.part(piece.rows, piece.columns)
         fade = blurred_share(here).to(v)
         if float(fade.max()) > 0:
-            restored = deconvolve(part, here, sigma)
+            restore = deconvolve
+            if isinstance(restore, PlacedDeconvolver):
+                restore = restore.at(piece.rows.start, piece.columns.start)
+            restored = restore(part, here, sigma)
             part = torch.lerp(part, restored, fade * harmless_share(part, restored, here, display))
         out[..., piece.rows, piece.columns] += part * piece.weight.to(v)
     return out
@@ -161,11 +173,15 @@ def blurred_share(blur: Blur) -> Tensor:
 def _estimator(given: str | Estimator | None, device: torch.device) -> Estimator:
     if callable(given):
         return given
-    name, weights = _chosen("estimator", given, ESTIMATORS, {"network": "kernels"})
+    name, weights = _chosen("estimator", given, ESTIMATORS, {"network": "kernels", "em": "diffusion"})
     if name == "network":
         from vsdeblur.blind.estimate.kernels import load_kernel_estimator
 
         return ConfidenceGate(load_kernel_estimator(weights, device))
+    if name == "em":
+        from vsdeblur.blind.diffusion.em import load_diffusion_em
+
+        return ConfidenceGate(load_diffusion_em(weights))
     return ConfidenceGate(estimate_path if name == "path" else estimate_uniform)
 
 
@@ -178,7 +194,7 @@ def _deconvolver(
 ) -> Deconvolver:
     if callable(given):
         return given
-    learned = {"unrolled": "restoration", **dict.fromkeys(BRIDGES, "bridge")}
+    learned = {"unrolled": "restoration", **dict.fromkeys(BRIDGES, "bridge"), **dict.fromkeys(DIFFUSION, "diffusion")}
     name, weights = _chosen("deconvolver", given, DECONVOLVERS, learned)
     if prior is not None and name != "plug-and-play":
         raise ArgumentError("prior", prior, f"{{none}} with {{deconvolver={name}}}")
@@ -190,6 +206,10 @@ def _deconvolver(
         from vsdeblur.blind.bridge.deconvolve import load_bridge
 
         return replace(load_bridge(name, weights, device), linear=linear, clip=clip)
+    if name in DIFFUSION:
+        from vsdeblur.blind.diffusion.deconvolve import load_diffusion
+
+        return replace(load_diffusion(name, weights, device), linear=linear, clip=clip)
     if name == "richardson-lucy":
         from vsdeblur.blind.deconvolve.richardson_lucy import RichardsonLucy
 
@@ -200,6 +220,20 @@ def _deconvolver(
     # Of one picture, tuned on photographs (benchmarks/deconvolve.py).
     known = TotalVariation(strength=0.9, time=0.0) if prior in (None, "tv") else get_prior(prior, device)
     return PlugAndPlay(known, clip=clip)
+
+
+def _sampling(restore: Deconvolver, name: str | Deconvolver | None, steps: int | None, seed: int | None) -> Deconvolver:
+    """The deconvolver with that many steps and that seed."""
+    for argument, value, least in (("steps", steps, 1), ("seed", seed, 0)):
+        if value is None:
+            continue
+        if not isinstance(restore, SamplingDeconvolver):
+            method = "a callable" if callable(name) else name or DECONVOLVERS[0]
+            raise ArgumentError(argument, value, f"{{none}} with {{deconvolver={method}}}, which draws nothing")
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**63:
+            raise ArgumentError(argument, value, f"a whole number, {least} or more")
+        restore = restore.with_steps(value) if argument == "steps" else restore.with_seed(value)
+    return restore
 
 
 def _chosen(

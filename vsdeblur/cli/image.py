@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vsdeblur.stills.deblur import Deblurred
 
 FAILURE, PARTIAL = 1, 3
+SAMPLERS = ("i2sb", "cddb", "dds", "pigdm", "dps")  # methods whose results differ by seed
 
 
 @click.command(short_help="Deblur still pictures, each by itself.")
@@ -31,8 +32,20 @@ FAILURE, PARTIAL = 1, 3
 )
 @click.option(
     "--deconvolver",
+    "--method",
+    "deconvolver",
     metavar="NAME",
-    help="plug-and-play, richardson-lucy, unrolled (learned) or unrolled:PATH with your weights.",
+    help="plug-and-play, richardson-lucy; learned: unrolled, the bridges indi, i2sb, cddb, diffusion by dds, pigdm, "
+    "dps; unrolled:PATH and so on with your weights.",
+)
+@click.option("--steps", type=int, metavar="N", help="Of bridges and diffusion.  [default: the method's own]")
+@click.option("--seed", type=int, metavar="N", help="Of bridges and diffusion: another one draws another picture.")
+@click.option(
+    "--samples",
+    type=click.IntRange(1, 100),
+    default=1,
+    show_default=True,
+    help="Drawn pictures: OUT is their mean; beside it OUT-1, OUT-2, ... and OUT-spread, where they disagree.",
 )
 @setting_option("prior", help="Prior on sharp pictures, for plug and play: tv, video, ...  [default: tv]")
 @click.option(
@@ -56,6 +69,7 @@ def image(
 
     \b
     vsdeblur image shaken.jpg sharp.jpg --before-after both.png
+    vsdeblur image shaken.jpg sharp.jpg --deconvolver dds --samples 4
     vsdeblur image *.tif out/
     """
     from vsdeblur.stills.deblur import check_still
@@ -65,6 +79,8 @@ def image(
     if before_after is not None and before_after.suffix.lower() not in FAMILIES:
         raise ArgumentError("before_after", str(before_after), "a name that ends in " + ", ".join(FAMILIES))
     _refuse_unused(options, [target for _, target in jobs], before_after)
+    if options["samples"] > 1 and (options["deconvolver"] or "").partition(":")[0] not in SAMPLERS:
+        raise ArgumentError("samples", options["samples"], "1 unless {deconvolver} is one of " + ", ".join(SAMPLERS))
     for source, target in jobs:
         check_still(source, target, overwrite)
     options = {name: value for name, value in options.items() if value is not None}
@@ -143,17 +159,25 @@ def _run(
                 failed.append(error)
             else:
                 done.append(one)
-                console.print(_line(one, target, time.monotonic() - begin), soft_wrap=True)
+                console.print(_line(one, target, _method(options), time.monotonic() - begin), soft_wrap=True)
             progress.advance(task)
     return done, failed
 
 
-def _line(one: Deblurred, target: Path, seconds: float) -> str:
+def _method(options: dict[str, Any]) -> str:
+    """What made the picture: how the blur was found, and how it was undone."""
+    given = [f"{name} {options[name]}" for name in ("steps", "seed") if name in options]
+    given += [f"mean of {options['samples']}"] if options["samples"] > 1 else []
+    deconvolver = " ".join([options.get("deconvolver") or "plug-and-play", *given])
+    return f"{options.get('estimator') or 'path'}, {deconvolver}"
+
+
+def _line(one: Deblurred, target: Path, method: str, seconds: float) -> str:
     from vsdeblur.blind.draw import grid_points, strokes
 
     lengths = strokes(one.blur.kernels(grid_points(one.blur.size)))[0]
     height, width = one.blur.size
-    return f"{width}x{height}, blur of {lengths.median():.1f} px, {clock(seconds)}: {target}"
+    return f"{width}x{height}, blur of {lengths.median():.1f} px, {method}, {clock(seconds)}: {target}"
 
 
 def _write_pairs(path: Path, done: list[Deblurred], quality: int) -> None:

@@ -18,16 +18,19 @@ if TYPE_CHECKING:
 
     from vsdeblur.blind.operators.protocol import Blur
 
+_WHITE = 0.25  # deviation of samples that is drawn as white
+
 log = logging.getLogger("vsdeblur")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Deblurred:
-    """A picture before and after, and the blur that was found in it."""
+    """A picture before and after, the blur that was found in it, and the samples that it is the mean of, if any."""
 
     before: Still
     after: Still
     blur: Blur
+    samples: Sequence[Still] = ()
 
 
 def check_still(source: Path, target: Path, overwrite: bool) -> None:
@@ -37,29 +40,61 @@ def check_still(source: Path, target: Path, overwrite: bool) -> None:
 
 
 def deblur_still(
-    source: Path, target: Path, *, quality: int = QUALITY, overwrite: bool = False, **options: Any
+    source: Path, target: Path, *, quality: int = QUALITY, overwrite: bool = False, samples: int = 1, **options: Any
 ) -> Deblurred:
     """Deblur the picture in a PNG, JPEG, TIFF or WebP file into another one.
 
     Depth, alpha, profile, Exif, XMP and orientation stay as they are, as far as the format of ``target`` holds them.
-    quality: of JPEG and WebP, 1 to 100. overwrite: allow target to exist. options: as in ``deblurred``.
+    quality: of JPEG and WebP, 1 to 100. overwrite: allow target to exist. samples: with more than one, target is their
+    mean; beside it appear the files of ``sample_files``. options: as in ``deblurred``.
 
     The output appears under its name only when it is whole. Raises DeblurError with one line on what is wrong.
     """
-    check_still(source, target, overwrite)
-    done = deblurred(read_still(source), **options)
+    beside = sample_files(target, samples)
+    for path in (target, *beside):
+        check_still(source, path, overwrite)
+    done = deblurred(read_still(source), samples=samples, **options)
     if done.before.about.pages:
         log.warning("%s: only the first of its pictures is taken", source)
-    save(target, encode_still(done.after, family_of(target), quality))
+    drawn = [*done.samples, disagreement(done.samples)] if beside else []
+    for path, picture in [*zip(beside, drawn, strict=True), (target, done.after)]:
+        save(path, encode_still(picture, family_of(path), quality))
     return done
 
 
-def deblurred(still: Still, *, transfer: str | None = None, **options: Any) -> Deblurred:
+def sample_files(target: Path, samples: int) -> list[Path]:
+    """What is written beside ``target``: STEM-1 and so on, the samples, and STEM-spread, where they disagree."""
+    names = [*map(str, range(1, samples + 1)), "spread"] if samples > 1 else []
+    return [target.with_name(f"{target.stem}-{name}{target.suffix}") for name in names]
+
+
+def disagreement(samples: Sequence[Still]) -> Still:
+    """Where samples differ: their standard deviation over the channels, grey; white is a quarter of white and more."""
+    import torch
+
+    values = torch.stack([one.values[: one.colours].float() for one in samples])
+    spread = values.var(0).mean(0, keepdim=True).sqrt()
+    first = samples[0]
+    return Still((spread / _WHITE).clamp(0, 1), 8, About(exif=first.about.exif))
+
+
+def deblurred(still: Still, *, transfer: str | None = None, samples: int = 1, **options: Any) -> Deblurred:
     """The same picture without its blur; alpha follows the same blur.
 
-    transfer: how the values are stored; None is "srgb", and "linear" for floating point. options: as in
+    transfer: how the values are stored; None is "srgb", and "linear" for floating point. samples: the result is the
+    mean of that many, of consecutive seeds; the blur is that of the first. options: as in
     ``vsdeblur.blind.restore_frame``.
     """
+    import torch
+
+    if samples > 1:
+        first = int(options.get("seed") or 0)
+        one = deblurred(still, transfer=transfer, **{**options, "seed": first})
+        known = {**options, "estimator": lambda _: one.blur}
+        more = [deblurred(still, transfer=transfer, **{**known, "seed": first + n}).after for n in range(1, samples)]
+        drawn = [one.after, *more]
+        mean = torch.stack([picture.values for picture in drawn]).mean(0)
+        return Deblurred(still, replace(still, values=mean), one.blur, drawn)
     from vsdeblur.blind.frame import restore_frame
     from vsdeblur.tensors import MIN_FRAME_SIDE
 

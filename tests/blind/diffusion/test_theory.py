@@ -93,6 +93,6 @@ def spread_by_noise(gaussian: GaussianPrior, guidance: Guidance, v: Tensor, step
         return units.view_as(like)
 
     start = torch.full((count, 1, SIDE, SIDE), 0.5, dtype=torch.float64)
-    levels = noise_levels(1.0, 0.02, steps)
+    levels = noise_levels(1.0, 0.005, steps)
     u = sample(gaussian, Affine(guidance), observed(v.expand(count, -1, -1, -1)), start, levels, noise).flatten(1)
     return u[-1], u[:-1] - u[-1]

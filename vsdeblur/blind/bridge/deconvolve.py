@@ -69,6 +69,14 @@ class BridgeDeconvolution:
     linear: bool = False
     clip: float | None = None
 
+    def with_steps(self, steps: int) -> BridgeDeconvolution:
+        """The same with that many evaluations of the network."""
+        return replace(self, bridge=self.bridge.with_steps(steps))
+
+    def with_seed(self, seed: int) -> BridgeDeconvolution:
+        """The same with other noise."""
+        return replace(self, seed=seed)
+
     @torch.no_grad()
     def __call__(self, v: Tensor, blur: Blur, sigma: float) -> Tensor:
         """The sharp picture.

@@ -10,7 +10,7 @@ variance that has been added, e^2 its sum.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -33,6 +33,10 @@ class I2SB:
 
     steps: int = 4
     spread: float = 0.02
+
+    def with_steps(self, steps: int) -> I2SB:
+        """The same with that many calls of F."""
+        return replace(self, steps=steps)
 
     def __call__(self, expected: ExpectedPicture, y: Tensor, generator: torch.Generator) -> Tensor:
         """The sharp end of the bridge, see ``Bridge``."""

@@ -9,7 +9,7 @@ least squared error; many small ones end where there is as much detail as in sha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -31,6 +31,10 @@ class InDI:
 
     steps: int = 1
     noise: float = 0.0
+
+    def with_steps(self, steps: int) -> InDI:
+        """The same with that many calls of F."""
+        return replace(self, steps=steps)
 
     def __call__(self, expected: ExpectedPicture, y: Tensor, generator: torch.Generator) -> Tensor:
         """The sharp end of the bridge, see ``Bridge``."""

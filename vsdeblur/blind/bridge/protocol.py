@@ -41,6 +41,10 @@ class Bridge(Protocol):
         """
         ...
 
+    def with_steps(self, steps: int) -> Bridge:
+        """The same with that many calls of F, 1 or more."""
+        ...
+
 
 def noise_like(x: Tensor, generator: torch.Generator) -> Tensor:
     """White noise of deviation 1 and of x's shape, drawn on the processor."""

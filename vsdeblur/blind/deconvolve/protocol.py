@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, Self, runtime_checkable
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -26,6 +26,28 @@ class Deconvolver(Protocol):
         Returns:
             (1, C, H, W).
         """
+        ...
+
+
+@runtime_checkable
+class PlacedDeconvolver(Deconvolver, Protocol):
+    """One whose result depends on where in the picture a tile lies."""
+
+    def at(self, row: int, column: int) -> Self:
+        """The same for a tile whose first pixel lies at (row, column) of the whole picture."""
+        ...
+
+
+@runtime_checkable
+class SamplingDeconvolver(Deconvolver, Protocol):
+    """One that draws its result, in steps that can be chosen; the same seed gives the same picture."""
+
+    def with_steps(self, steps: int) -> Self:
+        """The same with that many evaluations of its network, 1 or more."""
+        ...
+
+    def with_seed(self, seed: int) -> Self:
+        """The same with another seed, 0 or more."""
         ...
 
 

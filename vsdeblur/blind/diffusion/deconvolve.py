@@ -9,13 +9,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vsdeblur.blind.deconvolve.protocol import extended, inside
-from vsdeblur.blind.deconvolve.unrolled import norm_bound, started
+from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
+from vsdeblur.blind.deconvolve.protocol import inside
+from vsdeblur.blind.deconvolve.unrolled import START, norm_bound
 from vsdeblur.blind.diffusion.guidance.dds import DDS
 from vsdeblur.blind.diffusion.guidance.dps import DPS
 from vsdeblur.blind.diffusion.guidance.pigdm import PiGDM
 from vsdeblur.blind.diffusion.guidance.protocol import Guidance
-from vsdeblur.blind.diffusion.noise import PlacedNoise
+from vsdeblur.blind.diffusion.noise import PlacedNoise, no_noise
 from vsdeblur.blind.diffusion.observation import Observation
 from vsdeblur.blind.diffusion.prior import DiffusionPrior, load_diffusion_prior
 from vsdeblur.blind.diffusion.sample import sample
@@ -25,14 +26,14 @@ from vsdeblur.colour.display import from_smooth_display, to_smooth_display
 from vsdeblur.priors.pictures import as_given, colours
 
 GUIDANCES: dict[str, Callable[[], Guidance]] = {"dds": DDS, "pigdm": PiGDM, "dps": DPS}
-STEPS = 20
-FIRST, LAST = 0.3, 0.005  # deviations of the noise
+STEPS = 10
+FIRST, LAST = 0.1, 0.02  # deviations of the noise
 _QUIETEST = 0.5 / 255  # lower bound of the data's noise
 
 
 @dataclass(frozen=True, slots=True)
 class DiffusionDeconvolution:
-    """A picture drawn from p(u | v): a ``Deconvolver``. The same seed gives the same picture.
+    """A picture drawn from p(u | v), or nearly its mean: a ``Deconvolver``. The same seed gives the same picture.
 
     The process starts from plug and play with total variation under noise of deviation ``first``, so that few steps
     are enough.
@@ -41,9 +42,10 @@ class DiffusionDeconvolution:
         prior: Of pictures.
         guidance: How the data enters.
         steps: Evaluations of the prior.
-        seed: Of all noise.
+        seed: Of all noise; None draws none, which leads to one picture near the mean of all samples.
         linear: Values are linear light, which the prior receives through a display's curve.
         clip: The value from which on v is clipped; None where it never is.
+        start: Makes the picture that the process starts from.
         first: Deviation of the noise at the start.
         churn: See ``sample``.
         place: (row, column) of v's first pixel in the whole picture.
@@ -52,9 +54,10 @@ class DiffusionDeconvolution:
     prior: DiffusionPrior
     guidance: Guidance
     steps: int = STEPS
-    seed: int = 0
+    seed: int | None = None
     linear: bool = False
     clip: float | None = None
+    start: PlugAndPlay = START
     first: float = FIRST
     churn: float = 1.0
     place: tuple[int, int] = (0, 0)
@@ -62,6 +65,14 @@ class DiffusionDeconvolution:
     def at(self, row: int, column: int) -> DiffusionDeconvolution:
         """The same for a tile whose first pixel lies at (row, column) of the whole picture."""
         return replace(self, place=(row, column))
+
+    def with_steps(self, steps: int) -> DiffusionDeconvolution:
+        """The same with that many evaluations of the prior."""
+        return replace(self, steps=steps)
+
+    def with_seed(self, seed: int) -> DiffusionDeconvolution:
+        """The same with other noise."""
+        return replace(self, seed=seed)
 
     @torch.no_grad()
     def __call__(self, v: Tensor, blur: Blur, sigma: float) -> Tensor:
@@ -75,18 +86,32 @@ class DiffusionDeconvolution:
         Returns:
             (1, C, H, W).
         """
-        count = colours(v.shape[1])
-        colour = v[:, :count].expand(-1, 3, -1, -1)
-        # Three equal channels are one observation, not three.
-        noise = max(sigma, _QUIETEST) * (3 / count) ** 0.5
-        start = extended(started(colour, blur, max(sigma, _QUIETEST), self.clip), blur)
-        start = to_smooth_display(start) if self.linear else start
-        observation = Observation(colour, blur, noise, self.linear, self.clip, norm_bound(blur, colour))
-        levels = noise_levels(self.first, min(LAST, self.first), self.steps)
-        placed = PlacedNoise(self.seed, self.place[0] - blur.margin, self.place[1] - blur.margin)
-        u = sample(self.prior, self.guidance, observation, start, levels, placed, self.churn)
-        u = from_smooth_display(u) if self.linear else u
+        u = self.with_margin(v[:, : colours(v.shape[1])], blur, sigma)
         return as_given(inside(u, blur), v)
+
+    def with_margin(self, v: Tensor, blur: Blur, sigma: float) -> Tensor:
+        """The sharp picture and what lies around it, without alpha.
+
+        Args:
+            v: (1, C, H, W), C 1 or 3.
+            blur: Of v's size.
+            sigma: Standard deviation of v's noise.
+
+        Returns:
+            (1, 3, H + 2 margin, W + 2 margin); of a ``PiecewiseBlur`` of P planes (P, ...).
+        """
+        level = max(sigma, _QUIETEST)
+        colour = v.expand(-1, 3, -1, -1)
+        start = replace(self.start, clip=self.clip).with_margin(colour, blur, level)
+        start = to_smooth_display(start) if self.linear else start
+        # Three equal channels are one observation, not three.
+        level *= (3 / v.shape[1]) ** 0.5
+        observation = Observation(colour, blur, level, self.linear, self.clip, norm_bound(blur, colour))
+        levels = noise_levels(self.first, min(LAST, self.first), self.steps)
+        row, column = (n - blur.margin for n in self.place)
+        noise = no_noise if self.seed is None else PlacedNoise(self.seed, row, column)
+        u = sample(self.prior.fitted(start), self.guidance, observation, start, levels, noise, self.churn)
+        return from_smooth_display(u) if self.linear else u
 
 
 def load_diffusion(

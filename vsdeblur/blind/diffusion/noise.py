@@ -47,3 +47,8 @@ class PlacedNoise:
             mixed = (mixed ^ part) * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
             mixed ^= mixed >> 31
         return torch.Generator().manual_seed(mixed - 2**63)
+
+
+def no_noise(like: Tensor, step: int) -> Tensor:
+    """Zeros, of the shape of ``like``."""
+    return torch.zeros_like(like)

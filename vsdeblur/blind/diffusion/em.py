@@ -1,0 +1,103 @@
+"""Fast diffusion EM: pictures drawn by guided diffusion under the present blur, and the kernel step on what was drawn.
+
+    E: u ~ p(u | v, blur) by a few guided steps          M: the density of camera poses that explains v by u
+
+The M-step is that of ``estimate_path``, convex and closed over camera poses. EM climbs to the nearest maximum, so it
+begins where the strong edges end.
+
+References:
+    Laroche, Almansa and Coupete: Fast diffusion EM: a diffusion model for blind inverse problems with application to
+    deconvolution, WACV 2024 (arXiv 2309.00287).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
+from vsdeblur.blind.diffusion.deconvolve import DiffusionDeconvolution, load_diffusion
+from vsdeblur.blind.estimate.alternate import Alternation
+from vsdeblur.blind.estimate.multiscale import refine_scales
+from vsdeblur.blind.estimate.path import COUNT, FINER, REACH, TURN, blended, grey_of, small
+from vsdeblur.blind.operators.filter_flow import FilterFlow
+from vsdeblur.blind.operators.protocol import Blur
+from vsdeblur.blind.operators.sampled import sampled_flow
+from vsdeblur.priors.tv import TotalVariation
+
+ROUNDS, STEPS = 4, 6
+_QUICK = PlugAndPlay(TotalVariation(strength=0.9, time=0.0), rounds=3, steps=6)
+_SPACING = 64  # pixels between the kernels of the blur as the E-step takes it
+
+
+@dataclass(frozen=True, slots=True)
+class DiffusionExpectation:
+    """An ``Expectation``: a picture drawn by guided diffusion, for a blur that is roughly known.
+
+    Attributes:
+        draw: Draws it.
+    """
+
+    draw: DiffusionDeconvolution
+
+    def __call__(self, v: Tensor, blur: Blur, sigma: float, progress: float = 1.0) -> Tensor:
+        """A sharp picture.
+
+        Args:
+            v: (1, 1, H, W), display values.
+            blur: Of that size.
+            sigma: Standard deviation of v's noise.
+            progress: Of the estimate; it changes nothing.
+
+        Returns:
+            u, (1, 1, H + 2 margin, W + 2 margin).
+        """
+        return self.draw.with_margin(v, sampled_flow(blur, _SPACING), sigma).mean(1, keepdim=True)
+
+
+@dataclass(frozen=True, slots=True)
+class DiffusionEM:
+    """An estimator: the camera path of ``estimate_path``, improved by EM.
+
+    Attributes:
+        draw: The E-step.
+        rounds: Of both steps.
+    """
+
+    draw: DiffusionDeconvolution
+    rounds: int = ROUNDS
+
+    def with_steps(self, steps: int) -> DiffusionEM:
+        """The same with that many evaluations of the prior in each E-step."""
+        return replace(self, draw=self.draw.with_steps(steps))
+
+    def with_seed(self, seed: int) -> DiffusionEM:
+        """The same with other noise."""
+        return replace(self, draw=self.draw.with_seed(seed))
+
+    @torch.no_grad()
+    def __call__(self, v: Tensor) -> FilterFlow:
+        """The blur of a picture.
+
+        Args:
+            v: (1, C, H, W), display values.
+
+        Raises:
+            ArgumentError: v is not one picture of at least 48 px a side.
+        """
+        grey, level = grey_of(v, None)
+        seen, less = small(grey, level)
+        alternation = Alternation(REACH, TURN, COUNT, FINER)
+        poses = alternation(seen, less)
+        poses = replace(alternation, expectation=DiffusionExpectation(self.draw)).improved(
+            seen, poses, less, self.rounds
+        )
+        return blended(refine_scales(grey, poses, level), v)
+
+
+def load_diffusion_em(weights: Path | None = None) -> DiffusionEM:
+    """The estimator with trained weights, on the processor as all estimates are; errors as in ``load_diffusion``."""
+    return DiffusionEM(replace(load_diffusion("dds", weights), start=_QUICK, steps=STEPS))
