@@ -68,7 +68,9 @@ def v() -> Tensor:
 
 
 @pytest.mark.parametrize(
-    ("guidance", "coloured", "steps"), [(DDS(steps=8), True, 200), (PiGDM(steps=8), False, 120)], ids=["dds", "pigdm"]
+    ("guidance", "coloured", "steps"),
+    [(DDS(steps=8, widen=1), True, 200), (PiGDM(steps=8), False, 120)],
+    ids=["dds", "pigdm"],
 )
 def test_mean_and_covariance_are_those_of_the_posterior(
     guidance: Guidance, coloured: bool, steps: int, v: Tensor

@@ -30,6 +30,7 @@ from vsdeblur.priors.tv import TotalVariation
 
 ROUNDS, STEPS = 4, 6
 _QUICK = PlugAndPlay(TotalVariation(strength=0.9, time=0.0), rounds=3, steps=6)
+_EDGES = Alternation(REACH, TURN, COUNT, FINER)  # that of ``estimate_path``
 _SPACING = 64  # pixels between the kernels of the blur as the E-step takes it
 
 
@@ -65,10 +66,12 @@ class DiffusionEM:
     Attributes:
         draw: The E-step.
         rounds: Of both steps.
+        start: Where EM begins, and its M-step.
     """
 
     draw: DiffusionDeconvolution
     rounds: int = ROUNDS
+    start: Alternation = _EDGES
 
     def with_steps(self, steps: int) -> DiffusionEM:
         """The same with that many evaluations of the prior in each E-step."""

@@ -13,7 +13,6 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -28,14 +27,20 @@ class DDS:
 
     Attributes:
         steps: Chebyshev steps each time.
+        widen: Factor of C^(1/2). At edges D errs by more than C, which is the same everywhere; a Jacobian would
+            show it. Of 1, 1.4, 2.1 and 3.6 the third restored four pictures best.
     """
 
     steps: int = 8
+    widen: float = 2.1
 
     def __call__(self, prior: DiffusionPrior, x: Tensor, sigma: float, observation: Observation) -> Tensor:
         """E[u | x, v], see ``Guidance``."""
         with torch.no_grad():
             mean = prior(x, sigma)
-            root = partial(prior.root, sigma=sigma)
-            here = observation.at(mean)
-            return mean + root(here.whitened_change(root, prior.largest(sigma), self.steps))
+
+            def root(e: Tensor) -> Tensor:
+                return self.widen * prior.root(e, sigma)
+
+            largest = self.widen * prior.largest(sigma)
+            return mean + root(observation.at(mean).whitened_change(root, largest, self.steps))
