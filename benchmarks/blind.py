@@ -62,6 +62,10 @@ def finders(rows: list[str], deconvolvers: list[str]) -> dict[str, Find | str]:
         network = load_kernel_estimator()
         found["network"] = lambda picture: network(picture.blurry)
         found["network, then path"] = lambda picture: refine(picture.blurry, network(picture.blurry))
+    if "em" in rows:
+        from vsdeblur.blind.diffusion.em import load_diffusion_em
+
+        found["fast diffusion EM"] = load_diffusion_em()
     if PUBLIC in rows:
         found[PUBLIC] = "plug-and-play"
     return found | {f"{PUBLIC}, {name.partition(':')[0]}": name for name in deconvolvers}
@@ -169,7 +173,10 @@ if __name__ == "__main__":
     parser.add_argument("--pictures", type=int, default=20)
     parser.add_argument("--only", nargs="+", choices=["levin", "shaken"], default=["levin", "shaken"])
     parser.add_argument(
-        "--rows", nargs="+", choices=["uniform", "path", "believed", "network", PUBLIC], default=["uniform", "path"]
+        "--rows",
+        nargs="+",
+        choices=["uniform", "path", "believed", "network", "em", PUBLIC],
+        default=["uniform", "path"],
     )
     parser.add_argument("--others", action="store_true", help="the rest of the held-out photographs too, public alone")
     parser.add_argument("--name", default="blind", help="of the result files")

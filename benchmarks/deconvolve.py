@@ -1,13 +1,13 @@
 """Restoration with a known blur: gains over the blurry picture, on photographs that were never trained on.
 
 python benchmarks/deconvolve.py --photos PHOTOS [--pictures 20] [--only shaken levin extreme] [--name deconvolve]
-                                [--rows plug bridge] [--bridge WEIGHTS]
+                                [--rows plug bridge diffusion] [--bridge WEIGHTS] [--diffusion WEIGHTS]
 
 shaken: projective camera shake of 5 to 25 px at 256 x 256 in colour; levin: one winding kernel of 13 to 27 px, 255 x
 255, grey; noise 1% in both (see blurred.py for how the blur is made). extreme: two planes that move by 40 to 80 px in
 different ways, 512 x 512, noise 0.5%. Gains in dB PSNR, in brackets without the outer 16 px; SSIMULACRA 2 of the
 pictures in 8 bits; times are of the processor, one thread. --rows takes those whose names have one of the words,
---bridge weights of ``vsdeblur train bridge`` in the place of the project's.
+--bridge and --diffusion weights of ``vsdeblur train`` in the place of the project's.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
 from vsdeblur.blind.deconvolve.protocol import Deconvolver
 from vsdeblur.blind.deconvolve.richardson_lucy import RichardsonLucy
 from vsdeblur.blind.deconvolve.unrolled import load_unrolled_deconvolution
+from vsdeblur.blind.diffusion.deconvolve import load_diffusion
 from vsdeblur.blind.operators.piecewise import PiecewiseBlur
 from vsdeblur.blind.operators.projective import ProjectiveBlur
 from vsdeblur.blind.operators.protocol import Blur
@@ -46,7 +47,7 @@ LARGE = 600  # px, the shorter side of photographs for extreme blur
 Scores = dict[str, dict[str, list[float]]]
 
 
-def deconvolvers(weights: Path | None = None) -> dict[str, Deconvolver]:
+def deconvolvers(weights: Path | None = None, diffusion: Path | None = None) -> dict[str, Deconvolver]:
     """The rows: anything that takes (v, blur, sigma)."""
     bridge = load_bridge("indi", weights)
     video, calm = get_prior("video"), TotalVariation(strength=0.5, time=0.0, steps=10)
@@ -63,6 +64,10 @@ def deconvolvers(weights: Path | None = None) -> dict[str, Deconvolver]:
         "bridge, InDI, 3 steps, consistent": replace(bridge, bridge=InDI(3), consistent=True),
         "bridge, I2SB": load_bridge("i2sb", weights),
         "bridge, CDDB": load_bridge("cddb", weights),
+        "diffusion, DDS": load_diffusion("dds", diffusion),
+        "diffusion, DDS, one sample": load_diffusion("dds", diffusion).with_seed(0),
+        "diffusion, PiGDM": load_diffusion("pigdm", diffusion),
+        "diffusion, DPS": load_diffusion("dps", diffusion),
     }
 
 
@@ -159,5 +164,6 @@ if __name__ == "__main__":
     parser.add_argument("--name", default="deconvolve")
     parser.add_argument("--rows", nargs="+", default=[""])
     parser.add_argument("--bridge", type=Path)
+    parser.add_argument("--diffusion", type=Path)
     given = parser.parse_args()
-    main(given.photos, given.pictures, given.only, given.name, given.rows, given.bridge)
+    main(given.photos, given.pictures, given.only, given.name, given.rows, given.bridge, given.diffusion)

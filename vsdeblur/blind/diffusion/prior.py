@@ -106,7 +106,8 @@ class NetworkPrior:
     def _deviation(self, x: Tensor, sigma: float) -> Tensor:
         """The square root of C at the frequencies of rfft2."""
         power = (self.height * _frequency(x).clamp_min(LOWEST) ** -SLOPE).square()
-        return self.share * (power * sigma**2 / (power + sigma**2)).sqrt()
+        deviation: Tensor = self.share * (power * sigma**2 / (power + sigma**2)).sqrt()
+        return deviation
 
 
 def _frequency(like: Tensor) -> Tensor:
