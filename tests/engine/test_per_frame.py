@@ -75,6 +75,12 @@ def test_every_frame_is_restored_by_itself(blurry: Tensor, calls: list[dict[str,
     assert restore(blurry[2:3], mode="frame").equal(u[2:3])
 
 
+def test_frames_are_restored_by_the_deconvolver_that_is_named(blurry: Tensor, calls: list[dict[str, Any]]) -> None:
+    restore(blurry[:2], mode="frame", device="cpu", deconvolver="dds")
+    restore(blurry[:1], mode="frame", device="cpu", prior="tv")
+    assert [(one["deconvolver"], one["prior"]) for one in calls] == [("dds", None), ("dds", None), (None, "tv")]
+
+
 def test_nothing_is_asked_of_neighbours(calls: list[dict[str, Any]]) -> None:
     engine = Engine(options(mode="frame"), H, W)
     assert (engine.plan.chunk, engine.plan.halo) == (1, 0)

@@ -26,6 +26,8 @@ EVERYWHERE: list[tuple[dict[str, Any], str]] = [
     ({"mode": "frame", "shutter": 0.25}, f"shutter must be {FRAME} and factor=1"),
     ({"mode": "frame", "flow": "dis"}, f"flow must be {FRAME} and factor=1"),
     ({"mode": "frame", "solver": "keyframes"}, f"solver must be {FRAME}, which solves nothing jointly"),
+    ({"deconvolver": "dds"}, 'deconvolver must be left out with mode="joint", which restores no frame by itself'),
+    ({"mode": "frame", "deconvolver": "dds", "prior": "tv"}, "prior must be left out with a deconvolver other than"),
     ({"mode": "frame", "factor": 2, "solver": "unrolled"}, f"solver must be {FRAME}, which solves nothing jointly"),
 ]
 CUTS: tuple[dict[str, Any], str] = ({"mode": "frame", "scene_cuts": [1]}, f"scene_cuts must be {FRAME} and factor=1")

@@ -29,6 +29,7 @@ from vsdeblur.errors import ArgumentError
 from vsdeblur.footprint import FLOAT
 from vsdeblur.named import split_named
 from vsdeblur.settings import checked
+from vsdeblur.settings.parse import DECONVOLVERS
 from vsdeblur.tensors import as_frames, smoothstep
 from vsdeblur.tiles import tiles
 from vsdeblur.weights import within
@@ -38,7 +39,6 @@ Estimator = Callable[[Tensor], Blur]
 ESTIMATORS = ("path", "uniform", "network", "em")
 BRIDGES = ("indi", "i2sb", "cddb")
 DIFFUSION = ("dds", "pigdm", "dps")
-DECONVOLVERS = ("plug-and-play", "unrolled", "richardson-lucy", *BRIDGES, *DIFFUSION)
 _OVERLAP = 64  # pixels around a tile, besides the blur's margin
 _LEAST = 48  # pixels, of the inner part of a tile
 _STILL, _BLURRED = 0.9, 1.4  # deviation of kernels, pixels: up to which a picture is sharp, from which it is blurred

@@ -44,19 +44,21 @@ class PerFrame:
     Attributes:
         linear: Whether frames are linear light; else they are averaged, and displayed, as they are.
         prior: As in ``Options``.
+        deconvolver: As in ``Options``.
         tile_bytes: For the tiles of one frame.
         retry: What runs on the device.
     """
 
     linear: bool
     prior: str | Callable[..., Any] | None
+    deconvolver: str | None
     tile_bytes: int
     retry: MemoryRetry
 
     @classmethod
     def of(cls, options: Options, tile_bytes: int, retry: MemoryRetry) -> PerFrame:
         """The restoration that the options ask for."""
-        return cls(options.transfer != "linear", options.prior, tile_bytes, retry)
+        return cls(options.transfer != "linear", options.prior, options.deconvolver, tile_bytes, retry)
 
     def __call__(self, frame: Tensor, colour: int, blur: Blur | None = None) -> Tensor:
         """The sharp frame.
@@ -82,7 +84,8 @@ class PerFrame:
         sharp, blur = restore_frame(
             from_linear(frame[:colour], curve),
             transfer=curve,
-            prior=self.prior,
+            prior=None if self.deconvolver not in (None, "plug-and-play") else self.prior,
+            deconvolver=self.deconvolver,
             device=str(self.retry.device),
             max_memory=room,
             estimator=None if blur is None else lambda _: blur,

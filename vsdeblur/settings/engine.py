@@ -157,6 +157,19 @@ class EngineSettings(TypedDict, total=False):
             "elsewhere.",
         ),
     ]
+    deconvolver: Annotated[
+        str | None,
+        Setting(
+            default=None,
+            parse=parse.optional(parse.deconvolver),
+            wanted="{none}, " + ", ".join(parse.DECONVOLVERS) + ' or "unrolled:PATH" and so on for a learned one',
+            summary="What restores a frame by itself",
+            values="plug-and-play, dds, pigdm, ...",
+            usual="plug-and-play",
+            detail="What undoes the blur of a frame by itself, by the names that ``vsdeblur.blind.restore_frame`` has. "
+            "Those that draw a sample draw the same noise for every frame of a clip.",
+        ),
+    ]
     duplicates: Annotated[
         bool,
         Setting(

@@ -18,6 +18,8 @@ from vsdeblur.settings.transfers import is_known
 
 type Cuts = bool | Literal["props"] | frozenset[int]
 
+DECONVOLVERS = ("plug-and-play", "unrolled", "richardson-lucy", "indi", "i2sb", "cddb", "dds", "pigdm", "dps")
+LEARNED = ("unrolled", "indi", "i2sb", "cddb", "dds", "pigdm", "dps")  # those that have weights
 SOLVERS = ("keyframes", "unrolled", "unrolled:PATH")  # as ``vsdeblur.named`` reads them
 MAX_FACTOR = 16
 MAX_FPS = 10_000
@@ -84,6 +86,13 @@ def segment(value: Any) -> tuple[int, int]:
 def solver(value: Any) -> str:
     """keyframes, unrolled or unrolled:PATH."""
     if match_named(value, SOLVERS) is None:
+        raise ValueError
+    return text(value)
+
+
+def deconvolver(value: Any) -> str:
+    """The name of what restores a frame by itself, with a path where it is learned."""
+    if match_named(value, (*DECONVOLVERS, *(f"{name}:PATH" for name in LEARNED))) is None:
         raise ValueError
     return text(value)
 

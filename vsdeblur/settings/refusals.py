@@ -57,6 +57,10 @@ def _cases(face: Face, values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, .
             ("scene_cuts", "max_memory", "out_shutter", "mode"),
             "with {solver=asap}, which takes all sub-frames at once",
         )
+    if values.get("mode", "joint") == "joint":
+        yield ("deconvolver",), "with {mode=joint}, which restores no frame by itself"
+    elif not idle("deconvolver") and values["deconvolver"] != "plug-and-play" and values.get("mode") == "frame":
+        yield ("prior",), "with a {deconvolver} other than plug-and-play"
     if values.get("mode") == "frame":
         yield ("solver",), "with {mode=frame}, which solves nothing jointly"
         # The output of a VapourSynth script carries the cuts that it was given, whether they are used or not.
