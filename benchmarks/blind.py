@@ -65,7 +65,8 @@ def finders(rows: list[str], deconvolvers: list[str]) -> dict[str, Find | str]:
     if "em" in rows:
         from vsdeblur.blind.diffusion.em import load_diffusion_em
 
-        found["fast diffusion EM"] = load_diffusion_em()
+        em = load_diffusion_em()
+        found["fast diffusion EM"] = lambda picture: em(picture.blurry)
     if PUBLIC in rows:
         found[PUBLIC] = "plug-and-play"
     return found | {f"{PUBLIC}, {name.partition(':')[0]}": name for name in deconvolvers}

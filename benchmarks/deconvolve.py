@@ -131,9 +131,9 @@ def in_code(u: Tensor) -> Frames:
     return codes.permute(0, 2, 3, 1).contiguous().numpy()
 
 
-def main(photos: Path, count: int, only: list[str], name: str, words: list[str], weights: Path | None) -> None:
+def main(photos: Path, count: int, only: list[str], name: str, words: list[str], *weights: Path | None) -> None:
     torch.set_num_threads(1)
-    rows = {row: restore for row, restore in deconvolvers(weights).items() if any(word in row for word in words)}
+    rows = {row: restore for row, restore in deconvolvers(*weights).items() if any(word in row for word in words)}
     chosen = held_out(photos, count)
     found: dict[str, Scores] = {}
     parts = []
