@@ -47,7 +47,7 @@ def levels(pairing: Pairing, start: float = 0.0, duration: float = 10.0) -> list
 def test_the_slower_rate_holds_its_frames(before: Path, tmp_path: Path) -> None:
     write_mp4(tmp_path / "after.mp4", greys([10, 20, 110, 120, 210, 220]), Fraction(20), crf=1)
     pairing = Pairing.of(str(before), str(tmp_path / "after.mp4"), 64)
-    assert (pairing.rate, pairing.slow, pairing.size) == (20, 1.0, (48, 64))
+    assert (pairing.rate, pairing.slow, pairing.size) == (Fraction(20), 1.0, (48, 64))
     assert levels(pairing) == [(0, 10), (0, 20), (100, 110), (100, 120), (200, 210), (200, 220)]
     assert levels(pairing, 0.1, 0.1) == [(100, 110), (100, 120)]
 
@@ -55,7 +55,7 @@ def test_the_slower_rate_holds_its_frames(before: Path, tmp_path: Path) -> None:
 def test_slow_motion_is_paired_by_what_it_shows(before: Path, tmp_path: Path) -> None:
     write_mp4(tmp_path / "slow.mp4", greys([10, 20, 110, 120, 210, 220]), Fraction(10), crf=1)
     pairing = Pairing.of(str(before), str(tmp_path / "slow.mp4"), 64)
-    assert (pairing.rate, pairing.slow) == (10, 2.0)
+    assert (pairing.rate, pairing.slow) == (Fraction(10), 2.0)
     assert levels(pairing) == [(0, 10), (0, 20), (100, 110), (100, 120), (200, 210), (200, 220)]
     assert levels(pairing, 0.1) == [(100, 110), (100, 120), (200, 210), (200, 220)]
 

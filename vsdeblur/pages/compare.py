@@ -6,7 +6,6 @@ import tempfile
 from base64 import b64encode
 from collections.abc import Iterator
 from html import escape
-from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -17,7 +16,7 @@ from vsdeblur.errors import DeblurError
 from vsdeblur.files import written
 from vsdeblur.filters.pyav.file.write import write_mp4
 from vsdeblur.pages.look import asset, page
-from vsdeblur.pages.pairs import Pairing, Picture
+from vsdeblur.pages.pairs import Pairing, Picture, resized
 from vsdeblur.stills.still import Still, is_still, read_still
 
 WIDTH, DURATION = 1280, 10.0
@@ -70,17 +69,15 @@ def _video_body(pairing: Pairing, start: float, duration: float, folder: Path) -
     counted: list[None] = []
 
     def stacked() -> Iterator[Picture]:
-        for pair in chain([first], pairs):
+        for pair in pairing.pairs(start, duration):
             counted.append(None)
             yield np.concatenate(pair)
 
-    pairs = pairing.pairs(start, duration)
-    first = next(pairs, None)
-    if first is None:
-        raise DeblurError(f"start {start:g}: there is nothing from there on in both videos", "a smaller one")
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         path = Path(scratch) / "pairs.mp4"
         write_mp4(path, stacked(), pairing.rate, _CRF)
+        if not counted:
+            raise DeblurError(f"start {start:g}: there is nothing from there on in both videos", "a smaller one")
         data = b64encode(path.read_bytes()).decode("ascii")
     medium = f'<video id="medium" hidden muted loop playsinline src="data:video/mp4;base64,{data}"></video>'
     count = len(counted)
@@ -122,8 +119,8 @@ def _jpeg(before: Still, after: Still, width: int) -> tuple[bytes, tuple[int, in
         raise DeblurError(f"one picture is {sizes[0]}, the other {sizes[1]}", "give two of the same picture")
     scale = min(1.0, width / first.shape[1])
     if scale < 1:
-        size = width, max(round(first.shape[0] * scale), 1)
-        first, second = (cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in (first, second))
+        size = max(round(first.shape[0] * scale), 1), width
+        first, second = resized(first, size), resized(second, size)
     done, data = cv2.imencode(".jpg", np.concatenate((first, second))[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG])
     if not done:
         raise DeblurError("the pictures cannot be encoded as JPEG", "give a smaller {width}")

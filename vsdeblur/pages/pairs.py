@@ -24,6 +24,13 @@ _HELD = Fraction(1, 2)  # seconds before the start from which on frames are read
 _EXACT = 1_000_000  # denominator at most of a start that was given in decimals
 
 
+def resized(picture: Picture, size: tuple[int, int]) -> Picture:
+    """A picture scaled to (H, W)."""
+    if picture.shape[:2] == size:
+        return picture
+    return np.asarray(cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+
+
 @dataclass(frozen=True, slots=True)
 class Pairing:
     """How two videos are shown beside each other.
@@ -127,8 +134,7 @@ class _Shown:
     def _read(self, path: str, options: ReadOptions) -> Iterator[tuple[Fraction, Fraction, Picture]]:
         with Source(path, options) as source:
             for item in timed(source.frames(), source.rate, warn=lambda _: None):
-                picture = np.rot90(item.frame.to_ndarray(format="rgb24"), round(item.frame.rotation / 90))
-                if picture.shape[:2] != self._size:
-                    picture = cv2.resize(picture, self._size[::-1], interpolation=cv2.INTER_AREA)
+                pixels = np.asarray(item.frame.to_ndarray(format="rgb24"), np.uint8)
                 time = item.time - source.origin - self._start
-                yield time, time + item.duration, np.asarray(picture, np.uint8)
+                upright = np.rot90(pixels, round(item.frame.rotation / 90))
+                yield time, time + item.duration, resized(upright, self._size)

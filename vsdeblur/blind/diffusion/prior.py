@@ -114,7 +114,8 @@ def _frequency(like: Tensor) -> Tensor:
     """(H, W // 2 + 1): cycles per pixel, of rfft2."""
     height, width = like.shape[-2:]
     down, right = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
-    return (down.square() + right.square()).sqrt().to(like)
+    frequency: Tensor = (down.square() + right.square()).sqrt().to(like)
+    return frequency
 
 
 def _filtered(x: Tensor, factor: Tensor) -> Tensor:
