@@ -72,6 +72,15 @@ def test_no_output_is_darker_or_brighter_than_the_exposures_around_it(case: Case
         assert float((u - v.repeat_interleave(factor, 0)).abs().mean()) < 0.5 * CODE
 
 
+def test_lightning_from_one_side_keeps_the_brightness_of_its_exposures() -> None:
+    """A gain found along the motion has the slope of brightness in it; an instant is not to take the slope along."""
+    slope, shutter = torch.linspace(0.3, 1, WIDTH), 0.1
+    v = (panned([0.3, 0.35, 1.0, 0.5, 0.25], 6.0, shutter) * slope * 255).round() / 255
+    for j, mean in enumerate(restored(v, shutter=shutter).mean((1, 2, 3))):
+        near = around(v, (j + 0.5) / 2, shutter)
+        assert near.min() - CODE <= mean <= near.max() + CODE, f"output {j}"
+
+
 def test_a_pan_in_a_strobe_is_as_sharp_as_in_even_light() -> None:
     """Motion is found through the changes of light: in the bright frames the result is that of even light."""
     even, strobe = (restored(panned(gains, 6.0, 0.8), shutter=0.8) for gains in ([1.0] * 9, LIGHTS["strobe"]))

@@ -21,7 +21,7 @@ from vsdeblur.device import choose_device, total_memory
 from vsdeblur.engine import quadrature
 from vsdeblur.engine.beside import fetched, spare_bytes
 from vsdeblur.engine.independent_blur import restore_independently_blurred
-from vsdeblur.engine.light import find_window_motion, frame_at, gains_of, with_unblended
+from vsdeblur.engine.light import find_window_motion, frame_at, gains_of, with_unblended, within_exposures
 from vsdeblur.engine.per_frame import PerFrame, blend_per_frame, restore_each
 from vsdeblur.engine.plan import Plan, make_plan
 from vsdeblur.engine.retry import BatchSizes, MemoryRetry
@@ -256,7 +256,11 @@ class Engine:
         if rows != solved.band:
             solved = replace(solved, band=rows)
         at, limit = self._composed(solved), limited(solved, linear=self.options.transfer != "linear")
-        with_gain = gains_of(window, self.device)
+        with_gain, within = gains_of(window, self.device), within_exposures(window)
+
+        def shown_at(u: Tensor, t: float) -> Tensor:
+            return within(with_gain(limit(u, t), t), t)
+
         if window.light is not None:
             cuts = solved.cuts | window.light.cuts(window.start)
             solved = replace(solved, cuts=cuts)
@@ -267,13 +271,13 @@ class Engine:
             consistency = TemporalConsistency(solved, at, self._consistency_flow, spacing, at_once)
             instants = [t for (t,) in shown]  # without an output shutter
             rest = islice(zip(instants, consistency.instants(instants), strict=True), done, None)
-            yield from (with_gain(limit(u, t), t) for t, u in rest)
+            yield from (shown_at(u, t) for t, u in rest)
             return
         for first, *others in shown[done:]:
             release_unused()
-            total = with_gain(limit(at(first), first), first)
+            total = shown_at(at(first), first)
             for t in others:
-                total += with_gain(limit(at(t), t), t)
+                total += shown_at(at(t), t)
             yield total.div_(1 + len(others))
 
     def _composed(self, solved: SolvedWindow) -> Callable[[float], Tensor]:

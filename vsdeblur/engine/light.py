@@ -9,15 +9,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.camera.light import Light, gain_at
+from vsdeblur.clip.pairs import display, small
+from vsdeblur.colour.display import MATCHING_EXPONENT
 from vsdeblur.flow.motion import Motion, MotionEngine
 from vsdeblur.footprint import FrameSize
 from vsdeblur.window import Window
+
+_TOLERANCE = 0.5 / 255  # display values by which a mean may leave the range of those around it
 
 Instants = Callable[[float], Tensor]  # what gives the picture (C, H, W) at an instant of the clip
 
@@ -70,6 +75,57 @@ def gains_of(window: Window, device: torch.device) -> Callable[[Tensor, float], 
         return picture
 
     return with_gain
+
+
+def within_exposures(window: Window) -> Callable[[Tensor, float], Tensor]:
+    """What keeps the mean of an instant within those of the two exposures around it, where their light differs.
+
+    A gain that is found along the motion has in it how brightness slopes across the picture, and an instant that is
+    carried from one exposure alone takes the slope along. Means are of display values; the instant is scaled by
+
+        s^d = min(max(m, lo - TOLERANCE), hi + TOLERANCE) / m,        d the exponent of those values
+
+    Args:
+        window: The window, its frames without changes of light.
+
+    Returns:
+        A function of an instant's picture (C, H, W) with its gain put back, which is overwritten, and of its time.
+    """
+    light = window.light
+    if light is None:
+        return lambda picture, _: picture
+    changed = [bool((gain != 1).any()) for gain in light.gains]
+
+    @lru_cache(maxsize=len(changed))
+    def mean_of(n: int) -> float:
+        frame = window.frames[n, : window.colour].clone()
+        return float(_mean(frame.mul_(gain_at(light.gains[n : n + 1], frame))))
+
+    def within(picture: Tensor, t: float) -> Tensor:
+        n = frame_at(window, t)
+        around = _around(window, n, t)
+        if not any(changed[k] for k in around):
+            return picture
+        means = [mean_of(k) for k in around]
+        mean = _mean(picture[: window.colour]).clamp(min=_TOLERANCE)
+        kept = mean.clamp(min(means) - _TOLERANCE, max(means) + _TOLERANCE)
+        picture[: window.colour] *= (kept / mean).pow(1 / MATCHING_EXPONENT)
+        return picture
+
+    return within
+
+
+def _around(window: Window, n: int, t: float) -> tuple[int, ...]:
+    """The exposures between whose middles an instant lies in the period of frame n: one at the end of a scene."""
+    shutter = window.shutters[n] if window.shutters else 0.0
+    other = n + 1 if t - window.start - n > shutter / 2 else n - 1
+    first, end = next(scene for scene in window.scenes if scene[0] <= n < scene[1])
+    return (n, other) if first <= other < end else (n,)
+
+
+def _mean(picture: Tensor) -> Tensor:
+    """Of the display values of a picture (C, H, W); pooled, so that the number of threads changes no bit of it."""
+    return small(display(picture)[None]).mean()
 
 
 def cleaning_footprint(size: FrameSize, frames: int) -> int:
