@@ -22,6 +22,7 @@ from vsdeblur.filters.pyav.file.encoder import Encoder, add_stream, candidates, 
 from vsdeblur.filters.pyav.file.losses import picture_facts, stream_facts, y4m_losses
 from vsdeblur.filters.pyav.file.rehearsal import Rehearsed, rehearse
 from vsdeblur.filters.pyav.file.streams import Copier
+from vsdeblur.filters.pyav.file.tags import lost_tags
 from vsdeblur.filters.pyav.file.timecode import holds_timecode, moved_timecode
 from vsdeblur.filters.pyav.format import closest
 from vsdeblur.filters.pyav.job import Job
@@ -132,7 +133,7 @@ class Video:
                 failed = failed or error
             else:
                 _describe(job, encoder.codec, encoder.stored or encoder.target.name, encoder.size(first))
-                video.warn_of_losses(first, rehearsed)
+                video.warn_of_losses(first, copier, rehearsed)
                 return video
         assert failed is not None
         raise failed
@@ -151,7 +152,7 @@ class Video:
             encoder, self.container, options, lambda to: self.attach(to, copier, sample), sample, self.tick, period
         )
 
-    def warn_of_losses(self, first: av.VideoFrame, rehearsed: Rehearsed | None) -> None:
+    def warn_of_losses(self, first: av.VideoFrame, copier: Copier, rehearsed: Rehearsed | None) -> None:
         """Say once what is on the source and will not be on the output."""
         report, source = self.job.report, self.job.source
         for lost in format_losses(first, self.encoder):
@@ -161,6 +162,8 @@ class Video:
         had = picture_facts(source.video, first) | stream_facts(source.container.streams)
         for what in sorted(had - rehearsed.facts):
             report.lose(f"{what} is lost in {self.container} with {self.encoder.codec}")
+        for what in lost_tags(copier.all_tags, rehearsed.tags):
+            report.lose(f"{self.container} has no place for {what}")
         if rehearsed.chapters < len(source.container.chapters()):
             report.lose(f"{self.container} holds no chapters: they are left out")
 

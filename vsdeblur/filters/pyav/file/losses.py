@@ -9,6 +9,7 @@ from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
 from vsdeblur.filters.pyav.file.source import Source
+from vsdeblur.filters.pyav.file.tags import Tags, kept, kept_of_stream, lost_tags, placed
 from vsdeblur.filters.pyav.format import Layout, layout
 from vsdeblur.filters.pyav.stamps import exact
 
@@ -66,6 +67,11 @@ def stream_facts(streams: Any) -> set[str]:
 def y4m_losses(source: Source, frame: av.VideoFrame, form: Layout) -> list[str]:
     """What y4m in a pixel format has no place for."""
     facts = [what for what in sorted(picture_facts(source.video, frame)) if "aspect" not in what]
+    if source.container.chapters():
+        facts.append("chapters")
+    tags = placed(kept(source.container.metadata), [("video", kept_of_stream(source.video.metadata))])
+    nothing: Tags = {}
+    facts += lost_tags(tags, dict.fromkeys(tags, nothing))
     lost = [f"y4m has no place for {', '.join(facts)}"] if facts else []
     if len(source.container.streams) > 1:
         lost.append("y4m holds video alone: the other streams are left out")

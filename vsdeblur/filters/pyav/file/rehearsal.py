@@ -17,15 +17,17 @@ from vsdeblur.files import reason
 from vsdeblur.filters.pyav.file.coder import Coder
 from vsdeblur.filters.pyav.file.encoder import Encoder
 from vsdeblur.filters.pyav.file.losses import picture_facts, stream_facts
+from vsdeblur.filters.pyav.file.tags import Place, Tags, tags_of
 
 _FRAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """What an output has beside its pixels, in the words of ``losses``, and how many chapters."""
+    """What an output has beside its pixels, in the words of ``losses``, its tags, and how many chapters."""
 
     facts: frozenset[str]
+    tags: Mapping[Place, Tags]
     chapters: int
 
 
@@ -79,6 +81,6 @@ def _reread(memory: io.BytesIO, container: str) -> Rehearsed | None:
             video = next(iter(written.streams.video))
             frame = next(written.decode(video), None)
             facts = picture_facts(video, frame) | stream_facts(written.streams)
-            return Rehearsed(frozenset(facts), len(written.chapters()))
+            return Rehearsed(frozenset(facts), tags_of(written), len(written.chapters()))
     except (av.error.FFmpegError, StopIteration):
         return None

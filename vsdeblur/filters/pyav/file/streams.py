@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import re
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -17,17 +16,11 @@ from av.video.stream import VideoStream
 
 from vsdeblur.files import reason
 from vsdeblur.filters.pyav.file.source import Source
+from vsdeblur.filters.pyav.file.tags import Place, Tags, is_tagged, kept, kept_of_stream, placed
 from vsdeblur.filters.pyav.file.target import put
 from vsdeblur.filters.pyav.stamps import exact
 
 log = logging.getLogger("vsdeblur")
-
-# What a muxer writes about itself or its file, and must not be repeated about another.
-_OWN_TAGS = re.compile(
-    r"major_brand|minor_version|compatible_brands|encoder|duration(-.*)?|vendor_id|alpha_mode"
-    r"|(bps|number_of_(frames|bytes)|_statistics_.*)(-.*)?",
-    re.IGNORECASE,
-)
 
 
 class Copier:
@@ -56,8 +49,8 @@ class Copier:
             lose: is told what is left out.
         """
         self.source, self.slow, self._timecode = source, slow, timecode
-        self.tags = self._retimed(_kept(source.container.metadata))
-        self._video_tags = self._retimed(_kept(source.video.metadata))
+        self.tags = self._retimed(kept(source.container.metadata))
+        self._video_tags = self._retimed(kept_of_stream(source.video.metadata))
         self.accepted: list[Stream] = []
         self._output: Any = None
         self._streams: dict[int, Stream] = {}
@@ -79,6 +72,16 @@ class Copier:
         if dropped:
             kinds = " and ".join(sorted(set(dropped)))
             lose(f"slow motion drops the source's {kinds}, which would not fit the stretched time")
+
+    @property
+    def all_tags(self) -> dict[Place, Tags]:
+        """What the output is given, by its places."""
+        video, streams = self.source.video.index, []
+        for stream in sorted([self.source.video, *self.accepted], key=lambda one: one.index):
+            if is_tagged(stream):
+                own = self._video_tags if stream.index == video else kept_of_stream(stream.metadata)
+                streams.append((stream.type, own))
+        return placed(self.tags, streams)
 
     def attach(self, output: Any, add_video: Callable[[Any], VideoStream]) -> VideoStream:
         """Add all streams to the output in the source's order, with metadata and chapters; returns the video."""
@@ -191,14 +194,10 @@ def _refused(stream: Stream, container: str) -> str | None:
 
 def _add(output: Any, stream: Stream) -> Stream:
     copy: Stream = output.add_stream_from_template(stream, opaque=True)
-    copy.metadata.update(_kept(stream.metadata))
+    copy.metadata.update(kept_of_stream(stream.metadata))
     return copy
 
 
 def _called(stream: Stream) -> str:
     handler = stream.metadata.get("handler_name", "").strip()
     return " ".join(part for part in (stream.type, handler) if part.isprintable())
-
-
-def _kept(tags: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in tags.items() if not _OWN_TAGS.fullmatch(name)}
