@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from torch import Tensor
 
 from tests.support.lit import HEIGHT, WIDTH, as_stored, exposed, ground, panned
 from vsdeblur import restore
+from vsdeblur.engine.kept import Kept
 
 torch.set_num_threads(1)
 
@@ -136,3 +139,12 @@ def test_beside_a_flash_that_clips_nothing_is_blended() -> None:
     u = restored(v, shutter=0.5, factor=4)
     for j, mean in enumerate(u.mean((1, 2, 3))):
         assert abs(float(mean - v[j // 4].mean())) < 2 * CODE, f"output {j}"
+
+
+def test_what_is_kept_of_exposures_changes_no_result() -> None:
+    """With little memory the residuals with and without blending take turns."""
+    v = panned([0.3, 0.35, 1.0, 0.5, 0.25], 6.0, 0.5)
+    v[2:4, :, :20, :60] = v[2:4, :, :20, 60:120]  # a part that cuts, so that only some of a frame is not blended
+    both = restored(v, shutter=0.5)
+    with patch.object(Kept, "of", partial(lambda of, count: of(1), Kept.of)):
+        assert torch.equal(restored(v, shutter=0.5), both)

@@ -9,8 +9,9 @@ from unittest.mock import patch
 
 import pytest
 
+from vsdeblur.clip import overlay
 from vsdeblur.engine.engine import Engine
-from vsdeblur.engine.light import cleaning_footprint
+from vsdeblur.engine.light import cleaning_footprint, unblended_footprint
 from vsdeblur.engine.plan import default_budget, make_plan
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.footprint import FrameSize
@@ -71,3 +72,28 @@ def test_the_copy_of_cleaned_frames_counts() -> None:
     with patch("vsdeblur.engine.plan.cleaning_footprint", lambda size, frames: 2**33):
         plan = make_plan(options(max_memory="16GiB"), 480, 640, 3, 0)
     assert 2**33 < plan.peak_bytes < 2**34
+
+
+def test_the_search_for_light_and_overlays_counts() -> None:
+    """An overlay's pixels are there until the last instant; the pictures that are looked at are within the copy."""
+    size = FrameSize(480, 640, 3)
+    assert overlay.footprint(size, 12) == pytest.approx(0.1 * 12 * size.frame, abs=1)
+    with patch("vsdeblur.engine.plan.overlay.footprint", lambda size, frames: 2**33):
+        plan = make_plan(options(max_memory="16GiB"), 480, 640, 3, 0)
+    assert 2**33 < plan.peak_bytes < 2**34
+
+
+@pytest.mark.parametrize(
+    ("preset", "rolling", "frames", "least"),
+    [("fast", False, 2, 640), ("best", False, 4, 880), ("best", True, 6, 1180)],
+)
+def test_residuals_without_blending_are_kept_where_there_is_room(
+    preset: str, rolling: bool, frames: int, least: int
+) -> None:
+    size = FrameSize(1080, 1920, 3)
+    assert unblended_footprint(size, refined=preset == "best", rolling=rolling) == frames * size.frame
+    given = options(preset=preset, readout=0.5 if rolling else 0.0)
+    budgets = [dataclasses.replace(given, max_memory=(least + more) << 20) for more in range(0, 600, 20)]
+    plans = [make_plan(one, 1080, 1920, 3, 0) for one in budgets]
+    assert all(plan.peak_bytes <= plan.budget for plan in plans)
+    assert {plan.unblended for plan in plans} == {True, False}

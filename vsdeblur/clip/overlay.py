@@ -24,6 +24,7 @@ from vsdeblur.camera.overlay import Overlay
 from vsdeblur.clip.pairs import display, small
 from vsdeblur.colour.display import to_matching
 from vsdeblur.flow.dis import DisFlow
+from vsdeblur.footprint import FrameSize
 from vsdeblur.tensors import box, greatest
 from vsdeblur.window import Window
 
@@ -38,7 +39,7 @@ _NEAR, _EVERY_WAY = 21, 0.5  # pixels over which directions are compared; how ev
 _SLOW, _MOVING = 0.3, 0.5  # pixels a frame of small pictures; part of the picture that is faster
 _PIECE, _SURE = 12, 0.5  # pixels of a connected piece at least, and part of it that passes
 _FEWEST = 4  # frames
-_LEAST, _MOST = 1e-3, 0.2  # of the picture
+_LEAST, _MOST = 1e-3, 0.1  # of the picture
 
 
 def find_overlay(window: Window) -> Overlay | None:
@@ -55,6 +56,11 @@ def find_overlay(window: Window) -> Overlay | None:
     if not _LEAST < float(mask.mean()) < _MOST:
         return None
     return Overlay.of(frames, F.interpolate(mask, frames.shape[-2:])[0, 0] > 0)
+
+
+def footprint(size: FrameSize, frames: int) -> int:
+    """Bytes of the overlay of so many frames, at most."""
+    return int(_MOST * frames * size.frame)
 
 
 def _stays_and_changes(colours: Tensor) -> tuple[Tensor, Tensor]:

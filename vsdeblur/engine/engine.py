@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from itertools import islice
 
 import torch
@@ -21,6 +21,7 @@ from vsdeblur.device import choose_device, total_memory
 from vsdeblur.engine import quadrature
 from vsdeblur.engine.beside import fetched, spare_bytes
 from vsdeblur.engine.independent_blur import restore_independently_blurred
+from vsdeblur.engine.kept import Kept
 from vsdeblur.engine.light import find_window_motion, frame_at, gains_of, with_unblended, within_exposures
 from vsdeblur.engine.per_frame import PerFrame, blend_per_frame, restore_each
 from vsdeblur.engine.plan import Plan, make_plan
@@ -255,7 +256,10 @@ class Engine:
         rows = sizes.rows
         if rows != solved.band:
             solved = replace(solved, band=rows)
-        at, limit = self._composed(solved), limited(solved, linear=self.options.transfer != "linear")
+        # Of the exposures before and after an instant; with a rolling shutter its first rows lie past another.
+        count = 2 if solved.delays is None else 3
+        kept = Kept.of(2 * count if window.light is not None and self.plan.unblended else count)
+        at, limit = self._composed(solved, kept), limited(solved, linear=self.options.transfer != "linear")
         with_gain, within = gains_of(window, self.device), within_exposures(window)
 
         def shown_at(u: Tensor, t: float) -> Tensor:
@@ -264,7 +268,7 @@ class Engine:
         if window.light is not None:
             cuts = solved.cuts | window.light.cuts(window.start)
             solved = replace(solved, cuts=cuts)
-            at = with_unblended(at, self._composed(solved), window, window.light, self.device)
+            at = with_unblended(at, self._composed(solved, kept), window, window.light, self.device)
         if self._consistency_flow is not None:
             spacing = 1 / float(self.options.factor)
             at_once = 1 + sizes.spare // period_bytes(solved, self.options.factor)
@@ -280,15 +284,13 @@ class Engine:
                 total += shown_at(at(t), t)
             yield total.div_(1 + len(others))
 
-    def _composed(self, solved: SolvedWindow) -> Callable[[float], Tensor]:
+    def _composed(self, solved: SolvedWindow, kept: Kept) -> Callable[[float], Tensor]:
         """What gives the frame (C, H, W) at an instant of the clip, with the learned step where there is one."""
-        # Of the exposures before and after an instant; with a rolling shutter its first rows may lie past another.
-        kept = lru_cache(maxsize=2 if solved.delays is None else 3)
-        residual = kept(partial(exposure_residual, solved))
+        residual = partial(kept.residuals, partial(exposure_residual, solved))
         weight = 0.0
         if self.instant_step is not None:
             weight = self.key_frame_solver.learned_weight(solved.noise)
         if self.instant_step is None or not weight:
             return partial(render_instant, solved, residual=residual)
         refined = RefinedInstants(solved, self.instant_step, weight, residual)
-        return partial(refined.instant, excess=kept(refined.excess))
+        return partial(refined.instant, excess=partial(kept.excesses, refined.excess))

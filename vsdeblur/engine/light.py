@@ -136,6 +136,15 @@ def cleaning_footprint(size: FrameSize, frames: int) -> int:
     return (frames + 6) * size.frame
 
 
+def unblended_footprint(size: FrameSize, *, refined: bool, rolling: bool) -> int:
+    """Bytes, beside rendering, of what is kept where some neighbours are not blended and instants are composed twice.
+
+    The residuals of two exposures once more, with a rolling shutter of three; with the learned step at instants its
+    changes over them too.
+    """
+    return (2 + rolling) * (1 + refined) * size.frame
+
+
 def frame_at(window: Window, t: float) -> int:
     """The number in the window of the frame in whose period an instant of the clip lies."""
     return min(max(math.floor(t) - window.start, 0), len(window.frames) - 1)

@@ -18,9 +18,10 @@ from math import log2
 
 from vsdeblur.blind.footprint import TILE_BYTES, beside_tiles
 from vsdeblur.calibration.shutter import window as shutter
+from vsdeblur.clip import overlay
 from vsdeblur.clip.cadence import REACH
 from vsdeblur.engine import host_frames
-from vsdeblur.engine.light import cleaning_footprint
+from vsdeblur.engine.light import cleaning_footprint, unblended_footprint
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.flow import learned_engine
 from vsdeblur.flow.footprint import finding_footprint, motion_footprint, workers_within
@@ -61,6 +62,8 @@ class Plan:
         per_frame_bytes: Of these, for the tiles of a frame that is restored by itself.
         consistent: Whether sub-frames are made consistent in time.
         flow_workers: Threads that find flow on the processor, at most: as many as fit in what other stages take.
+        unblended: Whether residuals without blending are kept beside those with it, where light changes. Otherwise
+            they take turns and are computed more often.
         overlap: Of tiles, least and most, pixels: the motion chooses between, a prior's halo may raise both.
     """
 
@@ -74,6 +77,7 @@ class Plan:
     per_frame_bytes: int = 0
     consistent: bool = False
     flow_workers: int = 1
+    unblended: bool = False
     overlap: tuple[int, int] = MIN_OVERLAP, MAX_OVERLAP
 
 
@@ -106,7 +110,11 @@ def make_plan(
     sums = _Sums(options, FrameSize(height, width, channels), host_bytes, prior)
 
     def plan(chunk: int, tile: int, consistent: bool) -> Plan:
-        peak, per_frame = 0 if options.single_frame else sums.joint(chunk, tile, consistent), 0
+        peak, per_frame, unblended = 0, 0, False
+        if not options.single_frame:
+            least, peak = (sums.joint(chunk, tile, consistent, unblended=both) for both in (False, True))
+            unblended = peak <= budget
+            peak = peak if unblended else least
         if options.mode != "joint":
             rest = sums.beside_per_frame_tiles(chunk)
             per_frame = min(max(budget - rest, TILE_BYTES[0]), TILE_BYTES[1])
@@ -117,6 +125,7 @@ def make_plan(
             per_frame_bytes=per_frame,
             consistent=consistent,
             flow_workers=workers_within(sums.size, peak - sums.finding_motion(chunk)),
+            unblended=unblended,
             overlap=sums.overlap,
         )
 
@@ -185,17 +194,22 @@ class _Sums:
         halo = 0 if self.prior is None else -(-self.prior.halo // _OVERLAP_STEP) * _OVERLAP_STEP
         return max(MIN_OVERLAP, halo), max(MAX_OVERLAP, halo)
 
-    def joint(self, chunk: int, tile: int, consistent: bool) -> int:
+    def joint(self, chunk: int, tile: int, consistent: bool, *, unblended: bool) -> int:
         """The largest of the stages: frames are cleaned, motion is found, key frames are solved, instants rendered."""
         solved = self._key_frame_count(chunk)
         solving = self._solving().bytes(self._tile_pixels(tile), solved)
         keys = solved * self.size.frame
         before = max(cleaning_footprint(self.size, self._window(chunk)), self._motion(chunk))
-        return int(self._resident(chunk) + max(before, keys + max(solving, self._rendering(consistent))))
+        # Either light changes, and instants are composed twice, or there is an overlay.
+        twice, over = self.size.frame, overlay.footprint(self.size, self._window(chunk))
+        if unblended:
+            twice += unblended_footprint(self.size, refined=uses_instant_step(self.options), rolling=self.rolling)
+        rendering = self._rendering(consistent) + max(twice, over)
+        return int(self._resident(chunk) + max(before + over, keys + max(solving + over, rendering)))
 
     def finding_motion(self, chunk: int) -> int:
         """What is held while motion is found."""
-        return self._resident(chunk) + self._motion(chunk)
+        return self._resident(chunk) + self._motion(chunk) + overlay.footprint(self.size, self._window(chunk))
 
     def beside_per_frame_tiles(self, chunk: int) -> int:
         """What is held, beside its tiles, while a frame is restored by itself: every frame and its result, its blur."""
