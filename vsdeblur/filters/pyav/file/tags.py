@@ -53,7 +53,7 @@ def is_tagged(stream: Any) -> bool:
 def placed(file: Tags, streams: Sequence[tuple[str, Tags]]) -> dict[Place, Tags]:
     """Tags by their places. streams: kind and tags, in order; counted by kind, since containers order them anew."""
     count: Counter[str] = Counter()
-    found = {FILE: dict(file)}
+    found: dict[Place, Tags] = {FILE: dict(file)}
     for kind, tags in streams:
         count[kind] += 1
         found[f"{kind} stream {count[kind]}"] = dict(tags)
