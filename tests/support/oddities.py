@@ -151,3 +151,25 @@ def animation(path: Path, count: int = 6) -> Path:
     pictures = [Image.fromarray(picture(n, *SIZE, "rgb24").to_ndarray()) for n in range(count)]
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=40, loop=0)
     return path
+
+
+def with_hdr10_plus(path: Path) -> Path:
+    """A raw HEVC stream whose first frame has dynamic metadata (SMPTE ST 2094-40) in an SEI message."""
+    write_clip(
+        path, 3, (64, 64), codec="libx265", name="yuv420p10le", tags=(9, 16, 9, 1), options={"preset": "ultrafast"}
+    )
+    # (bits, value): windows, luminance of the display, no actual peak; of the window: maxima, mean, no percentiles,
+    # bright pixels; no actual peak, no tone mapping, no saturation.
+    fields = [(2, 1), (27, 1000), (1, 0), *[(17, 50_000)] * 3, (17, 9_000), (4, 0), (10, 0), (1, 0), (1, 0), (1, 0)]
+    bits = "".join(f"{value:0{count}b}" for count, value in fields)
+    bits += "0" * (-len(bits) % 8)
+    message = b"\xb5\x00\x3c\x00\x01\x04\x01" + int(bits, 2).to_bytes(len(bits) // 8, "big")
+    content = b"\x04" + bytes([len(message)]) + message + b"\x80"
+    while b"\0\0\0" in content or b"\0\0\1" in content or b"\0\0\2" in content:
+        at = min(content.find(bytes((0, 0, k))) for k in range(3) if bytes((0, 0, k)) in content)
+        content = content[: at + 2] + b"\3" + content[at + 2 :]
+    data = path.read_bytes()
+    at = data.find(b"\0\0\1\x44\x01")  # behind the picture parameter set
+    at = data.find(b"\0\0\1", at + 3)
+    path.write_bytes(data[:at] + b"\0\0\1\x4e\x01" + content + data[at:])
+    return path

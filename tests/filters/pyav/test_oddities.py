@@ -12,6 +12,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.sidedata.sidedata import Type
 from click.testing import CliRunner
 
 from tests.support import oddities
@@ -247,6 +248,17 @@ def test_what_is_lost_is_named_once(tmp_path: Path, end: str, box: bytes, said: 
     assert len([lost for lost in report.lost if said in lost]) == 1
     assert set(report.lost) <= set(report.warnings)
     assert report.as_dict()["lost"] == report.lost
+
+
+def test_dynamic_metadata_are_named(tmp_path: Path) -> None:
+    """FFmpeg reads HDR10+ and has no encoder that writes it; the static metadata stay."""
+    source = oddities.with_hdr10_plus(tmp_path / "in.hevc")
+    assert Type.DYNAMIC_HDR_PLUS in decode(source)[0].side_data
+    for end in ("mp4", "mkv"):
+        report = run(source, tmp_path / f"out.{end}", 1, codec="libx265", preset="fast")
+        lost = [one for one in report.lost if "the dynamic metadata of HDR10+" in one]
+        kept = any(Type.DYNAMIC_HDR_PLUS in frame.side_data for frame in decode(tmp_path / f"out.{end}"))
+        assert (len(lost), kept) == (1, False)
 
 
 def test_a_sound_track_without_decoder_is_listed(tmp_path: Path) -> None:
