@@ -123,6 +123,8 @@ SPHERICAL = box(
     box(b"svhd", b"x\0", True) + box(b"proj", box(b"prhd", bytes(12), True) + box(b"equi", bytes(16), True)),
 )
 
+STEREO = box(b"st3d", b"\x01", True)  # top and bottom
+
 
 def with_unknown_sound(path: Path) -> Path:
     """mov with a sound track of a codec that FFmpeg does not have."""
@@ -155,21 +157,38 @@ def animation(path: Path, count: int = 6) -> Path:
 
 def with_hdr10_plus(path: Path) -> Path:
     """A raw HEVC stream whose first frame has dynamic metadata (SMPTE ST 2094-40) in an SEI message."""
-    write_clip(
-        path, 3, (64, 64), codec="libx265", name="yuv420p10le", tags=(9, 16, 9, 1), options={"preset": "ultrafast"}
-    )
+    options = {"preset": "ultrafast"}
+    write_clip(path, 3, (64, 64), codec="libx265", name="yuv420p10le", tags=(9, 16, 9, 1), options=options)
     # (bits, value): windows, luminance of the display, no actual peak; of the window: maxima, mean, no percentiles,
     # bright pixels; no actual peak, no tone mapping, no saturation.
     fields = [(2, 1), (27, 1000), (1, 0), *[(17, 50_000)] * 3, (17, 9_000), (4, 0), (10, 0), (1, 0), (1, 0), (1, 0)]
     bits = "".join(f"{value:0{count}b}" for count, value in fields)
     bits += "0" * (-len(bits) % 8)
     message = b"\xb5\x00\x3c\x00\x01\x04\x01" + int(bits, 2).to_bytes(len(bits) // 8, "big")
+    return _with_message(path, b"\x4e\x01", message, behind=b"\x44\x01")
+
+
+CAPTION = bytes((0xFC, 0x94, 0x20, 0xFC, 0xC8, 0xE9))  # two pairs of CEA-608
+
+
+def with_captions(path: Path) -> Path:
+    """A raw H.264 stream whose first frame has ``CAPTION`` in an SEI message (ATSC A/53, part 4)."""
+    write_clip(path, 3, (64, 64), options={"preset": "ultrafast"})
+    message = b"\xb5\x00\x31GA94\x03" + bytes((0x40 | len(CAPTION) // 3, 0xFF)) + CAPTION + b"\xff"
+    return _with_message(path, b"\x06", message, behind=b"\x68")
+
+
+def _with_message(path: Path, head: bytes, message: bytes, behind: bytes) -> Path:
+    """An SEI message (ITU-T T.35) put into a raw stream after the picture parameter set, whose unit begins so."""
     content = b"\x04" + bytes([len(message)]) + message + b"\x80"
-    while b"\0\0\0" in content or b"\0\0\1" in content or b"\0\0\2" in content:
-        at = min(content.find(bytes((0, 0, k))) for k in range(3) if bytes((0, 0, k)) in content)
-        content = content[: at + 2] + b"\3" + content[at + 2 :]
+    unit, zeros = bytearray(), 0
+    for byte in content:
+        if zeros == 2 and byte < 4:  # as start codes would be
+            unit.append(3)
+            zeros = 0
+        unit.append(byte)
+        zeros = zeros + 1 if byte == 0 else 0
     data = path.read_bytes()
-    at = data.find(b"\0\0\1\x44\x01")  # behind the picture parameter set
-    at = data.find(b"\0\0\1", at + 3)
-    path.write_bytes(data[:at] + b"\0\0\1\x4e\x01" + content + data[at:])
+    at = data.find(b"\0\0\1", data.find(b"\0\0\1" + behind) + 3)
+    path.write_bytes(data[:at] + b"\0\0\1" + head + bytes(unit) + data[at:])
     return path

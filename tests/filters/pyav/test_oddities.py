@@ -7,18 +7,21 @@ import random
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
 import numpy as np
 import pytest
 from av.sidedata.sidedata import Type
+from av.stream import Disposition
 from click.testing import CliRunner
 
 from tests.support import oddities
 from tests.support.pyav import decode, packets, run, times, write_clip
 from vsdeblur.cli import main
 from vsdeblur.errors import ArgumentError, InputError
+from vsdeblur.filters.pyav.file.losses import stream_facts
 from vsdeblur.filters.pyav.file.rate import measured_rate
 from vsdeblur.filters.pyav.file.reading import ReadOptions, for_ffmpeg
 from vsdeblur.filters.pyav.file.source import Source
@@ -234,6 +237,7 @@ def test_samples_are_cropped_wherever_they_lie(tmp_path: Path) -> None:
     ("end", "box", "said"),
     [
         ("mp4", oddities.SPHERICAL, "projection"),
+        ("y4m", oddities.STEREO, "stereo layout"),
         ("ts", b"", "rotation"),
         ("avi", b"", "rotation"),
         ("y4m", b"", "rotation"),
@@ -250,6 +254,13 @@ def test_what_is_lost_is_named_once(tmp_path: Path, end: str, box: bytes, said: 
     assert report.as_dict()["lost"] == report.lost
 
 
+def test_a_stereo_layout_stays_where_the_codec_holds_it(tmp_path: Path) -> None:
+    source = oddities.with_box(write_clip(tmp_path / "in.mp4", 4, oddities.SIZE), oddities.STEREO)
+    report = run(source, tmp_path / "out.mp4", 1, preset="fast")
+    assert Type.STEREO3D in decode(tmp_path / "out.mp4")[0].side_data
+    assert not [lost for lost in report.lost if "stereo" in lost]
+
+
 def test_dynamic_metadata_are_named(tmp_path: Path) -> None:
     """FFmpeg reads HDR10+ and has no encoder that writes it; the static metadata stay."""
     source = oddities.with_hdr10_plus(tmp_path / "in.hevc")
@@ -259,6 +270,28 @@ def test_dynamic_metadata_are_named(tmp_path: Path) -> None:
         lost = [one for one in report.lost if "the dynamic metadata of HDR10+" in one]
         kept = any(Type.DYNAMIC_HDR_PLUS in frame.side_data for frame in decode(tmp_path / f"out.{end}"))
         assert (len(lost), kept) == (1, False)
+
+
+def test_captions_go_with_their_frame_and_come_once(tmp_path: Path) -> None:
+    source = oddities.with_captions(tmp_path / "in.h264")
+    report = run(source, tmp_path / "out.mp4", 2, preset="fast")
+    shown = [frame.side_data.get(Type.A53_CC) for frame in decode(tmp_path / "out.mp4")]
+    assert [bytes(data) for data in shown if data] == [oddities.CAPTION]
+    assert shown[0]
+    assert not [lost for lost in report.lost if "captions" in lost]
+    report = run(source, tmp_path / "out.mkv", 2, codec="ffv1", preset="fast")
+    assert [lost for lost in report.lost if "the closed captions" in lost]
+
+
+def test_ambisonic_sound_and_covers_are_facts_of_streams() -> None:
+    def stream(kind: str, layout: str = "", cover: bool = False) -> Any:
+        context = SimpleNamespace(layout=SimpleNamespace(name=layout)) if layout else None
+        disposition = Disposition.attached_pic if cover else Disposition(0)
+        return SimpleNamespace(type=kind, codec_context=context, disposition=disposition)
+
+    streams = [stream("video"), stream("audio", "stereo"), stream("audio", "ambisonic 1"), stream("video", cover=True)]
+    found = stream_facts(streams)
+    assert found == {"the layout ambisonic 1 of sound track 2", "the mark of picture 1 as a cover"}
 
 
 def test_a_sound_track_without_decoder_is_listed(tmp_path: Path) -> None:

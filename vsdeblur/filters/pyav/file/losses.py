@@ -17,11 +17,13 @@ from vsdeblur.filters.pyav.stamps import exact
 _STREAM_DATA = {
     "display_matrix": "the rotation",
     "spherical": "the projection (360-degree video)",
-    "stereo3d": "the stereo layout (3D)",
+    "stereo_3d": "the stereo layout (3D)",
     "dovi_conf": "the configuration of Dolby Vision",
 }
 _FRAME_DATA = {
     Type.A53_CC: "the closed captions",
+    Type.STEREO3D: "the stereo layout (3D)",
+    Type.SPHERICAL: "the projection (360-degree video)",
     Type.MASTERING_DISPLAY_METADATA: "the HDR10 mastering metadata",
     Type.CONTENT_LIGHT_LEVEL: "the HDR10 light levels",
     Type.AMBIENT_VIEWING_ENVIRONMENT: "the ambient viewing environment",
