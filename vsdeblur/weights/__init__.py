@@ -16,6 +16,7 @@ from vsdeblur.external import refuse_size, refuse_values
 SHA256 = {
     "bridge": "9416cf0cc037722ec0cff7ee8875eddeed4ec737e6cffe9a41b21cde1f8b1e1f",
     "denoiser": "0b36346bfb8a6fa4ba432b8646a3da782f1fcc33d65c740fcbe4dd9d0a16c03d",
+    "diffusion": "e15b6ec3470b8eb2d61a6d8888a421032b516fbdcb5b210972533866d02e4e59",
     "instants": "24b649ff2f3c7aa049c794a6cd428ce4e2550ea40a724a42e17ee81ed58cd31b",
     "kernels": "640e2224f050dbbb14a6f70f0752fe6cc203974b60032afb91fea357960adab7",
     "motion": "316a189f140b8efc9cfca7b18899c143a93ac95dc30cab7bd7bcee7530ab7439",
