@@ -40,7 +40,7 @@ HALO = 2  # the key frames next to the chunk need their own neighbours for a pat
 ROLLING_HALO = 3  # with a rolling shutter one more key frame before the chunk is rendered from
 MIN_OVERLAP, MAX_OVERLAP = 32, 96  # of tiles, pixels
 _OVERLAP_STEP = 16
-ROWS = 128  # rendered at once
+_MOST_ROWS, _FEWEST_ROWS, _BAND = 128, 32, 1 << 17  # rendered at once: rows, and pixels where rows are long
 
 DEFAULT_BUDGET = 4 * 2**30
 _CHUNKS = (8, 6, 4, 3, 2, 1)
@@ -120,7 +120,7 @@ def make_plan(
             per_frame = min(max(budget - rest, TILE_BYTES[0]), TILE_BYTES[1])
             peak = max(peak, rest + per_frame)
         return Plan(
-            *(chunk, sums.halo, tile, ROWS, peak),
+            *(chunk, sums.halo, tile, sums.rows, peak),
             budget=budget,
             per_frame_bytes=per_frame,
             consistent=consistent,
@@ -189,6 +189,11 @@ class _Sums:
         return 0 if self.options.single_frame else ROLLING_HALO if self.rolling else HALO
 
     @property
+    def rows(self) -> int:
+        """Rendered at once."""
+        return min(max(_BAND // self.size.width, _FEWEST_ROWS), _MOST_ROWS)
+
+    @property
     def overlap(self) -> tuple[int, int]:
         """Least and most of tiles: at least the prior's halo, or seams would show."""
         halo = 0 if self.prior is None else -(-self.prior.halo // _OVERLAP_STEP) * _OVERLAP_STEP
@@ -250,7 +255,9 @@ class _Sums:
 
     def _rendering(self, consistent: bool) -> int:
         """An instant with its learned step, or the sub-frames of a period that are made consistent."""
-        rendering = instant.footprint(self.size, ROWS, averaged=bool(self.options.out_shutter), rolling=self.rolling)
+        rendering = instant.footprint(
+            self.size, self.rows, averaged=bool(self.options.out_shutter), rolling=self.rolling
+        )
         rendering += limits.footprint(self.size, rolling=self.rolling)
         if uses_instant_step(self.options):
             rendering += refined.footprint(self.size, rolling=self.rolling) + instants.footprint(self.size)
