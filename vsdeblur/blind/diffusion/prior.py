@@ -16,7 +16,8 @@ from vsdeblur.weights import fill
 # Photographs' power spectrum in display values: (HEIGHT max(f, LOWEST)^-SLOPE)^2, f in cycles per pixel. Measured.
 HEIGHT, SLOPE, LOWEST = 0.0125, 1.4, 0.02
 BAND = (0.06, 0.2)  # of the frequencies by which the height is fitted to a picture
-_FLATTEST = 1e-4
+# Least height: of flatter pictures C^(-1/2) is so large that PiGDM, whose Jacobian is not quite C / sigma^2, diverges.
+_FLATTEST = HEIGHT / 5
 SHARE = 0.7  # deviation of the network's result from photographs over that of the linear filter's, measured
 
 
