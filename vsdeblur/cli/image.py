@@ -28,7 +28,10 @@ SAMPLERS = ("i2sb", "cddb", "dds", "pigdm", "dps")  # methods whose results diff
 @click.option(
     "--estimator",
     metavar="NAME",
-    help="Finds the blur: path (a shaken camera), uniform, network (quick) or network:PATH with your weights.",
+    help=(
+        "Finds the blur: path (a shaken camera), em (goes on from it by diffusion), uniform, network (quick); em:PATH, "
+        "network:PATH with your weights."
+    ),
 )
 @click.option(
     "--deconvolver",
