@@ -109,6 +109,21 @@ def test_options_are_handed_on(tmp_path: Path, calls: list[dict[str, Any]]) -> N
     assert wanted.items() <= calls[0].items()
 
 
+@pytest.mark.parametrize(("change", "words"), [(0.0, "left as it is: no blur"), (0.1, "blur of 5.0 px, path, plug")])
+def test_what_was_left_as_it_is_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: float, words: str
+) -> None:
+    kernel = torch.zeros(1, 1, 9, 9)
+    kernel[..., 4, 2:7] = 0.2
+
+    def restore(picture: Tensor, **_: Any) -> tuple[Tensor, Any]:
+        return picture + change + 1e-6, PixelwiseBlur(kernel, torch.ones(1, 1, *picture.shape[-2:]))
+
+    monkeypatch.setattr(frames, "restore_frame", restore)
+    result = call(put(tmp_path / "in.png"), tmp_path / "out.png")
+    assert words in result.stderr, result.stderr
+
+
 def test_floating_point_is_light(calls: list[dict[str, Any]]) -> None:
     deblurred(Still(picture().values, 32))
     assert calls[0]["transfer"] == "linear"
