@@ -7,12 +7,17 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
-from tests.support.browser import found_in, needs_browser
+from tests.support.browser import found_in, works
 from vsdeblur.filters.pyav.file.write import write_mp4
 from vsdeblur.pages.compare import compare
 
-pytestmark = needs_browser
+
+@pytest.fixture(autouse=True)
+def _browser() -> None:
+    if not works():
+        pytest.skip("there is no Chromium that starts")
 
 
 def near(found: list[int], grey: int) -> bool:

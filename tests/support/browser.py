@@ -6,19 +6,19 @@ import json
 import re
 import shutil
 import subprocess
+from functools import cache
 from html import unescape
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import pytest
-
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
 
 _ALONE = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -42,6 +42,19 @@ const choose = (id, value, event = "input") => {
   (error) => (document.body.dataset.found = JSON.stringify(String(error))),
 );
 </script>"""
+
+
+@cache
+def works() -> bool:
+    """Whether there is a Chromium, and it starts: in some containers it cannot."""
+    if CHROMIUM is None:
+        return False
+    with TemporaryDirectory() as profile:
+        command = [CHROMIUM, *_ALONE, f"--user-data-dir={profile}", "--dump-dom", "data:text/html,<p>here</p>"]
+        try:
+            return "<p>here</p>" in subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+        except subprocess.TimeoutExpired:
+            return False
 
 
 def found_in(page: Path, script: str, scratch: Path, width: int = 900, seconds: int = 20) -> Any:
