@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,8 +14,7 @@ from torch import Tensor
 
 from vsdeblur.blind.bridge.bridge_net import BridgeNet
 from vsdeblur.blind.bridge.cddb import Consistent
-from vsdeblur.blind.bridge.deconvolve import WAYS, BridgeDeconvolution, load_bridge
-from vsdeblur.blind.bridge.expectation import BridgeExpectation
+from vsdeblur.blind.bridge.deconvolve import QUICK, WAYS, BridgeDeconvolution, load_bridge
 from vsdeblur.blind.bridge.i2sb import I2SB, times
 from vsdeblur.blind.bridge.indi import InDI
 from vsdeblur.blind.bridge.observed import Observed
@@ -23,11 +23,11 @@ from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
 from vsdeblur.blind.deconvolve.restoration_net import RestorationNet
 from vsdeblur.blind.estimate.alternate import Alternation
 from vsdeblur.blind.estimate.poses import Poses
+from vsdeblur.blind.estimate.restored import RestoredExpectation
 from vsdeblur.blind.operators.piecewise import PiecewiseBlur
 from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.errors import DeblurError
 from vsdeblur.priors import TotalVariation
-from vsdeblur.weights import available
 
 SIZE = 32
 DRAWN = 20_000
@@ -200,10 +200,14 @@ def test_time_and_noise_change_the_result() -> None:
     assert math.isfinite(float(at(1e-6, 0.0).sum()))
 
 
-@pytest.mark.skipif(available("bridge"), reason="the weights are installed")
-def test_missing_weights_say_so() -> None:
+def test_missing_weights_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vsdeblur.weights.resources.files", lambda _: Path("/nowhere"))
     with pytest.raises(DeblurError, match=r"bridge.safetensors is missing .* vsdeblur train bridge"):
         load_bridge("indi")
+
+
+def expected_by(network: BridgeNet, *, guided: bool) -> RestoredExpectation:
+    return RestoredExpectation(BridgeDeconvolution(network, InDI(), guided, start=QUICK))
 
 
 def test_the_expectation_step_is_a_picture_with_its_margin() -> None:
@@ -213,7 +217,7 @@ def test_the_expectation_step_is_a_picture_with_its_margin() -> None:
     v = blur(sharp).mean(1, keepdim=True)
     left = []
     for guided in (False, True):
-        expectation = BridgeExpectation(a_network(), guided=guided)
+        expectation = expected_by(a_network(), guided=guided)
         u = expectation(v, blur, 0.004)
         assert u.shape == (1, 1, SIZE + 6, SIZE + 6)
         assert u.equal(expectation(v, blur, 0.004))
@@ -228,7 +232,7 @@ def test_the_expectation_step_takes_part_in_the_alternation() -> None:
     v = blur(sharp).mean(1, keepdim=True)
     poses = Poses.still((SIZE, SIZE), 7)
     poses.density[0, 3, 1:6] = 0.2
-    ways = (None, BridgeExpectation(BridgeNet()), BridgeExpectation(BridgeNet(), guided=True))
+    ways = (None, expected_by(BridgeNet(), guided=False), expected_by(BridgeNet(), guided=True))
     found = [Alternation(3, expectation=way).improved(v, poses, 0.004, 1).density for way in ways]
     assert all(float(density.sum()) == pytest.approx(1, abs=1e-4) for density in found)
     assert all(not a.allclose(b, atol=1e-3) for a, b in pairwise(found))

@@ -16,12 +16,13 @@ from vsdeblur.blind import restore_frame
 from vsdeblur.blind.deconvolve.unrolled import START
 from vsdeblur.blind.diffusion.deconvolve import GUIDANCES, DiffusionDeconvolution, load_diffusion
 from vsdeblur.blind.diffusion.diffusion_net import DiffusionNet, padded
-from vsdeblur.blind.diffusion.em import DiffusionEM, DiffusionExpectation
+from vsdeblur.blind.diffusion.em import DiffusionEM
 from vsdeblur.blind.diffusion.guidance.dds import DDS
 from vsdeblur.blind.diffusion.noise import PlacedNoise
 from vsdeblur.blind.diffusion.prior import NetworkPrior
 from vsdeblur.blind.diffusion.schedule import noise_levels
 from vsdeblur.blind.estimate.alternate import Alternation
+from vsdeblur.blind.estimate.restored import RestoredExpectation
 from vsdeblur.blind.frame import deblurred
 from vsdeblur.blind.operators.filter_flow import FilterFlow
 from vsdeblur.blind.operators.piecewise import PiecewiseBlur
@@ -184,7 +185,7 @@ def test_expectation_and_em() -> None:
     blur = UniformBlur(line(5, 4), (64, 72))
     v = blur(u)
     quick = restore(steps=2, start=replace(START, rounds=1, steps=3))
-    found = DiffusionExpectation(quick)(v, blur, 0.01, 1.0)
+    found = RestoredExpectation(quick)(v, blur, 0.01, 1.0)
     assert found.shape == u.shape
     assert psnr(found[..., 4:-4, 4:-4], u[..., 4:-4, 4:-4]) > psnr(v, u[..., 4:-4, 4:-4])
     estimated = DiffusionEM(quick, 1, Alternation(3, rounds=1))(v)

@@ -23,40 +23,13 @@ from vsdeblur.blind.diffusion.deconvolve import DiffusionDeconvolution, load_dif
 from vsdeblur.blind.estimate.alternate import Alternation
 from vsdeblur.blind.estimate.multiscale import refine_scales
 from vsdeblur.blind.estimate.path import COUNT, FINER, REACH, TURN, blended, grey_of, small
+from vsdeblur.blind.estimate.restored import RestoredExpectation
 from vsdeblur.blind.operators.filter_flow import FilterFlow
-from vsdeblur.blind.operators.protocol import Blur
-from vsdeblur.blind.operators.sampled import sampled_flow
 from vsdeblur.priors.tv import TotalVariation
 
 ROUNDS, STEPS = 4, 6
 _QUICK = PlugAndPlay(TotalVariation(strength=0.9, time=0.0), rounds=3, steps=6)
 _EDGES = Alternation(REACH, TURN, COUNT, FINER)  # that of ``estimate_path``
-_SPACING = 64  # pixels between the kernels of the blur as the E-step takes it
-
-
-@dataclass(frozen=True, slots=True)
-class DiffusionExpectation:
-    """An ``Expectation``: a picture drawn by guided diffusion, for a blur that is roughly known.
-
-    Attributes:
-        draw: Draws it.
-    """
-
-    draw: DiffusionDeconvolution
-
-    def __call__(self, v: Tensor, blur: Blur, sigma: float, progress: float = 1.0) -> Tensor:
-        """A sharp picture.
-
-        Args:
-            v: (1, 1, H, W), display values.
-            blur: Of that size.
-            sigma: Standard deviation of v's noise.
-            progress: Of the estimate; it changes nothing.
-
-        Returns:
-            u, (1, 1, H + 2 margin, W + 2 margin).
-        """
-        return self.draw.with_margin(v, sampled_flow(blur, _SPACING), sigma).mean(1, keepdim=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +66,8 @@ class DiffusionEM:
         """
         grey, level = grey_of(v, None)
         seen, less = small(grey, level)
-        alternation = Alternation(REACH, TURN, COUNT, FINER)
-        poses = alternation(seen, less)
-        poses = replace(alternation, expectation=DiffusionExpectation(self.draw)).improved(
-            seen, poses, less, self.rounds
-        )
+        expectation = RestoredExpectation(self.draw)
+        poses = replace(self.start, expectation=expectation).improved(seen, self.start(seen, less), less, self.rounds)
         return blended(refine_scales(grey, poses, level), v)
 
 
