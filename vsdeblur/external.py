@@ -16,6 +16,7 @@ from vsdeblur.errors import DeblurError
 
 _TIMES, _BESIDES = 16, 1 << 26  # a checkpoint may hold the state of its training as well; bytes
 _LARGEST = 1e6
+_WITHIN = ("state_dict", "params_ema", "params")  # where checkpoints of training runs keep the state dict
 
 
 def package(argument: str, name: str, install: str) -> Any:
@@ -72,8 +73,10 @@ def _state(path: str) -> Mapping[str, Tensor]:
 
         return load_file(path)
     content = torch.load(path, map_location="cpu", weights_only=True)
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
+    for name in _WITHIN:
+        if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
+            content = content[name]
+            break
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
         raise ValueError("it holds no state dict")
     return {key.removeprefix("module."): value for key, value in content.items()}  # DataParallel's own prefix

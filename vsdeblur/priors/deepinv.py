@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
@@ -14,10 +15,14 @@ from vsdeblur.named import Named
 from vsdeblur.priors.pictures import as_given, in_colour
 
 _ALIGN = 16  # the coarsest stride of deepinv's denoisers
+_IN_COLOUR = {"img_channels": 3, "color": True}  # arguments of those that are made for grey pictures by default
 
 
 class DeepinvDenoiser:
-    """An ``ImagePrior`` of a network with ``forward(x, sigma)``, x one picture (1, 3, H, W)."""
+    """An ``ImagePrior`` of a network with ``forward(x, sigma)``, x one picture (1, 3, H, W).
+
+    Networks that restore for any physics (``forward(y, physics, sigma)``) denoise where they are given none.
+    """
 
     halo = 128
 
@@ -33,7 +38,7 @@ class DeepinvDenoiser:
         # Gradient-step denoisers (GSDRUNet) differentiate their own potential, which inference mode would not let them.
         with torch.inference_mode(False), torch.no_grad():
             frames = torch.split(u.clone(), 1)
-            return torch.cat([as_given(self.network(in_colour(x, _ALIGN), sigma).detach(), x) for x in frames])
+            return torch.cat([as_given(self.network(in_colour(x, _ALIGN), sigma=sigma).detach(), x) for x in frames])
 
 
 def load(named: Named, device: torch.device | None = None) -> DeepinvDenoiser:
@@ -50,9 +55,17 @@ def load(named: Named, device: torch.device | None = None) -> DeepinvDenoiser:
     if not callable(make) or name.startswith("_"):
         raise ArgumentError("prior", f"deepinv:{name}", "a class of deepinv.models, such as DRUNet")
     try:
-        network = make(pretrained=None)
+        network = make(pretrained=None, **_in_colour(make))
         if not isinstance(network, torch.nn.Module):
             raise TypeError("it is no network")
+        if "sigma" not in inspect.signature(network.forward).parameters:
+            raise TypeError("it takes no sigma, and so is no denoiser of noise that is known")
     except Exception as error:  # whatever the model's own code raises
         raise DeblurError(f"prior: deepinv.models.{name} cannot be built: {line(error)}") from error
     return DeepinvDenoiser(name, with_weights(network, str(named.path), "prior").to(device or torch.device("cpu")))
+
+
+def _in_colour(make: Any) -> dict[str, Any]:
+    """The arguments by which a network is made for three channels, of those that it has."""
+    known = inspect.signature(make).parameters
+    return {name: value for name, value in _IN_COLOUR.items() if name in known}

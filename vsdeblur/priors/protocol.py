@@ -10,7 +10,7 @@ from torch import Tensor
 from vsdeblur.footprint import TileFootprint
 from vsdeblur.tensors import refuse_wild
 
-_LARGEST = 1e4  # display values are about 1, and the brightest of HDR some hundreds
+LARGEST = 1e4  # display values are about 1, and the brightest of HDR some hundreds
 
 
 class Prior(Protocol):
@@ -94,5 +94,5 @@ class FunctionPrior:
     def __call__(self, u: Tensor, sigma: float) -> Tensor:
         """The denoised frames of u (N, C, H, W), whose noise has the deviation ``sigma``."""
         found: Tensor = self.function(u, sigma)
-        refuse_wild(f"prior {self.name}", found, _LARGEST)
+        refuse_wild(f"prior {self.name}", found, LARGEST)
         return found

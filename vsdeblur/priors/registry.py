@@ -19,6 +19,8 @@ PRIORS = {
     "video:PATH": "vsdeblur.priors.video",
     "fastdvdnet:PATH": "vsdeblur.priors.fastdvdnet",
     "deepinv:NAME:PATH": "vsdeblur.priors.deepinv",
+    "onnx:PATH": "vsdeblur.priors.onnx",
+    "torchscript:PATH": "vsdeblur.priors.torchscript",
 }
 WANTED = "{none}, " + listed(tuple(PRIORS), "a callable prior(u, sigma) -> u")
 
@@ -28,8 +30,10 @@ def get_prior(prior: str | Callable[..., Any], device: torch.device | None = Non
 
     Args:
         prior: "tv": total variation. "video": the project's denoiser; "video:PATH": with weights that ``vsdeblur train
-            denoiser`` made. "fastdvdnet:PATH", "deepinv:NAME:PATH": a network and its checkpoint. An ``ImagePrior`` or
-            ``VideoPrior`` is taken as it is, any other callable ``prior(u, sigma) -> u`` as an image prior.
+            denoiser`` made. "fastdvdnet:PATH", "deepinv:NAME:PATH": a network and its checkpoint. "onnx:PATH",
+            "torchscript:PATH": any model, with its declaration beside it (``vsdeblur.priors.declaration``). An
+            ``ImagePrior`` or ``VideoPrior`` is taken as it is, any other callable ``prior(u, sigma) -> u`` as an image
+            prior.
         device: of networks, None for the CPU.
 
     Raises:

@@ -28,8 +28,8 @@ class EngineSettings(TypedDict, total=False):
             summary="Prior on sharp video, for noise",
             values="video, tv, ...",
             usual="none",
-            detail='"tv", "video", "video:PATH", "fastdvdnet:PATH", "deepinv:NAME:PATH" or a callable '
-            "prior(u, sigma) -> u; None is no prior.",
+            detail='"tv", "video", "video:PATH", "fastdvdnet:PATH", "deepinv:NAME:PATH", "onnx:PATH", '
+            '"torchscript:PATH" or a callable prior(u, sigma) -> u; None is no prior.',
         ),
     ]
     scene_cuts: Annotated[
