@@ -66,7 +66,7 @@ VALUES = {
         "fastdvdnet:/",
         "nothing",
     ),
-    "--solver": ("keyframes", "unrolled:", "unrolled:/", "unrolled:/dev/zero", "asap"),
+    "--solver": ("keyframes", "unrolled:", "unrolled:/", "unrolled:/dev/zero", "admm", "asap"),
     "--scene-cuts": ("on", "off", "1,2", "1,,2", "9" * 100, "-1"),
     "--start": (*NUMBERS, "0:0:0.1", "1:2:3:4:5", "99999:0:0"),
     "--duration": (*NUMBERS, "0.1"),

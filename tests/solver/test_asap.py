@@ -116,6 +116,6 @@ def test_restore_takes_it_by_name() -> None:
     assert (found - u).square().mean() < 0.5 * (v.repeat_interleave(R, 0) - u).square().mean()
     assert energies[-1] < energies[0]
     assert restore(v[:, :, :16, :16], 2, solver="asap").shape == (2 * N, 1, 16, 16)
-    for bad, text in (({"solver": "admm"}, "solver must be"), ({"solver": "asap", "prior": "tv"}, "prior must be")):
+    for bad, text in (({"solver": "adm"}, "solver must be"), ({"solver": "asap", "prior": "tv"}, "prior must be")):
         with pytest.raises(ArgumentError, match=text):
             restore(v, R, **bad)

@@ -20,6 +20,7 @@ from vsdeblur.camera.noise import sensor_noise
 from vsdeblur.device import choose_device, total_memory
 from vsdeblur.engine import quadrature
 from vsdeblur.engine.beside import fetched, spare_bytes
+from vsdeblur.engine.classical import ClassicalSolver, uses_admm
 from vsdeblur.engine.independent_blur import restore_independently_blurred
 from vsdeblur.engine.kept import Kept
 from vsdeblur.engine.light import find_window_motion, frame_at, gains_of, with_unblended, within_exposures
@@ -54,6 +55,7 @@ class Engine:
         key_frame_solver: What solves the key frames.
         instant_step: The learned step at instants, None without.
         per_frame: What restores frames by themselves, None with mode="joint".
+        classical: What solves E1 with solver="admm", None otherwise.
     """
 
     def __init__(self, options: Options, height: int, width: int, channels: int = 3, *, host_bytes: int = 0) -> None:
@@ -78,8 +80,8 @@ class Engine:
         effort, total = EFFORTS[options.preset], total_memory(self.device)
         linear = options.transfer != "linear"
         self.key_frame_solver = KeyFrameSolver(options, self.device)
-        z_step = self.key_frame_solver.z_step
-        prior = None if z_step is None else z_step.prior
+        self.classical = ClassicalSolver.of(options, self.device) if uses_admm(options) else None
+        prior = (self.classical or self.key_frame_solver).prior
         self.plan: Plan = make_plan(options, height, width, channels, host_bytes, total, prior)
         if options.max_memory is None and self.plan.peak_bytes > max(self.plan.budget, total / 2):
             raise MemoryBudgetError(
@@ -88,12 +90,7 @@ class Engine:
             )
         workers = min(self.plan.flow_workers, torch.get_num_threads())
         self.find_motion = find_motion_engine(
-            options.flow,
-            effort.flow,
-            linear=linear,
-            device=self.device,
-            passes=effort.motion_passes,
-            workers=workers,
+            options.flow, effort.flow, linear=linear, device=self.device, passes=effort.motion_passes, workers=workers
         )
         self.instant_step = load_instant_step(options, self.device) if uses_instant_step(options) else None
         self._consistency_flow = find_fast_flow(linear=linear, workers=workers) if self.plan.consistent else None
@@ -128,6 +125,9 @@ class Engine:
             for t in instants:
                 frame = window.frames[math.floor(t) - window.start].to(self.device, torch.float32)
                 yield self.per_frame(frame, window.colour).cpu()
+            return
+        if self.classical is not None:
+            yield from self.classical.restore(window, instants, self.plan.still_tiling, self._retry, record)
             return
         solved = self.solve(window, motion=motion, record=record)
         offsets, periods = quadrature.output(self.options, solved.motion), window.output_periods

@@ -20,7 +20,7 @@ from vsdeblur.blind.footprint import TILE_BYTES, beside_tiles
 from vsdeblur.calibration.shutter import window as shutter
 from vsdeblur.clip import overlay
 from vsdeblur.clip.cadence import REACH
-from vsdeblur.engine import host_frames
+from vsdeblur.engine import classical, host_frames
 from vsdeblur.engine.light import cleaning_footprint, unblended_footprint
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.flow import learned_engine
@@ -79,6 +79,12 @@ class Plan:
     flow_workers: int = 1
     unblended: bool = False
     overlap: tuple[int, int] = MIN_OVERLAP, MAX_OVERLAP
+
+    @property
+    def still_tiling(self) -> tuple[int, int]:
+        """Size and overlap of tiles that no motion reaches beyond."""
+        least, most = self.overlap
+        return self.tile + 2 * (most - least), least
 
 
 def make_plan(
@@ -201,6 +207,8 @@ class _Sums:
 
     def joint(self, chunk: int, tile: int, consistent: bool, *, unblended: bool) -> int:
         """The largest of the stages: frames are cleaned, motion is found, key frames are solved, instants rendered."""
+        if classical.uses_admm(self.options):
+            return self._classical(chunk, tile)
         solved = self._key_frame_count(chunk)
         solving = self._solving().bytes(self._tile_pixels(tile), solved)
         keys = solved * self.size.frame
@@ -211,6 +219,20 @@ class _Sums:
             twice += unblended_footprint(self.size, refined=uses_instant_step(self.options), rolling=self.rolling)
         rendering = self._rendering(consistent) + max(twice, over)
         return int(self._resident(chunk) + max(before + over, keys + max(solving + over, rendering)))
+
+    def _classical(self, chunk: int, tile: int) -> int:
+        """Frames are cleaned; all sub-frames of a tile are solved beside the outputs, which are held whole."""
+        assert self.prior is not None  # E1 has one
+        window, channels = self._window(chunk), self.size.channels
+        sub_frames = (window + self.rolling) * classical.cells(self.options)
+        solving = classical.footprint(self.prior, channels).bytes(self._tile_pixels(tile), sub_frames)
+        outputs = int(chunk * self.options.factor + 1) * self.size.frame
+        before = cleaning_footprint(self.size, window)
+        return int(
+            self._resident(chunk)
+            + overlay.footprint(self.size, window)
+            + max(before, window * self.size.frame + outputs + solving)
+        )
 
     def finding_motion(self, chunk: int) -> int:
         """What is held while motion is found."""

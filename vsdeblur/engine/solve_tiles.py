@@ -113,6 +113,11 @@ class KeyFrameSolver:
         self.z_step = None if options.prior is None else ZStep(_key_frame_prior(options.prior, device), linear)
         self.step = load_key_frame_step(options, device) if uses_key_frame_step(options) else None
 
+    @property
+    def prior(self) -> ImagePrior | None:
+        """The prior, None without."""
+        return None if self.z_step is None else self.z_step.prior
+
     def solve(
         self, exposures: ExposureModel, plan: Plan, *, batch: int = BATCH, record: Record | None = None
     ) -> KeyFrames:

@@ -81,13 +81,14 @@ class EngineSettings(TypedDict, total=False):
         Setting(
             default=None,
             parse=parse.optional(parse.solver),
-            wanted='{none}, keyframes, unrolled or "unrolled:PATH"',
+            wanted='{none}, keyframes, unrolled, "unrolled:PATH" or admm',
             summary="How key frames are solved",
-            values="unrolled (with learned steps), keyframes (without), or unrolled:PATH",
+            values="unrolled (with learned steps), keyframes (without), unrolled:PATH, or admm (without motion)",
             usual="by preset",
             detail='"unrolled" takes learned steps after the solver\'s own and at every instant, "keyframes" takes '
             'none, "unrolled:PATH" takes them with your own weights, a file or a folder; None is by the preset ("best" '
-            'takes both, "balanced" the former).',
+            'takes both, "balanced" the former). "admm" solves for sub-frames by the exposures and a prior alone, '
+            "without motion, for comparison.",
             extras={
                 "asap": Extra(
                     ("restore",),

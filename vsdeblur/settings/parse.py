@@ -20,7 +20,7 @@ type Cuts = bool | Literal["props"] | frozenset[int]
 
 DECONVOLVERS = ("plug-and-play", "unrolled", "richardson-lucy", "indi", "i2sb", "cddb", "dds", "pigdm", "dps")
 LEARNED = ("unrolled", "indi", "i2sb", "cddb", "dds", "pigdm", "dps")  # those that have weights
-SOLVERS = ("keyframes", "unrolled", "unrolled:PATH")  # as ``vsdeblur.named`` reads them
+SOLVERS = ("keyframes", "unrolled", "unrolled:PATH", "admm")  # as ``vsdeblur.named`` reads them
 MAX_FACTOR = 16
 MAX_FPS = 10_000
 _UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
@@ -84,7 +84,7 @@ def segment(value: Any) -> tuple[int, int]:
 
 
 def solver(value: Any) -> str:
-    """keyframes, unrolled or unrolled:PATH."""
+    """keyframes, unrolled, unrolled:PATH or admm."""
     if match_named(value, SOLVERS) is None:
         raise ValueError
     return text(value)

@@ -57,6 +57,8 @@ def _cases(face: Face, values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, .
             ("scene_cuts", "max_memory", "out_shutter", "mode"),
             "with {solver=asap}, which takes all sub-frames at once",
         )
+    if values.get("solver") == "admm":
+        yield ("flow", "mode", "out_shutter"), "with {solver=admm}, which knows no motion"
     if values.get("mode", "joint") == "joint":
         yield ("deconvolver",), "with {mode=joint}, which restores no frame by itself"
     elif not idle("deconvolver") and values["deconvolver"] != "plug-and-play" and values.get("mode") == "frame":
