@@ -22,10 +22,10 @@ from click.testing import CliRunner, Result
 from vsdeblur.cli import main
 from vsdeblur.cli._options import encoder_options, scene_cuts
 from vsdeblur.cli._progress import status
-from vsdeblur.cli._shared import clock, size
 from vsdeblur.errors import ArgumentError
 from vsdeblur.filters.pyav.file.read import count_frames
 from vsdeblur.filters.pyav.file.write import write_mp4
+from vsdeblur.pages.quantities import clock, size
 from vsdeblur.synthetic.scene import Scene
 
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}

@@ -1,4 +1,4 @@
-"""The command line: ``vsdeblur transcode | batch | join | image | demo | bench | inspect | train``.
+"""The command line: ``vsdeblur transcode | batch | join | image | compare | studio | demo | bench | inspect | train``.
 
 Every error is one line on stderr. Exit codes: 0 done, 1 failure, 2 wrong usage, 3 done but some of the input could not
 be decoded, 130 interrupted, 129 and 143 ended by SIGHUP and SIGTERM. Commands import what they need when they run, so
@@ -25,6 +25,7 @@ from vsdeblur.cli.demo import demo
 from vsdeblur.cli.image import image
 from vsdeblur.cli.inspect import inspect
 from vsdeblur.cli.join import join
+from vsdeblur.cli.studio import studio
 from vsdeblur.cli.train import train
 from vsdeblur.cli.transcode import transcode
 from vsdeblur.errors import ArgumentError, DeblurError
@@ -124,5 +125,5 @@ def main(verbose: bool) -> None:
         logger.addHandler(_Stderr())
 
 
-for command in (transcode, batch, join, image, compare, demo, bench, inspect, train):
+for command in (transcode, batch, join, image, compare, studio, demo, bench, inspect, train):
     main.add_command(command)

@@ -1,16 +1,19 @@
-"""The progress of long jobs, on stderr: a bar on a terminal, now and then a line elsewhere."""
+"""The progress of long jobs, on stderr: a bar on a terminal, now and then a line elsewhere, JSON for programs."""
 
 from __future__ import annotations
 
+import json
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from vsdeblur.cli._shared import clock, size
+from vsdeblur.pages.quantities import clock, size
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _PAUSE = 30.0  # seconds between lines where there is no terminal
+_OFTEN = 0.25  # seconds between lines of JSON
 
 
 class Bar:
@@ -44,6 +47,29 @@ class Bar:
         elif seconds - self._said >= _PAUSE:
             self._said = seconds
             self._console.print(status(done, total, seconds, memory))
+
+
+class JsonLines:
+    """The same as lines of JSON, at most four a second and one at the end, for programs with a bar of their own."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._said = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def __call__(self, done: int, total: int | None, seconds: float, memory: int) -> None:
+        now = time.monotonic()
+        if now - self._said >= _OFTEN or done == total:
+            self._said = now
+            line = {"done": done, "total": total, "seconds": round(seconds, 2), "memory": memory}
+            self._console.print(json.dumps(line), markup=False, soft_wrap=True)
 
 
 def status(done: int, total: int | None, seconds: float, memory: int) -> str:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vsdeblur.cli._shared import clock
 from vsdeblur.errors import DeblurError
 from vsdeblur.files import reason
+from vsdeblur.pages.quantities import clock
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -11,7 +11,8 @@ from vsdeblur.cli._cluster import CLUSTER_HELP
 from vsdeblur.cli._endings import heeding
 from vsdeblur.cli._options import settings_options
 from vsdeblur.cli._progress import Bar
-from vsdeblur.cli._shared import clock, quiet_console
+from vsdeblur.cli._shared import quiet_console
+from vsdeblur.pages.quantities import clock
 from vsdeblur.settings.table import BATCH
 
 FAILURE, PARTIAL = 1, 3

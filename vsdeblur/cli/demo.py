@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from vsdeblur.cli._options import setting_option
-from vsdeblur.cli._shared import clock
+from vsdeblur.pages.quantities import clock
 from vsdeblur.settings.table import TABLE
 
 

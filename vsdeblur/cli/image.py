@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vsdeblur.cli._options import refuse_given, setting_option
-from vsdeblur.cli._shared import clock, place_for, quiet_console
+from vsdeblur.cli._shared import place_for, quiet_console
 from vsdeblur.errors import ArgumentError, DeblurError, InputError
+from vsdeblur.pages.quantities import clock
 from vsdeblur.stills.about import FAMILIES, LOSSY, QUALITY
 
 if TYPE_CHECKING:

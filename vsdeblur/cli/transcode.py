@@ -10,9 +10,10 @@ import click
 from vsdeblur.cli._cluster import CLUSTER_HELP, runner
 from vsdeblur.cli._endings import heeding
 from vsdeblur.cli._options import settings_options
-from vsdeblur.cli._progress import Bar
+from vsdeblur.cli._progress import Bar, JsonLines
 from vsdeblur.cli._report import tell
-from vsdeblur.cli._shared import clock, place_for, quiet_console
+from vsdeblur.cli._shared import place_for, quiet_console
+from vsdeblur.pages.quantities import clock
 from vsdeblur.settings import FIT
 from vsdeblur.settings.files import Coding
 from vsdeblur.settings.table import TRANSCODE
@@ -27,10 +28,24 @@ if TYPE_CHECKING:
 @settings_options(TRANSCODE)
 @click.option("--cluster", metavar="WHERE", help=CLUSTER_HELP)
 @click.option("--quiet", is_flag=True, help="No estimate and no progress on stderr.")
+@click.option(
+    "--progress",
+    "shown",
+    type=click.Choice(["bar", "json"]),
+    default="bar",
+    help="A bar for people, or for programs lines of JSON on stderr: done, total, seconds, memory.  [default: bar]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON (on stderr where OUT is -).")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report to this file.")
 def transcode(
-    source: str, target: str, cluster: str | None, quiet: bool, as_json: bool, report: Path | None, **given: Any
+    source: str,
+    target: str,
+    cluster: str | None,
+    quiet: bool,
+    shown: str,
+    as_json: bool,
+    report: Path | None,
+    **given: Any,
 ) -> int:
     """Deblur the video of IN and raise its frame rate; sound and everything else is copied to OUT.
 
@@ -52,7 +67,7 @@ def transcode(
         if not quiet and source != "-" and not shared:
             _forecast(console, source, target, arguments)
     try:
-        with Bar(console) as bar:
+        with (JsonLines if shown == "json" else Bar)(console) as bar:
             done = run(source, target, **arguments, progress=heeding(None if quiet else bar))
     except KeyboardInterrupt:
         raise KeyboardInterrupt("the same command goes on from here" if given["resume"] or cluster else "") from None

@@ -27,7 +27,15 @@ _ZOOMS = {"0": "fit", "1": "100%", "2": "200%", "4": "400%"}
 
 
 def compare(
-    before: Path, after: Path, target: Path, *, start: float = 0.0, duration: float = DURATION, width: int = WIDTH
+    before: Path,
+    after: Path,
+    target: Path,
+    *,
+    start: float = 0.0,
+    duration: float = DURATION,
+    width: int = WIDTH,
+    offset: float | None = None,
+    slow: float | None = None,
 ) -> None:
     """Write a page that shows two videos, or two pictures, under one divider; it needs no other file and no network.
 
@@ -40,6 +48,8 @@ def compare(
         start: Seconds of ``before`` at which it begins, of videos.
         duration: Seconds of ``after`` that are shown at most, of videos.
         width: Pixels that pictures are wide at most.
+        offset: Seconds of ``before`` at which ``after`` begins, where that is of a part; ``start`` counts from there.
+        slow: How many times as long ``after`` takes for the same; None by their lengths, where both are whole.
 
     Raises:
         InputError: One of them cannot be decoded.
@@ -53,15 +63,16 @@ def compare(
         if stills[0]:
             body, remark = _still_body(_jpeg(read_still(before), read_still(after), width)), ""
         else:
-            pairing = Pairing.of(str(before), str(after), width)
+            pairing = Pairing.of(str(before), str(after), width, offset, slow)
             body = _video_body(pairing, start, duration, temporary.parent)
             remark = "" if pairing.slow == 1 else f"<p>The right side is {pairing.slow:.3g} times as slow.</p>"
         sides = f'<div class="sides"><span>before: {names[0]}</span><span>after: {names[1]}</span></div>'
-        text = page(f"{before.name} and {after.name}", f"<h1>Before and after</h1>{sides}{body}{remark}", _script())
+        text = page(f"{before.name} and {after.name}", f"<h1>Before and after</h1>{sides}{body}{remark}", script())
         temporary.write_text(text, "utf-8")
 
 
-def _script() -> str:
+def script() -> str:
+    """The script of the page."""
     return asset("slider.js")
 
 

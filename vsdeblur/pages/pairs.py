@@ -40,6 +40,7 @@ class Pairing:
         after: Path of the second one.
         rate: Pairs per second: the higher rate of the two.
         slow: How many times as long the second one takes for the same.
+        offset: Seconds of the first one at which the second one begins.
         size: (H, W) of every picture, even.
     """
 
@@ -48,10 +49,19 @@ class Pairing:
     rate: Fraction
     slow: float
     size: tuple[int, int]
+    offset: float = 0.0
 
     @classmethod
-    def of(cls, before: str, after: str, width: int) -> Pairing:
-        """Look at both files; pictures are at most ``width`` pixels wide.
+    def of(cls, before: str, after: str, width: int, offset: float | None = None, slow: float | None = None) -> Pairing:
+        """Look at both files.
+
+        Args:
+            before: Path of the first one.
+            after: Path of the second one.
+            width: Pixels that pictures are wide at most.
+            offset: Seconds of the first one at which the second one begins: of a part; None for both whole.
+            slow: How many times as long the second one takes for the same; None by their lengths, which those of a
+                part do not show.
 
         Raises:
             InputError: One of them is no video that can be decoded.
@@ -60,20 +70,22 @@ class Pairing:
         first, second = _Look.at(before), _Look.at(after)
         if abs(first.aspect / second.aspect - 1) > _SAME_SHAPE:
             raise DeblurError(f"{before} is {first}, {after} is {second}", "give two videos of the same picture")
-        ratio = second.length / first.length if first.length and second.length else 1.0
-        slow = ratio if abs(ratio - 1) > _SAME_LENGTH else 1.0
+        if slow is None:
+            ratio = second.length / first.length if offset is None and first.length and second.length else 1.0
+            slow = ratio if abs(ratio - 1) > _SAME_LENGTH else 1.0
         shown = min(width, second.width)
         size = 2 * max(round(shown / second.aspect / 2), 1), 2 * max(shown // 2, 1)
-        return cls(before, after, min(max(first.rate, second.rate), Fraction(_FASTEST)), slow, size)
+        rate = min(max(first.rate, second.rate), Fraction(_FASTEST))
+        return cls(before, after, rate, slow, size, offset or 0.0)
 
     def pairs(self, start: float, duration: float) -> Iterator[tuple[Picture, Picture]]:
         """Both pictures at every moment.
 
         Args:
-            start: Seconds of the first video at which it begins.
+            start: Seconds of the first video at which it begins, from where the second one does.
             duration: Seconds of the second one, at most.
         """
-        first = _Shown(self.before, start, duration / self.slow, self.size)
+        first = _Shown(self.before, self.offset + start, duration / self.slow, self.size)
         second = _Shown(self.after, start * self.slow, duration, self.size)
         for k in range(max(round(duration * self.rate), 1)):
             time = (k + Fraction(1, 2)) / self.rate

@@ -103,6 +103,20 @@ class Reading(Tagging, Progressive, total=False):
             detail="Stop after this much of the source.",
         ),
     ]
+    max_side: Annotated[
+        int | None,
+        Setting(
+            default=None,
+            parse=parse.optional(parse.pixels),
+            wanted=f"a number of pixels from {parse.LEAST_SIDE} on",
+            summary="Scale larger pictures down to this longer side first, for a quick look",
+            values="480",
+            metavar="PX",
+            usual="the source's size",
+            detail="Pixels of the longer side: larger pictures are scaled down before anything else, smaller ones "
+            "stay. For a quick look at what the settings do: time goes with the number of pixels.",
+        ),
+    ]
 
 
 class Coding(TypedDict, total=False):

@@ -23,6 +23,7 @@ LEARNED = ("unrolled", "indi", "i2sb", "cddb", "dds", "pigdm", "dps")  # those t
 SOLVERS = ("keyframes", "unrolled", "unrolled:PATH", "admm")  # as ``vsdeblur.named`` reads them
 MAX_FACTOR = 16
 MAX_FPS = 10_000
+LEAST_SIDE = 16  # pixels
 _UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _NTSC = 0.006  # frames per second that a decimal name such as 59.94 may differ from its exact fraction
 _LONGEST_TIME = 10**9  # seconds, some thirty years
@@ -135,6 +136,15 @@ def positive_integer(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError
     return value
+
+
+def pixels(value: Any) -> int:
+    """A length in pixels, 16 at least, from an int or its digits."""
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,6}\s*", value):
+        value = int(value)
+    if positive_integer(value) < LEAST_SIDE:
+        raise ValueError
+    return int(value)
 
 
 def number(low: float, high: float) -> Callable[[Any], float]:

@@ -58,7 +58,8 @@ TRANSCODE = Face.of("transcode", Factor, FileSettings)
 BATCH = replace(TRANSCODE, names=TRANSCODE.names - {"segment"})  # of transcode, for every file
 CLUSTER = replace(BATCH, names=BATCH.names - {"resume"})
 RESTORE = Face.of("restore", Factor, ClipSettings, Quadrature, EngineSettings)
-INSPECT = Face.of("inspect", "factor", "fps", "shutter", "preset", "device", "max_memory", Tagging, Progressive)
+_LOOKED_AT = ("factor", "fps", "shutter", "preset", "mode", "device", "max_memory", "max_side")
+INSPECT = Face.of("inspect", *_LOOKED_AT, Tagging, Progressive)
 IMAGE = Face.of("image", "transfer", "prior", "device", "max_memory")
 FACES = (DEBLUR, DEBLUR_FRAMES, TRANSCODE, RESTORE, INSPECT, IMAGE)
 

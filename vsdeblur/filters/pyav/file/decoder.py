@@ -1,9 +1,10 @@
-"""Decoding a stream as a player shows it: with its transparency, and cropped as the container says."""
+"""Decoding a stream as a player shows it: with its transparency, cropped as the container says; smaller on demand."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import av
@@ -21,11 +22,20 @@ _VPX = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders pass alph
 class Decoder:
     """Turns packets of one video stream into frames."""
 
-    def __init__(self, stream: VideoStream, retag: Callable[[av.VideoFrame], av.VideoFrame]) -> None:
-        """retag: puts the tags that are believed into a frame."""
+    def __init__(
+        self, stream: VideoStream, retag: Callable[[av.VideoFrame], av.VideoFrame], max_side: int | None = None
+    ) -> None:
+        """Nothing is decoded yet.
+
+        Args:
+            stream: whose packets come.
+            retag: puts the tags that are believed into a frame.
+            max_side: pixels of the longer side, to which larger frames are scaled down.
+        """
         self._retag = retag
         self._context = _alpha_decoder(stream)
         self._crop = Cropper.of(stream)
+        self._scale = None if max_side is None else Scaler(max_side)
 
     @property
     def cropped(self) -> str:
@@ -41,16 +51,55 @@ class Decoder:
             for frame in frames:
                 if frame.pts is not None and not exact(frame.time_base):
                     frame.time_base = packet.time_base
-        return [frame if self._crop is None else self._crop(frame) for frame in map(self._retag, frames)]
+        steps = [step for step in (self._retag, self._crop, self._scale) if step is not None]
+        return [reduce(lambda changed, step: step(changed), steps, frame) for frame in frames]
 
 
-class Cropper:
+class _Filtered:
+    """Frames through a graph of FFmpeg's filters, which is built anew where their kind changes."""
+
+    _kind: tuple[object, ...] = ()
+    _graph: Graph | None = None
+
+    def _build(self, frame: av.VideoFrame) -> Graph:
+        """The graph for frames like this one."""
+        raise NotImplementedError
+
+    def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """The changed frame, with all its other properties."""
+        kind = (frame.format.name, frame.width, frame.height)
+        if self._graph is None or kind != self._kind:
+            self._kind, self._graph = kind, self._build(frame)
+        time_base = frame.time_base
+        self._graph.vpush(frame)
+        changed = self._graph.vpull()
+        changed.time_base = time_base
+        return changed
+
+
+class Scaler(_Filtered):
+    """Scales frames down to a longer side, to even sizes; smaller frames stay as they are."""
+
+    def __init__(self, longest: int) -> None:
+        """longest: pixels."""
+        self._longest = longest
+
+    def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """The smaller frame."""
+        return frame if max(frame.width, frame.height) <= self._longest else super().__call__(frame)
+
+    def _build(self, frame: av.VideoFrame) -> Graph:
+        scale = self._longest / max(frame.width, frame.height)
+        width, height = (2 * max(round(length * scale / 2), 1) for length in (frame.width, frame.height))
+        kept = "rgba" if frame.format.name == "pal8" else frame.format.name  # means of indices are no colours
+        return chain(frame, ("scale", f"{width}:{height}:flags=area"), ("format", kept))
+
+
+class Cropper(_Filtered):
     """Cuts borders off."""
 
     def __init__(self, top: int, bottom: int, left: int, right: int) -> None:
         self.borders = top, bottom, left, right
-        self._kind: tuple[object, ...] = ()
-        self._graph: Graph | None = None
 
     @classmethod
     def of(cls, stream: VideoStream) -> Cropper | None:
@@ -66,17 +115,6 @@ class Cropper:
     def __str__(self) -> str:
         top, bottom, left, right = self.borders
         return f"{top} rows above, {bottom} below, {left} columns on the left, {right} on the right"
-
-    def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """The inner part of a frame, with all its properties."""
-        kind = (frame.format.name, frame.width, frame.height)
-        if self._graph is None or kind != self._kind:
-            self._kind, self._graph = kind, self._build(frame)
-        time_base = frame.time_base
-        self._graph.vpush(frame)
-        cut = self._graph.vpull()
-        cut.time_base = time_base
-        return cut
 
     def _build(self, frame: av.VideoFrame) -> Graph:
         top, bottom, left, right = self.borders

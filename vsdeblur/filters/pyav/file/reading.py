@@ -32,6 +32,7 @@ class ReadOptions:
 
     start: Fraction | None = None
     duration: Fraction | None = None
+    max_side: int | None = None
     source_fps: Fraction | None = None
     matrix: str | None = None
     range: str | None = None

@@ -75,7 +75,7 @@ class Source:
         try:
             self.video = self._choose()
             self.video.thread_type = "AUTO"
-            self.decoder = Decoder(self.video, Retagger(options, warn))
+            self.decoder = Decoder(self.video, Retagger(options, warn), options.max_side)
         except BaseException:
             self.container.close()
             raise

@@ -16,7 +16,7 @@ from vsdeblur.clip.repeats import find_repeats
 from vsdeblur.settings import Options
 
 _SMALL = 320  # pixels of the longer side at which cuts, repeats and motion are measured
-_PAIRS = 24  # that motion is measured on
+_PAIRS = 96  # that motion is measured on
 _NEARLY = 99.5  # per cent
 _SAME = 0.1  # mean difference in code values up to which nothing moves
 
@@ -25,7 +25,8 @@ _SAME = 0.1  # mean difference in code values up to which nothing moves
 class Content:
     """Of the first ``frames`` frames. Motion is in pixels of the full size per frame period.
 
-    repeats: frames that repeat the one before. pictures_per_second: of the others, None where none repeat.
+    repeats: frames that repeat the one before. pictures_per_second: of the others, None where none repeat. motion_at:
+    number of a frame, median, and what 95 in a hundred places stay below, of the motion from it to the next.
     """
 
     frames: int
@@ -34,6 +35,7 @@ class Content:
     cuts: tuple[int, ...]
     motion_median: float
     motion_95: float
+    motion_at: tuple[tuple[int, float, float], ...]
 
 
 def read_content(
@@ -52,12 +54,27 @@ def read_content(
     repeats = find_repeats([(one / 255).astype(np.float32) for one in gray])
     same = [repeats[n] or float(np.abs(b - a).mean()) <= _SAME for n, (a, b) in enumerate(pairwise(gray), 1)]
     cuts = _cuts(small, options)
-    motion = _motion(
-        gray.astype(np.uint8), [n for n, repeated in enumerate(same) if not repeated and n + 1 not in cuts]
-    )
-    middle, most = (np.percentile(motion, (50, 95)) * kept[0].width / small.shape[2]) if motion.size else (0.0, 0.0)
+    moving = [n for n, repeated in enumerate(same) if not repeated and n + 1 not in cuts]
+    chosen = moving[:: max(1, len(moving) // _PAIRS)]
+    motion = _motion(gray.astype(np.uint8), chosen) * (kept[0].width / small.shape[2])
+    middle, most = np.percentile(motion, (50, 95)) if motion.size else (0.0, 0.0)
     fresh = float(rate) * (1 - sum(repeats) / len(small)) if rate and any(repeats) else None
-    return Content(len(small), sum(repeats), fresh, tuple(sorted(cuts)), float(middle), float(most))
+    halves, mosts = np.percentile(motion, (50, 95), axis=(1, 2)) if motion.size else ((), ())
+    course = tuple(zip(chosen, map(float, halves), map(float, mosts), strict=True))
+    return Content(len(small), sum(repeats), fresh, tuple(sorted(cuts)), float(middle), float(most), course)
+
+
+def motion_between(first: av.VideoFrame, second: av.VideoFrame) -> tuple[float, float] | None:
+    """Median, and what 95 in a hundred places stay below, of the motion between two frames, pixels of the full size.
+
+    None where they show the same, or one opens a scene.
+    """
+    small = np.stack([_reduced(frame, first) for frame in (first, second)])
+    gray = small.mean(axis=3)
+    if float(np.abs(gray[1] - gray[0]).mean()) <= _SAME or _cuts(small, Options()):
+        return None
+    found = np.percentile(_motion(gray.astype(np.uint8), [0]), (50, 95)) * (first.width / small.shape[2])
+    return float(found[0]), float(found[1])
 
 
 def _reduced(frame: av.VideoFrame, first: av.VideoFrame) -> npt.NDArray[np.uint8]:
@@ -85,12 +102,11 @@ def _cuts(small: npt.NDArray[np.uint8], options: Options, window: int = 32) -> f
 
 
 def _motion(gray: npt.NDArray[np.uint8], pairs: Sequence[int]) -> npt.NDArray[Any]:
-    """Lengths of the flow between frames n and n + 1, for pairs spread over those given."""
+    """Lengths of the flow between frames n and n + 1, for all n in ``pairs``."""
     import cv2
 
     dis: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    step = max(1, len(pairs) // _PAIRS)
-    flows = [dis.calc(gray[n], gray[n + 1], None)[::4, ::4] for n in pairs[::step]]
+    flows = [dis.calc(gray[n], gray[n + 1], None)[::4, ::4] for n in pairs]
     return np.linalg.norm(np.stack(flows), axis=-1) if flows else np.empty(0)
 
 

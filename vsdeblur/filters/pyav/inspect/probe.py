@@ -21,6 +21,7 @@ from vsdeblur.filters.pyav.file.source import Source
 from vsdeblur.filters.pyav.inspect.calibration import Calibration, calibrate
 from vsdeblur.filters.pyav.inspect.content import Content, read_content
 from vsdeblur.filters.pyav.inspect.cost import SensorGrain, Work, noise_in, plan_for, plan_work, seconds_each
+from vsdeblur.filters.pyav.inspect.course import Course, read_course
 from vsdeblur.filters.pyav.inspect.gyro import about, find_alignment
 from vsdeblur.filters.pyav.stamps import exact
 from vsdeblur.settings import AUTO, Options, checked
@@ -89,13 +90,14 @@ class Probe:
     content: Content
     noise: SensorGrain
     work: Work
+    course: Course | None
 
     def as_dict(self) -> dict[str, Any]:
         """Fit for JSON: the rate and the factor as strings such as "30000/1001"."""
-        parts = ("timing", "picture", "content", "noise", "work")
+        parts = ("timing", "picture", "content", "noise", "work", "course")
         out: dict[str, Any] = {"path": self.path, "container": self.container}
         out["streams"] = [asdict(stream) for stream in self.streams]
-        out |= {name: asdict(getattr(self, name)) for name in parts}
+        out |= {name: asdict(getattr(self, name)) for name in parts if getattr(self, name) is not None}
         out["timing"]["rate"] = None if self.timing.rate is None else str(self.timing.rate)
         chosen = self.options
         return out | {
@@ -110,7 +112,14 @@ class Probe:
 
 
 def probe(
-    path: str, frames: int = 240, measure: bool = True, *, factor: Any = 1, fps: Any = None, **options: Any
+    path: str,
+    frames: int = 240,
+    measure: bool = True,
+    course: bool = False,
+    *,
+    factor: Any = 1,
+    fps: Any = None,
+    **options: Any,
 ) -> Probe:
     """Inspect a file: its timing by its first packets, its first frames by their content.
 
@@ -118,6 +127,7 @@ def probe(
         path: of the file.
         frames: how many to decode.
         measure: also time the engine on a small piece.
+        course: also look at places all over the file.
         factor, fps, options: as in :func:`vsdeblur.filters.pyav.transcode`; without one the readout is
             "auto".
 
@@ -140,6 +150,8 @@ def probe(
         streams = tuple(_stream(stream) for stream in source.container.streams)
         container = str(source.container.format.name)
     converter = Converter(kept[0], found.options.transfer)
+    estimated = None if found.shutter.source == "given" else found.survey
+    over_time = read_course(path, read, content, timing.rate, timing.frames, estimated) if course else None
     return Probe(
         path=path,
         options=found.options,
@@ -153,6 +165,7 @@ def probe(
         content=content,
         noise=noise_in(kept[0], converter),
         work=plan_work(kept, converter, timing.frames, found.options, measure),
+        course=over_time,
     )
 
 

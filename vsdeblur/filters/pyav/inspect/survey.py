@@ -112,16 +112,16 @@ def file_samples(source: Source, transfer: str | None) -> Iterator[ClipSample]:
             continue
         try:
             if jumps:
-                frames = _from(source, run.start)
+                frames = from_key_frame(source, run.start)
                 held = list(islice(frames, SAMPLE_FRAMES))
-                late = run.start - _number(source, held[0]) if held else 0
+                late = run.start - number_of(source, held[0]) if held else 0
                 if 0 < late <= SAMPLE_FRAMES:  # where it should begin, if that is near
                     held = [*held, *islice(frames, late)][late:]
             else:
                 held = list(islice(frames, run.start - at, run.stop - at))
         except av.error.FFmpegError:  # the job itself will report what is wrong there
             continue
-        number = _number(source, held[0]) if jumps and held else run.start
+        number = number_of(source, held[0]) if jumps and held else run.start
         new = number >= at
         at = number + len(held)
         if held and new:
@@ -139,14 +139,16 @@ def _jumps(source: Source, at: int, start: int) -> bool:
     return before > 0 and (keys[before - 1] * source.tick - source.begin) * source.rate >= at
 
 
-def _from(source: Source, start: int) -> Iterator[av.VideoFrame]:
+def from_key_frame(source: Source, start: int) -> Iterator[av.VideoFrame]:
+    """Frames from the key frame on that lies at frame ``start`` or before it, of a source with a rate."""
     assert source.rate is not None
     source.container.seek(int((source.begin + start / source.rate) * av.time_base))
     for packet in source.container.demux(source.video):
         yield from source.decoder(packet)
 
 
-def _number(source: Source, frame: av.VideoFrame) -> int:
+def number_of(source: Source, frame: av.VideoFrame) -> int:
+    """How many frames after the beginning of the part this one comes, of a source with a rate."""
     assert source.rate is not None
     time = source.begin if frame.pts is None else frame.pts * exact(frame.time_base)
     return round((time - source.begin) * source.rate)

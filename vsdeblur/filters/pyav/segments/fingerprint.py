@@ -33,6 +33,7 @@ def arguments_of(job: Job, video: Video, plan: Plan) -> dict[str, str]:
         "slow": job.task.slow,
         "start": job.source.begin,
         "end": job.source.end,
+        "max_side": read.max_side,
         "source_fps": read.source_fps,
         "matrix": read.matrix,
         "range": read.range,
