@@ -184,6 +184,7 @@ def test_transcode_hands_every_option_on(clip: Path, tmp_path: Path, monkeypatch
         "start": "0:01",
         "duration": "2.5",
         "source_fps": "24",
+        "max_side": "480",
         "matrix": "bt709",
         "range": "full",
         "primaries": "bt2020",

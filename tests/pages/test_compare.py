@@ -148,3 +148,13 @@ def test_the_command(before: Path, tmp_path: Path) -> None:
     over = CliRunner().invoke(main, ["compare", str(before), str(page), "-o", str(page), "--overwrite"])
     assert over.exit_code != 0
     assert "another file than the source" in over.stderr
+
+
+def test_a_part_is_shown_beside_where_it_was_cut(before: Path, tmp_path: Path) -> None:
+    write_mp4(tmp_path / "part.mp4", greys([110, 120, 210, 220]), Fraction(20), crf=1)
+    part = Pairing.of(str(before), str(tmp_path / "part.mp4"), 64, offset=0.1)
+    assert levels(part) == [(100, 110), (100, 120), (200, 210), (200, 220)]
+    assert levels(part, 0.1) == [(200, 210), (200, 220)]
+    write_mp4(tmp_path / "slow.mp4", greys([110, 120, 210, 220]), Fraction(10), crf=1)
+    slow = Pairing.of(str(before), str(tmp_path / "slow.mp4"), 64, offset=0.1, slow=2)
+    assert levels(slow) == [(100, 110), (100, 120), (200, 210), (200, 220)]

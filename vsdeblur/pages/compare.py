@@ -67,13 +67,10 @@ def compare(
             body = _video_body(pairing, start, duration, temporary.parent)
             remark = "" if pairing.slow == 1 else f"<p>The right side is {pairing.slow:.3g} times as slow.</p>"
         sides = f'<div class="sides"><span>before: {names[0]}</span><span>after: {names[1]}</span></div>'
-        text = page(f"{before.name} and {after.name}", f"<h1>Before and after</h1>{sides}{body}{remark}", script())
+        text = page(
+            f"{before.name} and {after.name}", f"<h1>Before and after</h1>{sides}{body}{remark}", asset("slider.js")
+        )
         temporary.write_text(text, "utf-8")
-
-
-def script() -> str:
-    """The script of the page."""
-    return asset("slider.js")
 
 
 def _video_body(pairing: Pairing, start: float, duration: float, folder: Path) -> str:

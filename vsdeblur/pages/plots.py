@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-_WIDTH, _HEIGHT = 640, 130
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 8, 22
+_WIDTH, _HEIGHT = 400, 120
+_LEFT, _RIGHT, _TOP, _BOTTOM = 34, 12, 8, 20
 _SHUTTER = "Shutter, part of the frame period: each place alone, the stronger the surer"
 _STEPS = (1, 2, 2.5, 5, 10)
 
@@ -80,7 +80,7 @@ def _axes(seconds: float, top: float, step: float) -> str:
         y = _y(value, top)
         texts.append(f'<path class="grid" d="M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}"/>')
         texts.append(f'<text x="{_LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{value:.3g}</text>')
-    step = _round_step(seconds / 5)
+    step = _round_step(seconds / 4)
     for value in _ticks(seconds, step):
         x = _x(value, seconds)
         texts.append(f'<text x="{x:.1f}" y="{_HEIGHT - 6}" text-anchor="middle">{_time(value, step)}</text>')

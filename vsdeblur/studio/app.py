@@ -15,8 +15,8 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import Route
 
 from vsdeblur.errors import DeblurError
-from vsdeblur.pages import compare
 from vsdeblur.pages.inspected import table, video_lines
+from vsdeblur.pages.look import asset
 from vsdeblur.pages.plots import course_plots
 from vsdeblur.settings.table import TRANSCODE
 from vsdeblur.studio import commands
@@ -68,7 +68,7 @@ class Studio:
             Route("/jobs/{key}/page", _answered(self._job_page)),
             Route("/jobs/{key}/output", _answered(self._job_output)),
         ]
-        return Guard(Starlette(routes=routes, lifespan=lifespan), token, port, (SCRIPT, compare.script()))
+        return Guard(Starlette(routes=routes, lifespan=lifespan), token, port, (SCRIPT, asset("slider.js")))
 
     async def _page(self, _: Request) -> Response:
         return HTMLResponse(studio_page([str(folder) for folder in self._files.places.folders]))
@@ -131,8 +131,9 @@ class Studio:
 
     def _preview(self, opened: Opened, settings: dict[str, Any], start: float) -> Job:
         job = Job("preview", opened.key, (), f"Preview from {start:g} s", {"start": start})
-        job.page = self._scratch / f"{job.key}.html"
-        clip = self._scratch / f"{job.key}.mp4"
+        folder = self._scratch / job.key
+        folder.mkdir()
+        job.page, clip = folder / "page.html", folder / f"{opened.path.stem}-preview.mp4"
         job.commands = commands.preview(opened.path, clip, job.page, start, settings, self._shutter(opened))
         return job
 

@@ -33,7 +33,7 @@ def settings_of(given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that were chosen, as text, numbers and flags that the command line and Python both take.
 
     Args:
-        given: By name, as the page sends them; empty ones are left out.
+        given: By name, as the page sends them; empty ones and defaults are left out.
 
     Raises:
         ArgumentError: For what cannot be honoured, in the command line's words.
@@ -46,12 +46,10 @@ def settings_of(given: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(setting.default, bool):
             if bool(value) is not setting.default:
                 found[name] = bool(value)
-        elif str(value).strip():
+        elif str(value).strip() not in ("", str(setting.default)):
             found[name] = _number(str(value).strip()) if name == "crf" else str(value).strip()
     if found.get("prior") not in (None, *_PRIORS):
         raise ArgumentError("prior", found["prior"], f"one of {', '.join(_PRIORS)} on this page")
-    if found.get("factor") == "1":
-        del found["factor"]
     for name, value in found.items():
         if not _of_file(TABLE[name], value):
             checked(name, value)

@@ -1,4 +1,4 @@
-"""The page itself: its sections and controls. What fills them in is ``studio.js``."""
+"""The page itself: its sections and controls. What fills them in is ``studio.js`` and ``jobs.js``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vsdeblur.pages.look import page
 from vsdeblur.studio.form import MAIN, MORE, fields
 
 _HERE = files("vsdeblur.studio")
-SCRIPT = _HERE.joinpath("studio.js").read_text("utf-8")
+SCRIPT = "".join(_HERE.joinpath(name).read_text("utf-8") for name in ("studio.js", "jobs.js"))
 _STYLE = _HERE.joinpath("studio.css").read_text("utf-8")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,8 @@ from typing import Any
 from vsdeblur.errors import DeblurError
 from vsdeblur.files import reason
 
-_VIDEOS = frozenset(
-    [".3gp", ".avi", ".dv", ".gif", ".insv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf"]
-    + [".ogv", ".360", ".ts", ".vob", ".webm", ".webp", ".wmv", ".y4m"]
+_VIDEOS = re.compile(
+    r".*\.(3gp|avi|dv|gif|insv|m2ts|m4v|mkv|mov|mp4|mpe?g|mts|mxf|ogv|360|ts|vob|webm|webp|wmv|y4m)", re.IGNORECASE
 )
 _MOST = 500  # entries of a folder that are listed
 _LISTS = (b"#EXTM3U", b"ffconcat")  # files that lead to others
@@ -61,7 +61,7 @@ class Places:
             kept = [(entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith(".")]
         except OSError as error:
             raise DeblurError(f"{folder}: {reason(error)}") from None
-        shown = [(name, is_folder) for name, is_folder in kept if is_folder or Path(name).suffix.lower() in _VIDEOS]
+        shown = [(name, is_folder) for name, is_folder in kept if is_folder or _VIDEOS.fullmatch(name)]
         above = folder.parent
         return {
             "path": str(folder),

@@ -325,3 +325,25 @@ def test_names_are_those_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert for_ffmpeg("https://example.org/a.mp4") == "https://example.org/a.mp4"
     with pytest.raises(InputError, match="cannot open data:x: No such file"):
         run("data:x", "out.mkv", 1)
+
+
+# Smaller pictures
+
+
+def test_larger_pictures_are_scaled_down_first(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mp4", 6, (96, 48), rotation=90, tags=(9, 16, 9, 1))
+    with Source(str(source), ReadOptions(max_side=48)) as part:
+        frames = list(part.frames())
+    tags = {(f.width, f.height, f.format.name, f.color_trc, f.colorspace, f.rotation) for f in frames}
+    assert tags == {(48, 24, "yuv420p", 16, 9, 90)}
+    assert [frame.pts * frame.time_base for frame in frames] == [Fraction(n, 30) for n in range(6)]
+    large = [frame.to_ndarray(format="gray").astype(float) for frame in decode(source)]
+    for small, whole in zip(frames, large, strict=True):
+        means = whole.reshape(24, 2, 48, 2).mean((1, 3))
+        assert abs(small.to_ndarray(format="gray").astype(float) - means).mean() < 2
+    report = run(source, tmp_path / "out.mp4", 1, max_side="48", preset="fast")
+    assert (report.width, report.height) == (48, 24)
+    assert run(source, tmp_path / "same.mp4", 1, max_side=1000, preset="fast").width == 96
+    assert inspected(source, "--max-side", "48")["picture"]["width"] == 48
+    with pytest.raises(ArgumentError, match="max_side must be a number of pixels from 16 on, not 15"):
+        run(source, tmp_path / "none.mp4", 1, max_side=15)

@@ -134,6 +134,7 @@ def test_an_interrupt_while_joining_keeps_all_segments(tmp_path: Path, monkeypat
         ({"shutter": 0.25}, "shutter=0.5, not 0.25"),
         ({"matrix": "bt709"}, "matrix=None, not bt709"),
         ({"range": "full"}, "range=None, not full"),
+        ({"max_side": 32}, "max_side=None, not 32"),
         ({"source_fps": 24}, "source_fps=None, not 24"),
     ],
 )
