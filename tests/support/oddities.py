@@ -98,10 +98,10 @@ def partly_interlaced(path: Path, progressive: int, interlaced: int) -> Path:
     return path
 
 
-def with_box(path: Path, box: bytes) -> Path:
-    """A box added to the first video's sample entry of an mp4 whose index is at its end."""
+def with_box(path: Path, box: bytes, kind: bytes = b"avc1") -> Path:
+    """A box added to the first video's sample entry, of a kind, of an mp4 whose index is at its end."""
     data = bytearray(path.read_bytes())
-    entry = data.find(b"avc1", data.find(b"stsd")) - 4
+    entry = data.find(kind, data.find(b"stsd")) - 4
     end = entry + struct.unpack_from(">I", data, entry)[0]
     data[end:end] = box
     parents = [data.rfind(name, 0, entry) - 4 for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")]
@@ -168,27 +168,68 @@ def with_hdr10_plus(path: Path) -> Path:
     return _with_message(path, b"\x4e\x01", message, behind=b"\x44\x01")
 
 
+def dolby_vision(profile: int, compatibility: int) -> bytes:
+    """The box with the configuration of Dolby Vision: level 1, one layer with its metadata."""
+    described = (profile << 9) | (1 << 3) | 0b101
+    data = bytes((1, 0)) + struct.pack(">H", described) + bytes((compatibility << 4,)) + bytes(19)
+    return box(b"dvcC" if profile < 8 else b"dvvC", data)
+
+
+def with_dolby_vision(path: Path) -> Path:
+    """A raw HEVC stream whose first frame has a unit with Dolby Vision's metadata: all three curves are straight."""
+    options = {"preset": "ultrafast", "x265-params": "log-level=error"}
+    write_clip(path, 3, (64, 64), codec="libx265", name="yuv420p10le", tags=(9, 16, 9, 1), options=options)
+    # Type 2, format, profile 1, level, sequence's values follow, no filter; 23 bits of fractions, normalised, limited
+    # range; 10, 10 and 12 bits, no residual; no display management, no mapping of before, number, colours.
+    whole = [f"{value:0{count}b}" for count, value in ((6, 2), (11, 18), (4, 1), (4, 0), (1, 1), (1, 0), (2, 0))]
+    whole += [_golomb(23), "01", "0", *map(_golomb, (2, 2, 4)), "0", "000", "0", "1", "0", "0", *[_golomb(0)] * 3]
+    whole += [_golomb(0) + f"{0:010b}{1023:010b}"] * 3 + [_golomb(0)] * 2
+    whole += [(_golomb(0) + _golomb(0) + "0" + (_golomb(0) + f"{0:023b}") + (_golomb(1) + f"{0:023b}"))] * 3
+    bits = "".join(whole)
+    bits += "0" * (-len(bits) % 8)
+    message = b"\x19" + int(bits, 2).to_bytes(len(bits) // 8, "big") + bytes(4) + b"\x80"
+    data = path.read_bytes()
+    picture_at = data.find(b"\0\0\1", data.find(b"\0\0\1\x44\x01") + 3)  # behind the parameters of pictures
+    while data[picture_at + 3] >> 1 > 31:  # a message of the encoder
+        picture_at = data.find(b"\0\0\1", picture_at + 3)
+    at = data.find(b"\0\0\1", picture_at + 3)
+    path.write_bytes(data[:at] + b"\0\0\1\x7c\x01" + _escaped(message) + data[at:])
+    return path
+
+
+def _golomb(value: int) -> str:
+    """Bits of an unsigned number as H.264 writes it."""
+    code = f"{value + 1:b}"
+    return "0" * (len(code) - 1) + code
+
+
 CAPTION = bytes((0xFC, 0x94, 0x20, 0xFC, 0xC8, 0xE9))  # two pairs of CEA-608
 
 
-def with_captions(path: Path) -> Path:
-    """A raw H.264 stream whose first frame has ``CAPTION`` in an SEI message (ATSC A/53, part 4)."""
-    write_clip(path, 3, (64, 64), options={"preset": "ultrafast"})
+def with_captions(path: Path, frame: int = 0) -> Path:
+    """A raw H.264 stream of which a frame, which is a key frame, has ``CAPTION`` (an SEI message of ATSC A/53)."""
+    write_clip(path, frame + 3, (64, 64), options={"preset": "ultrafast", "g": str(frame or 6), "bf": "0"})
     message = b"\xb5\x00\x31GA94\x03" + bytes((0x40 | len(CAPTION) // 3, 0xFF)) + CAPTION + b"\xff"
-    return _with_message(path, b"\x06", message, behind=b"\x68")
+    return _with_message(path, b"\x06", message, behind=b"\x68", last=frame > 0)
 
 
-def _with_message(path: Path, head: bytes, message: bytes, behind: bytes) -> Path:
-    """An SEI message (ITU-T T.35) put into a raw stream after the picture parameter set, whose unit begins so."""
+def _with_message(path: Path, head: bytes, message: bytes, behind: bytes, last: bool = False) -> Path:
+    """An SEI message (ITU-T T.35) put into a raw stream after the first (or last) unit that begins like ``behind``."""
     content = b"\x04" + bytes([len(message)]) + message + b"\x80"
+    data = path.read_bytes()
+    before = data.rfind(b"\0\0\1" + behind) if last else data.find(b"\0\0\1" + behind)
+    at = data.find(b"\0\0\1", before + 3)
+    path.write_bytes(data[:at] + b"\0\0\1" + head + _escaped(content) + data[at:])
+    return path
+
+
+def _escaped(content: bytes) -> bytes:
+    """With a 3 in front of what would look like a start code."""
     unit, zeros = bytearray(), 0
     for byte in content:
-        if zeros == 2 and byte < 4:  # as start codes would be
+        if zeros == 2 and byte < 4:
             unit.append(3)
             zeros = 0
         unit.append(byte)
         zeros = zeros + 1 if byte == 0 else 0
-    data = path.read_bytes()
-    at = data.find(b"\0\0\1", data.find(b"\0\0\1" + behind) + 3)
-    path.write_bytes(data[:at] + b"\0\0\1" + head + bytes(unit) + data[at:])
-    return path
+    return bytes(unit)

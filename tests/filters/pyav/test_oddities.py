@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from tests.support import oddities
 from tests.support.pyav import decode, packets, run, times, write_clip
 from vsdeblur.cli import main
-from vsdeblur.errors import ArgumentError, InputError
+from vsdeblur.errors import ArgumentError, DeblurError, InputError
 from vsdeblur.filters.pyav.file.losses import stream_facts
 from vsdeblur.filters.pyav.file.rate import measured_rate
 from vsdeblur.filters.pyav.file.reading import ReadOptions, for_ffmpeg
@@ -62,6 +62,25 @@ def test_a_uniform_grid_does_not_fill_a_leap(tmp_path: Path) -> None:
     source = oddities.joined(tmp_path / "in.ts", [Fraction(1, 3)] * 2, [Fraction(0), Fraction(50_000)], sound=False)
     report = run(source, tmp_path / "out.mp4", 1, fps=60, preset="fast")
     assert 36 <= report.frames_out <= 44
+
+
+def test_a_leap_of_an_hour_in_an_index_is_no_rate(tmp_path: Path) -> None:
+    """mp4 says of the frame before that it lasts so long, and its average rate is next to nothing."""
+    times_in = [Fraction(n, 30) + (4000 if n >= 6 else 0) for n in range(12)]
+    source = write_clip(tmp_path / "in.mp4", 12, oddities.SIZE, times=times_in, options={"bf": "0"})
+    report = run(source, tmp_path / "out.mp4", 1, fps=60, preset="fast")
+    assert (report.source_rate, report.frames_out) == (Fraction(30), 24)
+    assert len(report.warnings) == 1
+    timing = inspected(source)["timing"]
+    assert (timing["rate"], timing["frames"], timing["variable"]) == ("30", 12, False)
+    assert timing["seconds"] == pytest.approx(0.4)
+
+
+def test_joined_recordings_are_as_long_as_what_they_hold(tmp_path: Path) -> None:
+    source = oddities.joined(tmp_path / "in.ts", [Fraction(1, 3)] * 2, [Fraction(0), Fraction(1000)])
+    timing = inspected(source)["timing"]
+    assert timing["frames"] == 20
+    assert timing["seconds"] == pytest.approx(2 / 3, abs=0.1)
 
 
 def test_decoding_times_are_sorted(tmp_path: Path) -> None:
@@ -180,6 +199,23 @@ def test_animations(tmp_path: Path, end: str) -> None:
     assert np.abs(shown[6].astype(int) - was).mean() < 12
 
 
+@pytest.mark.parametrize("name", ["bgr0", "yuv440p", "yuv411p"])
+def test_what_players_refuse_becomes_what_they_take(tmp_path: Path, name: str) -> None:
+    source = write_clip(tmp_path / "in.mkv", 3, oddities.SIZE, codec="ffv1", name=name, tags=(2, 2, 2, 0))
+    report = run(source, tmp_path / "out.mp4", 1, preset="fast")
+    assert report.pixel_format == "yuv420p"
+    assert [lost for lost in report.lost if "colour becomes 4:2:0, which players take" in lost]
+
+
+def test_what_could_not_be_read_again_is_refused(tmp_path: Path) -> None:
+    """MPEG-TS takes every codec, and does not say of most which it is."""
+    source = write_clip(tmp_path / "in.mp4", 3, oddities.SIZE)
+    with pytest.raises(DeblurError, match="ffv1 with yuv420p in mpegts is not possible: it could not be read again"):
+        run(source, tmp_path / "out.ts", 1, codec="ffv1", preset="fast")
+    with pytest.raises(ArgumentError, match="dst must be a name that ends in"):
+        run(source, tmp_path / "out.m3u8", 1)
+
+
 def test_colours_of_gif_are_in_palettes(tmp_path: Path) -> None:
     source = oddities.animation(tmp_path / "in.gif")
     with pytest.raises(ArgumentError, match="pixel_format must be one of pal8 for gif"):
@@ -281,6 +317,36 @@ def test_captions_go_with_their_frame_and_come_once(tmp_path: Path) -> None:
     assert not [lost for lost in report.lost if "captions" in lost]
     report = run(source, tmp_path / "out.mkv", 2, codec="ffv1", preset="fast")
     assert [lost for lost in report.lost if "the closed captions" in lost]
+
+
+def test_captions_that_begin_later_are_named(tmp_path: Path) -> None:
+    """Only a frame that has some shows that there are some."""
+    source = oddities.with_captions(tmp_path / "in.h264", frame=4)
+    run(source, tmp_path / "out.mp4", 1, preset="fast")
+    assert [n for n, frame in enumerate(decode(tmp_path / "out.mp4")) if Type.A53_CC in frame.side_data] == [4]
+    for end, given in (("mkv", {"codec": "ffv1"}), ("y4m", {"encoder_options": None})):
+        report = run(source, tmp_path / f"out.{end}", 1, preset="fast", **given)
+        assert len([lost for lost in report.lost if "the closed captions" in lost]) == 1
+
+
+@pytest.mark.parametrize(("profile", "compatibility"), [(8, 1), (5, 0)])
+def test_dolby_vision_is_named(tmp_path: Path, profile: int, compatibility: int) -> None:
+    options = {"preset": "ultrafast", "x265-params": "log-level=error"}
+    source = write_clip(tmp_path / "in.mp4", 3, (64, 64), codec="libx265", name="yuv420p10le", options=options)
+    oddities.with_box(source, oddities.dolby_vision(profile, compatibility), b"hev1")
+    report = run(source, tmp_path / "out.mp4", 1, preset="fast", encoder_options=options)
+    assert len([lost for lost in report.lost if "the configuration of Dolby Vision" in lost]) == 1
+    said = [remark for remark in report.warnings if "profile 5 has colours of its own" in remark]
+    assert len(said) == (profile == 5)
+    assert inspected(source)["streams"][0]["kind"] == "video"
+
+
+def test_metadata_of_dolby_vision_in_frames_are_named(tmp_path: Path) -> None:
+    source = oddities.with_dolby_vision(tmp_path / "in.hevc")
+    assert Type.DOVI_METADATA in decode(source)[0].side_data
+    report = run(source, tmp_path / "out.mp4", 1, codec="libx265", preset="fast", encoder_options={})
+    kept = any(Type.DOVI_METADATA in frame.side_data for frame in decode(tmp_path / "out.mp4"))
+    assert (len([lost for lost in report.lost if "the dynamic metadata of Dolby Vision" in lost]), kept) == (1, False)
 
 
 def test_ambisonic_sound_and_covers_are_facts_of_streams() -> None:

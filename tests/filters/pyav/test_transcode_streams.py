@@ -181,7 +181,7 @@ def test_a_still_keeps_its_values(tmp_path: Path) -> None:
 def test_an_aspect_that_gets_lost_is_told(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", 3, aspect=Fraction(16, 11))
     report = run_fast(source, tmp_path / "out.mkv", 1, codec="ffv1")
-    assert any("aspect ratio 16:11 is lost" in warning for warning in report.warnings)
+    assert any("does not keep the sample aspect ratio 16:11" in warning for warning in report.warnings)
     assert run_fast(source, tmp_path / "out.mp4", 1, codec="ffv1").warnings == []
     assert video(tmp_path / "out.mp4")["aspect"] == Fraction(16, 11)
 

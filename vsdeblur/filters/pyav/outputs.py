@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +19,7 @@ from vsdeblur.filters.pyav.file import target as target_file
 from vsdeblur.filters.pyav.file import y4m
 from vsdeblur.filters.pyav.file.coder import Coder
 from vsdeblur.filters.pyav.file.encoder import Encoder, add_stream, candidates, format_losses, start
-from vsdeblur.filters.pyav.file.losses import picture_facts, stream_facts, y4m_losses
+from vsdeblur.filters.pyav.file.losses import frame_facts, picture_facts, stream_facts, y4m_losses
 from vsdeblur.filters.pyav.file.rehearsal import Rehearsed, rehearse
 from vsdeblur.filters.pyav.file.streams import Copier
 from vsdeblur.filters.pyav.file.tags import lost_tags
@@ -43,6 +43,8 @@ def _write_y4m(job: Job) -> None:
     form = closest(first.format.name, y4m.FORMATS)
     for what in y4m_losses(job.source, first, form):
         job.report.lose(what)
+    known = frame_facts(first)
+    job.source.brings_new = lambda frame: _lose_all(job, frame_facts(frame) - known, "y4m has no place for {}")
     _describe(job, "y4m", form.name, (first.width, first.height))
     aspect = exact(job.source.video.sample_aspect_ratio)
     with ExitStack() as stack:
@@ -126,7 +128,7 @@ class Video:
             constant = encoder.constant_rate or container == "avi"
             video = cls(job, container, encoder, constant, job.tick(constant))
             try:
-                rehearsed = video.rehearse(copier, first)
+                rehearsed = video.rehearse(first, copier)
             except ArgumentError:
                 raise
             except DeblurError as error:
@@ -134,23 +136,38 @@ class Video:
             else:
                 _describe(job, encoder.codec, encoder.stored or encoder.target.name, encoder.size(first))
                 video.warn_of_losses(first, copier, rehearsed)
+                job.source.brings_new = video.losses_after(first)
                 return video
         assert failed is not None
         raise failed
 
-    def rehearse(self, copier: Copier, first: av.VideoFrame) -> Rehearsed | None:
-        """Try it with grey frames that are like ``first`` otherwise."""
+    def rehearse(self, like: av.VideoFrame, copier: Copier | None) -> Rehearsed | None:
+        """Try it with grey frames that are like another otherwise; with the copied streams, or by itself."""
         import torch
 
         encoder, transfer = self.encoder, self.job.options.transfer
-        converter = Converter(first, transfer, encoder.target, even=encoder.even)
-        grey = torch.full((converter.channels, first.height, first.width), 0.2)
-        sample = converter.encode(grey, first)
-        options = target_file.muxer_options(self.container, copier.tags)
+        converter = Converter(like, transfer, encoder.target, even=encoder.even)
+        grey = torch.full((converter.channels, like.height, like.width), 0.2)
+        sample = converter.encode(grey, like)
+        options = target_file.muxer_options(self.container, copier.tags if copier else {})
         period = 1 / self.job.output_rate
         return rehearse(
             encoder, self.container, options, lambda to: self.attach(to, copier, sample), sample, self.tick, period
         )
+
+    def losses_after(self, first: av.VideoFrame) -> Callable[[av.VideoFrame], None]:
+        """What says which side data of a later frame, of kinds that ``first`` has not, the output will not have."""
+        known = frame_facts(first)
+
+        def lose(frame: av.VideoFrame) -> None:
+            new, kept = frame_facts(frame) - known, set[str]()
+            if new:
+                with suppress(DeblurError):
+                    rehearsed = self.rehearse(frame, None)
+                    kept = new if rehearsed is None else set(rehearsed.facts)
+            _lose_all(self.job, new - kept, f"{self.container} with {self.encoder.codec} does not keep {{}}")
+
+        return lose
 
     def warn_of_losses(self, first: av.VideoFrame, copier: Copier, rehearsed: Rehearsed | None) -> None:
         """Say once what is on the source and will not be on the output."""
@@ -160,8 +177,7 @@ class Video:
         if rehearsed is None:
             return
         had = picture_facts(source.video, first) | stream_facts(source.container.streams)
-        for what in sorted(had - rehearsed.facts):
-            report.lose(f"{what} is lost in {self.container} with {self.encoder.codec}")
+        _lose_all(self.job, had - rehearsed.facts, f"{self.container} with {self.encoder.codec} does not keep {{}}")
         for what in lost_tags(copier.all_tags, rehearsed.tags):
             report.lose(f"{self.container} has no place for {what}")
         if rehearsed.chapters < len(source.container.chapters()):
@@ -171,11 +187,16 @@ class Video:
         """The stream in an output, for frames like ``sample``."""
         return add_stream(output, self.encoder, sample, self.job.source, self.tick, self.job.output_rate)
 
-    def attach(self, output: Any, copier: Copier, sample: av.VideoFrame) -> VideoStream:
-        """The stream in an output beside the copied ones, with the header written."""
-        stream = copier.attach(output, lambda to: self.add(to, sample))
+    def attach(self, output: Any, copier: Copier | None, sample: av.VideoFrame) -> VideoStream:
+        """The stream in an output, beside the copied ones if there are, with the header written."""
+        stream = copier.attach(output, lambda to: self.add(to, sample)) if copier else self.add(output, sample)
         start(output, stream, self.encoder)
         return stream
+
+
+def _lose_all(job: Job, facts: Iterable[str], sentence: str) -> None:
+    for what in sorted(facts):
+        job.report.lose(sentence.format(what))
 
 
 def _describe(job: Job, codec: str, form: str, size: tuple[int, int]) -> None:

@@ -22,11 +22,15 @@ _RECENT = 8  # recordings that a packet may belong to: those of one file lie int
 
 @dataclass(slots=True)
 class _Clock:
-    """Of one stream. first: time at which its recording began. due: when its next packet is. offset: of both."""
+    """Of one stream. first: time at which its recording began. due: when its next packet is. offset: of both.
+
+    length: of the last packet whose length is none of a leap, which is said to last until the next one.
+    """
 
     first: Fraction
     due: Fraction
     offset: Fraction
+    length: Fraction
 
 
 class Continuity:
@@ -64,11 +68,12 @@ class Continuity:
         clock = self._clocks.get(index)
         if clock is None:
             offset = self._offsets[-1]
-            self._clocks[index] = _Clock(time, time + offset + duration, offset)
+            self._clocks[index] = _Clock(time, time + offset + duration, offset, duration)
             return offset
         if not self._goes_on(index, clock, time):
             clock.offset, clock.first = self._recording(clock, time), time
-        clock.due = time + clock.offset + duration
+        clock.length = duration if duration <= self._leap else clock.length
+        clock.due = time + clock.offset + clock.length
         return clock.offset
 
     def _goes_on(self, index: int, clock: _Clock, time: Fraction) -> bool:

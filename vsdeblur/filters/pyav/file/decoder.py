@@ -13,6 +13,7 @@ from av.filter import Graph
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from vsdeblur.filters.pyav.file.hdr import own_colours
 from vsdeblur.filters.pyav.graph import chain
 from vsdeblur.filters.pyav.stamps import exact
 
@@ -36,11 +37,13 @@ class Decoder:
         self._context = _alpha_decoder(stream)
         self._crop = Cropper.of(stream)
         self._scale = None if max_side is None else Scaler(max_side)
+        self._trouble = own_colours(stream)
 
     @property
-    def cropped(self) -> str:
-        """What is cropped, in words; empty for nothing."""
-        return "" if self._crop is None else str(self._crop)
+    def remarks(self) -> list[str]:
+        """What happens to the pictures, or cannot, in words."""
+        cropped = f"the picture is cropped as the container says: {self._crop}" if self._crop else ""
+        return [remark for remark in (cropped, self._trouble) if remark]
 
     def __call__(self, packet: Packet[Any]) -> list[av.VideoFrame]:
         """Frames; those that are held back come with the empty packet at the end. Raises FFmpegError, ValueError."""

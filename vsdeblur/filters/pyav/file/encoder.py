@@ -116,7 +116,11 @@ def candidates(
         formats = [pixel_format]
     if formats == ["pal8"]:  # palettes, one for each frame, are made of these
         return [Encoder(name, layout("bgra" if source.has_alpha else "rgb24"), settings, stored="pal8")]
-    if pixel_format is None and _FOR_PLAYERS.fullmatch(name) and source.family == "RGB":
+    if (
+        pixel_format is None
+        and _FOR_PLAYERS.fullmatch(name)
+        and not any(_is_sampled_as(form, source) for form in formats)
+    ):
         formats = [form for form in formats if _is_420(form)] or formats
     even = bool(_EVEN.fullmatch(name))
     as_stored = source.name
@@ -127,11 +131,17 @@ def candidates(
 
 
 def _is_420(name: str) -> bool:
+    return _is_sampled_as(name, layout("yuv420p"))
+
+
+def _is_sampled_as(name: str, other: Layout) -> bool:
+    """Whether a format has what another has at as many points; players know no RGB in these codecs."""
     try:
         form = layout(name)
     except InputError:
         return False
-    return (form.family, form.sub_w, form.sub_h) == ("YUV", 1, 1)
+    same = (form.family, form.sub_w, form.sub_h) == (other.family, other.sub_w, other.sub_h)
+    return same and form.family != "RGB"
 
 
 def add_stream(

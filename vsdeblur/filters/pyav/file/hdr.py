@@ -5,9 +5,12 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import av
 from av.sidedata.sidedata import Type
+
+_PROFILE, _COMPATIBLE = 2, 7  # bytes of the configuration of Dolby Vision
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,20 @@ _ENCODERS = {
     "libx265": _Parameters("x265-params", "master-display", "max-cll", always=("log-level=error",)),
     "libsvtav1": _Parameters("svtav1-params", "mastering-display", "content-light", units=None),
 }
+
+
+def own_colours(stream: Any) -> str:
+    """What is wrong with a video stream whose colours are Dolby Vision's own, in words; empty for others.
+
+    Its configuration (AVDOVIDecoderConfigurationRecord) names what else its picture may be shown as: 0 for nothing.
+    """
+    data = stream.codec_context.coded_side_data.get("dovi_conf", b"")
+    if len(data) < _COMPATIBLE + 1 or data[_COMPATIBLE]:
+        return ""
+    return (
+        f"Dolby Vision profile {data[_PROFILE]} has colours of its own, which come out wrong: convert it to HDR10 "
+        "first, with FFmpeg's filter libplacebo for instance"
+    )
 
 
 def add_hdr(settings: dict[str, str], frame: av.VideoFrame, codec: str) -> None:

@@ -46,12 +46,17 @@ def picture_facts(stream: Any, frame: av.VideoFrame | None) -> set[str]:
     if frame is not None:
         if not frame.rotation:
             facts.discard("the rotation")
-        facts |= {words for kind, words in _FRAME_DATA.items() if kind in frame.side_data.keys()}  # noqa: SIM118
+        facts |= frame_facts(frame)
         if frame.color_primaries not in _UNKNOWN:
             facts.add(f"the tag of its primaries ({int(frame.color_primaries)})")
         if frame.color_trc not in _UNKNOWN:
             facts.add(f"the tag of its transfer function ({int(frame.color_trc)})")
     return facts
+
+
+def frame_facts(frame: av.VideoFrame) -> set[str]:
+    """What a frame has beside its pixels that a player looks at, in words."""
+    return {words for kind, words in _FRAME_DATA.items() if kind in frame.side_data.keys()}  # noqa: SIM118
 
 
 def stream_facts(streams: Any) -> set[str]:

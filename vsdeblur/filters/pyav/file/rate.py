@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 import av
 from av.video.stream import VideoStream
 
-from vsdeblur.filters.pyav.stamps import exact, rate_of_times
+from vsdeblur.filters.pyav.stamps import LEAP, exact, rate_of_times
 
 _SLOW = 240  # frames per second up to which a rate is believed that equals the ticks of the time base
 _PACKETS = 300  # that a rate is measured on
@@ -26,6 +26,16 @@ def stated_rate(video: VideoStream) -> Fraction | None:
 def is_time_base(rate: Fraction, video: VideoStream) -> bool:
     """Whether a rate may be no rate but the number of ticks per second, as for files that state none."""
     return rate > _SLOW and rate * exact(video.time_base) >= 1
+
+
+def is_diluted(rate: Fraction, video: VideoStream) -> bool:
+    """Whether an average rate may have a leap of hours in it: there the list of samples has one."""
+    guess = exact(video.guessed_rate)
+    if not guess or rate > guess / 2:
+        return False
+    tick = exact(video.time_base)
+    times = sorted(entry.timestamp * tick for entry in video.index_entries)
+    return any(b - a > LEAP for a, b in pairwise(times))
 
 
 def measured_rate(container: Any, index: int) -> Fraction | None:

@@ -70,17 +70,19 @@ def rehearse(
         raise
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise DeblurError(f"{encoder} in {container} is not possible: {reason(error)}") from None
-    return _reread(memory, container)
+    return _reread(memory, container, str(encoder))
 
 
-def _reread(memory: io.BytesIO, container: str) -> Rehearsed | None:
+def _reread(memory: io.BytesIO, container: str, what: str) -> Rehearsed | None:
     memory.seek(0)
     known = av.ContainerFormat(container).is_input  # others are recognised by their bytes, of which there are few
     try:
         with av.open(memory, "r", format=container if known else None) as written:
-            video = next(iter(written.streams.video))
+            if not written.streams.video:  # MPEG-TS takes anything, and then nobody knows what it is
+                raise DeblurError(f"{what} in {container} is not possible: it could not be read again as video")
+            video = written.streams.video[0]
             frame = next(written.decode(video), None)
             facts = picture_facts(video, frame) | stream_facts(written.streams)
             return Rehearsed(frozenset(facts), tags_of(written), len(written.chapters()))
-    except (av.error.FFmpegError, StopIteration):
+    except av.error.FFmpegError:
         return None

@@ -21,7 +21,7 @@ from vsdeblur.errors import InputError
 from vsdeblur.files import reason
 from vsdeblur.filters.pyav.file.continuity import Continuity
 from vsdeblur.filters.pyav.file.decoder import Decoder
-from vsdeblur.filters.pyav.file.rate import closing_time, is_time_base, measured_rate, stated_rate
+from vsdeblur.filters.pyav.file.rate import closing_time, is_diluted, is_time_base, measured_rate, stated_rate
 from vsdeblur.filters.pyav.file.reading import WHOLE, ReadOptions, Retagger, StandardInput, open_input
 from vsdeblur.filters.pyav.stamps import Order, exact, paced
 from vsdeblur.filters.pyav.timeline import common_tick
@@ -37,6 +37,8 @@ Packets = Callable[["Packet[Stream]"], None]
 
 class Source:
     """An opened input. ``errors`` collects what could not be decoded, each with its time.
+
+    ``brings_new`` gets every frame after the first that has side data of a kind that none before it had.
 
     Times on the video's timeline count from ``origin``, the input's first timestamp. ``start`` and ``duration``, in
     seconds, restrict both the frames and the packets of the other streams.
@@ -70,6 +72,8 @@ class Source:
         self.strict, self.quiet = strict, quiet
         self.warn, self._given_rate = warn, options.source_fps
         self.progressive, self._interlaced = options.progressive, False
+        self.brings_new: Callable[[av.VideoFrame], None] | None = None
+        self._side_data: set[Any] = set()  # its kinds, of the frames so far
         self._feed, self._consumed = StandardInput(), 0
         self.container = open_input(path, self.name, self._feed)
         try:
@@ -81,8 +85,8 @@ class Source:
             raise
         starts = [s.start_time * exact(s.time_base) for s in self.container.streams if s.start_time is not None]
         self.origin = max(min(starts, default=Fraction(0)), Fraction(0))
-        if self.decoder.cropped:
-            warn(f"the picture is cropped as the container says: {self.decoder.cropped}")
+        for remark in self.decoder.remarks:
+            warn(remark)
         self.begin = self.origin + (options.start or 0)
         self.end = None if options.duration is None else self.begin + options.duration
         self.seekable = path != "-"
@@ -103,7 +107,7 @@ class Source:
         if self._given_rate:
             return self._given_rate
         stated = stated_rate(self.video)
-        if stated and is_time_base(stated, self.video) and self.seekable:
+        if stated and self.seekable and (is_time_base(stated, self.video) or is_diluted(stated, self.video)):
             with open_input(self.path, self.name) as container:
                 return measured_rate(container, self.video.index) or stated
         return stated
@@ -187,6 +191,11 @@ class Source:
                 why = f"{self.name}: the frame at {when} is interlaced: deinterlace first, with bwdif or yadif"
                 raise InputError(why, "or, where only the flags are wrong, give {progressive}")
             self.note(f"the frames from {when} on are interlaced: taken as if they were progressive")
+        kinds = set(frame.side_data.keys())
+        if not kinds <= self._side_data:
+            self._side_data |= kinds
+            if self.frames_in and self.brings_new is not None:
+                self.brings_new(frame)
         self.frames_in += 1
         return frame
 

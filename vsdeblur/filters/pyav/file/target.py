@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 import av
 import av.error
+from av.format import Flags
 from av.packet import Packet
 
 from vsdeblur.errors import ArgumentError, DeblurError
@@ -42,9 +43,10 @@ def format_of(path: Path) -> str:
     try:
         with av.open(f"name{path.suffix}", "w") as container:  # no file appears before the header is written
             name, codec = str(container.format.name), container.default_video_codec
+            many = bool(Flags.no_file & Flags(container.format.flags))  # files of their own naming: HLS, DASH, pictures
     except (av.error.FFmpegError, ValueError):
-        name = codec = "none"
-    if codec == "none" or name in ("image2", "mp3"):
+        name, codec, many = "none", "none", False
+    if codec == "none" or many or name == "mp3":
         raise ArgumentError("dst", str(path), "a name that ends in .mp4, .mkv, .mov or another video format")
     return name
 

@@ -233,13 +233,17 @@ def _timing(path: str, read: ReadOptions) -> FileTiming:
     """Rate and timing by the packets, without decoding."""
     with Source(path, read) as source:
         tick, rate = exact(source.video.time_base), source.rate
-        packets = islice(source.packets(everything=False), _PACKETS)
+        packets = list(islice(source.packets(everything=False), _PACKETS))
         times = sorted(packet.pts * tick for packet in packets if packet.size and packet.pts is not None)
-        frames = source.total or (len(times) if len(times) < _PACKETS else None)
+        read_whole = len(packets) < _PACKETS and len(times) == sum(packet.size > 0 for packet in packets)
+        end = source.end
+        taken = [time for time in times if time >= source.begin and (end is None or time < end)] if read_whole else []
+        frames = len(taken) or source.total or (len(times) if len(times) < _PACKETS else None)
         length = source.container.duration
     gaps = sorted(b - a for a, b in pairwise(times) if b > a)
     rate = rate or (1 / median(gaps) if gaps else None)
     middle = median(gaps) if gaps else (1 / rate if rate else Fraction(0))
+    seconds = float(taken[-1] - taken[0] + (1 / rate if rate else middle)) if taken and not read.source_fps else None
     low, high = (gaps[0], gaps[-1]) if gaps else (middle, middle)
     return FileTiming(
         rate=rate,
@@ -247,7 +251,7 @@ def _timing(path: str, read: ReadOptions) -> FileTiming:
         shortest_ms=float(1000 * low),
         median_ms=float(1000 * middle),
         longest_ms=float(1000 * high),
-        seconds=float(frames / rate) if frames and rate else length / av.time_base if length else None,
+        seconds=seconds or (float(frames / rate) if frames and rate else length / av.time_base if length else None),
         frames=frames,
     )
 

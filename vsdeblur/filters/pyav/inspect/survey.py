@@ -108,7 +108,7 @@ def file_samples(source: Source, transfer: str | None) -> Iterator[ClipSample]:
     frames, at = source.frames(), 0  # number in the part of the frame that comes next, about
     for run in sample_ranges(min(source.total or _SHORT, _SHORT if source.rate is None else source.total or _SHORT)):
         jumps = run.start > at and _jumps(source, at, run.start)
-        if not jumps and run.start - at > _FAR:
+        if not jumps and not 0 <= run.start - at <= _FAR:  # before: where recordings were joined a jump leads anywhere
             continue
         try:
             if jumps:
