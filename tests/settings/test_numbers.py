@@ -35,6 +35,15 @@ def test_huge_decimals_and_integers() -> None:
             checked("factor", value)
 
 
+@pytest.mark.parametrize("name", ["fps", "source_fps"])
+def test_rates_are_what_containers_can_count(name: str) -> None:
+    assert checked(name, 100 / 3) == Fraction(100, 3)
+    assert checked(name, "12.345678901").denominator <= 100_000
+    for value in ("1e-19", "1/3601", 0):
+        with pytest.raises(ArgumentError, match=rf"^{name} must be "):
+            checked(name, value)
+
+
 @pytest.mark.parametrize(
     ("value", "rate", "wanted"),
     [

@@ -24,6 +24,7 @@ SOLVERS = ("keyframes", "unrolled", "unrolled:PATH", "admm")  # as ``vsdeblur.na
 MAX_FACTOR = 16
 MAX_FPS = 10_000
 LEAST_SIDE = 16  # pixels
+_MIN_FPS, _FINEST_FPS = Fraction(1, 3600), 100_000
 _UNITS = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _NTSC = 0.006  # frames per second that a decimal name such as 59.94 may differ from its exact fraction
 _LONGEST_TIME = 10**9  # seconds, some thirty years
@@ -123,9 +124,12 @@ def factor(value: Any) -> Fraction:
 
 
 def fps(value: Any) -> Fraction:
-    """A frame rate; the usual decimal names of NTSC rates mean their exact fractions: 59.94 is 60000/1001."""
-    rate = _fraction(str(value) if isinstance(value, float) else value)
-    if not 0 < rate <= MAX_FPS:
+    """A frame rate, at least one an hour; the usual decimal names mean their exact fractions: 59.94 is 60000/1001.
+
+    The denominator of others is limited: containers count in fractions of 32 bits.
+    """
+    rate = _fraction(str(value) if isinstance(value, float) else value).limit_denominator(_FINEST_FPS)
+    if not _MIN_FPS <= rate <= MAX_FPS:
         raise ValueError
     ntsc = Fraction(math.ceil(rate) * 1000, 1001)
     return ntsc if rate.denominator != 1 and abs(float(rate - ntsc)) < _NTSC else rate

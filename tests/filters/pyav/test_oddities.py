@@ -112,6 +112,18 @@ def test_a_time_base_is_no_rate(tmp_path: Path) -> None:
     assert found["timing"]["seconds"] == pytest.approx(1, abs=0.1)
 
 
+def test_a_pause_stands(tmp_path: Path) -> None:
+    """A screen that moves, rests for a second, and moves on: nothing moves, or dissolves, while it rests."""
+    shown = [Fraction(n, 30) + (1 if n >= 6 else 0) for n in range(12)]
+    source = write_clip(tmp_path / "in.mkv", 12, oddities.SIZE, codec="ffv1", times=shown)
+    report = run(source, tmp_path / "out.mkv", 1, fps=60, codec="ffv1", preset="fast")
+    rests = decode(source)[5].to_ndarray(format="rgb24").astype(int)
+    found = [frame.to_ndarray(format="rgb24") for frame in decode(tmp_path / "out.mkv")]
+    assert report.frames_out == len(found) == 84
+    errors = [float(np.abs(picture - rests).mean()) for picture in found[14:68]]
+    assert max(errors) < 3
+
+
 def test_a_late_start_is_no_truncation(tmp_path: Path) -> None:
     source = oddities.starting_late(tmp_path / "in.mkv", 600)
     report = run(source, tmp_path / "out.mkv", 1, preset="fast")
