@@ -65,3 +65,11 @@ def test_a_prior_that_goes_wild(value: float) -> None:
         prior(torch.zeros(1, 1, 4, 4), 0.1)
     with pytest.raises(DeblurError, match="gave back float, not a tensor"):
         FunctionPrior(lambda u, sigma: 0.5)(torch.zeros(1, 1, 4, 4), 0.1)
+
+
+def test_a_prior_that_gives_back_something_else() -> None:
+    frames = torch.zeros(1, 1, 4, 4)
+    for other in (lambda u, sigma: u[..., 1:], lambda u, sigma: u + 0j):
+        with pytest.raises(DeblurError, match=r"prior <lambda> gave back .*, not real values \(1, 1, 4, 4\)"):
+            FunctionPrior(other)(frames, 0.1)
+    assert FunctionPrior(lambda u, sigma: u.double())(frames, 0.1).dtype == torch.float32

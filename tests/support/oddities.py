@@ -140,6 +140,26 @@ def with_unknown_sound(path: Path) -> Path:
     return path
 
 
+def with_unknown_picture(path: Path, known: bool) -> Path:
+    """mp4 whose first video is of a codec that FFmpeg does not have, and a second one of one that it has, or not."""
+    with av.open(str(path), "w") as output:
+        streams: list[Any] = [output.add_stream("libx264", rate=30) for _ in range(1 + known)]
+        for video in streams:
+            video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
+        for n in range(4):
+            for video in streams:
+                frame = picture(n, *SIZE)
+                frame.pts, frame.time_base = n, Fraction(1, 30)
+                output.mux(video.encode(frame))
+        for video in streams:
+            output.mux(video.encode())
+    data = bytearray(path.read_bytes())
+    at = data.find(b"avc1", data.find(b"stsd"))
+    data[at : at + 4] = b"zzzz"
+    path.write_bytes(data)
+    return path
+
+
 def transparent_webm(path: Path) -> Path:
     """VP9 whose alpha is in a stream of its own within the packets."""
     options = {"deadline": "realtime", "cpu-used": "8", "auto-alt-ref": "0"}
@@ -147,7 +167,7 @@ def transparent_webm(path: Path) -> Path:
 
 
 def animation(path: Path, count: int = 6) -> Path:
-    """A GIF of 25 frames a second."""
+    """A GIF, APNG or WebP of 25 frames a second."""
     from PIL import Image
 
     pictures = [Image.fromarray(picture(n, *SIZE, "rgb24").to_ndarray()) for n in range(count)]

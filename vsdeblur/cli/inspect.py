@@ -54,11 +54,12 @@ def inspect(
     place_for(drawing)
     place_for(html)
     from vsdeblur.cli import _blur as pictures
+    from vsdeblur.stills.animated import is_animated
     from vsdeblur.stills.still import family_of, is_still, read_still
 
     if drawing is not None:
         family_of(drawing, "drawing")
-    if is_still(Path(clip)):
+    if is_still(Path(clip)) and not is_animated(Path(clip)):
         refuse_given((*sorted(INSPECT.names - {"device", "max_memory"}), *_OF_VIDEO), "for a still picture")
         still = read_still(Path(clip))
         stored = pictures.about_still(Path(clip), still)

@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
+from vsdeblur.errors import DeblurError
 from vsdeblur.footprint import TileFootprint
 from vsdeblur.tensors import refuse_wild
 
@@ -95,4 +96,7 @@ class FunctionPrior:
         """The denoised frames of u (N, C, H, W), whose noise has the deviation ``sigma``."""
         found: Tensor = self.function(u, sigma)
         refuse_wild(f"prior {self.name}", found, LARGEST)
-        return found
+        if found.shape != u.shape or found.is_complex():
+            kind = f"{str(found.dtype).removeprefix('torch.')} {tuple(found.shape)}"
+            raise DeblurError(f"prior {self.name} gave back {kind}, not real values {tuple(u.shape)}")
+        return found.to(u)

@@ -228,6 +228,12 @@ def test_what_could_not_be_read_again_is_refused(tmp_path: Path) -> None:
         run(source, tmp_path / "out.m3u8", 1)
 
 
+@pytest.mark.parametrize("end", ["gif", "png", "webp"])
+def test_animations_are_inspected_as_videos(tmp_path: Path, end: str) -> None:
+    found = inspected(oddities.animation(tmp_path / f"in.{end}"))
+    assert (found["timing"]["rate"], found["timing"]["frames"]) == ("25", 6)
+
+
 def test_colours_of_gif_are_in_palettes(tmp_path: Path) -> None:
     source = oddities.animation(tmp_path / "in.gif")
     with pytest.raises(ArgumentError, match="pixel_format must be one of pal8 for gif"):
@@ -389,6 +395,35 @@ def test_timecodes(tmp_path: Path, end: str, factor: int, kept: str | None) -> N
     found = tags.get("timecode")
     assert (found and [int(part) for part in found.split(":")]) == (kept and [int(part) for part in kept.split(":")])
     assert bool([lost for lost in report.lost if "cannot count 300 frames a second" in lost]) == (kept is None)
+
+
+def test_timecodes_of_matroska_move_too(tmp_path: Path) -> None:
+    """There the name of the tag is in capitals."""
+    source = write_clip(tmp_path / "in.mkv", 4, oddities.SIZE, rate=Fraction(60), timecode="01:00:00:20")
+    for end, given, kept in (("mp4", {}, "01:00:00:080"), ("mkv", {"start": "1/60"}, "01:00:00:84")):
+        report = run(source, tmp_path / f"out.{end}", 4, preset="fast", **given)
+        with av.open(str(tmp_path / f"out.{end}")) as out:
+            tags = {name.lower(): value for name, value in out.streams.video[0].metadata.items()}
+        assert (tags["timecode"], report.lost) == (kept, [])
+    report = run(source, tmp_path / "out.mov", 5, preset="fast")
+    assert [lost for lost in report.lost if "cannot count 300 frames a second" in lost]
+
+
+def test_a_track_of_timecodes_is_made_again(tmp_path: Path) -> None:
+    """mov has its start timecode in a track, which is not lost where the output has one as well."""
+    source = write_clip(tmp_path / "in.mov", 4, oddities.SIZE, timecode="01:00:00:20")
+    with av.open(str(source)) as opened:
+        assert [stream.type for stream in opened.streams] == ["video", "data"]
+    assert run(source, tmp_path / "out.mov", 2, preset="fast").lost == []
+    assert len(run(source, tmp_path / "out.ts", 2, preset="fast").lost) == 1
+
+
+def test_a_video_without_decoder_is_passed_over_or_named(tmp_path: Path) -> None:
+    both = oddities.with_unknown_picture(tmp_path / "both.mp4", known=True)
+    assert len(inspected(both)["streams"]) == 2
+    assert run(both, tmp_path / "out.mp4", 1, preset="fast").frames_out == 4
+    with pytest.raises(InputError, match="there is no decoder for its video: convert it"):
+        run(oddities.with_unknown_picture(tmp_path / "one.mp4", known=False), tmp_path / "no.mp4", 1)
 
 
 # Names

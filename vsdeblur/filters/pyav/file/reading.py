@@ -21,7 +21,7 @@ from vsdeblur.settings import checked
 from vsdeblur.settings.files import Reading
 from vsdeblur.settings.transfers import MATRICES, PRIMARIES, RANGES
 
-_RAW = (".r3d", ".braw", ".crm", ".ari", ".nev", ".cine")
+_RAW = re.compile(r"\.(r3d|braw|crm|ari|nev|cine|mcraw|c?dng|cr[23]|nef|arw|raf|orf|rw2)", re.IGNORECASE)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _BT2020, _PQ, _HLG = 9, 16, 18
 
@@ -120,6 +120,6 @@ def open_input(path: str, name: str, feed: StandardInput | None = None) -> Any:
 def _detail(path: Path, error: Exception) -> str:
     if path.is_file() and not path.stat().st_size:
         return "the file is empty"
-    if path.is_file() and path.suffix.lower() in _RAW:
+    if path.is_file() and _RAW.fullmatch(path.suffix):
         return "raw footage: export it from the maker's program as ProRes 4444 or as a sequence of TIFF files first"
     return reason(error)

@@ -202,6 +202,7 @@ class Source:
     def _choose(self) -> VideoStream:
         pictures = Disposition.attached_pic | Disposition.timed_thumbnails
         videos = [stream for stream in self.container.streams.video if not stream.disposition & pictures]
+        videos = [stream for stream in videos if stream.codec_context is not None] or videos
         best = self.container.streams.best("video") if videos else None
         if best is None:
             raise InputError(f"{self.name}: no video in this file")

@@ -60,6 +60,8 @@ class Copier:
         for stream in source.container.streams:
             if stream.index == source.video.index:
                 continue
+            if _is_timecode(stream) and any(name.lower() == "timecode" for name in source.video.metadata):
+                continue  # muxers make one of the video's tag
             if slow != 1 and stream.type in ("audio", "data"):
                 dropped.append(stream.type)
                 continue
@@ -158,9 +160,9 @@ class Copier:
         return True
 
     def _retimed(self, tags: dict[str, str]) -> dict[str, str]:
-        """Tags with the start timecode moved, or without it."""
-        code = tags.pop("timecode", None)
-        moved = None if code is None else self._timecode(code)
+        """Tags with the start timecode moved, or without it; Matroska has its name in capitals."""
+        name = next((name for name in tags if name.lower() == "timecode"), None)
+        moved = None if name is None else self._timecode(tags.pop(name))
         return tags if moved is None else {**tags, "timecode": moved}
 
     def _chapters(self) -> list[Any]:
@@ -190,6 +192,10 @@ def _refused(stream: Stream, container: str) -> str | None:
     except (av.error.FFmpegError, ValueError, NotImplementedError) as error:
         return reason(error)
     return None
+
+
+def _is_timecode(stream: Stream) -> bool:
+    return stream.type == "data" and stream.name is None and "timecode" in stream.metadata
 
 
 def _add(output: Any, stream: Stream) -> Stream:
