@@ -140,7 +140,7 @@ class Source:
         if self.begin > self.origin and self.seekable and not self._given_rate:
             self._seek()
         done = False
-        order = Order(self.rate, self.warn)
+        order = Order(self.rate, log.debug if self._given_rate else self.warn)
         shown = paced(self._given_rate, self.tick)
         for packet in self.packets(other is not None):
             now = packet.dts if packet.dts is not None else packet.pts
