@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -11,20 +12,35 @@ from vsdeblur.pages.quantities import clock, size
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import ProgressColumn
 
 _PAUSE = 30.0  # seconds between lines where there is no terminal
+_WIDTH = 20  # of the bar, characters
+_NEARLY = 0.95  # of a chunk that the bar may be ahead of what is done
 _OFTEN = 0.25  # seconds between lines of JSON
 
 
 class Bar:
-    """A context manager and the callback that transcode reports its progress to."""
+    """A context manager and the callback that transcode reports its progress to.
 
-    def __init__(self, console: Console) -> None:
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+    Outputs come in bursts, a chunk at a time. In between the bar goes on at the rate so far, and at the rate that was
+    forecast before there is any, up to a chunk; the number of frames beside it is of those that are done.
+    """
+
+    def __init__(self, console: Console, each: float | None = None, burst: float = 0.0) -> None:
+        """Nothing is shown yet.
+
+        Args:
+            console: For people.
+            each: Seconds of an output, as forecast; None where that is not known.
+            burst: Outputs of a chunk.
+        """
+        from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
         self._console = console
         self._said = 0.0
-        columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
+        self._pace = Pace(each, burst)
+        columns = (_column(self._pace), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
         self._progress = Progress(*columns, console=console, transient=True) if console.is_terminal else None
         self._task = self._progress.add_task("starting", total=None) if self._progress else None
 
@@ -40,13 +56,51 @@ class Bar:
             self._progress.stop()
 
     def __call__(self, done: int, total: int | None, seconds: float, memory: int) -> None:
+        self._pace.note(done, total, seconds)
         if self._progress is not None and self._task is not None:
-            self._progress.update(
-                self._task, completed=done, total=total, description=status(done, total, seconds, memory)
-            )
+            self._progress.update(self._task, description=status(done, total, seconds, memory))
         elif seconds - self._said >= _PAUSE:
             self._said = seconds
             self._console.print(status(done, total, seconds, memory))
+
+
+class Pace:
+    """How far a job is likely to be between two of its reports; never less than before."""
+
+    def __init__(self, each: float | None, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """each, burst: as in ``Bar``. clock: seconds."""
+        self._each, self._burst, self._clock = each, burst, clock
+        self._done, self._noted, self._shown = 0, clock(), 0.0
+        self.total: int | None = None
+
+    def note(self, done: int, total: int | None, seconds: float) -> None:
+        """A report: outputs done, in all, and seconds so far."""
+        self._burst = max(self._burst, done - self._done)
+        self._done, self.total, self._noted = done, total, self._clock()
+        if done:
+            self._each = seconds / done
+
+    @property
+    def outputs(self) -> float:
+        """Outputs by now; what is not done counts up to most of a chunk."""
+        ahead = (self._clock() - self._noted) / self._each if self._each else 0.0
+        now = self._done + min(ahead, _NEARLY * self._burst)
+        self._shown = max(self._shown, now if self.total is None else min(now, self.total))
+        return self._shown
+
+
+def _column(pace: Pace) -> ProgressColumn:
+    from rich.progress import ProgressColumn, Task
+    from rich.progress_bar import ProgressBar
+
+    class Column(ProgressColumn):
+        """A bar that leaves room for words in narrow terminals."""
+
+        def render(self, task: Task) -> ProgressBar:
+            total = None if pace.total is None else float(pace.total)
+            return ProgressBar(total=total, completed=pace.outputs, width=_WIDTH, pulse=total is None)
+
+    return Column()
 
 
 class JsonLines:

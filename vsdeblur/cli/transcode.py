@@ -21,6 +21,8 @@ from vsdeblur.settings.table import TRANSCODE
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from vsdeblur.filters.pyav.inspect.probe import Forecast
+
 
 @click.command(short_help="Deblur a video and raise its frame rate.")
 @click.argument("source", metavar="IN")
@@ -62,19 +64,21 @@ def transcode(
     console = quiet_console(quiet)
     shared = cluster is not None or given["segment"] is not None
     # On a terminal the first word comes at once: libraries and the estimate take seconds.
+    ahead: Forecast | None = None
     with console.status(f"reading {'standard input' if source == '-' else source}"):
         run = runner(cluster, arguments)
         if not quiet and source != "-" and not shared:
-            _forecast(console, source, target, arguments)
+            ahead = _forecast(console, source, target, arguments)
     try:
-        with (JsonLines if shown == "json" else Bar)(console) as bar:
+        pace = (ahead.seconds_per_frame, ahead.burst) if ahead else (None, 0.0)
+        with JsonLines(console) if shown == "json" else Bar(console, *pace) as bar:
             done = run(source, target, **arguments, progress=heeding(None if quiet else bar))
     except KeyboardInterrupt:
         raise KeyboardInterrupt("the same command goes on from here" if given["resume"] or cluster else "") from None
     return tell(done, console, as_json, report)
 
 
-def _forecast(console: Console, source: str, target: str, arguments: dict[str, Any]) -> None:
+def _forecast(console: Console, source: str, target: str, arguments: dict[str, Any]) -> Forecast:
     """Print how long it will take, measured on a little of it; wrong arguments are found on the way."""
     from vsdeblur.filters.pyav.file.target import check
     from vsdeblur.filters.pyav.inspect.probe import forecast
@@ -94,3 +98,4 @@ def _forecast(console: Console, source: str, target: str, arguments: dict[str, A
     if ahead.frames is not None:
         total = clock(ahead.frames * ahead.seconds_per_frame)
         console.print(f"about {total} for {ahead.frames} frames, {ahead.seconds_per_frame:.3g} s each")
+    return ahead

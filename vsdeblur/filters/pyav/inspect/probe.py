@@ -176,10 +176,12 @@ class Forecast:
     Attributes:
         frames: outputs; None where the file does not say how long it is.
         seconds_per_frame: of each output.
+        burst: outputs of a chunk, which come together.
     """
 
     frames: int | None
     seconds_per_frame: float
+    burst: float
     calibration: Calibration
 
 
@@ -202,8 +204,10 @@ def forecast(
         deque(_kept(islice(source.frames(), WINDOW), kept), maxlen=0)
         total = source.total
     converter = Converter(kept[0], found.options.transfer)
-    each = seconds_each(kept, converter, found.options, plan_for(kept[0], converter, found.options))
-    return Forecast(None if total is None else output_count(total, found.options.factor), each, found)
+    plan = plan_for(kept[0], converter, found.options)
+    each = seconds_each(kept, converter, found.options, plan)
+    outputs = None if total is None else output_count(total, found.options.factor)
+    return Forecast(outputs, each, plan.chunk * float(found.options.factor), found)
 
 
 def _kept(frames: Iterator[av.VideoFrame], kept: list[av.VideoFrame], middle: int = 0) -> Iterator[av.VideoFrame]:
