@@ -14,7 +14,7 @@ from vsdeblur.colour.planes import MATRICES, SITINGS, Colour
 from vsdeblur.colour.tags import colour_from_tags
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.errors import ArgumentError, DeblurError, InputError
-from vsdeblur.settings.transfers import TRANSFERS
+from vsdeblur.settings.transfers import LOGS, TRANSFERS
 
 pytestmark = pytest.mark.quick
 
@@ -81,7 +81,7 @@ def test_decode_then_encode_is_the_identity(colour: Colour, height: int, width: 
             np.testing.assert_array_equal(after, before)
 
 
-@pytest.mark.parametrize("transfer", TRANSFERS)
+@pytest.mark.parametrize("transfer", TRANSFERS + LOGS)
 def test_every_16_bit_code_value_survives_every_transfer(transfer: str) -> None:
     ramp = np.arange(1 << 16, dtype=np.uint16).reshape(256, 256)
     for full_range in (False, True):
@@ -122,6 +122,54 @@ def test_transfers_are_odd_increasing_and_invertible_far_out(transfer: str) -> N
 def test_transfers_follow_their_standards(transfer: str, stored: float, linear: float) -> None:
     value = to_linear(torch.tensor([stored], dtype=torch.float64), transfer).item()
     assert value == pytest.approx(linear, rel=1e-3)
+
+
+@pytest.mark.parametrize("transfer", LOGS)
+def test_logs_increase_and_are_invertible_far_out(transfer: str) -> None:
+    x = torch.linspace(-20, 20, 40001)
+    y = to_linear(x, transfer)
+    assert torch.all(y.diff() > 0)
+    torch.testing.assert_close(from_linear(y, transfer), x, rtol=3e-6, atol=6e-6)
+    double = x.double()
+    torch.testing.assert_close(from_linear(to_linear(double, transfer), transfer), double, rtol=1e-9, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("transfer", "light", "code"),
+    [  # 10-bit code values in the makers' own tables
+        ("slog3", 0.0, 95),
+        ("slog3", 0.18, 420),
+        ("slog3", 0.90, 598),
+        ("vlog", 0.0, 128),
+        ("vlog", 0.18, 433),
+        ("vlog", 0.90, 602),
+        ("logc3", 0.0, 95),
+        ("logc3", 0.18, 400),
+        ("logc4", 0.0, 95),
+        ("logc4", 0.18, 0.278396 * 1023),
+        ("applelog", 0.0, 0.150476 * 1023),
+        ("applelog", 0.18, 0.488272 * 1023),
+        ("protune", 0.0, 0),
+        ("protune", 0.18, 0.645623 * 1023),
+        ("protune", 1.0, 1023),
+        ("cineon", 0.0, 95),
+        ("cineon", 1.0, 685),
+    ],
+)
+def test_logs_meet_their_makers_anchors(transfer: str, light: float, code: float) -> None:
+    stored = from_linear(torch.tensor([light], dtype=torch.float64), transfer).item()
+    assert stored * 1023 == pytest.approx(code, abs=0.7 if isinstance(code, int) else 0.01)
+    assert to_linear(torch.tensor([stored], dtype=torch.float64), transfer).item() == pytest.approx(light, abs=1e-9)
+
+
+@pytest.mark.parametrize("transfer", LOGS)
+def test_toes_and_logarithms_meet(transfer: str) -> None:
+    x = torch.linspace(-0.03, 0.03, 60001, dtype=torch.float64)
+    slopes = from_linear(x, transfer).diff() / x.diff()
+    assert float(slopes.max()) < 25  # a step of a tenth of a code value would be a hundred
+    at = torch.tensor([0.01125, 0.01, 0.010591, 0.0, -0.0180966], dtype=torch.float64)
+    step = from_linear(at + 1e-9, transfer) - from_linear(at - 1e-9, transfer)
+    assert float(step.abs().max()) * 1023 < 0.01
 
 
 def test_inplace_overwrites_and_a_copy_does_not() -> None:
@@ -246,7 +294,7 @@ def test_transfers_that_are_not_known_are_refused(code: int) -> None:
 
 
 def test_hostile_float_samples_become_finite() -> None:
-    for transfer in TRANSFERS:
+    for transfer in TRANSFERS + LOGS:
         colour = Colour("RGB", 32, True, 0, 0, "bt709", transfer, True, "left")
         bad = np.array([[np.nan, np.inf, -np.inf, 1e38, -1e38, 0.5]], np.float32)
         linear = colour.decode([bad] * 3)

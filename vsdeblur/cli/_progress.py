@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
 _PAUSE = 30.0  # seconds between lines where there is no terminal
-_WIDTH = 20  # of the bar, characters
+_WIDTH, _NARROW = 30, 8  # of the bar, characters
+_ROOM = 80  # characters of a line with all that there is to say
 _NEARLY = 0.95  # of a chunk that the bar may be ahead of what is done
 _OFTEN = 0.25  # seconds between lines of JSON
 
@@ -40,7 +41,11 @@ class Bar:
         self._console = console
         self._said = 0.0
         self._pace = Pace(each, burst)
-        columns = (_column(self._pace), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+        columns = (
+            _column(self._pace, _WIDTH if console.width >= _ROOM else _NARROW),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
+        )
         self._progress = Progress(*columns, console=console, transient=True) if console.is_terminal else None
         self._task = self._progress.add_task("starting", total=None) if self._progress else None
 
@@ -58,10 +63,17 @@ class Bar:
     def __call__(self, done: int, total: int | None, seconds: float, memory: int) -> None:
         self._pace.note(done, total, seconds)
         if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, description=status(done, total, seconds, memory))
+            self._progress.update(self._task, description=self._words(done, total, seconds, memory))
         elif seconds - self._said >= _PAUSE:
             self._said = seconds
             self._console.print(status(done, total, seconds, memory))
+
+    def _words(self, done: int, total: int | None, seconds: float, memory: int) -> str:
+        """All there is to say, or what matters most where there is no room for it."""
+        if self._console.width >= _ROOM:
+            return status(done, total, seconds, memory)
+        left = "" if total is None or not done else f" {clock(seconds * max(total - done, 0) / done)}"
+        return f"{done}{'' if total is None else f'/{total}'}{left}"
 
 
 class Pace:
@@ -89,7 +101,7 @@ class Pace:
         return self._shown
 
 
-def _column(pace: Pace) -> ProgressColumn:
+def _column(pace: Pace, width: int) -> ProgressColumn:
     from rich.progress import ProgressColumn, Task
     from rich.progress_bar import ProgressBar
 
@@ -98,7 +110,7 @@ def _column(pace: Pace) -> ProgressColumn:
 
         def render(self, task: Task) -> ProgressBar:
             total = None if pace.total is None else float(pace.total)
-            return ProgressBar(total=total, completed=pace.outputs, width=_WIDTH, pulse=total is None)
+            return ProgressBar(total=total, completed=pace.outputs, width=width, pulse=total is None)
 
     return Column()
 

@@ -1,25 +1,30 @@
 """Transfer functions: stored (non-linear) values to linear light and back.
 
-Every curve is invertible on the whole real line: odd below 0 (out-of-gamut colours keep their sign) and continued
-above 1 (super-whites). Linear 1.0 is the nominal white of the SDR curves and the reference white of the HDR ones
-(203 cd/m2 of PQ, the 75% signal of scene-referred HLG; ITU-R BT.2408), so that a solver sees the same scale everywhere.
+Every curve is invertible on the whole real line: odd below 0 (out-of-gamut colours keep their sign; logarithmic curves
+of cameras go on as their toes do) and continued above 1 (super-whites). Linear 1.0 is the nominal white of the SDR
+curves, the light of a white surface of logarithmic ones, and the reference white of the HDR ones (203 cd/m2 of PQ, the
+75% signal of scene-referred HLG; ITU-R BT.2408), so that a solver sees the same scale everywhere.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
+from vsdeblur.colour.log import log_curve
 from vsdeblur.colour.response import Response
 from vsdeblur.errors import ArgumentError
-from vsdeblur.settings.transfers import KNOWN, gamma_of, is_known
+from vsdeblur.settings.transfers import KNOWN, LOGS, gamma_of, is_known
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _BLOCK = 1 << 16  # elements per thread handled at once on a CPU: the temporaries of a curve stay in the cache
-_KNEE = 1.2  # HDR curves continue along a straight line from here, beyond every integer format's super-whites
+_SIGNED = tuple(name for name in LOGS if name != "protune")  # whose black is above 0: light below it is negative
+# HDR and logarithmic curves go on along a straight line from here, beyond every integer format's super-whites.
+_KNEE = 1.2
 
 
 def to_linear(x: Tensor, name: str, *, inplace: bool = False) -> Tensor:
@@ -47,15 +52,19 @@ def _apply(x: Tensor, name: str, direction: int, inplace: bool) -> Tensor:
     out = x if inplace else x.clone(memory_format=torch.contiguous_format)
     if name == "linear":
         return out
-    curve = _CURVES[name][direction]
+    curve, signed = _CURVES[name][direction], name in _SIGNED
     flat = out.view(-1)
     size = _BLOCK * torch.get_num_threads() if flat.device.type == "cpu" else max(flat.numel(), 1)
     for block in torch.split(flat, size):
-        torch.copysign(curve(block.abs()), block, out=block)
+        if signed:
+            block.copy_(curve(block.clone()))
+        else:
+            torch.copysign(curve(block.abs()), block, out=block)
     return out
 
 
-# A curve takes non-negative values and may overwrite them; it returns the tensor that holds the result.
+# A curve takes non-negative values, those in _SIGNED any, and may overwrite them; it returns the tensor that holds the
+# result.
 _Curve = Callable[["Tensor"], "Tensor"]
 
 
@@ -90,7 +99,7 @@ def _power_with_toe(slope: float, gamma: float) -> tuple[_Curve, _Curve]:
 
 
 def _continued(decode: _Curve, encode: _Curve) -> tuple[_Curve, _Curve]:
-    """The same curves, going on along the tangent above the knee, where the formulas of HDR run away."""
+    """The same curves, going on along the tangent above the knee, where formulas of HDR and logarithms run away."""
     import torch
 
     at, step = torch.tensor([_KNEE - 1e-4, _KNEE], dtype=torch.float64), 1e-4
@@ -148,6 +157,17 @@ def _hlg() -> tuple[_Curve, _Curve]:
     return _continued(decode, encode)
 
 
+def _protune() -> tuple[_Curve, _Curve]:
+    """GoPro's, see ``vsdeblur.colour.log``."""
+    base = math.log(113)
+    return _continued(lambda a: a.mul_(base).expm1_().div_(112), lambda a: a.mul_(112).log1p_().div_(base))
+
+
+def _log(name: str) -> tuple[_Curve, _Curve]:
+    curve = log_curve(name)
+    return _continued(curve.decode, curve.encode)
+
+
 class _Lazy(dict[str, tuple[_Curve, _Curve]]):
     """Curves by name, made on first use (torch is not imported for looking up names)."""
 
@@ -161,6 +181,8 @@ class _Lazy(dict[str, tuple[_Curve, _Curve]]):
             "gamma2.8": lambda: _power(2.8),
             "pq": _pq,
             "hlg": _hlg,
+            "protune": _protune,
+            **{log: partial(_log, log) for log in _SIGNED},
         }
         gamma = gamma_of(name)
         self[name] = make[name]() if gamma is None else (Response(gamma).decode, Response(gamma).encode)

@@ -57,10 +57,11 @@ class ClipSettings(TypedDict, total=False):
             parse=parse.optional(parse.transfer),
             wanted="{none} or one of " + KNOWN,
             summary="Transfer function",
-            values="bt709, srgb, pq, response1.9 and others",
+            values="bt709, srgb, pq, slog3, response1.9 and others",
             metavar="NAME",
             usual="by the tags",
-            detail='"linear", "bt709", "srgb", "gamma2.2", "pq", "hlg" ..., or "response1.9" for a gamma that '
+            detail='"linear", "bt709", "srgb", "gamma2.2", "pq", "hlg" ..., a camera\'s "slog3", "vlog", "logc3", '
+            '"logc4", "applelog" or "protune", a scan\'s "cineon", or "response1.9" for a gamma that '
             "``vsdeblur.estimate_response`` found.",
             by_face={
                 "deblur": "None is by the props.",

@@ -6,8 +6,9 @@ import math
 import re
 
 TRANSFERS = ("linear", "bt709", "srgb", "gamma2.2", "gamma2.6", "gamma2.8", "smpte240m", "pq", "hlg")
+LOGS = ("slog3", "vlog", "logc3", "logc4", "applelog", "protune", "cineon")  # of cameras and scanners
 LOWEST_GAMMA, HIGHEST_GAMMA = 1.0, 3.0
-KNOWN = ", ".join(TRANSFERS) + ' or "response1.9" (any gamma from 1 to 3)'
+KNOWN = ", ".join(TRANSFERS + LOGS) + ' or "response1.9" (any gamma from 1 to 3)'
 
 # With their numbers in ITU-T H.273, which FFmpeg uses too.
 MATRICES = {"bt709": 1, "fcc": 4, "bt470bg": 5, "smpte170m": 6, "smpte240m": 7, "ycgco": 8, "bt2020ncl": 9}
@@ -28,8 +29,8 @@ _RESPONSE = re.compile(r"response(\d+(?:\.\d+)?)")
 
 
 def is_known(name: object) -> bool:
-    """Whether there is such a curve: one of TRANSFERS, or "responseX" with a gamma X."""
-    return isinstance(name, str) and (name in TRANSFERS or gamma_of(name) is not None)
+    """Whether there is such a curve: one of TRANSFERS or LOGS, or "responseX" with a gamma X."""
+    return isinstance(name, str) and (name in TRANSFERS + LOGS or gamma_of(name) is not None)
 
 
 def gamma_of(name: str) -> float | None:
