@@ -26,6 +26,7 @@ OUTSIDE = {  # pattern below the repository's root -> folder of the site, or the
     "benchmarks/README.md": "benchmarks.md",
     "vsdeblur/weights/*.md": "cards/",
     "examples/*": "examples/",
+    "examples/drop/*": "examples/",
     "CHANGELOG.md": "changelog.md",
 }
 _LINK = re.compile(r"(!?)\[([^]]*)]\(([^)#\s]+)(#[^)\s]*)?\)")
@@ -42,7 +43,7 @@ def site_path(path: str) -> str | None:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the files outside docs/ that pages link to."""
     for pattern in OUTSIDE:
-        for path in sorted(ROOT.glob(pattern)):
+        for path in filter(Path.is_file, sorted(ROOT.glob(pattern))):
             name = path.relative_to(ROOT).as_posix()
             target = site_path(name)
             assert target is not None
