@@ -43,6 +43,13 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="Folder that the list's paths are relative to.",
 )
 @click.option("--peers/--no-peers", default=True, help="Rows of other people's networks, where they are installed.")
+@click.option(
+    "--peer",
+    "peer",
+    multiple=True,
+    metavar="NAME=FILE.py:FUNCTION",
+    help="A row of your own: a function of (blurry, factor, shutter). May be given several times.",
+)
 @setting_option("device")
 @click.option("--json", "json_file", type=_FILE, help="Write the results here.")
 @click.option("--html", "html_file", type=_FILE, help="Write a page with pictures here.")
@@ -60,6 +67,7 @@ def bench(
     list_file: Path | None,
     clips_dir: Path | None,
     peers: bool,
+    peer: tuple[str, ...],
     device: str | None,
     json_file: Path | None,
     html_file: Path | None,
@@ -69,10 +77,13 @@ def bench(
 
     Every FACTOR consecutive frames make one period, of which the first SHUTTER part is averaged. Without clips a
     generated scene is used. The numbers compare with each other only, not with published scores.
+
+    A peer's function gets blurry frames (N, H, W, 3), float32 in [0, 1], RGB, and gives back N x FACTOR of them.
     """
     import json
 
     from vsdeblur.bench import report, run
+    from vsdeblur.bench.brought import brought_peer
     from vsdeblur.bench.protocol import Clip, open_subframes
     from vsdeblur.bench.rows import methods
     from vsdeblur.device import choose_device
@@ -87,6 +98,7 @@ def bench(
             refuse_given(("starts",), "without a CLIP or {list_file}")
     m = open_subframes(factor, checked("shutter", shutter))
     choose_device(checked("device", device))  # before the first row, not when its turn comes
+    own = dict(map(brought_peer, peer))
     place_for(json_file)
     place_for(html_file)
     entries: list[Clip] = [Clip(path, width, start, periods) for path in clips]
@@ -97,7 +109,7 @@ def bench(
 
     console = quiet_console(quiet)
     source = run.from_files(entries, factor) if entries else run.synthetic(factor)
-    rows = methods(presets, device, peers)
+    rows = methods(presets, device, peers) | own
     results = run.run(source, rows, factor, m, lambda clip, method: console.print(f"{clip}: {method}"))
 
     if json_file is not None:
