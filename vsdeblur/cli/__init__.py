@@ -1,4 +1,5 @@
-"""The command line: ``vsdeblur transcode | batch | join | image | compare | studio | demo | bench | inspect | train``.
+"""The command line: ``vsdeblur transcode | batch | join | image | compare | studio | demo | bench | inspect | train |
+adapt``.
 
 Every error is one line on stderr. Exit codes: 0 done, 1 failure, 2 wrong usage, 3 done but some of the input could not
 be decoded, 130 interrupted, 129 and 143 ended by SIGHUP and SIGTERM. Commands import what they need when they run, so
@@ -18,6 +19,7 @@ import click
 
 from vsdeblur.cli._endings import Ended, drop_output, handled
 from vsdeblur.cli._options import option_words
+from vsdeblur.cli.adapt import adapt
 from vsdeblur.cli.batch import batch
 from vsdeblur.cli.bench import bench
 from vsdeblur.cli.compare import compare
@@ -125,5 +127,5 @@ def main(verbose: bool) -> None:
         logger.addHandler(_Stderr())
 
 
-for command in (transcode, batch, join, image, compare, studio, demo, bench, inspect, train):
+for command in (transcode, batch, join, image, compare, studio, demo, bench, inspect, train, adapt):
     main.add_command(command)

@@ -48,11 +48,12 @@ class SolvedScenes:
     def __call__(self, rng: np.random.Generator) -> Sample:
         """One sample, drawn by ``rng``."""
         footage = self.material.footage(rng, self.size, min(self.size, _CLIP_SIZE), _SUPERSAMPLING)
-        return _solved(film(footage, rng, how=CALM), footage.gamma, rng)
+        return solved_sample(film(footage, rng, how=CALM), footage.gamma, rng)
 
 
 @torch.inference_mode()
-def _solved(take: Take, gamma: float, rng: np.random.Generator) -> Sample:
+def solved_sample(take: Take, gamma: float, rng: np.random.Generator) -> Sample:
+    """The sample of what was filmed, its response curve a power of 1 / ``gamma``."""
     curve = "linear" if gamma == 1 else SHOWN
     blurry, sharp = ((x.float() / 255) ** gamma for x in (take.blurry, take.sharp[SHARP_TAUS.index(0.0)]))
     preset = "fast" if rng.random() < _FAST else "balanced"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
@@ -27,3 +28,10 @@ def count_frames(path: Path) -> int:
     """How many frames the video has, by its packets. Raises InputError."""
     with Source(str(path)) as source:
         return sum(packet.size > 0 for packet in source.container.demux(source.video))
+
+
+def frame_rate(path: Path) -> Fraction | None:
+    """Its usual frames per second, None where there is none. Raises InputError."""
+    with Source(str(path)) as source:
+        rate = source.video.average_rate
+        return Fraction(rate.numerator, rate.denominator) if rate else None

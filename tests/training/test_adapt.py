@@ -1,0 +1,140 @@
+"""Learning from the clip itself: parts, samples, which layers learn, the judge, and the run as a whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from vsdeblur import restore
+from vsdeblur.cli import main
+from vsdeblur.errors import ArgumentError, InputError
+from vsdeblur.filters.pyav.file.write import write_mp4
+from vsdeblur.solver.unrolled.net import ProximalNet
+from vsdeblur.synthetic.scene import Scene, film
+from vsdeblur.training.adapt import parts, run
+from vsdeblur.training.adapt.agreement import disagreement
+from vsdeblur.training.adapt.parts import LENGTH, find_parts
+from vsdeblur.training.adapt.reblurred import OwnStretch
+from vsdeblur.training.adapt.recipe import FREE, AdaptRecipe
+from vsdeblur.training.adapt.run import REPORT, adapt, wins
+from vsdeblur.weights import fill, load
+
+
+@pytest.fixture(scope="module")
+def blurry() -> np.ndarray:
+    return film(Scene(96, 128), 2 * LENGTH + 2, 4, 1.0, lambda light: light)[1]
+
+
+@pytest.fixture(scope="module")
+def clip(blurry: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("own") / "clip.mp4"
+    write_mp4(path, blurry, 30)
+    return path
+
+
+def test_new_weights_have_to_win() -> None:
+    assert wins((0.05, 0.02, 0.03))
+    assert wins((0.1, -0.01, 0.02))
+    assert not wins((0.2, -0.01, -0.01))
+    assert not wins((0.005, 0.005))
+    assert not wins(())
+
+
+def test_some_parts_are_held_out(clip: Path, tmp_path: Path) -> None:
+    found = find_parts([clip, clip], tmp_path)
+    assert [part.held_out for part in found] == [False, True] * 2
+    assert found[1].blurry.shape == (LENGTH, 3, 96, 128)
+    assert not torch.equal(found[0].blurry, found[1].blurry)
+    assert not found[0].ready
+
+
+@pytest.mark.parametrize(("shutter", "per", "open_"), [(1.0, 8, 7), (0.5, 8, 3), (0.01, 8, 1), (0.6, 10, 5)])
+def test_a_part_is_blurred_by_its_own_shutter(shutter: float, per: int, open_: int) -> None:
+    stretch = OwnStretch(np.zeros((31, 8, 8, 3), np.uint8), per, 1.0, 1.0, True, shutter=shutter)
+    opening = stretch.opening(np.random.default_rng(0), centred=True)
+    assert len(opening.at) == open_
+    assert opening.shutter == pytest.approx(open_ / per)
+    assert opening.at.sum() == pytest.approx(0)
+
+
+def test_the_last_layers_learn_and_are_held_back() -> None:
+    recipe = AdaptRecipe()
+    network = recipe.network()
+    fill(network, "unrolled")
+    free = {name.partition(".")[0] for name, p in network.named_parameters() if p.requires_grad}
+    assert free == set(FREE)
+    batch = {
+        "pictures": torch.rand(1, 4, 3, 16, 16),
+        "path": torch.zeros(1, 4, 16, 16),
+        "hints": torch.ones(1, 3, 16, 16),
+        "sharp": torch.rand(1, 3, 16, 16),
+        "shutter": torch.ones(1, 1),
+    }
+    loss, scalars = recipe.loss(network, batch, 0)
+    assert scalars["drift"] == 0
+    loss.backward()
+    assert all((p.grad is not None) == p.requires_grad for p in network.parameters())
+    with torch.no_grad():
+        network.leave.weight += 0.1
+    further, scalars = recipe.loss(network, batch, 0)
+    assert scalars["drift"] > 0
+    assert float(further.detach()) > float(loss.detach())
+
+
+def test_wrong_detail_disagrees_with_the_neighbours(blurry: np.ndarray) -> None:
+    v = torch.from_numpy(blurry[:3]).permute(0, 3, 1, 2).float() / 255
+    bundled, wrong = ProximalNet(), ProximalNet()
+    for network in (bundled, wrong):
+        fill(network, "unrolled")
+    with torch.no_grad():
+        wrong.leave.bias += torch.linspace(-0.5, 0.5, 12)
+    right = disagreement(bundled, v, 1.0, linear=False)
+    assert 0 < right < disagreement(wrong, v, 1.0, linear=False)
+
+
+def test_a_run_leaves_weights_that_can_be_used(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "LENGTH", 4)
+    monkeypatch.setattr(parts, "MOST", 2)
+    monkeypatch.setattr(AdaptRecipe, "batch", 1)
+    out, said = tmp_path / "own", []
+    settings = {"shutter": 1.0, "transfer": "linear"}
+    found = adapt([clip], out, 0.02, **settings, say=lambda what, *_: said.append(what), stop=lambda: len(said) > 3)
+    assert found.steps >= 1
+    assert len(found.gains) == 1
+    assert found.parts == 1
+    assert {"reading", "restoring what is learned from", "learning", "judging"} <= set(said)
+    assert json.loads((out / REPORT).read_text())["kept"] == found.kept
+    stored = ProximalNet()
+    fill(stored, "unrolled", out)
+    same = torch.equal(stored.leave.weight, load("unrolled")["leave.weight"])
+    assert same != found.kept
+    v = torch.rand(2, 3, 32, 32)
+    assert restore(v, 2, shutter=0.5, solver=f"unrolled:{out}").shape == (4, 3, 32, 32)
+    with pytest.raises(ArgumentError, match="out must be a folder without a run, or resume given"):
+        adapt([clip], out, 0.02, shutter=1.0)
+    monkeypatch.setattr(run, "_gain", lambda *_: 0.0)  # which takes as long as all else, and was seen above
+    again = adapt([clip], out, 0.02, **settings, resume=True, stop=lambda: True)
+    assert again.steps == found.steps  # it goes on from there, and was stopped at once
+    other = tmp_path / "other.mp4"
+    other.write_bytes(clip.read_bytes() + b"x")
+    with pytest.raises(InputError, match="a run of other clips"):
+        adapt([other], out, 0.02, shutter=1.0, resume=True)
+
+
+def test_clips_that_cannot_be_learned_from_are_one_line(blurry: np.ndarray, tmp_path: Path) -> None:
+    write_mp4(tmp_path / "short.mp4", blurry[:10], 30)
+    write_mp4(tmp_path / "small.mp4", blurry[:, :64], 30)
+    for name, message in (
+        ("short.mp4", "it has 10 frames, at least 16 are needed to learn and to judge"),
+        ("small.mp4", "its shorter side has 64 pixels, at least 96 are needed"),
+        ("none.mp4", "there is no such file"),
+    ):
+        done = CliRunner().invoke(main, ["adapt", str(tmp_path / name), "--out", str(tmp_path / name[:4])])
+        assert done.exit_code == 1, done.output
+        assert message in done.output
+        assert done.output.count("\n") <= 2

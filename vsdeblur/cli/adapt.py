@@ -1,0 +1,90 @@
+"""``vsdeblur adapt``."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import click
+
+from vsdeblur.cli._options import setting_option
+from vsdeblur.cli._shared import place_for, quiet_console
+from vsdeblur.pages.quantities import clock
+
+_PAUSE = 15.0  # seconds between lines of progress
+
+
+@click.command(short_help="Let the networks learn from your own clips.")
+@click.argument("clips", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="CLIP...")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    default=5,
+    show_default=True,
+    help="Of work; judging comes after.",
+)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the weights.")
+@setting_option("shutter")
+@setting_option("transfer", default="bt709")
+@setting_option("device")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is random.")
+@click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+def adapt(
+    clips: tuple[Path, ...],
+    minutes: float,
+    out: Path,
+    shutter: str | None,
+    transfer: str,
+    device: str | None,
+    seed: int,
+    resume: bool,
+    quiet: bool,
+) -> None:
+    """Let the network of the key frames learn from your clips, with no sharp footage of them.
+
+    What the bundled weights make of parts of the clips is blurred again by the clips' own shutter, and the last layers
+    of the network learn to undo that. Other parts judge: the new weights are kept only where restored frames predict
+    their neighbours' exposures better with them. The last line says which it is. OUT then holds weights for
+    transcode ... --solver unrolled:OUT, the bundled ones where the new ones did not win. Ctrl-C judges what was
+    learned so far; --resume goes on.
+    """
+    from vsdeblur.device import choose_device
+    from vsdeblur.filters.pyav.file.read import frame_rate
+    from vsdeblur.settings import AUTO, checked
+    from vsdeblur.training.adapt.run import adapt as run
+
+    place_for(out)
+    where = None if device is None else str(choose_device(checked("device", device)))
+    console, said = quiet_console(quiet), [("", 0.0)]
+
+    def say(what: str, seconds: float, left: float | None) -> None:
+        if what == said[-1][0] and seconds - said[-1][1] < _PAUSE:
+            return
+        said[:] = [(what, seconds)]
+        console.print(what + ("" if left is None else f", {clock(max(left, 0))} left"))
+
+    stopped: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
+    try:
+        found = run(
+            clips,
+            out,
+            minutes,
+            shutter=None if shutter in (None, AUTO) else checked("shutter", shutter, frame_rate(clips[0])),
+            transfer=checked("transfer", transfer),
+            device=where,
+            seed=seed,
+            resume=resume,
+            say=say,
+            stop=lambda: bool(stopped),
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    gains = ", ".join(f"{gain:+.3f}" for gain in found.gains)
+    click.echo(f"{found.steps} steps on {found.parts} parts, shutter {found.shutter:.2f}, in {clock(found.seconds)}")
+    click.echo(f"agreement of {len(found.gains)} held-out parts: {gains} dB")
+    if found.kept:
+        click.echo(f"new weights kept: transcode IN OUT --solver unrolled:{out}")
+    else:
+        click.echo(f"the bundled weights stay: the new ones did not win, and {out} holds the bundled ones")

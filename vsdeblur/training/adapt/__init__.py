@@ -1,0 +1,1 @@
+"""Learning from the clip itself: bundled weights go on with the user's own clips, and are kept only where they win."""
