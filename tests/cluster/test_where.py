@@ -42,7 +42,7 @@ def test_a_task_that_fits_nowhere_is_refused() -> None:
     nodes = [{"Alive": True, "Resources": {"memory": 3 * GIB}}, {"Alive": False, "Resources": {"memory": 64 * GIB}}]
     ray = SimpleNamespace(nodes=lambda: nodes)
     with pytest.raises(DeblurError, match=r"takes 8\.0 GiB, and no machine of the cluster has more than 3\.0 GiB"):
-        run_tasks(ray, Needs(8 * GIB), [], lambda frames: None)
+        run_tasks(ray, Needs(8 * GIB), [], lambda frames, node: None)
 
 
 def test_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:

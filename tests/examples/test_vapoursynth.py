@@ -218,3 +218,16 @@ def test_several_cores_in_one_process_one_after_the_other() -> None:
     )
     assert done.stdout.decode().strip() == "done", done.stderr.decode()
     assert "exist" not in done.stderr.decode()
+
+
+def test_the_proxy_for_av1an_has_as_many_frames() -> None:
+    counts = []
+    for name in ("av1an.vpy", "av1an-proxy.vpy"):
+        vs.clear_outputs()
+        runpy.run_path(str(ROOT / "examples" / name))
+        clip = vs.get_output(0).clip
+        counts.append((clip.num_frames, clip.fps, clip.format.id))
+    assert counts[0] == counts[1]
+    assert counts[0][0] == 16
+    assert len(list(clip.frames())) == 16
+    vs.clear_outputs()

@@ -27,7 +27,7 @@ FUNCTIONS: list[tuple[Face, Callable[..., Any], tuple[Any, ...]]] = [
     (TRANSCODE, pyav.transcode, ("in.mp4", "out.mp4")),
     (RESTORE, vsdeblur.restore, (np.zeros((1, 3, 16, 16), np.float32),)),
 ]
-OWN = {"clip", "frames", "src", "dst", "v", "progress", "record"}
+OWN = {"clip", "frames", "src", "dst", "v", "progress", "record", "proxy"}
 
 
 def test_options_have_the_settings_of_restoring() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,8 +46,8 @@ def make_segment(source: str, target: str, settings: Mapping[str, Any], segment:
     """Make one segment on this machine; what a worker does.
 
     Returns:
-        "frames" of outputs and "errors" of the source, or an "error" in a line: exceptions with arguments of their own
-        do not survive the way to the driver.
+        "frames" of outputs and the "node" that made them, or an "error" in a line: exceptions with arguments of their
+        own do not survive the way to the driver.
     """
     from vsdeblur.filters.pyav import transcode
 
@@ -61,14 +62,14 @@ def make_segment(source: str, target: str, settings: Mapping[str, Any], segment:
         except DeblurError as error:
             return {"error": str(error)}
         else:
-            return {"frames": report.frames_out}
+            return {"frames": report.frames_out, "node": platform.node()}
 
 
 def run_tasks(
     ray: Any,
     needs: Needs,
     calls: Sequence[tuple[Any, ...]],
-    finished: Callable[[int], None],
+    finished: Callable[[int, str], None],
     work: Callable[..., dict[str, Any]] = make_segment,
 ) -> None:
     """Run ``work`` with every tuple of arguments, in this order as far as there is room.
@@ -77,7 +78,7 @@ def run_tasks(
         ray: The module, connected.
         needs: Of each task.
         calls: Arguments.
-        finished: Called with the output frames of each task that is done.
+        finished: Called with the output frames of each task that is done, and the name of its node.
         work: What a task does.
 
     Raises:
@@ -97,7 +98,7 @@ def run_tasks(
                     raise DeblurError(f"a segment failed on the cluster: {what}", "give the command again") from None
                 if "error" in outcome:
                     raise DeblurError(outcome["error"])
-                finished(outcome["frames"])
+                finished(outcome["frames"], outcome.get("node", ""))
     finally:
         for one in waiting:
             ray.cancel(one, force=True)

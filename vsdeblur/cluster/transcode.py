@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,8 @@ from vsdeblur.settings.engine import Number
 from vsdeblur.settings.files import FileSettings
 from vsdeblur.settings.signature import takes
 from vsdeblur.settings.table import CLUSTER
+
+log = logging.getLogger("vsdeblur")
 
 _FRAMES = 32  # source frames of a segment at least
 _MOST = 512  # segments: each decodes the source up to its end
@@ -104,14 +107,17 @@ def _needs(ray: Any, opened: OpenedJob) -> Needs:
     return Needs.of(opened.plan.peak_bytes, gpus, total_memory(device) if gpus else None)
 
 
-def _counter(job: Job) -> Callable[[int], None]:
+def _counter(job: Job) -> Callable[[int, str], None]:
     begun = job.report.resumed
     total = int(source_frames(job) * job.ratio)
 
-    def finished(frames: int) -> None:
+    def finished(frames: int, node: str) -> None:
         import psutil
 
         job.report.frames_out += frames
+        nodes = job.report.nodes
+        nodes[node] = nodes.get(node, 0) + frames
+        log.info("%d frames from %s; by now %s", frames, node, ", ".join(f"{n} {count}" for n, count in nodes.items()))
         if job.task.progress is not None:
             done = job.report.frames_out - begun
             job.task.progress(done, max(total - begun, done), job.elapsed, psutil.Process().memory_info().rss)

@@ -378,3 +378,19 @@ def test_rgb_float_after_a_resize_and_back() -> None:
     clip = yuv(4).resize.Bicubic(format=vs.RGBH, matrix_in_s="709")
     out = deblur(clip, 2).resize.Bicubic(format=vs.YUV420P8, matrix_s="709")
     assert sum(1 for _ in out.frames(close=True)) == 8
+
+
+@pytest.mark.parametrize("factor", [1, 2, "5/2", Fraction(1000, 999)])
+def test_a_proxy_has_as_many_frames_and_restores_none(factor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vsdeblur.filters.vapoursynth import chunk
+
+    clip = vs.core.std.BlankClip(width=16, height=16, format=vs.GRAY8, length=7, fpsnum=30, fpsden=1)
+    clip = clip.std.FrameEval(lambda n: clip.std.BlankClip(color=n, keep=True))
+    whole = deblur(clip, factor=factor, shutter=0.5)
+    monkeypatch.setattr(chunk, "ChunkSolver", None)
+    proxy = deblur(clip, factor=factor, shutter=0.5, proxy=True)
+    assert (proxy.num_frames, proxy.fps, proxy.format.id) == (whole.num_frames, whole.fps, whole.format.id)
+    shown = [int(np.asarray(frame[0])[0, 0]) for frame in proxy.frames()]
+    assert shown == [int(n / Fraction(factor)) for n in range(whole.num_frames)]
+    with pytest.raises(vs.Error, match="factor must be"):
+        deblur(clip, factor=40, proxy=True)

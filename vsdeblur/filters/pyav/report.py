@@ -26,7 +26,8 @@ class Report:
     was taken, None where each chunk found its own; shutter_from: where it comes from. readout, readout_from: the same
     of the rolling shutter's readout. transfer, transfer_from: of the transfer function, None by the tags. gyro: what a
     gyroscope was good for, empty where there is none. warnings: what was left out or changed, and other remarks. lost:
-    of these, what is on the source and not on the output. errors: what of the source could not be read, with its time.
+    of these, what is on the source and not on the output. nodes: outputs by the machine of a cluster that made them.
+    errors: what of the source could not be read, with its time.
     """
 
     source: str
@@ -51,6 +52,7 @@ class Report:
     gyro: str = ""
     warnings: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    nodes: dict[str, int] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
 
     @property

@@ -41,6 +41,8 @@ _NODES = 2  # chunks that requests in flight lie in; finished chunks wait with t
 def deblur(
     clip: vs.VideoNode,
     factor: Number = 1,
+    *,
+    proxy: bool = False,
     **settings: Unpack[ScriptSettings],
 ) -> vs.VideoNode:
     """Remove motion blur and raise the frame rate: a sharp clip of ``factor`` times the frames.
@@ -50,6 +52,8 @@ def deblur(
             progressive. Colour is converted by the frames' props. Missing ones mean: matrix smpte170m up to 576 lines,
             else bt709; limited range, RGB full; transfer bt709, RGB srgb; chroma left. Alpha in the prop ``_Alpha``
             follows the same motion (a separate alpha clip: attach it with std.ClipToProp).
+        proxy: Give back source frames, each as often as outputs come from its period, in place of restored ones: a clip
+            of the same number of frames that costs nothing, for programs that look for scenes in one (Av1an).
         **settings: See [Settings](settings.md).
 
     Returns:
@@ -71,6 +75,8 @@ def deblur(
         length = output_count(clip.num_frames, options.factor)
         if length > _LONGEST:
             raise DeblurError(f"a clip cannot have {length} frames: lower factor, or Trim the clip first")
+        if proxy:
+            return _proxy(clip, options.factor, rate)
         return _build(clip, options, rate, uniform=chosen.get("fps_num") is not None)
     except DeblurError as error:
         raise vs.Error(f"deblur: {error}") from None
@@ -85,15 +91,34 @@ def check_format(clip: vs.VideoNode) -> None:
         raise DeblurError(f"clip must be 8 to 16 bit integer, half or float, not {fmt.name}: convert with resize first")
 
 
+def _raised(rate: Fraction | None, factor: Fraction) -> Fraction | None:
+    """The rate of the outputs; None where the clip has none. Raises DeblurError for one that no clip can have."""
+    from vsdeblur.filters.vapoursynth.props import representable
+
+    out = representable(rate * factor) if rate else None
+    if rate and not out:
+        raise DeblurError(f"a clip cannot have {rate * factor} frames per second: set its rate with std.AssumeFPS")
+    return out
+
+
+def _proxy(clip: vs.VideoNode, factor: Fraction, rate: Fraction | None) -> vs.VideoNode:
+    """Output j is source frame floor(j / factor); nothing is restored."""
+    out_rate, length = _raised(rate, factor), output_count(clip.num_frames, factor)
+    blank = clip.std.BlankClip(length=length, keep=True)
+
+    @lru_cache(maxsize=_NODES)
+    def repeated(n: int) -> vs.VideoNode:
+        return clip.std.Trim(first=n, length=1).std.Loop()
+
+    shown = blank.std.FrameEval(lambda n: repeated(int(n / factor)), clip_src=[clip])
+    return shown.std.AssumeFPS(fpsnum=out_rate.numerator, fpsden=out_rate.denominator) if out_rate else shown
+
+
 def _build(clip: vs.VideoNode, options: Options, rate: Fraction | None, *, uniform: bool) -> vs.VideoNode:
     from vsdeblur.filters.vapoursynth.chunk import ChunkSolver
-    from vsdeblur.filters.vapoursynth.props import ClipTiming, representable
+    from vsdeblur.filters.vapoursynth.props import ClipTiming
 
-    out_rate = representable(rate * options.factor) if rate else None
-    if rate and not out_rate:
-        raise DeblurError(
-            f"a clip cannot have {rate * options.factor} frames per second: set its rate with std.AssumeFPS"
-        )
+    out_rate = _raised(rate, options.factor)
     if clip.gpu_resident:
         clip = clip.std.GPUDownload()
     timing = ClipTiming(clip.num_frames, rate, uniform)
