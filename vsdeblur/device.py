@@ -66,3 +66,12 @@ def network_dtype(device: torch.device) -> torch.dtype:
     """
     native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     return torch.bfloat16 if device.type == "cpu" and native() else torch.float32
+
+
+def trains_in_half(device: torch.device) -> bool:
+    """Whether training computes in bfloat16: on CUDA, and on processors that multiply in it.
+
+    Elsewhere it is emulated: a 3x3 convolution of 64 channels forth and back takes 3.5 times as long as in float32 on a
+    processor with AVX2 alone. MPS has no autocast to it that every supported release of PyTorch knows.
+    """
+    return device.type == "cuda" or network_dtype(device) == torch.bfloat16

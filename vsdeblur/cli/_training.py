@@ -154,7 +154,7 @@ def _train(
         makers: Of samples on a device: those to train on, and those held out.
         count: Of samples to train on, at most.
     """
-    from vsdeblur.device import choose_device
+    from vsdeblur.device import choose_device, trains_in_half
     from vsdeblur.settings import checked
     from vsdeblur.training.checkpoint import CHECKPOINT, weight_files
     from vsdeblur.training.loop import Course, judge
@@ -173,7 +173,7 @@ def _train(
     before = signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
     try:
         with rendered_ahead(source, workers):
-            course = Course(minutes, seed, str(where), steps, half_precision=where.type != "mps", start_from=start_from)
+            course = Course(minutes, seed, str(where), steps, half_precision=trains_in_half(where), start_from=start_from)
             state = run(recipe, source, out, course, resume, stop=lambda: bool(stopped))
     finally:
         signal.signal(signal.SIGINT, before)
