@@ -173,7 +173,8 @@ def _train(
     before = signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
     try:
         with rendered_ahead(source, workers):
-            course = Course(minutes, seed, str(where), steps, half_precision=trains_in_half(where), start_from=start_from)
+            half = trains_in_half(where)
+            course = Course(minutes, seed, str(where), steps, half_precision=half, start_from=start_from)
             state = run(recipe, source, out, course, resume, stop=lambda: bool(stopped))
     finally:
         signal.signal(signal.SIGINT, before)
