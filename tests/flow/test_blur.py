@@ -12,6 +12,7 @@ from torch import Tensor
 from vsdeblur import weights
 from vsdeblur.errors import ArgumentError, DeblurError, InputError
 from vsdeblur.flow import find_motion_engine
+from vsdeblur.flow.bend import BentMotion
 from vsdeblur.flow.blur import BlurMotion
 from vsdeblur.flow.blur_net import BlurNet, _mirrored, features
 from vsdeblur.flow.dis import DisFlow
@@ -147,7 +148,9 @@ def test_damaged_or_missing_weights_are_refused(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(weights.resources, "files", lambda _: tmp_path)
     with pytest.raises(DeblurError, match=r"motion.safetensors is missing.*vsdeblur train"):
         find_motion_engine("blur")
-    assert isinstance(find_motion_engine(None), PairwiseMotion)
+    engine = find_motion_engine(None)
+    assert isinstance(engine, BentMotion)
+    assert isinstance(engine.first, PairwiseMotion)
     (tmp_path / "motion.safetensors").write_bytes(b"something else")
     with pytest.raises(DeblurError, match="SHA-256"):
         find_motion_engine("blur")

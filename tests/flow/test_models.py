@@ -15,6 +15,7 @@ from torch import Tensor
 
 from vsdeblur.errors import ArgumentError, DeblurError
 from vsdeblur.flow import find_motion_engine
+from vsdeblur.flow.bend import BentMotion
 from vsdeblur.flow.models import load_flow
 from vsdeblur.flow.motion import PairwiseFlow
 from vsdeblur.flow.pairwise import PairwiseMotion
@@ -213,5 +214,6 @@ def test_a_callable_is_taken_as_it_is() -> None:
         return a.new_zeros(2, *a.shape[-2:])
 
     engine = find_motion_engine(still)
-    assert isinstance(engine, PairwiseMotion)
-    assert engine.flows.flow is still
+    assert isinstance(engine, BentMotion)
+    assert isinstance(engine.first, PairwiseMotion)
+    assert engine.first.flows.flow is still

@@ -6,7 +6,7 @@ from vsdeblur.flow.resolution import motion_scale
 from vsdeblur.footprint import FrameSize
 
 SCRATCH = 60  # values per point that OpenCV's DIS takes for one pair, measured
-MOTION = 11  # values per point of one frame's path, reliability and occlusion, and of the weights of splatting
+MOTION = 13  # values per point of one frame's path (cubic), reliability and occlusion, and of the weights of splatting
 # Values per point while motion is found, beside the window and the result; measured.
 _FIRST = 6  # of one frame and its flows, in the first pass, beside the frame as it is and as display values
 _CORRECTED = 1  # of one frame while a network corrects the paths, beside the frame as display values

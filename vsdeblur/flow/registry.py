@@ -67,6 +67,7 @@ def find_motion_engine(
         ArgumentError: The name is unknown or its checkpoint does not exist.
         DeblurError: A package or weights are missing, or a checkpoint does not fit.
     """
+    from vsdeblur.flow.bend import BentMotion
     from vsdeblur.flow.dis import DisFlow
     from vsdeblur.flow.pairwise import PairwiseMotion
     from vsdeblur.flow.refined import RefinedMotion
@@ -75,7 +76,7 @@ def find_motion_engine(
         if getattr(flow, "is_motion_engine", False):
             return cast("MotionEngine", flow)
         pairs = PairwiseMotion(flow, linear=linear)
-        return RefinedMotion(pairs, pairs, passes - 1) if passes > 1 else pairs
+        return BentMotion(RefinedMotion(pairs, pairs, passes - 1) if passes > 1 else pairs)
     if flow is None:
         flow = learned_engine(None, preset) or "dis"
     named = resolve_named("flow", flow, FORMS, WANTED)
@@ -98,7 +99,7 @@ def find_motion_engine(
         from vsdeblur.flow.models import load_flow
 
         first = pairs = PairwiseMotion(load_flow(named, device), linear=linear)
-    return RefinedMotion(first, pairs, passes - 1) if passes > 1 else first
+    return BentMotion(RefinedMotion(first, pairs, passes - 1) if passes > 1 else first)
 
 
 def _what_is_left(linear: bool, workers: int) -> PairwiseMotion:
