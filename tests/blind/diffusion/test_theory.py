@@ -16,12 +16,14 @@ from torch import Tensor
 
 from tests.support.gaussian import GaussianPrior
 from vsdeblur.blind.deconvolve.unrolled import norm_bound
+from vsdeblur.blind.diffusion.deconvolve import DiffusionDeconvolution
 from vsdeblur.blind.diffusion.guidance.dds import DDS
 from vsdeblur.blind.diffusion.guidance.pigdm import PiGDM
 from vsdeblur.blind.diffusion.guidance.protocol import Guidance
 from vsdeblur.blind.diffusion.observation import Observation
 from vsdeblur.blind.diffusion.sample import sample
 from vsdeblur.blind.diffusion.schedule import noise_levels
+from vsdeblur.blind.estimate.restored import RestoredExpectation
 from vsdeblur.blind.operators.uniform import UniformBlur
 
 SIZE, SIDE = (5, 5), 7
@@ -98,3 +100,24 @@ def spread_by_noise(gaussian: GaussianPrior, guidance: Guidance, v: Tensor, step
     levels = noise_levels(1.0, 0.005, steps)
     u = sample(gaussian, Affine(guidance), observed(v.expand(count, -1, -1, -1)), start, levels, noise).flatten(1)
     return u[-1], u[:-1] - u[-1]
+
+
+@dataclass(frozen=True, eq=False)
+class EqualChannels(GaussianPrior):
+    """Pictures of three equal channels, each N(mean, S): noise of all three tells of one picture."""
+
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        return super().__call__(x.mean(1, keepdim=True), sigma / 3**0.5).expand_as(x)
+
+    def variances(self, sigma: float) -> Tensor:
+        """Of the one direction in which the channels vary, (1, 1, 1) / sqrt(3)."""
+        return 3 * super().variances(sigma / 3**0.5)
+
+
+def test_the_expectation_step_is_the_mean_of_the_posterior(v: Tensor) -> None:
+    """Of a grey picture, as estimation asks for it: without noise, from far enough that the start is forgotten."""
+    known = prior(coloured=True)
+    restore = DiffusionDeconvolution(EqualChannels(known.mean, known.spectrum), DDS(steps=8, widen=1), 60, first=2.0)
+    mean, _ = known.posterior(v, blur(), NOISE)
+    found = RestoredExpectation(restore)(v, blur(), NOISE).flatten()
+    assert (found - mean).norm() < 0.05 * (mean - known.mean).norm()
