@@ -24,7 +24,7 @@ from vsdeblur.engine import classical, host_frames
 from vsdeblur.engine.light import cleaning_footprint, unblended_footprint
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.flow import learned_engine
-from vsdeblur.flow.footprint import finding_footprint, motion_footprint, workers_within
+from vsdeblur.flow.footprint import finding_footprint, motion_footprint, splatting_footprint, workers_within
 from vsdeblur.footprint import FrameSize, TileFootprint
 from vsdeblur.presets import EFFORTS
 from vsdeblur.priors.protocol import ImagePrior
@@ -217,7 +217,7 @@ class _Sums:
         twice, over = self.size.frame, overlay.footprint(self.size, self._window(chunk))
         if unblended:
             twice += unblended_footprint(self.size, refined=uses_instant_step(self.options), rolling=self.rolling)
-        rendering = self._rendering(consistent) + max(twice, over)
+        rendering = splatting_footprint(self.size, solved) + self._rendering(consistent) + max(twice, over)
         return int(self._resident(chunk) + max(before + over, keys + max(solving + over, rendering)))
 
     def _classical(self, chunk: int, tile: int) -> int:

@@ -6,7 +6,8 @@ from vsdeblur.flow.resolution import motion_scale
 from vsdeblur.footprint import FrameSize
 
 SCRATCH = 60  # values per point that OpenCV's DIS takes for one pair, measured
-MOTION = 13  # values per point of one frame's path (cubic), reliability and occlusion, and of the weights of splatting
+MOTION = 9  # values per point of one frame's path, a cubic one, reliability and occlusion
+SPLATTING = 3  # of one key frame's weights of splatting, while they are made
 # Values per point while motion is found, beside the window and the result; measured.
 _FIRST = 6  # of one frame and its flows, in the first pass, beside the frame as it is and as display values
 _CORRECTED = 1  # of one frame while a network corrects the paths, beside the frame as display values
@@ -23,6 +24,11 @@ def field(size: FrameSize) -> int:
 def motion_footprint(size: FrameSize, frames: int) -> int:
     """Bytes of the motion of so many frames."""
     return frames * MOTION * field(size)
+
+
+def splatting_footprint(size: FrameSize, key_frames: int) -> int:
+    """Bytes of the weights that points of so many key frames are splatted with."""
+    return key_frames * SPLATTING * field(size)
 
 
 def finding_footprint(size: FrameSize, frames: int, *, engine: str | None, passes: int) -> int:
