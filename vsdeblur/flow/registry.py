@@ -48,7 +48,7 @@ def find_motion_engine(
     passes: int = 1,
     workers: int = 1,
 ) -> MotionEngine:
-    """The motion engine that an argument ``flow`` asks for.
+    """The motion engine that an argument ``flow`` asks for; all paths but those of a motion engine get their bend.
 
     Args:
         flow: None: what ``DEFAULT`` says for ``preset``, "dis" where the learned weights are missing. "dis": OpenCV's
