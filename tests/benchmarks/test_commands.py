@@ -29,6 +29,7 @@ NAMES = [
     "operations",
     "ordinary",
     "overlay",
+    "path_forms",
     "quality",
     "shutter",
     "shake",

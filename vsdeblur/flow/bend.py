@@ -6,9 +6,8 @@ interpolation:
 
     psi(t) = q(t) + b t (t - 1) (t + r),        b = (psi(t) - q(t)) / (t (t - 1) (t + r))
 
-b falls out of either side. What both agree on is taken, and of frames that have one side only what that says, as far as
-the points are seen there. A hand that turns back within a period moves on a cubic like that: with the true ways to both
-neighbours of ten clips of people and hands, restoring along the least-squares cubic won 0.7 dB over the parabola.
+b falls out of either side. Taken is the mean, as far as both agree and the points are seen there; a side that is not in
+the window says that there is no bend.
 """
 
 from __future__ import annotations
@@ -65,34 +64,32 @@ def bend_of(motion: Motion, n: int, spans: tuple[float, ...], scale: int = 1) ->
         scale: ``motion.scale``, pixels of the picture per point.
 
     Returns:
-        None for frames that lack a neighbour, and both of those two frames away.
+        None for frames that lack a neighbour.
     """
     path, seen, count = motion.path, motion.occlusion, len(motion.path)
     if not 0 < n < count - 1:
         return None
-    here = slice(n, n + 1)
-    sides = []
-    for step, tau, side in ((1, 1.0, 0), (-1, -spans[n], 1)):
+    here, ratio = slice(n, n + 1), spans[n]
+    absent = torch.zeros_like(path[here, :2])
+    bends, weights = [], []
+    for step, tau, side in ((1, 1.0, 0), (-1, -ratio, 1)):
         if not 0 <= n + 2 * step < count:
+            bends.append(absent)
+            weights.append(torch.ones_like(seen[here, :1]))
             continue
-        next_to = slice(n + step, n + step + 1)
-        period = spans[n] if step < 0 else 1 / spans[n + 1]  # of the neighbour, in this frame's
+        beside = slice(n + step, n + step + 1)
+        there, t = (1.0, 1 + 1 / spans[n + 1]) if step > 0 else (-spans[n - 1], -ratio * (1 + spans[n - 1]))
         way = displacement(path[here], tau)
-        further = displacement(path[next_to], 1.0 if step > 0 else -spans[n - 1])
-        moved = warp(torch.cat((further, seen[next_to, side : side + 1]), 1), way / scale, "bilinear")
-        t = 1 + period if step > 0 else -spans[n] * (1 + spans[n - 1])
-        left = way + moved[:, :2] - displacement(path[here], t)
-        sides.append((left / (t * (t - 1) * (t + spans[n])), seen[here, side : side + 1] * moved[:, 2:]))
-    if not sides:
-        return None
-    weights = torch.cat([weight for _, weight in sides], 1)
-    bend = sum((value * weight for value, weight in sides), torch.zeros_like(sides[0][0]))
-    bend = bend / (weights.sum(1, keepdim=True) + 1e-3)
-    share = weights.mean(1, keepdim=True) * seen[here].amin(1, keepdim=True)
-    if len(sides) == 2:
-        agreed = box(_squared(bend), _AROUND)
-        share = share * agreed / (agreed + _DISAGREEMENT * box(_squared(sides[0][0] - sides[1][0]), _AROUND) + _FLOOR)
-    length = (_squared(displacement(path[here], 1.0)).sqrt() + _squared(displacement(path[here], -spans[n])).sqrt()) / 2
+        onward = torch.cat((displacement(path[beside], there), seen[beside, side : side + 1]), 1)
+        onward = warp(onward, way / scale, "bilinear")
+        left = way + onward[:, :2] - displacement(path[here], t)
+        bends.append(left / (t * (t - 1) * (t + ratio)))
+        weights.append(seen[here, side : side + 1] * onward[:, 2:])
+    share = (weights[0] + weights[1]) / 2
+    bend = (bends[0] * weights[0] + bends[1] * weights[1]) / (2 * share + 1e-3)
+    agreed, apart = box(_squared(bend), _AROUND), box(_squared(bends[0] - bends[1]), _AROUND)
+    share = share * seen[here].amin(1, keepdim=True) * agreed / (agreed + _DISAGREEMENT * apart + _FLOOR)
+    length = (_squared(displacement(path[here], 1.0)).sqrt() + _squared(displacement(path[here], -ratio)).sqrt()) / 2
     bend = bend * (_MOST * length / _squared(bend).sqrt().clamp(min=1e-6)).clamp(max=1)
     return box(bend * share, _AROUND)
 
