@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from vsdeblur import restore
 from vsdeblur.camera.exposure import Exposure
+from vsdeblur.engine import classical, solve_tiles
 from vsdeblur.engine.classical import cells
 from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.plan import make_plan
@@ -106,3 +108,19 @@ def test_files_and_scripts_take_it(tmp_path: Path) -> None:
     out = deblur(clip, 2, solver="admm", preset="fast")
     assert out.num_frames == 6
     assert out.get_frame(3)[0][5, 5] == 90
+
+
+def test_the_prior_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model of the user's own is loaded, and tried, when it is made."""
+    made: list[Any] = []
+
+    def counted(prior: Any, device: Any = None) -> Any:
+        made.append(prior)
+        return get_prior(prior, device)
+
+    for module in (classical, solve_tiles):
+        monkeypatch.setattr(module, "get_prior", counted)
+    engine = Engine(Options(shutter=0.5, solver="admm", prior="tv", device="cpu"), 32, 32)
+    assert made == ["tv"]
+    assert engine.classical is not None
+    assert engine.key_frame_solver.prior is None

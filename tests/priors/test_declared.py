@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.support.brought import PictureMean, WindowMean, onnx_mean, scripted
+from tests.support.declared import PictureMean, WindowMean, onnx_mean, scripted
 from vsdeblur import restore
 from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.plan import make_plan

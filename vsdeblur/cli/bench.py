@@ -83,7 +83,7 @@ def bench(
     import json
 
     from vsdeblur.bench import report, run
-    from vsdeblur.bench.brought import brought_peer
+    from vsdeblur.bench.own_peer import own_peer
     from vsdeblur.bench.protocol import Clip, open_subframes
     from vsdeblur.bench.rows import methods
     from vsdeblur.device import choose_device
@@ -98,7 +98,7 @@ def bench(
             refuse_given(("starts",), "without a CLIP or {list_file}")
     m = open_subframes(factor, checked("shutter", shutter))
     choose_device(checked("device", device))  # before the first row, not when its turn comes
-    own = dict(map(brought_peer, peer))
+    own = dict(map(own_peer, peer))
     place_for(json_file)
     place_for(html_file)
     entries: list[Clip] = [Clip(path, width, start, periods) for path in clips]

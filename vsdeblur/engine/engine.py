@@ -79,8 +79,9 @@ class Engine:
         self.device = choose_device(options.device)
         effort, total = EFFORTS[options.preset], total_memory(self.device)
         linear = options.transfer != "linear"
-        self.key_frame_solver = KeyFrameSolver(options, self.device)
         self.classical = ClassicalSolver.of(options, self.device) if uses_admm(options) else None
+        # E1 has the prior already: a model of the user's own is loaded, and tried, once.
+        self.key_frame_solver = KeyFrameSolver(replace(options, prior=None) if self.classical else options, self.device)
         prior = (self.classical or self.key_frame_solver).prior
         self.plan: Plan = make_plan(options, height, width, channels, host_bytes, total, prior)
         if options.max_memory is None and self.plan.peak_bytes > max(self.plan.budget, total / 2):

@@ -105,9 +105,8 @@ def _decode(path: Path, cache: Path) -> None:
     if scale < 0.95:
         frames = [_scaled(frame, scale) for frame in frames]
         speeds = measured(frames)
-    cache.mkdir(parents=True, exist_ok=True)
-    _write(np.stack(frames), cache / f"{path.name}.frames.npy")
-    _write(speeds, cache / f"{path.name}.speeds.npy")
+    write_array(np.stack(frames), cache / f"{path.name}.frames.npy")
+    write_array(speeds, cache / f"{path.name}.speeds.npy")
 
 
 def measured(frames: Sequence[Frames]) -> Speeds:
@@ -131,7 +130,9 @@ def _scaled(frame: Frames, scale: float) -> Frames:
     return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _write(values: npt.NDArray[np.generic], path: Path) -> None:
+def write_array(values: npt.NDArray[np.generic], path: Path) -> None:
+    """An array as a file, whole at any moment; its folder is made where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part")
     with part.open("wb") as file:
         np.save(file, values)

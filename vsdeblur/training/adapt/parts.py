@@ -6,7 +6,6 @@ clip shows, moves as the clip moves, and is what new blur is made from (``reblur
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -20,7 +19,7 @@ from torch import Tensor
 
 from vsdeblur.errors import InputError
 from vsdeblur.restore import restore
-from vsdeblur.training.clips import ClipFile, Frames, measured
+from vsdeblur.training.clips import ClipFile, Frames, measured, write_array
 from vsdeblur.training.footage import COMB
 
 LENGTH = 8  # frames of a part
@@ -66,7 +65,7 @@ class Part:
 
     def write(self, frames: Frames) -> None:
         """Keep its blurry frames (LENGTH, H, W, 3)."""
-        _save(frames, self._blurry)
+        write_array(frames, self._blurry)
 
     def restore(self, shutter: float | None, transfer: str, device: str | None) -> None:
         """Make its sharp sub-frames, unless they are there."""
@@ -75,8 +74,8 @@ class Part:
         settings: dict[str, Any] = {"shutter": shutter, "transfer": transfer, "device": device, "duplicates": False}
         u = restore(self.blurry, COMB, preset="balanced", scene_cuts=False, **settings)
         frames = [_scaled(x.permute(1, 2, 0).mul(255).round_().clamp_(0, 255).byte().numpy(), _SHARPER) for x in u]
-        _save(np.stack(frames), self.folder / f"{self.name}.frames.npy")
-        _save(measured(frames), self.folder / f"{self.name}.speeds.npy")  # last: it says that all is there
+        write_array(np.stack(frames), self.folder / f"{self.name}.frames.npy")
+        write_array(measured(frames), self.folder / f"{self.name}.speeds.npy")  # last: it says that all is there
 
 
 def find_parts(clips: Sequence[Path], folder: Path) -> list[Part]:
@@ -137,11 +136,3 @@ def _scaled(frame: Frames, scale: float) -> Frames:
         return np.ascontiguousarray(frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2])
     size = [2 * round(x * scale / 2) for x in frame.shape[1::-1]]
     return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _save(values: np.ndarray[Any, Any], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    with part.open("wb") as file:
-        np.save(file, values)
-    part.replace(path)

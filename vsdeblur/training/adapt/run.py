@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import torch
 from safetensors.torch import save_file
 
+from vsdeblur.device import trains_in_half
 from vsdeblur.errors import ArgumentError, InputError
 from vsdeblur.estimate import estimate_shutter
 from vsdeblur.solver.unrolled.net import ProximalNet
@@ -113,9 +115,9 @@ def adapt(
         return stop()
 
     before = json.loads((out / REPORT).read_text())["learned"] if resume and (out / REPORT).exists() else 0.0
-    course = Course(
-        (before + left) / 60, seed, device or "cpu", half_precision=device not in (None, "cpu"), start_from=PROJECT
-    )
+    place = torch.device(device or "cpu")
+    half = trains_in_half(place)
+    course = Course((before + left) / 60, seed, str(place), half_precision=half, start_from=PROJECT)
     state = train(recipe, source, run, course, resume and (run / CHECKPOINT).exists(), stopped)
     say("judging", spent(), None)
     new = state.averaged().cpu()

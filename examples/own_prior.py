@@ -1,7 +1,7 @@
 """Somebody else's video denoiser as the prior, by its file: a recurrent one, declared as VRT and RVRT would be.
 
 Saves a small model that goes through the frames forwards and backwards as TorchScript, with the declaration that says
-how it is to be called, and restores a noisy generated scene with it. Run it with: python examples/brought.py
+how it is to be called, and restores a noisy generated scene with it. Run it with: python examples/own_prior.py
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def main() -> None:
             torch.jit.script(BothWays().eval()).save(str(path))
         path.with_suffix(".toml").write_text(DECLARATION)
         inner = slice(FACTOR, -FACTOR)
-        for name, prior in (("none", None), ("tv", "tv"), ("brought", f"torchscript:{path}")):
+        for name, prior in (("none", None), ("tv", "tv"), ("own", f"torchscript:{path}")):
             u = restore(noisy, FACTOR, prior=prior, solver="keyframes")  # without the learned step, to tell them apart
             psnr = -10 * float((u[inner].clamp(0, 1) - sharp[inner]).square().mean().log10())
             print(f"{name:8s} {psnr:.2f} dB")

@@ -17,7 +17,7 @@ from vsdeblur.external import line
 WANTED = "NAME=FILE.py:FUNCTION, a function of (blurry, factor, shutter) in a Python file that exists"
 
 
-def brought_peer(given: str) -> tuple[str, Method]:
+def own_peer(given: str) -> tuple[str, Method]:
     """The name and the row of a method of the user's own.
 
     The file is run, as ``python FILE.py`` would run it but for its main part. Its function gets the blurry frames

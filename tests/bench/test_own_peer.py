@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from vsdeblur.bench.brought import brought_peer, row_of
+from vsdeblur.bench.own_peer import own_peer, row_of
 from vsdeblur.cli import main
 from vsdeblur.errors import ArgumentError, DeblurError
 
@@ -29,20 +29,20 @@ def blurry() -> np.ndarray:
 
 def test_a_function_of_a_file_is_a_row(tmp_path: Path) -> None:
     (tmp_path / "peer.py").write_text(PEER)
-    name, row = brought_peer(f"mine={tmp_path / 'peer.py'}:twice")
+    name, row = own_peer(f"mine={tmp_path / 'peer.py'}:twice")
     assert name == "mine"
     assert np.array_equal(row(blurry(), 4, 2), blurry().repeat(4, 0))
     with pytest.raises(DeblurError, match="has no function number"):
-        brought_peer(f"mine={tmp_path / 'peer.py'}:number")
+        own_peer(f"mine={tmp_path / 'peer.py'}:number")
     (tmp_path / "broken.py").write_text("import nothing_of_the_kind")
     with pytest.raises(DeblurError, match=r"broken\.py cannot be run: No module named"):
-        brought_peer(f"mine={tmp_path / 'broken.py'}:twice")
+        own_peer(f"mine={tmp_path / 'broken.py'}:twice")
 
 
 @pytest.mark.parametrize("given", ["mine", "mine=", "=x.py:f", "mine=x.py", "mine=none.py:f", "mine=.:f"])
 def test_other_forms_are_refused(given: str) -> None:
     with pytest.raises(ArgumentError, match="peer must be NAME=FILE"):
-        brought_peer(given)
+        own_peer(given)
     done = CliRunner().invoke(main, ["bench", "--peer", given])
     assert done.exit_code == 2
     assert "--peer must be NAME=FILE.py:FUNCTION" in done.output
