@@ -104,7 +104,7 @@ class _Scene:
         return cuts
 
     def _lost(self, n: int) -> bool:
-        """Whether picture n is so dark or bright that what it has in common with the one before cannot be told."""
+        """Whether picture n is so dark or bright that what it has in common with the one before is not known."""
         before, here = (max(float(self.pictures[k].mean()), 0.0) + DARKEST for k in (n - 1, n))
         return self.pair(n - 1, n).seen < SEEN and abs(math.log(here / before)) > _STRONG[0]
 

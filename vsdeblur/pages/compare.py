@@ -20,7 +20,7 @@ from vsdeblur.pages.pairs import Pairing, Picture, resized
 from vsdeblur.stills.still import Still, is_still, read_still
 
 WIDTH, DURATION = 1280, 10.0
-_CRF = 16  # hardly to be told from the files themselves
+_CRF = 16  # hardly different from the files themselves
 _JPEG = 92
 _SPEEDS = {"1": "full", "0.5": "1/2", "0.25": "1/4", "0.125": "1/8"}
 _ZOOMS = {"0": "fit", "1": "100%", "2": "200%", "4": "400%"}

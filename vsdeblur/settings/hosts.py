@@ -169,7 +169,7 @@ class Rate(TypedDict, total=False):
 
 
 class Progressive(TypedDict, total=False):
-    """Whether flags of interlacing are believed."""
+    """Whether flags of interlacing count."""
 
     progressive: Annotated[
         bool,

@@ -18,7 +18,7 @@ from vsdeblur.studio.places import Places
 PREVIEW_SIDE, PREVIEW_SECONDS = 480, 2.0
 _SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
 _UNSEEN = frozenset(Coding.__annotations__) - {"slow"} | {"start", "duration"}  # what a preview leaves to the job
-_CRF = "14"  # of previews: hardly to be told from what was restored
+_CRF = "14"  # of previews: hardly different from what was restored
 
 
 def options(settings: Mapping[str, Any]) -> list[str]:

@@ -1,7 +1,7 @@
 """SSIMULACRA 2 (Sneyers 2022), by the plugin vszip for VapourSynth: how alike two pictures look.
 
 Structural similarity, edges that were added and edges that were lost, in the colour space XYB at six scales, weighed as
-people judge pictures: 100 is identical, 90 not to be told apart, 50 a loss seen at once; it may be below 0.
+people judge pictures: 100 is identical, 90 no visible difference, 50 a loss seen at once; it may be below 0.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class Decoder:
 
         Args:
             stream: whose packets come.
-            retag: puts the tags that are believed into a frame.
+            retag: puts the tags that are taken into a frame.
             max_side: pixels of the longer side, to which larger frames are scaled down.
         """
         self._retag = retag

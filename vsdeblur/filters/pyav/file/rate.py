@@ -11,7 +11,7 @@ from av.video.stream import VideoStream
 
 from vsdeblur.filters.pyav.stamps import LEAP, exact, rate_of_times
 
-_SLOW = 240  # frames per second up to which a rate is believed that equals the ticks of the time base
+_SLOW = 240  # frames per second up to which a rate is taken that equals the ticks of the time base
 _PACKETS = 300  # that a rate is measured on
 
 

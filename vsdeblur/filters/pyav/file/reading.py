@@ -1,4 +1,4 @@
-"""How a file is opened and read: FFmpeg's names of files, the part that is wanted, the tags that are believed."""
+"""How a file is opened and read: FFmpeg's names of files, the part that is wanted, the tags that are taken."""
 
 from __future__ import annotations
 

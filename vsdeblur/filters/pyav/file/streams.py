@@ -46,7 +46,7 @@ class Copier:
             container: the output's format.
             slow: by how much time is stretched.
             timecode: what becomes of a start timecode.
-            lose: is told what is left out.
+            lose: called with what is left out.
         """
         self.source, self.slow, self._timecode = source, slow, timecode
         self.tags = self._retimed(kept(source.container.metadata))

@@ -85,7 +85,7 @@ def muxer(path: Path, final: Path, tags: Iterable[str]) -> Iterator[Any]:
 
 
 def muxer_options(container: str, tags: Iterable[str]) -> dict[str, str]:
-    """What a container must be told, for metadata with these names."""
+    """Options of a muxer, for metadata with these names."""
     classic = _CLASSIC.get(container)
     special = classic is not None and any(
         tag.lower() not in classic.split() and not _UBIQUITOUS.fullmatch(tag.lower()) for tag in tags

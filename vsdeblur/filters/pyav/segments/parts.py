@@ -1,6 +1,6 @@
 """The folder of a target's finished segments, ``OUT.vsdeblur-parts``: each a file of packets and a record of it.
 
-Nothing in it is believed that does not fit its checksum, nothing is opened that is no regular file, and nothing is
+Nothing in it is taken that does not fit its checksum, nothing is opened that is no regular file, and nothing is
 removed that is not by its name a file of this module.
 """
 

@@ -1,4 +1,4 @@
-"""What is known of a finished segment: written beside its packets, and believed only where it is whole."""
+"""What is known of a finished segment: written beside its packets, and taken only where it is whole."""
 
 from __future__ import annotations
 
