@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 FAILURE, PARTIAL = 1, 3
 SAMPLERS = ("i2sb", "cddb", "dds", "pigdm", "dps")  # methods whose results differ by seed
-
-
 _CHANGE = 1e-4  # parts of white: less comes from the transfer function, there and back
 
 
