@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vsdeblur.errors import ArgumentError, BusyError, DeblurError
+from vsdeblur.interrupts import deferred
 from vsdeblur.locks import lock, open_locked, open_regular
 
 _LONGEST = 60  # bytes of a target's name that its temporary name shows
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part(\..*)?", re.DOTALL)
 _AT_REST = 3600.0  # seconds: where locks are not seen by other machines, a job that lives has written since
-_unfinished: set[Path] = set()
+_unfinished: set[Path] = set()  # temporary files of which this process has the lock
 
 
 def reason(error: BaseException) -> str:
@@ -74,16 +75,21 @@ def written(path: Path, keep: bool = True) -> Iterator[Path]:
     """
     real = path.resolve()  # a link is written through, and stays
     temporary = real.with_name(_temporary_name(real.name))
-    with _locked(temporary, path):
-        _unfinished.add(temporary)
-        try:
-            yield temporary
-            if keep:
-                _rename(temporary, real, path)
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            _unfinished.discard(temporary)
+    held: int | None = None
+    try:
+        with deferred():  # or a file could be made and not noted
+            held = _locked(temporary, path)
+            _unfinished.add(temporary)
+        yield temporary
+        if keep:
+            _rename(temporary, real, path)
+    finally:
+        with deferred():
+            if held is not None:
+                with contextlib.suppress(OSError):
+                    temporary.unlink()
+                _unlock(temporary, held)
+                _unfinished.discard(temporary)
 
 
 def remove_unfinished() -> None:
@@ -131,23 +137,26 @@ def _temporary_name(name: str) -> str:
     return f".{shown}.{digest}.part{Path(name).suffix[:_LONGEST]}"
 
 
-@contextmanager
-def _locked(temporary: Path, path: Path) -> Iterator[None]:
-    on_windows = sys.platform == "win32"  # where no file can be renamed that is open: another one is locked
-    kept = temporary.with_name(f"{temporary.name}.lock") if on_windows else temporary
+def _locked(temporary: Path, path: Path) -> int:
+    """The descriptor that has the lock of ``temporary``."""
     try:
-        descriptor = open_locked(kept)
+        return open_locked(_lock_of(temporary))
     except BlockingIOError:
         raise BusyError(f"another job is writing {path}: wait for it, or choose another name") from None
     except OSError as error:
         raise DeblurError(f"cannot write {path}: {reason(error)}") from None
-    try:
-        yield
-    finally:
-        os.close(descriptor)
-        if on_windows:
-            with contextlib.suppress(OSError):
-                kept.unlink()
+
+
+def _unlock(temporary: Path, held: int) -> None:
+    os.close(held)
+    if _lock_of(temporary) != temporary:
+        with contextlib.suppress(OSError):
+            _lock_of(temporary).unlink()
+
+
+def _lock_of(temporary: Path) -> Path:
+    """The temporary file itself; on Windows, where no file can be renamed that is open, another one."""
+    return temporary.with_name(f"{temporary.name}.lock") if sys.platform == "win32" else temporary
 
 
 def _rename(temporary: Path, real: Path, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,60 @@ def test_a_second_interrupt_ends_at_once(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, "unwinding\n", "vsdeblur: interrupted\n")
     assert list(tmp_path.iterdir()) == []
+
+
+ANYWHERE = """
+import json, os, signal, sys
+from pathlib import Path
+from vsdeblur.cli._endings import handled
+from vsdeblur.files import written
+signal.signal(signal.SIGINT, signal.default_int_handler)
+folder = Path(sys.argv[1])
+OURS = {"files.py", "interrupts.py", "locks.py"}
+
+def attempt(number):
+    seen = 0
+    def trace(frame, event, argument):
+        nonlocal seen
+        if Path(frame.f_code.co_filename).name not in OURS:
+            return None
+        seen += 1
+        if seen == number:
+            sys.settrace(None)
+            signal.raise_signal(signal.SIGINT)
+        return trace
+    ended = "whole"
+    try:
+        with handled():
+            try:
+                sys.settrace(trace)
+                with written(folder / "out.txt") as temporary:
+                    temporary.write_text("whole")
+            finally:
+                sys.settrace(None)
+    except BaseException as error:
+        ended = type(error).__name__
+    return ended, sorted(path.name for path in folder.iterdir()), seen >= number
+
+found, number, more = [], 1, True
+while more:
+    *one, more = attempt(number)
+    found.append(one)
+    for path in folder.iterdir():
+        path.unlink()
+    number += 1
+print(json.dumps(found))
+"""
+
+
+def test_an_interrupt_at_any_line_of_writing_leaves_no_temporary_file(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ANYWHERE, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    *interrupted, last = json.loads(done.stdout)
+    assert len(interrupted) > 40
+    assert {ended for ended, _ in interrupted} == {"Interrupted"}
+    assert {tuple(names) for _, names in interrupted} == {(), ("out.txt",)}
+    assert last == ["whole", ["out.txt"]]
 
 
 LOST = """

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from vsdeblur.files import remove_unfinished
+from vsdeblur.interrupts import arrive, forget, raise_pending
 
 _WORDS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "the terminal was closed"}
 
@@ -27,22 +28,6 @@ class Interrupted(KeyboardInterrupt):
     """Raised by SIGINT. Where KeyboardInterrupt itself leaves code that was compiled from a string, as dataclasses are
     while they are imported, Python ends by the signal instead of with the exit code that it is given.
     """
-
-
-class _Pending:
-    """What a signal has raised within ``handled``."""
-
-    error: BaseException | None = None
-
-
-def raise_pending() -> None:
-    """Raise again what a signal has raised and what was lost: for loops, between two pieces of work.
-
-    An exception that is raised while a weak reference's callback or a callback of a C library runs is printed and
-    dropped by Python, and the work would go on to its end.
-    """
-    if _Pending.error is not None:
-        raise _Pending.error
 
 
 def heeding(progress: Callable[..., None] | None) -> Callable[..., None]:
@@ -70,8 +55,7 @@ def handled() -> Iterator[None]:
             with contextlib.suppress(OSError):
                 os.write(2, f"vsdeblur: {_WORDS[name]}\n".encode())
             os._exit(128 + number)
-        _Pending.error = Interrupted() if name == "SIGINT" else Ended(name)
-        raise _Pending.error
+        arrive(Interrupted() if name == "SIGINT" else Ended(name))
 
     before = {}
     for name in _WORDS:
@@ -83,7 +67,8 @@ def handled() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        _Pending.error = None
+        if forget():  # what it raised may have come between a file and the block that removes it
+            remove_unfinished()
 
 
 def drop_output() -> None:
