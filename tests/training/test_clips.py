@@ -151,9 +151,11 @@ def test_every_recipe_learns_from_clips(
         assert any(p.grad is not None and bool(p.grad.any()) for p in network.parameters())
 
 
-def test_the_shutter_is_read_from_clips_too(clips: list[ClipFile]) -> None:
-    frames, shutter, _ = exposed(np.random.default_rng(1), Material((), clips))
+@pytest.mark.parametrize(("seed", "width"), [(0, 192), (1, 176), (3, 192)])  # never wider than the narrowest clip kept
+def test_the_shutter_is_read_from_clips_too(seed: int, width: int, clips: list[ClipFile]) -> None:
+    frames, shutter, _ = exposed(np.random.default_rng(seed), Material((), clips))
     assert frames.shape[:2] == (3, 3)
+    assert frames.shape[-1] == width
     assert 0 < shutter <= 1
 
 

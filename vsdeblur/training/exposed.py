@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vsdeblur.calibration.shutter.window import window_evidence
+from vsdeblur.training.clips import MIN_CLIP_SIDE
 from vsdeblur.training.degrade import through_jpeg
 from vsdeblur.training.drawing import DrawnFootage, reach
 from vsdeblur.training.footage import COMB, Footage, Opening, exposures
@@ -51,6 +52,7 @@ def exposed(rng: np.random.Generator, material: Material) -> tuple[Tensor, float
     size, fine = int(rng.choice(_SIZES)), 1 + int(rng.random() < 0.4)
     footage: Footage
     if material.real(rng):
+        size = min(size, MIN_CLIP_SIDE)
         footage = material.stretch(rng, size)
         opening = footage.opening(rng, centred=False)
     else:
