@@ -16,7 +16,8 @@ from click.testing import CliRunner
 
 from tests.support.pyav import decode, write_clip
 from vsdeblur.cli import main
-from vsdeblur.errors import DeblurError, InputError
+from vsdeblur.engine.ways import WAYS
+from vsdeblur.errors import ArgumentError, DeblurError, InputError
 from vsdeblur.filters.pyav.file.write import write_mp4
 from vsdeblur.pages.compare import compare
 from vsdeblur.pages.pairs import Pairing
@@ -158,3 +159,30 @@ def test_a_part_is_shown_beside_where_it_was_cut(before: Path, tmp_path: Path) -
     write_mp4(tmp_path / "slow.mp4", greys([110, 120, 210, 220]), Fraction(10), crf=1)
     slow = Pairing.of(str(before), str(tmp_path / "slow.mp4"), 64, offset=0.1, slow=2)
     assert levels(slow) == [(100, 110), (100, 120), (200, 210), (200, 220)]
+
+
+def test_a_map_is_a_third_picture(before: Path, tmp_path: Path) -> None:
+    write_mp4(tmp_path / "after.mp4", greys([10, 20, 110, 120, 210, 220]), Fraction(20), crf=1)
+    write_mp4(tmp_path / "map.mp4", greys([50, 60, 70, 80, 90, 100]), Fraction(20), crf=1)
+    mapped = Pairing.of(str(before), str(tmp_path / "after.mp4"), 64, map_path=str(tmp_path / "map.mp4"))
+    found = [round(float(third.mean()) / 10) * 10 for _, _, third in mapped.pairs(0, 10)]
+    assert found == [50, 60, 70, 80, 90, 100]
+    page = tmp_path / "page.html"
+    words = ["compare", str(before), str(tmp_path / "after.mp4"), "--map", str(tmp_path / "map.mp4"), "-o", str(page)]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    text = page.read_text("utf-8")
+    assert 'id="map"' in text
+    assert all(way.words in text for way in WAYS)
+    video = re.search(r"data:video/mp4;base64,([^\"]+)", text)
+    assert video
+    (tmp_path / "three.mp4").write_bytes(b64decode(video[1]))
+    assert {frame.height for frame in decode(tmp_path / "three.mp4")} == {3 * 48}
+
+
+def test_a_map_of_something_else_is_refused(before: Path, tmp_path: Path) -> None:
+    write_mp4(tmp_path / "wide.mp4", greys([0], 48, 96), Fraction(10))
+    with pytest.raises(DeblurError, match=r"before\.mp4 is 64x48, .*wide\.mp4 is 96x48: give the map of the same job"):
+        compare(before, before, tmp_path / "page.html", map_path=tmp_path / "wide.mp4")
+    cv2.imwrite(str(tmp_path / "one.png"), np.full((40, 60, 3), 90, np.uint8))
+    with pytest.raises(ArgumentError, match="map_path must be left out with pictures"):
+        compare(tmp_path / "one.png", tmp_path / "one.png", tmp_path / "page.html", map_path=before)

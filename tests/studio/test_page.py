@@ -92,6 +92,12 @@ def test_from_the_clip_to_the_result(context: Any, address: str, home: Path) -> 
     pixels = "at => { divider.value = at; draw(); return canvas.toDataURL(); }"
     shown = [page.frames[1].evaluate(pixels, at) for at in (0, 500, 1000)]
     assert len(set(shown)) == 3
+    inside.locator("#map").check()
+    inside.locator("#ways >> text=fall-back").wait_for()
+    mapped = [page.frames[1].evaluate(pixels, at) for at in (0, 500, 1000)]
+    assert mapped[:2] != shown[:2]
+    assert mapped[2] == shown[2]  # the left side is the input as before
+    inside.locator("#map").uncheck()
     inside.locator("#speed").select_option("0.125")
     inside.locator("#zoom").select_option("2")
 

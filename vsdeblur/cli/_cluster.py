@@ -24,6 +24,7 @@ def runner(cluster: str | None, arguments: dict[str, Any]) -> Callable[..., Repo
 
         return alone
     refuse_given(("resume", "segment"), "with {cluster}, which always goes on with its own segments")
+    refuse_given(("map",), "with {cluster}, which makes the output in parts")
     arguments.pop("resume", None)
     from vsdeblur.cluster import transcode as shared
 

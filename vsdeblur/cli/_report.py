@@ -42,4 +42,7 @@ def tell(done: Report, console: Console, as_json: bool, path: Path | None) -> in
         click.echo(text, err=done.output == "-")
     rate = float(done.output_rate or 0)
     console.print(f"{done.frames_out} frames at {rate:.6g} fps in {clock(done.seconds)}: {done.output}")
+    if done.ways:
+        shares = sorted(done.ways.items(), key=lambda item: -item[1])
+        console.print("of the picture: " + ", ".join(f"{share:.0%} {name}" for name, share in shares if share > 0.005))
     return PARTIAL if done.partial else 0

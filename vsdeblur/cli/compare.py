@@ -34,6 +34,13 @@ from vsdeblur.pages.quantities import size
     type=click.FloatRange(0.05, 100),
     help="How many times as long AFTER takes.  [default: by the lengths; 1 with --offset]",
 )
+@click.option(
+    "--map",
+    "map_path",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="How each place of AFTER was restored, from --map of transcode.  [default: none]",
+)
 @click.option("--overwrite", is_flag=True, help="Replace PAGE if it exists.")
 def compare(
     before: Path,
@@ -44,6 +51,7 @@ def compare(
     width: int,
     offset: float | None,
     slow: float | None,
+    map_path: Path | None,
     overwrite: bool,
 ) -> None:
     """Write a page that shows two videos, or two pictures, under one divider: to look at, and to send to others.
@@ -59,7 +67,7 @@ def compare(
     from vsdeblur.files import check_target
     from vsdeblur.pages.compare import compare as write
 
-    for source in (before, after):
+    for source in filter(None, (before, after, map_path)):
         check_target(out, str(source), overwrite, "out", trial=False)
-    write(before, after, out, start=start, duration=duration, width=width, offset=offset, slow=slow)
+    write(before, after, out, start=start, duration=duration, width=width, offset=offset, slow=slow, map_path=map_path)
     click.echo(f"{out} ({size(out.stat().st_size)})")

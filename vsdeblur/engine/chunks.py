@@ -111,10 +111,15 @@ class ChunkWindow[S: Shown]:
     cuts: frozenset[int]
     repeats: frozenset[int]
 
-    def restore(self, engine: Engine, record: Callable[[float], None] | None = None) -> Iterator[tuple[S, Tensor]]:
-        """The outputs with their pictures, (C, H, W) float32 on the CPU. record: as in ``Engine.restore``."""
+    def restore(
+        self,
+        engine: Engine,
+        record: Callable[[float], None] | None = None,
+        ways: Callable[[Tensor], None] | None = None,
+    ) -> Iterator[tuple[S, Tensor]]:
+        """The outputs with their pictures, (C, H, W) float32 on the CPU. record, ways: as in ``Engine.restore``."""
         parts = split_at_pauses(self.window, self.instants, self.chunk.halo)
-        pictures = (engine.restore(part.window, part.instants, record=record) for part in parts)
+        pictures = (engine.restore(part.window, part.instants, record=record, ways=ways) for part in parts)
         return zip(self.outputs, chain.from_iterable(pictures), strict=True)
 
 

@@ -28,6 +28,7 @@ from vsdeblur.engine.per_frame import PerFrame, blend_per_frame, restore_each
 from vsdeblur.engine.plan import Plan, make_plan
 from vsdeblur.engine.retry import BatchSizes, MemoryRetry
 from vsdeblur.engine.solve_tiles import ExposureModel, KeyFrames, KeyFrameSolver
+from vsdeblur.engine.ways import alone, ways_at
 from vsdeblur.errors import InputError, MemoryBudgetError
 from vsdeblur.flow import find_fast_flow, find_motion_engine
 from vsdeblur.flow.motion import Motion
@@ -96,9 +97,9 @@ class Engine:
         self.instant_step = load_instant_step(options, self.device) if uses_instant_step(options) else None
         self._consistency_flow = find_fast_flow(linear=linear, workers=workers) if self.plan.consistent else None
         self._retry = MemoryRetry(self.device, self.plan.rows, spare_bytes(self.plan, self.device))
-        self.per_frame = None
-        if options.mode != "joint":
-            self.per_frame = PerFrame.of(options, self.plan.per_frame_bytes, self._retry)
+        self.per_frame = (
+            PerFrame.of(options, self.plan.per_frame_bytes, self._retry) if options.mode != "joint" else None
+        )
 
     @torch.inference_mode()
     def restore(
@@ -108,6 +109,7 @@ class Engine:
         *,
         motion: Motion | None = None,
         record: Record | None = None,
+        ways: Callable[[Tensor], None] | None = None,
     ) -> Iterator[Tensor]:
         """Yield one (C, H, W) float32 CPU tensor per instant, in order.
 
@@ -116,6 +118,8 @@ class Engine:
             instants: Ascending, in source periods from the clip's frame 0, all within the chunk's frames.
             motion: Of the whole window, found by the engine's own flow when None.
             record: Called with the energies of the u-steps, once they are through.
+            ways: Called before each picture with how its places were restored, see ``vsdeblur.engine.ways``; of an
+                output shutter, at the middle one of its instants. Not with solver="admm".
 
         Raises:
             MemoryBudgetError: Where the device runs out of memory with the smallest batches too.
@@ -125,6 +129,8 @@ class Engine:
         if self.per_frame and self.options.single_frame:
             for t in instants:
                 frame = window.frames[math.floor(t) - window.start].to(self.device, torch.float32)
+                if ways:
+                    ways(alone())
                 yield self.per_frame(frame, window.colour).cpu()
             return
         if self.classical is not None:
@@ -140,6 +146,8 @@ class Engine:
         for times, picture in zip(shown, pictures, strict=True):
             if window.overlay is not None:
                 window.overlay.put_back(picture, [frame_at(window, t) for t in times])
+            if ways:
+                ways(ways_at(solved, window, times[len(times) // 2]))
             yield picture
 
     @torch.inference_mode()
@@ -160,7 +168,7 @@ class Engine:
         delays = quadrature.delays(self.options, whole.window)
         exposures = whole.part(near)
         release_unused()
-        frames, joint, white = exposures.window.frames, None, None
+        frames, joint, white, streaks = exposures.window.frames, None, None, None
         if self.per_frame and self.options.mode == "frame":
             keys = frames = restore_each(self.per_frame, frames, window.colour)
             joint = torch.zeros_like(exposures.motion.reliability)
@@ -168,9 +176,8 @@ class Engine:
             keys, white, streaks = self._solved_keys(exposures, record)
             release_unused()
             if self.per_frame:
-                independent = exposures.independent
                 frames, joint = blend_per_frame(
-                    self.per_frame, keys, frames, exposures.motion, window.colour, independent
+                    self.per_frame, keys, frames, exposures.motion, window.colour, exposures.independent
                 )
             if streaks is not None:
                 joint = 1 - streaks if joint is None else joint * (1 - streaks)
@@ -191,6 +198,7 @@ class Engine:
             band=self.plan.rows,
             delays=None if delays is None else delays[near],
             joint=joint,
+            lights=streaks,
             white=white,
             data_weights=exposures.weights,
             noise=noise,
@@ -254,9 +262,8 @@ class Engine:
         self, solved: SolvedWindow, window: Window, shown: Sequence[Sequence[float]], sizes: BatchSizes, done: int
     ) -> Iterator[Tensor]:
         """The outputs but the first ``done``, each the mean of its instants."""
-        rows = sizes.rows
-        if rows != solved.band:
-            solved = replace(solved, band=rows)
+        if sizes.rows != solved.band:
+            solved = replace(solved, band=sizes.rows)
         # Of the exposures before and after an instant; with a rolling shutter its first rows lie past another.
         count = 2 if solved.delays is None else 3
         kept = Kept.of(2 * count if window.light is not None and self.plan.unblended else count)
@@ -271,9 +278,9 @@ class Engine:
             solved = replace(solved, cuts=cuts)
             at = with_unblended(at, self._composed(solved, kept), window, window.light, self.device)
         if self._consistency_flow is not None:
-            spacing = 1 / float(self.options.factor)
-            at_once = 1 + sizes.spare // period_bytes(solved, self.options.factor)
-            consistency = TemporalConsistency(solved, at, self._consistency_flow, spacing, at_once)
+            factor = self.options.factor
+            at_once = 1 + sizes.spare // period_bytes(solved, factor)
+            consistency = TemporalConsistency(solved, at, self._consistency_flow, 1 / float(factor), at_once)
             instants = [t for (t,) in shown]  # without an output shutter
             rest = islice(zip(instants, consistency.instants(instants), strict=True), done, None)
             yield from (shown_at(u, t) for t, u in rest)
@@ -288,9 +295,7 @@ class Engine:
     def _composed(self, solved: SolvedWindow, kept: Kept) -> Callable[[float], Tensor]:
         """What gives the frame (C, H, W) at an instant of the clip, with the learned step where there is one."""
         residual = partial(kept.residuals, partial(exposure_residual, solved))
-        weight = 0.0
-        if self.instant_step is not None:
-            weight = self.key_frame_solver.learned_weight(solved.noise)
+        weight = 0.0 if self.instant_step is None else self.key_frame_solver.learned_weight(solved.noise)
         if self.instant_step is None or not weight:
             return partial(render_instant, solved, residual=residual)
         refined = RefinedInstants(solved, self.instant_step, weight, residual)

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import torch
 
-from vsdeblur.errors import DeblurError
+from vsdeblur.engine.ways import WAYS
+from vsdeblur.errors import ArgumentError, DeblurError
 from vsdeblur.files import written
 from vsdeblur.filters.pyav.file.write import write_mp4
 from vsdeblur.pages.look import asset, page
@@ -36,6 +37,7 @@ def compare(
     width: int = WIDTH,
     offset: float | None = None,
     slow: float | None = None,
+    map_path: Path | None = None,
 ) -> None:
     """Write a page that shows two videos, or two pictures, under one divider; it needs no other file and no network.
 
@@ -50,6 +52,7 @@ def compare(
         width: Pixels that pictures are wide at most.
         offset: Seconds of ``before`` at which ``after`` begins, where that is of a part; ``start`` counts from there.
         slow: How many times as long ``after`` takes for the same; None by their lengths, where both are whole.
+        map_path: How each place of ``after`` was restored, as ``transcode`` with ``map`` wrote it; of videos.
 
     Raises:
         InputError: One of them cannot be decoded.
@@ -58,12 +61,16 @@ def compare(
     stills = is_still(before), is_still(after)
     if stills[0] != stills[1]:
         raise DeblurError(f"one of {before} and {after} is a picture", "give two videos or two pictures")
+    if map_path is not None and stills[0]:
+        raise ArgumentError("map_path", str(map_path), "left out with pictures, which have none")
     names = escape(before.name), escape(after.name)
     with written(target) as temporary:
         if stills[0]:
             body, remark = _still_body(_jpeg(read_still(before), read_still(after), width)), ""
         else:
-            pairing = Pairing.of(str(before), str(after), width, offset, slow)
+            pairing = Pairing.of(
+                str(before), str(after), width, offset, slow, None if map_path is None else str(map_path)
+            )
             body = _video_body(pairing, start, duration, temporary.parent)
             remark = "" if pairing.slow == 1 else f"<p>The right side is {pairing.slow:.3g} times as slow.</p>"
         sides = f'<div class="sides"><span>before: {names[0]}</span><span>after: {names[1]}</span></div>'
@@ -95,7 +102,22 @@ def _video_body(pairing: Pairing, start: float, duration: float, folder: Path) -
         f'<label class="wide">frame <input id="place" type="range" min="0" max="{count - 1}" value="0"></label>'
         f'<span id="said"></span>{_choice("speed", "speed", _SPEEDS)}'
     )
-    return _stage(medium, pairing.size, f' data-rate="{float(pairing.rate)!r}" data-count="{count}"', moving)
+    stage = _stage(medium, pairing.size, f' data-rate="{float(pairing.rate)!r}" data-count="{count}"', moving)
+    return stage if pairing.map is None else stage + _legend()
+
+
+def _legend() -> str:
+    """What turns the right side into the map, and what its colours mean."""
+    rows = "".join(f"<li>{_sample(way.colour)} {escape(way.words)}</li>" for way in WAYS)
+    return (
+        '<label class="tick"><input type="checkbox" id="map"> right of the divider: how each place was restored</label>'
+        f'<ul id="ways" class="ways" hidden>{rows}</ul>'
+    )
+
+
+def _sample(colour: tuple[int, int, int] | None) -> str:
+    shown = "none" if colour is None else "rgb({},{},{})".format(*colour)
+    return f'<span class="sample" style="background:{shown}"></span>'
 
 
 def _still_body(pair: tuple[bytes, tuple[int, int]]) -> str:

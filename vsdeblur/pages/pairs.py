@@ -41,6 +41,7 @@ class Pairing:
         rate: Pairs per second: the higher rate of the two.
         slow: How many times as long the second one takes for the same.
         offset: Seconds of the first one at which the second one begins.
+        map: Path of a map of the second one, which has its times; None for none.
         size: (H, W) of every picture, even.
     """
 
@@ -50,9 +51,18 @@ class Pairing:
     slow: float
     size: tuple[int, int]
     offset: float = 0.0
+    map: str | None = None
 
     @classmethod
-    def of(cls, before: str, after: str, width: int, offset: float | None = None, slow: float | None = None) -> Pairing:
+    def of(
+        cls,
+        before: str,
+        after: str,
+        width: int,
+        offset: float | None = None,
+        slow: float | None = None,
+        map_path: str | None = None,
+    ) -> Pairing:
         """Look at both files.
 
         Args:
@@ -62,6 +72,7 @@ class Pairing:
             offset: Seconds of the first one at which the second one begins: of a part; None for both whole.
             slow: How many times as long the second one takes for the same; None by their lengths, which those of a
                 part do not show.
+            map_path: Of a map of the second one.
 
         Raises:
             InputError: One of them is no video that can be decoded.
@@ -70,29 +81,36 @@ class Pairing:
         first, second = _Look.at(before), _Look.at(after)
         if abs(first.aspect / second.aspect - 1) > _SAME_SHAPE:
             raise DeblurError(f"{before} is {first}, {after} is {second}", "give two videos of the same picture")
+        if map_path is not None:
+            third = _Look.at(map_path)
+            if abs(second.aspect / third.aspect - 1) > _SAME_SHAPE:
+                raise DeblurError(f"{after} is {second}, {map_path} is {third}", "give the map of the same job")
         if slow is None:
             ratio = second.length / first.length if offset is None and first.length and second.length else 1.0
             slow = ratio if abs(ratio - 1) > _SAME_LENGTH else 1.0
         shown = min(width, second.width)
         size = 2 * max(round(shown / second.aspect / 2), 1), 2 * max(shown // 2, 1)
         rate = min(max(first.rate, second.rate), Fraction(_FASTEST))
-        return cls(before, after, rate, slow, size, offset or 0.0)
+        return cls(before, after, rate, slow, size, offset or 0.0, map_path)
 
-    def pairs(self, start: float, duration: float) -> Iterator[tuple[Picture, Picture]]:
-        """Both pictures at every moment.
+    def pairs(self, start: float, duration: float) -> Iterator[tuple[Picture, ...]]:
+        """Both pictures at every moment, and the map where there is one.
 
         Args:
             start: Seconds of the first video at which it begins, from where the second one does.
             duration: Seconds of the second one, at most.
         """
         first = _Shown(self.before, self.offset + start, duration / self.slow, self.size)
-        second = _Shown(self.after, start * self.slow, duration, self.size)
+        others = [
+            _Shown(path, start * self.slow, duration, self.size) for path in (self.after, self.map) if path is not None
+        ]
         for k in range(max(round(duration * self.rate), 1)):
             time = (k + Fraction(1, 2)) / self.rate
-            before, after = first.at(time / Fraction(self.slow)), second.at(time)
-            if after is None or before is None:
+            shown = [first.at(time / Fraction(self.slow)), *(other.at(time) for other in others)]
+            pictures = tuple(picture for picture in shown if picture is not None)
+            if len(pictures) < len(shown):
                 return
-            yield before, after
+            yield pictures
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,24 @@
 "use strict";
 const get = (id) => document.getElementById(id);
 const medium = get("medium"), canvas = get("canvas"), stage = get("stage"), divider = get("divider");
+const map = get("map"); // a third picture under the two, of the right side
 const paint = canvas.getContext("2d"), moves = medium.tagName === "VIDEO";
 const rate = Number(canvas.dataset.rate), count = Number(canvas.dataset.count);
 
 function draw() {
   const { width, height } = canvas, at = Math.round((width * divider.value) / 1000);
   if (at > 0) paint.drawImage(medium, 0, 0, at, height, 0, 0, at, height);
-  if (at < width) paint.drawImage(medium, at, height, width - at, height, at, 0, width - at, height);
+  const top = map?.checked ? 2 * height : height;
+  if (at < width) paint.drawImage(medium, at, top, width - at, height, at, 0, width - at, height);
   paint.fillStyle = "#fff8";
   paint.fillRect(at - 1, 0, 2, height);
 }
 
 divider.addEventListener("input", draw);
+map?.addEventListener("change", () => {
+  get("ways").hidden = !map.checked;
+  draw();
+});
 function follow(event) {
   const box = canvas.getBoundingClientRect();
   divider.value = (1000 * (event.clientX - box.left)) / box.width;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Annotated, TypedDict
@@ -219,6 +220,20 @@ class Coding(TypedDict, total=False):
             metavar="I/N",
             usual="the whole",
             detail='Make one segment of N, from "1/N" to "N/N", into "dst.vsdeblur-parts"; `join` joins them.',
+        ),
+    ]
+    map: Annotated[
+        str | os.PathLike[str] | None,
+        Setting(
+            default=None,
+            parse=parse.optional(os.fspath),
+            wanted="a file name that ends in .mp4, .mkv or .mov",
+            summary="Also write a video of how each place was restored, in colours",
+            metavar="FILE",
+            usual="none",
+            detail="A video of the outputs in grey, in whose colours one sees how each place was restored: sharpened, "
+            "moved only because its motion is not certain, by itself, still, a light or an overlay. The shares of the "
+            "picture are in the report. See [the guide](guides/clips.md#how-each-place-was-restored).",
         ),
     ]
     strict: Annotated[

@@ -58,7 +58,10 @@ def _cases(face: Face, values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, .
             "with {solver=asap}, which takes all sub-frames at once",
         )
     if values.get("solver") == "admm":
-        yield ("flow", "mode", "out_shutter"), "with {solver=admm}, which knows no motion"
+        yield ("flow", "mode", "out_shutter", "map"), "with {solver=admm}, which knows no motion"
+    for split in ("resume", "segment"):
+        if not idle(split):
+            yield ("map",), f"with {{{split}}}, which makes the output in parts"
     if values.get("mode", "joint") == "joint":
         yield ("deconvolver",), "with {mode=joint}, which restores no frame by itself"
     elif not idle("deconvolver") and values["deconvolver"] != "plug-and-play" and values.get("mode") == "frame":

@@ -55,7 +55,7 @@ class Face:
 DEBLUR = Face.of("deblur", Factor, ScriptSettings)
 DEBLUR_FRAMES = Face.of("deblur_frames", Factor, StreamSettings)
 TRANSCODE = Face.of("transcode", Factor, FileSettings)
-BATCH = replace(TRANSCODE, names=TRANSCODE.names - {"segment"})  # of transcode, for every file
+BATCH = replace(TRANSCODE, names=TRANSCODE.names - {"segment", "map"})  # of transcode, for every file
 CLUSTER = replace(BATCH, names=BATCH.names - {"resume"})
 RESTORE = Face.of("restore", Factor, ClipSettings, Quadrature, EngineSettings)
 _LOOKED_AT = ("factor", "fps", "shutter", "preset", "mode", "device", "max_memory", "max_side")

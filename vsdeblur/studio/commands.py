@@ -66,10 +66,11 @@ def preview(
     part = ["--start", f"{start:.6g}", "--duration", f"{PREVIEW_SECONDS:g}", "--max-side", str(PREVIEW_SIDE)]
     slow = ["--slow", str(settings["slow"])] if "slow" in settings else []
     length = PREVIEW_SECONDS * float(Fraction(checked("slow", settings["slow"]))) if slow else PREVIEW_SECONDS
+    mapped = ["--map", str(clip.with_name(f"{clip.stem}-map.mp4"))]
     shown = ["--offset", f"{start:.6g}", "--duration", f"{length:g}", "--width", str(PREVIEW_SIDE), *slow]
     return [
-        ["transcode", str(source), str(clip), *options(chosen), *part, "--crf", _CRF, "--overwrite"],
-        ["compare", str(source), str(clip), "-o", str(page), *shown, "--overwrite"],
+        ["transcode", str(source), str(clip), *options(chosen), *part, *mapped, "--crf", _CRF, "--overwrite"],
+        ["compare", str(source), str(clip), "-o", str(page), *shown, *mapped, "--overwrite"],
     ]
 
 

@@ -16,6 +16,7 @@ from vsdeblur.camera.path import CameraPath
 from vsdeblur.engine.grid import ALL, Spans
 from vsdeblur.errors import InputError
 from vsdeblur.filters.pyav.file.encoder import Encoder
+from vsdeblur.filters.pyav.file.map import MapVideo
 from vsdeblur.filters.pyav.file.reading import ReadOptions
 from vsdeblur.filters.pyav.file.source import Packets, Source
 from vsdeblur.filters.pyav.inspect.calibration import calibrate
@@ -35,6 +36,7 @@ class Task:
         fps: of a uniform output grid, None for ``factor`` outputs per source frame.
         slow: by how much the output's time is stretched, 1 for not at all.
         segment: the number of the one segment that is made, from 1 on, and how many there are.
+        map: where a map of how each place was restored is written, None for nowhere.
         read: which part of the source is taken, and how.
         given: the settings as the user gave them.
     """
@@ -52,6 +54,7 @@ class Task:
     resume: bool
     strict: bool
     segment: tuple[int, int] | None
+    map: Path | None
     read: ReadOptions
     progress: Progress | None
     given: Mapping[str, Any]
@@ -65,13 +68,14 @@ class Task:
 class Job:
     """A task on an opened source; fills in the report as it goes."""
 
-    def __init__(self, task: Task, source: Source, report: Report) -> None:
-        """Calibrate the source for the task.
+    def __init__(self, task: Task, source: Source, report: Report, map_video: MapVideo | None = None) -> None:
+        """Calibrate the source for the task. map_video: where a map of the outputs goes.
 
         Raises:
             ArgumentError: for arguments that do not fit the source.
         """
         self.task, self.source, self.report = task, source, report
+        self._map = map_video
         self.share = Fraction(1)  # of the outputs, that this job makes
         self._began = time.monotonic()
         self.rate = source.rate
@@ -81,6 +85,8 @@ class Job:
         self._alignment = None if self.options.single_frame else self.calibration.alignment()
         self.output_rate = (self.rate or Fraction(25)) * self.ratio / task.slow
         self._zero = round(source.begin / source.tick) * source.tick if source.tick else source.begin
+        if map_video is not None:
+            map_video.begin(source, self.tick(constant=False), self.output_rate, report.warn)
         _describe(report, self)
 
     @property
@@ -139,8 +145,14 @@ class Job:
                 self.report.repeats += item.repeats
             moved = (item.time - self._zero) * self.task.slow
             shown = item.duration * self.task.slow
-            yield replace(item, frame=_sized(item.frame, size), time=moved, duration=shown)
+            item = replace(item, frame=_sized(item.frame, size), time=moved, duration=shown)
+            if self._map is not None and item.ways is not None:
+                self._map.add(item.frame, item.ways, item.time, item.duration)
+            yield item
             self._count()
+        if self._map is not None:
+            self._map.finish()
+            self.report.ways = _named(self._map.shares)
 
     def tick(self, constant: bool) -> Fraction:
         """A time base in which every output's timestamp is a whole number."""
@@ -163,6 +175,7 @@ class Job:
             exposure=self._exposure if self._exposures else None,
             camera=self._camera if self._alignment and self._alignment.agrees else None,
             progressive=True,  # the source has looked
+            ways=self._map is not None,
             warn=self.report.warn,
         )
 
@@ -197,6 +210,12 @@ def _describe(report: Report, job: Job) -> None:
     report.transfer, report.transfer_from = job.options.transfer, found.transfer.source
     report.gyro = job.gyroscope
     report.source_rate, report.output_rate = job.rate, job.output_rate
+
+
+def _named(shares: list[float]) -> dict[str, float]:
+    from vsdeblur.engine.ways import WAYS
+
+    return {way.name: round(share, 4) for way, share in zip(WAYS, shares, strict=bool(shares))}
 
 
 def _sized(frame: av.VideoFrame, size: tuple[int, int]) -> av.VideoFrame:

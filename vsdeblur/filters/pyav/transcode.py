@@ -13,6 +13,7 @@ from vsdeblur.errors import ArgumentError
 from vsdeblur.files import remove_dead
 from vsdeblur.filters.pyav.file import target as target_file
 from vsdeblur.filters.pyav.file.interlaced import refuse_interlaced
+from vsdeblur.filters.pyav.file.map import check_map, mapping
 from vsdeblur.filters.pyav.file.reading import ReadOptions
 from vsdeblur.filters.pyav.file.source import Source
 from vsdeblur.filters.pyav.job import Job, Task
@@ -82,6 +83,7 @@ def task_of(source: str, target: str, given: Mapping[str, Any], progress: Progre
         resume=coding["resume"],
         strict=coding["strict"],
         segment=coding["segment"],
+        map=None if coding["map"] is None else Path(coding["map"]),
         pixel_format=coding["pixel_format"],
         read=read,
         progress=progress,
@@ -93,8 +95,11 @@ def run(task: Task, write: Callable[[Job], None]) -> Report:
     """Open the source, run a checked task by a function that writes its output, and report. Raises DeblurError."""
     report = Report(task.source, task.target)
     refuse_interlaced(task.source, task.read)
-    with Source(task.source, task.read, strict=task.strict, warn=report.warn) as opened:
-        job = Job(task, opened, report)
+    with (
+        mapping(task.map) as map_video,
+        Source(task.source, task.read, strict=task.strict, warn=report.warn) as opened,
+    ):
+        job = Job(task, opened, report, map_video)
         write(job)
         report.frames_in = opened.frames_in
         report.errors += [error for error in opened.errors if error not in report.errors]
@@ -115,6 +120,8 @@ def check_task(task: Task) -> None:
         target_file.check(Path(task.target), task.source, task.overwrite, trial=task.segment is None)
         for name in remove_dead(Path(task.target).resolve().parent):
             log.warning("removed %s, which a job left that was killed", name)
+    if task.map is not None:
+        check_map(task.map, task.source, task.target, task.overwrite)
     if task.segment:
         number = "{}/{}".format(*task.segment)
         if task.is_y4m or task.source == "-":

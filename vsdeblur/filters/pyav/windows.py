@@ -48,6 +48,7 @@ class StreamContext:
         exposure: For how many seconds the shutter was open at a time of the source, where that is known.
         camera: The path of frames that open at a time of the source, where there is a gyroscope.
         progressive: Whether interlaced frames are taken for progressive ones.
+        ways: Whether it is to be known how each place of the outputs was restored.
         warn: Where remarks about the input go.
     """
 
@@ -59,6 +60,7 @@ class StreamContext:
     exposure: Callable[[Fraction], float] | None = None
     camera: Camera | None = None
     progressive: bool = False
+    ways: bool = False
     warn: Callable[[str], None] = log.warning
 
 
@@ -72,6 +74,7 @@ class Restored:
         duration: For how long, seconds.
         chunk: The number of the chunk that it came from.
         repeats: How many frames of that chunk repeat the one before.
+        ways: How its places were restored, see ``vsdeblur.engine.ways``; None where that was not asked for.
     """
 
     frame: av.VideoFrame
@@ -79,6 +82,7 @@ class Restored:
     duration: Fraction
     chunk: int
     repeats: int = 0
+    ways: Tensor | None = None
 
 
 def restore_frames(frames: Iterable[TimedFrame], settings: StreamContext) -> Iterator[Restored]:
@@ -100,12 +104,14 @@ def restore_frames(frames: Iterable[TimedFrame], settings: StreamContext) -> Ite
         grid = Grid.of(engine.plan, options)
         for part in chunk_windows(run, grid, options, run.moments, settings.wanted.after(chunks)):
             last = -1
-            for moment, picture in part.restore(engine):
+            ways: list[Tensor] = []
+            for moment, picture in part.restore(engine, ways=ways.append if settings.ways else None):
                 n = min(int(moment.instant), part.chunk.end - 1)
                 frame = converter.encode(picture, run.held(n).frame, first=n != last)
                 last = n
                 number = chunks + part.chunk.number
-                yield Restored(frame, moment.time, moment.duration, number, len(part.repeats))
+                found = ways.pop() if ways else None
+                yield Restored(frame, moment.time, moment.duration, number, len(part.repeats), found)
         if not run.ended:  # nothing after this is wanted
             return
         done, chunks = done + run.length, chunks + grid.chunks(run.length)

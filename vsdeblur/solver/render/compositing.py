@@ -101,10 +101,15 @@ def keep_static(solved: SolvedWindow, u: Tensor, groups: Sequence[RowGroup]) -> 
         u.
     """
     for group in groups:
-        moving = smoothstep(extent(solved.path(group.n)), STATIC, MOVING)
+        moving = moving_share(extent(solved.path(group.n)))
         for rows in solved.bands(group.rows):
             u[:, rows] = torch.lerp(solved.frames[group.n, :, rows], u[:, rows], solved.upsampled(moving, rows)[0])
     return u
+
+
+def moving_share(distance: Tensor) -> Tensor:
+    """The share of points that are taken to move, by the distance that they move in a period, pixels, any shape."""
+    return smoothstep(distance, STATIC, MOVING)
 
 
 def _sampled(layer: Layer, flow: Tensor, top: int) -> Tensor:

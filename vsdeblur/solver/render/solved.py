@@ -32,6 +32,7 @@ class SolvedWindow:
             global shutter (see ``vsdeblur.camera.rolling``).
         joint: (n, 1, h, w) in [0, 1], the share of keys and frames that is the joint solution; the rest was restored
             frame by frame, or is a clipped light, and is not projected on the exposure. None for 1 everywhere.
+        lights: (n, 1, h, w) in [0, 1], the share that is a clipped light; None without any.
         white: The level above which key frames hold lights that clipped; None without any.
         data_weights: Weights of the exposures by their noise.
         noise: Deviation of the frames' noise, display values; where the learned step at instants asks for it.
@@ -52,6 +53,7 @@ class SolvedWindow:
     band: int
     delays: Tensor | None = None
     joint: Tensor | None = None
+    lights: Tensor | None = None
     white: float | None = None
     data_weights: DataWeights = field(default_factory=DataWeights)
     noise: float = 0.0
