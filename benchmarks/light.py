@@ -1,15 +1,16 @@
 """Does light that changes stay within the exposures around it? Every change, shutter, preset and mode on tiny frames.
 
-python benchmarks/light.py [--presets fast ...] [--modes joint ...] [--lights flash ...] [--speeds 0 4] [--name light]
+python benchmarks/light.py [--presets fast ...] [--modes joint ...] [--lights flash ...] [--shutters 0.5 ...]
+    [--speeds 0 4] [--factors 2] [--name light]
 
 A generated ground that a camera pans over, or that stands still, in light that changes as ``LIGHTS`` says. By how many
 code values (of 255) the mean of an output leaves the range of the means of the two exposures around its instant: the
-most of all shutters and speeds. Where the ground stands still, also the most by which any part of an output (the
-means of squares of ``PART`` pixels) does.
+most of all shutters, speeds and factors. Where the ground stands still, also the most by which any part of an output
+(the means of squares of ``PART`` pixels) does.
 
-With the modes that restore frames by themselves, each frame is also shaken across the pan. The blur is handed in: to
-estimate it takes ten seconds a frame, and is not what is measured. It carries light across the edges of parts, so parts
-of outputs are compared after they were shaken again.
+"tiles" is the mode "joint" in tiles of ``TILE`` pixels. With the modes that restore frames by themselves, each frame is
+also shaken across the pan. The blur is handed in: to estimate it takes ten seconds a frame, and is not what is
+measured. It carries light across the edges of parts, so parts of outputs are compared after they were shaken again.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import product
 from unittest.mock import patch
 
@@ -29,16 +31,20 @@ from torch import Tensor
 from vsdeblur import restore
 from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.colour.transfer import from_linear, to_linear
+from vsdeblur.engine import solve_tiles
+from vsdeblur.engine.plan import Plan
+from vsdeblur.engine.solve_tiles import tiling
+from vsdeblur.flow.motion import Motion
 from vsdeblur.settings import PRESETS
 from vsdeblur.synthetic.lights import night
 
 WIDTH, HEIGHT, FRAMES = 96, 64, 7
+TILE = 48  # pixels, the least there is: two tiles
 FINE = 16  # instants of a period
 SHAKE = 9  # pixels
 PART = 16
-FACTOR = 2
-SHUTTERS = (0.1, 0.3, 0.5, 0.8, 1.0)
-MODES = ("joint", "auto", "frame")
+SHUTTERS = (0.1, 0.25, 0.5, 0.75, 1.0)
+MODES = ("joint", "tiles", "auto", "frame")
 BRIGHTEST = 3.5  # of the ground of ``night``, so that it nearly reaches white
 LIGHTS = {  # gains of the frames, in light
     "flash": (0.08, 0.08, 0.08, 1, 0.08, 0.08, 0.08),
@@ -50,7 +56,9 @@ LIGHTS = {  # gains of the frames, in light
     "fade from black": (0, 0.02, 0.1, 0.25, 0.45, 0.7, 1),
     "lightning": (0.05, 0.05, 0.6, 0.15, 1, 0.3, 0.05),
     "flicker": (0.6, 0.53, 0.6, 0.53, 0.6, 0.53, 0.6),
+    "lamp": (0, 0, 1, 0, 1, 1, 0),  # of a lamp, over light that stays
 }
+STAYS = 0.3  # what it is over
 
 
 def filmed(light: str, shutter: float, speed: float, shaken: bool) -> Tensor:
@@ -60,10 +68,18 @@ def filmed(light: str, shutter: float, speed: float, shaken: bool) -> Tensor:
     exposed = ground.reshape(FRAMES, FINE, 3, HEIGHT, WIDTH).mean(1)
     if shaken:
         exposed = shake(exposed)
-    lit = exposed * torch.tensor(LIGHTS[light])[:, None, None, None]
-    if light == "lightning":  # from one side
-        lit = lit * torch.linspace(1, 0.3, WIDTH)
+    lit = exposed * across(light, torch.tensor(LIGHTS[light])[:, None, None, None])
     return (from_linear(lit, "srgb").clamp(0, 1) * 255).round() / 255
+
+
+def across(light: str, gains: Tensor) -> Tensor:
+    """Gains (FRAMES, 1, 1, 1) as they are across the picture."""
+    x = (torch.arange(WIDTH) + 0.5) / WIDTH
+    if light == "lightning":  # from one side
+        return gains * (1 - 0.7 * x)
+    if light == "lamp":
+        return STAYS + (1 - STAYS) * gains * (-(((x - 0.3) / 0.2) ** 2)).exp()
+    return gains
 
 
 def shake(light: Tensor) -> Tensor:
@@ -79,11 +95,11 @@ def known_blur(shutter: float, speed: float) -> UniformBlur:
     return UniformBlur(kernel, (HEIGHT, WIDTH))
 
 
-def excess(values: Tensor, v: Tensor, shutter: float) -> float:
+def excess(values: Tensor, v: Tensor, factor: Fraction, shutter: float) -> float:
     """Code values by which outputs (T, ...) leave the range of the exposures (n, ...) around them, at most."""
     most = 0.0
     for j, value in enumerate(values):
-        t = (j + 0.5) / FACTOR
+        t = j + shutter / 2 if factor == 1 else float((j + Fraction(1, 2)) / factor)
         n = int(t)
         other = min(max(n + 1 if t - n > shutter / 2 else n - 1, 0), len(v) - 1)
         low, high = torch.minimum(v[n], v[other]), torch.maximum(v[n], v[other])
@@ -91,22 +107,32 @@ def excess(values: Tensor, v: Tensor, shutter: float) -> float:
     return 255 * most
 
 
-def measured(light: str, preset: str, mode: str, shutter: float, speed: float) -> tuple[float, float]:
+def measured(light: str, preset: str, mode: str, shutter: float, speed: float, factor: Fraction) -> tuple[float, float]:
     """The excess of whole outputs, and of their parts where nothing moves, 0 where something does."""
-    v = filmed(light, shutter, speed, shaken=mode != "joint")
-    with patch("vsdeblur.blind.estimate.confidence.ConfidenceGate.__call__", lambda *_: known_blur(shutter, speed)):
-        u = restore(v, FACTOR, shutter=shutter, preset=preset, mode=mode, transfer="srgb", device="cpu")
-    whole = excess(u.mean((1, 2, 3)), v.mean((1, 2, 3)), shutter)
+    alone = mode in ("auto", "frame")
+    v = filmed(light, shutter, speed, shaken=alone)
+    with (
+        patch("vsdeblur.blind.estimate.confidence.ConfidenceGate.__call__", lambda *_: known_blur(shutter, speed)),
+        patch.object(solve_tiles, "tiling", in_tiles if mode == "tiles" else tiling),
+    ):
+        solved = mode if alone else "joint"
+        u = restore(v, factor, shutter=shutter, preset=preset, mode=solved, transfer="srgb", device="cpu")
+    whole = excess(u.mean((1, 2, 3)), v.mean((1, 2, 3)), factor, shutter)
     if speed:
         return whole, 0.0
-    seen = u if mode == "joint" else from_linear(shake(to_linear(u, "srgb")), "srgb")
-    return whole, excess(F.avg_pool2d(seen, PART), F.avg_pool2d(v, PART), shutter)
+    seen = from_linear(shake(to_linear(u, "srgb")), "srgb") if alone else u
+    return whole, excess(F.avg_pool2d(seen, PART), F.avg_pool2d(v, PART), factor, shutter)
 
 
-def cases(given: argparse.Namespace) -> Iterator[tuple[float, float]]:
-    """(shutter, speed): of what stands still one shutter is as good as another."""
-    for speed in given.speeds:
-        yield from ((shutter, speed) for shutter in (given.shutters if speed else given.shutters[:1]))
+def in_tiles(plan: Plan, motion: Motion) -> tuple[int, int]:
+    """As ``solve_tiles.tiling``, but small."""
+    return TILE, tiling(plan, motion)[1]
+
+
+def cases(given: argparse.Namespace) -> Iterator[tuple[float, float, Fraction]]:
+    """(shutter, speed, factor): of what stands still one shutter is as good as another."""
+    for speed, factor in product(given.speeds, given.factors):
+        yield from ((shutter, speed, factor) for shutter in (given.shutters if speed else given.shutters[:1]))
 
 
 def main() -> None:
@@ -116,6 +142,7 @@ def main() -> None:
     parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
     parser.add_argument("--shutters", nargs="+", type=float, default=list(SHUTTERS))
     parser.add_argument("--speeds", nargs="+", type=float, default=[4.0, 0.0], help="pixels a frame")
+    parser.add_argument("--factors", nargs="+", type=Fraction, default=[Fraction(2)])
     parser.add_argument("--name", default="light")
     given = parser.parse_args()
 
@@ -128,8 +155,9 @@ def main() -> None:
             found = {case: measured(light, preset, mode, *case) for case in cases(given)}
             whole, parts = (max(pair[k] for pair in found.values()) for k in (0, 1))
             cells.append(f"{whole:.2f}, {parts:.2f}")
-            for (shutter, speed), (most, part) in found.items():
+            for (shutter, speed, factor), (most, part) in found.items():
                 where = {"light": light, "mode": mode, "preset": preset, "shutter": shutter, "speed": speed}
+                where["factor"] = str(factor)
                 values.append({**where, "whole": most, "parts": part})
             print(light, mode, preset, cells[-1], f"{time.process_time() - begin:.0f} s", flush=True)
         rows.append([light, *cells])
