@@ -1,7 +1,7 @@
 """Does light that changes stay within the exposures around it? Every change, shutter, preset and mode on tiny frames.
 
 python benchmarks/light.py [--presets fast ...] [--modes joint ...] [--lights flash ...] [--shutters 0.5 ...]
-    [--speeds 0 4] [--factors 2] [--name light]
+    [--speeds 0 4] [--factors 2] [--log FILE] [--name light]
 
 A generated ground that a camera pans over, or that stands still, in light that changes as ``LIGHTS`` says. By how many
 code values (of 255) the mean of an output leaves the range of the means of the two exposures around its instant: the
@@ -11,15 +11,20 @@ most of all shutters, speeds and factors. Where the ground stands still, also th
 "tiles" is the mode "joint" in tiles of ``TILE`` pixels. With the modes that restore frames by themselves, each frame is
 also shaken across the pan. The blur is handed in: to estimate it takes ten seconds a frame, and is not what is
 measured. It carries light across the edges of parts, so parts of outputs are compared after they were shaken again.
+
+All of it takes a quarter of an hour of a processor. With a log a line is added to it for each case, cases that it has
+are not measured again, and the results are those of all cases in it. Delete the log when the code changes.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import product
+from pathlib import Path
 from unittest.mock import patch
 
 import torch
@@ -59,6 +64,8 @@ LIGHTS = {  # gains of the frames, in light
     "lamp": (0, 0, 1, 0, 1, 1, 0),  # of a lamp, over light that stays
 }
 STAYS = 0.3  # what it is over
+
+Case = tuple[str, str, str, float, float, str]  # light, mode, preset, shutter, speed, factor
 
 
 def filmed(light: str, shutter: float, speed: float, shaken: bool) -> Tensor:
@@ -143,26 +150,43 @@ def main() -> None:
     parser.add_argument("--shutters", nargs="+", type=float, default=list(SHUTTERS))
     parser.add_argument("--speeds", nargs="+", type=float, default=[4.0, 0.0], help="pixels a frame")
     parser.add_argument("--factors", nargs="+", type=Fraction, default=[Fraction(2)])
+    parser.add_argument("--log", type=Path)
     parser.add_argument("--name", default="light")
     given = parser.parse_args()
 
-    columns = list(product(given.modes, given.presets))
-    rows, values = [], []
-    for light in given.lights:
-        cells = []
-        for mode, preset in columns:
+    done = read(given.log)
+    asked = list(product(given.lights, given.modes, given.presets, cases(given)))
+    for light, mode, preset, (shutter, speed, factor) in asked:
+        if (case := (light, mode, preset, shutter, speed, str(factor))) not in done:
             begin = time.process_time()
-            found = {case: measured(light, preset, mode, *case) for case in cases(given)}
-            whole, parts = (max(pair[k] for pair in found.values()) for k in (0, 1))
-            cells.append(f"{whole:.2f}, {parts:.2f}")
-            for (shutter, speed, factor), (most, part) in found.items():
-                where = {"light": light, "mode": mode, "preset": preset, "shutter": shutter, "speed": speed}
-                where["factor"] = str(factor)
-                values.append({**where, "whole": most, "parts": part})
-            print(light, mode, preset, cells[-1], f"{time.process_time() - begin:.0f} s", flush=True)
-        rows.append([light, *cells])
+            done[case] = measured(light, preset, mode, shutter, speed, factor)
+            print(*case, *(f"{code:.2f}" for code in done[case]), f"{time.process_time() - begin:.1f} s", flush=True)
+            if given.log:
+                with given.log.open("a", encoding="utf-8") as log:
+                    log.write(json.dumps([case, done[case]]) + "\n")
+    columns = [pair for pair in product(MODES, PRESETS) if any(case[1:3] == pair for case in done)]
+    rows = [
+        [light, *(cell([found for case, found in done.items() if case[:3] == (light, *pair)]) for pair in columns)]
+        for light in LIGHTS
+        if any(case[0] == light for case in done)
+    ]
     head = ["code values: whole, parts at rest", *(f"{mode}, {preset}" for mode, preset in columns)]
+    names = ("light", "mode", "preset", "shutter", "speed", "factor")
+    values = [
+        {**dict(zip(names, case, strict=True)), "whole": whole, "parts": parts} for case, (whole, parts) in done.items()
+    ]
     write_results(given.name, {"machine": machine(), "cases": values}, table(head, rows), HOSTS)
+
+
+def read(log: Path | None) -> dict[Case, tuple[float, float]]:
+    """What was measured of the cases in a log."""
+    lines = log.read_text(encoding="utf-8").splitlines() if log and log.exists() else []
+    return {tuple(case): (whole, parts) for case, (whole, parts) in map(json.loads, lines)}
+
+
+def cell(found: list[tuple[float, float]]) -> str:
+    """The most of both."""
+    return ", ".join(f"{max(pair[k] for pair in found):.2f}" for k in (0, 1)) if found else ""
 
 
 if __name__ == "__main__":

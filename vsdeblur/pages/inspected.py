@@ -23,6 +23,7 @@ def video_lines(known: Mapping[str, Any]) -> list[tuple[str, str]]:
     for stream in known["streams"]:
         words = " ".join(filter(None, (stream["kind"], stream["codec"], stream["detail"])))
         lines.append((f"stream {stream['index']}", words))
+    lines += [("remark", remark) for remark in known["remarks"]]
     rate = "unknown rate"
     if timing["rate"] is not None:
         rate = f"{float(Fraction(timing['rate'])):.6g} fps ({timing['rate']})"

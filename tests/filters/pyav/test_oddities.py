@@ -356,7 +356,9 @@ def test_dolby_vision_is_named(tmp_path: Path, profile: int, compatibility: int)
     assert len([lost for lost in report.lost if "the configuration of Dolby Vision" in lost]) == 1
     said = [remark for remark in report.warnings if "profile 5 has colours of its own" in remark]
     assert len(said) == (profile == 5)
-    assert inspected(source)["streams"][0]["kind"] == "video"
+    found = inspected(source)
+    assert found["streams"][0]["kind"] == "video"
+    assert found["remarks"] == said  # before the work starts
 
 
 def test_metadata_of_dolby_vision_in_frames_are_named(tmp_path: Path) -> None:

@@ -76,7 +76,10 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Everything that ``vsdeblur inspect`` prints; times and sizes are in the parts' own units."""
+    """Everything that ``vsdeblur inspect`` prints; times and sizes are in the parts' own units.
+
+    remarks: how the file is read where that is not as it says, and what of it comes out wrong.
+    """
 
     path: str
     options: Options
@@ -91,6 +94,7 @@ class Probe:
     noise: SensorGrain
     work: Work
     course: Course | None
+    remarks: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Fit for JSON: the rate and the factor as strings such as "30000/1001"."""
@@ -107,6 +111,7 @@ class Probe:
             "readout": chosen.readout,
             "readout_from": self.readout_from,
             "gyro": self.gyro,
+            "remarks": list(self.remarks),
             "preset": chosen.preset,
         }
 
@@ -143,8 +148,9 @@ def probe(
     gyroscope = about(find_alignment(found.survey))
     kept: list[av.VideoFrame] = []
     flags: list[bool] = []
+    remarks: list[str] = []
     middle = max(min(frames, timing.frames or 0) - WINDOW, 0) // 2
-    with Source(path, replace(read, progressive=True)) as source:
+    with Source(path, replace(read, progressive=True), warn=remarks.append) as source:
         decoded = _kept(_flagged(islice(source.frames(), frames), flags), kept, middle)
         content = read_content(decoded, found.options, kept, timing.rate)
         streams = tuple(_stream(stream) for stream in source.container.streams)
@@ -166,6 +172,7 @@ def probe(
         noise=noise_in(kept[0], converter),
         work=plan_work(kept, converter, timing.frames, found.options, measure),
         course=over_time,
+        remarks=tuple(dict.fromkeys(remarks)),
     )
 
 
