@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -210,7 +211,7 @@ BAD_ARGUMENTS: list[dict[str, Any]] = [
     *({"transfer": x} for x in ("", "log", "BT709", 3, b"srgb", ["srgb"])),
     *({"preset": x} for x in ("", "Fast", "slow", None, 1, ["fast"])),
     *({"quadrature": x} for x in ("", "sum", None, 2)),
-    *({"flow": x} for x in ("", "nope", "raft", "ptlflow:raft", "raft:/no/such/file", 3, [1], {})),
+    *({"flow": x} for x in ("", "nope", "raft", "ptlflow:raft", "raft:/no/such/file", "blur:", "paths:", 3, [1], {})),
     *({"prior": x} for x in ("", "nope", 3, [1], {})),
     *({"scene_cuts": x} for x in ("yes", [-1], [0.5], ["1"], None, 3, 2.0, b"props")),
     *({"device": x} for x in ("", "gpu", "cuda:x", "cuda:99", 0, ["cpu"])),
@@ -261,7 +262,7 @@ def test_a_given_flow_of_the_wrong_shape_is_refused(shape: tuple[int, ...]) -> N
         restore(v, 4, flow=torch.zeros(shape))
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
 def test_a_given_flow_that_is_not_finite_is_refused(value: float) -> None:
     with pytest.raises(DeblurError, match="flow"):
         restore(good(), 2, flow=torch.full((3, 2, 16, 16), value))
@@ -296,9 +297,9 @@ def test_a_callable_flow_is_asked_in_display_values() -> None:
         lambda a, b: None,
         lambda a, b: torch.zeros(3, *a.shape[-2:]),
         lambda a, b: torch.zeros(2, 5, 5),
-        lambda a, b: torch.full((2, *a.shape[-2:]), float("nan")),
+        *(lambda a, b, value=value: torch.full((2, *a.shape[-2:]), value) for value in (math.nan, math.inf, 1e30)),
     ],
-    ids=["nothing", "three channels", "another size", "nan"],
+    ids=["nothing", "three channels", "another size", "nan", "inf", "huge"],
 )
 def test_a_callable_flow_that_answers_nonsense_is_named(answer: Callable[..., Any]) -> None:
     with pytest.raises(DeblurError, match="flow"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
@@ -46,11 +47,11 @@ def with_weights(network: torch.nn.Module, path: str, argument: str) -> torch.nn
 
 def refuse_size(path: Path, network: torch.nn.Module) -> None:
     """Raise ValueError for what is no file, and for a file that is larger than any weights of a network."""
-    if path.exists() and not path.is_file():
+    if os.path.exists(path) and not path.is_file():
         raise ValueError("it is no file")
     own = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
     most = _TIMES * own + _BESIDES
-    if path.exists() and path.stat().st_size > most:
+    if os.path.exists(path) and path.stat().st_size > most:
         raise ValueError(f"it has {path.stat().st_size} bytes, and weights of this network at most {most}")
 
 

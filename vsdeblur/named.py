@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,7 @@ def resolve_named(argument: str, value: object, forms: Sequence[str], wanted: st
         ArgumentError: As ``split_named``, and for a path where nothing is.
     """
     named = split_named(argument, value, forms, wanted)
-    if named.path is not None and not named.path.exists():
+    if named.path is not None and not os.path.exists(named.path):
         raise ArgumentError(argument, value, "a name with the path of a checkpoint file that exists")
     return named
 

@@ -27,6 +27,7 @@ from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.grid import Grid, by_factor
 from vsdeblur.errors import ArgumentError
 from vsdeblur.flow.dis import DisFlow
+from vsdeblur.flow.together import FARTHEST
 from vsdeblur.priors import get_prior
 from vsdeblur.settings import AUTO, FIT, Options, checked, parse_options
 from vsdeblur.settings.engine import EngineSettings
@@ -205,8 +206,8 @@ def _exposure(light: Tensor, options: Options, device: torch.device) -> Exposure
 
 def _by_true_motion(light: Tensor, flow: Tensor, options: Options, record: Callable[[float], None] | None) -> Tensor:
     device = choose_device(options.device)
-    if not torch.isfinite(flow).all():
-        raise ArgumentError("flow", "one with NaN or infinity", "finite, in pixels")
+    if not bool((flow.abs() <= FARTHEST).all()):
+        raise ArgumentError("flow", f"one with values that are not finite or beyond {FARTHEST:g}", "in pixels")
     exposure = _exposure(light, options, device)
     prior = None if options.prior is None else get_prior(options.prior, device)
     with torch.inference_mode():

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -130,6 +131,41 @@ def test_damaged_files(clip: Path, tmp_path: Path, name: str) -> None:
     assert looked.exit_code in (0, 1)
     if looked.exit_code:
         complaint(looked)
+
+
+LONG = "x" * 300
+TOO_LONG = [
+    ("transcode", f"{LONG}.mp4", "o.mp4"),
+    ("transcode", "CLIP", f"{LONG}.mp4"),
+    ("transcode", "CLIP", f"{LONG}.y4m"),
+    ("transcode", "CLIP", "o.mp4", "--report", LONG),
+    ("transcode", "CLIP", "o.mp4", "--flow", f"blur:{LONG}"),
+    ("transcode", "CLIP", "o.mp4", "--prior", f"torchscript:{LONG}"),
+    ("transcode", "CLIP", "o.mp4", "--solver", f"unrolled:{LONG}"),
+    ("inspect", f"{LONG}.mp4"),
+    ("inspect", f"{LONG}.png"),
+    ("inspect", "CLIP", "--html", f"{LONG}.html"),
+    ("compare", "CLIP", f"{LONG}.mp4", "-o", "o.html"),
+    ("compare", "CLIP", "CLIP", "-o", f"{LONG}.html"),
+    ("image", f"{LONG}.png", "o.png"),
+    ("image", "PICTURE", f"{LONG}.png"),
+    ("image", "PICTURE", "o.png", "--estimator", f"network:{LONG}"),
+    ("batch", LONG, "folder"),
+    ("bench", f"{LONG}.mp4"),
+    ("adapt", f"{LONG}.mp4", "--out", "o"),
+]
+
+
+@pytest.mark.parametrize("words", TOO_LONG, ids=lambda words: " ".join(words).replace(LONG, "LONG"))
+def test_names_that_are_too_long(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite("picture.png", np.full((20, 20, 3), 99, np.uint8))
+    result = call(*({"CLIP": str(clip), "PICTURE": "picture.png"}.get(word, word) for word in words))
+    assert result.exit_code in (1, 2)
+    assert "Error" not in complaint(result)
+    assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
 
 
 def test_there_are_enough_cases() -> None:

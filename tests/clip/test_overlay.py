@@ -91,6 +91,30 @@ def test_an_edge_that_slides_along_itself_is_no_overlay() -> None:
     assert find_overlay(Window(to_linear(as_stored(frames), "srgb"), 0, 0, 8)) is None
 
 
+def test_bars_stay_sharp_and_cost_the_picture_beside_them_nothing() -> None:
+    """Of a letterbox: an edge that stays, along which the picture slides."""
+    bar = 12
+
+    def framed(picture: np.ndarray) -> np.ndarray:
+        picture = 0.1 + 0.8 * picture
+        picture[:bar], picture[-bar:] = 0, 0
+        return picture
+
+    def error(v: torch.Tensor, rows: slice) -> float:
+        u = restore(v, factor=4, shutter=SHUTTER, preset="fast", transfer="srgb", device="cpu")
+        truth = [0.1 + 0.8 * view(ground(5), SPEED * (j + 0.5) / 4) for j in range(8, 16)]
+        if not float(v[0, :, 0].max()):
+            assert float(u[:, :, : bar - 1].abs().max()) < 1 / 255
+            assert float(u[:, :, -(bar - 1) :].abs().max()) < 1 / 255
+        return float((u[8:16] - torch.from_numpy(np.stack(truth)).permute(0, 3, 1, 2))[:, :, rows].abs().mean())
+
+    plain = [exposed(ground(5), n, SPEED, SHUTTER) for n in range(6)]
+    beside = slice(bar, bar + 6)
+    with_bars = error(as_stored([framed(frame.copy()) for frame in plain]), beside)
+    without = error(as_stored([0.1 + 0.8 * frame for frame in plain]), beside)
+    assert with_bars < without + 0.5 / 255
+
+
 def passing(t: float) -> tuple[np.ndarray, np.ndarray]:
     """A still scene at an instant in which a square passes by the place of the text, and where the square is."""
     x = 4 + SPEED * t

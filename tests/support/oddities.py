@@ -50,6 +50,27 @@ def _silence(output: Any, audio: Any, pts: int, samples: int) -> None:
     output.mux(audio.encode(frame))
 
 
+def with_ambisonics(path: Path) -> Path:
+    """Four channels of a sphere beside the picture, in Opus."""
+    plain = write_clip(path.with_name("plain.mkv"), 4, SIZE)
+    with av.open(str(plain)) as source, av.open(str(path), "w") as output:
+        picture_out = output.add_stream_from_template(source.streams.video[0])
+        audio: Any = output.add_stream("libopus", rate=48_000, options={"mapping_family": "2"})
+        audio.codec_context.layout = "ambisonic 1"
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = picture_out
+                output.mux(packet)
+        frame = av.AudioFrame(format="s16", layout="ambisonic 1", samples=4800)
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        frame.sample_rate, frame.pts, frame.time_base = 48_000, 0, Fraction(1, 48_000)
+        output.mux(audio.encode(frame))
+        output.mux(audio.encode())
+    plain.unlink()
+    return path
+
+
 def with_decoding_times_alone(path: Path, count: int = 24) -> Path:
     """H.264 with B-frames in AVI, which has no presentation times."""
     return write_clip(path, count, SIZE, options={"bf": "3", "x264-params": "b-adapt=0:scenecut=0", "g": "48"})

@@ -24,7 +24,7 @@ def listed(folder: Path) -> tuple[list[Path], list[str]]:
     Raises:
         InputError: The folder cannot be read.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise InputError(f"{folder}: no such folder")
     videos: list[Path] = []
     others: list[str] = []

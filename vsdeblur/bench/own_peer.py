@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ def own_peer(given: str) -> tuple[str, Method]:
     """
     name, equals, rest = given.partition("=")
     file, colon, wanted = rest.rpartition(":")
-    if not (name and equals and colon and wanted.isidentifier()) or not Path(file).is_file():
+    if not (name and equals and colon and wanted.isidentifier()) or not os.path.isfile(file):
         raise ArgumentError("peer", given, WANTED)
     try:
         function = runpy.run_path(file).get(wanted)

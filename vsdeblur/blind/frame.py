@@ -6,6 +6,7 @@ picture -> its blur (estimate/) -> the restored picture, tile by tile (deconvolv
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -248,7 +249,7 @@ def _chosen(
     named = split_named(argument, given or names[0], (*names, *forms), wanted)
     weights = learned.get(named.family, "")
     file = named.path and within(named.path, weights)
-    if file and not file.is_file():
+    if file and not os.path.isfile(file):
         wanted = f'"{named.family}:PATH" with PATH a file of weights, or a folder that has {weights}.safetensors'
         raise ArgumentError(argument, given, wanted)
     return named.family, file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,12 +108,12 @@ def _jobs(paths: tuple[str, ...]) -> list[tuple[Path, Path]]:
         raise ArgumentError("OUT", "nothing", "a file, or a folder for several pictures")
     *names, last = paths
     sources, out = [Path(name) for name in names], Path(last)
-    missing = next((source for source in sources if not source.is_file()), None)
+    missing = next((source for source in sources if not os.path.isfile(source)), None)
     if missing is not None:
         raise InputError(f"{missing}: no such file")
-    if len(sources) == 1 and not out.is_dir() and not last.endswith(("/", "\\")):
+    if len(sources) == 1 and not os.path.isdir(out) and not last.endswith(("/", "\\")):
         return [(sources[0], out)]
-    if len(sources) > 1 and not out.is_dir() and out.suffix and not last.endswith(("/", "\\")):
+    if len(sources) > 1 and not os.path.isdir(out) and out.suffix and not last.endswith(("/", "\\")):
         raise ArgumentError("OUT", last, "a folder for several pictures (a / at its end makes one)")
     targets = [out / source.name for source in sources]
     twice = {target for target in targets if targets.count(target) > 1}

@@ -13,7 +13,7 @@ from vsdeblur.tensors import refuse_wild
 
 Pair = tuple[Tensor, Tensor]  # pictures a and b, (1 or 3, h, w) each
 
-_FARTHEST = 1e5  # pixels, farther than any picture is wide
+FARTHEST = 1e5  # pixels, farther than any picture is wide
 
 
 class Flows:
@@ -43,7 +43,7 @@ class Flows:
                     f"flow must return a tensor of shape {wanted} for pictures of shape {tuple(a.shape)}, not {got}"
                 )
         if not self.on_host:
-            refuse_wild("flow", found, _FARTHEST)
+            refuse_wild("flow", found, FARTHEST)
         return [flow.to(a) for (a, _), flow in zip(pairs, found, strict=True)]
 
     @property

@@ -7,6 +7,7 @@ its noise has. All of that is one table, in TOML or JSON; every entry has a chec
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -77,7 +78,7 @@ def declaration_beside(model: Path) -> tuple[Declaration, Path]:
     Raises:
         DeblurError: There is none, there are two, or an entry is wrong.
     """
-    found = [path for path in (model.with_suffix(".toml"), model.with_suffix(".json")) if path.is_file()]
+    found = [path for path in (model.with_suffix(".toml"), model.with_suffix(".json")) if os.path.isfile(path)]
     if not found:
         raise DeblurError(
             f"prior: {model} has no declaration: write {model.with_suffix('.toml').name} beside it, with at least "

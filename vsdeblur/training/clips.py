@@ -64,7 +64,7 @@ def find_clips(folder: Path, cache: Path) -> tuple[list[ClipFile], list[ClipFile
     Raises:
         InputError: Where fewer than two remain.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise InputError(f"{folder}: there is no such folder of clips")
     usable = []
     for path in sorted(p for p in folder.iterdir() if p.is_file()):

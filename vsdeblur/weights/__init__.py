@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from importlib import resources
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def load(name: str) -> dict[str, Tensor]:
 
 def within(path: Path, name: str) -> Path:
     """The file of weights ``name`` in a folder that ``vsdeblur train`` wrote to; a file is its own."""
-    return path / f"{name}.safetensors" if path.is_dir() else path
+    return path / f"{name}.safetensors" if os.path.isdir(path) else path
 
 
 def fill(network: nn.Module, name: str, path: Path | None = None) -> None:
@@ -61,7 +62,7 @@ def fill(network: nn.Module, name: str, path: Path | None = None) -> None:
         network.load_state_dict(load(name))
         return
     path = within(path, name)
-    if not path.exists():
+    if not os.path.exists(path):
         raise InputError(f"{path}: there is no such file")
     try:
         refuse_size(path, network)

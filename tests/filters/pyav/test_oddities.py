@@ -141,6 +141,8 @@ def test_source_fps_overrides_timestamps(tmp_path: Path) -> None:
     part = run(source, tmp_path / "part.mp4", 1, source_fps=12, start=0.5, duration=0.25, preset="fast")
     assert part.frames_out == 3
     assert inspected(source, "--source-fps", "50")["timing"]["rate"] == "50"
+    raw = write_clip(tmp_path / "in.y4m", 4, oddities.SIZE, rate=Fraction(25), codec="wrapped_avframe")
+    assert run(raw, tmp_path / "of.mp4", 2, source_fps=10, preset="fast").output_rate == 20
 
 
 def test_a_sequence_of_pictures(tmp_path: Path) -> None:
@@ -179,7 +181,9 @@ def test_later_ones_do_not_discard_the_work(tmp_path: Path) -> None:
 # Tags and formats
 
 
-@pytest.mark.parametrize(("tags", "height", "read_as"), [((1, 1, 0, 1), 64, 6), ((9, 16, 14, 1), 64, 9)])
+@pytest.mark.parametrize(
+    ("tags", "height", "read_as"), [((1, 1, 0, 1), 64, 6), ((9, 16, 14, 1), 64, 9), ((9, 1, 10, 1), 64, 9)]
+)
 def test_impossible_matrices_are_read_as_plausible_ones(
     tmp_path: Path, tags: tuple[int, int, int, int], height: int, read_as: int
 ) -> None:
@@ -226,6 +230,31 @@ def test_what_could_not_be_read_again_is_refused(tmp_path: Path) -> None:
         run(source, tmp_path / "out.ts", 1, codec="ffv1", preset="fast")
     with pytest.raises(ArgumentError, match="dst must be a name that ends in"):
         run(source, tmp_path / "out.m3u8", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "given"),
+    [
+        ("yuva420p", "out.mp4", {"codec": "libx264", "pixel_format": "yuva420p"}),
+        ("yuv420p10le", "out.mp4", {"codec": "mpeg4", "pixel_format": "yuv420p10le"}),
+        ("yuv420p", "out.webm", {"codec": "prores_ks"}),
+        ("yuv420p", "out.webm", {"codec": "libx264"}),
+        ("yuv420p", "x" * 300 + ".mp4", {}),
+        ("yuv420p", "nowhere/out.mp4", {}),
+    ],
+)
+def test_what_muxers_and_encoders_refuse_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, target: str, given: dict[str, Any]
+) -> None:
+    def works(*_: Any, **__: Any) -> Any:
+        raise AssertionError("frames are restored")
+
+    monkeypatch.setattr("vsdeblur.engine.engine.Engine.restore", works)
+    source = write_clip(tmp_path / "in.mkv", 3, oddities.SIZE, codec="ffv1", name=name)
+    with pytest.raises(DeblurError) as refused:
+        run(source, tmp_path / target, 1, preset="fast", **given)
+    assert "\n" not in str(refused.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
 
 
 @pytest.mark.parametrize("end", ["gif", "png", "webp"])
@@ -369,6 +398,16 @@ def test_metadata_of_dolby_vision_in_frames_are_named(tmp_path: Path) -> None:
     assert (len([lost for lost in report.lost if "the dynamic metadata of Dolby Vision" in lost]), kept) == (1, False)
 
 
+def test_ambisonic_sound_keeps_its_layout_or_it_is_named(tmp_path: Path) -> None:
+    source = oddities.with_ambisonics(tmp_path / "in.mkv")
+    for end in ("mkv", "mp4", "mov"):
+        report = run(source, tmp_path / f"out.{end}", 1, preset="fast")
+        with av.open(str(tmp_path / f"out.{end}")) as out:
+            layouts = [stream.codec_context.layout.name for stream in out.streams.audio]
+        said = [lost for lost in report.lost if "ambisonic" in lost or "opus" in lost]
+        assert (layouts == ["ambisonic 1"]) != (len(said) == 1), (end, layouts, report.lost)
+
+
 def test_ambisonic_sound_and_covers_are_facts_of_streams() -> None:
     def stream(kind: str, layout: str = "", cover: bool = False) -> Any:
         context = SimpleNamespace(layout=SimpleNamespace(name=layout)) if layout else None
@@ -409,6 +448,15 @@ def test_timecodes_of_matroska_move_too(tmp_path: Path) -> None:
         assert (tags["timecode"], report.lost) == (kept, [])
     report = run(source, tmp_path / "out.mov", 5, preset="fast")
     assert [lost for lost in report.lost if "cannot count 300 frames a second" in lost]
+
+
+def test_timecodes_of_slow_motion(tmp_path: Path) -> None:
+    """It begins where it was filmed."""
+    source = write_clip(tmp_path / "in.mp4", 6, oddities.SIZE, rate=Fraction(30), timecode="01:00:00;20")
+    for start, kept in ((None, "01:00:00;20"), ("1/10", "01:00:00;23")):
+        run(source, tmp_path / f"{kept[-2:]}.mp4", 1, slow=2, start=start, preset="fast")
+        with av.open(str(tmp_path / f"{kept[-2:]}.mp4")) as out:
+            assert out.streams.video[0].metadata["timecode"] == kept
 
 
 def test_a_track_of_timecodes_is_made_again(tmp_path: Path) -> None:

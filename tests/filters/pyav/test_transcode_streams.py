@@ -237,7 +237,8 @@ def test_a_cover_stays(tmp_path: Path) -> None:
             frame.pts, frame.time_base = n, Fraction(1, 30)
             output.mux(video_stream.encode(frame))
         output.mux(video_stream.encode())
-    run_fast(source, tmp_path / "out.mp4", 2, start=0.1)
+    report = run_fast(source, tmp_path / "out.mp4", 2, start=0.1)
+    assert report.lost == []
     with av.open(str(tmp_path / "out.mp4")) as out:
         assert [stream.codec_context.name for stream in out.streams] == ["h264", "png"]
         assert out.streams[1].disposition == av.stream.Disposition.attached_pic

@@ -121,6 +121,16 @@ def test_the_exposure_is_constant_in_seconds_on_variable_rates(monkeypatch: pyte
     assert record.instants[0] == pytest.approx([0.25, 1.25, 2 + 1 / 12, 3.5])  # mid-exposure of each
 
 
+def test_a_pause_stands() -> None:
+    """Nothing moves, or dissolves, while a frame is shown for as long as ten, but right before the next one."""
+    clip = vfr([(1, 30)] * 4 + [(1, 3)] + [(1, 30)] * 4)
+    rests = planes(clip.get_frame(4))[0].astype(int)
+    out = deblur(clip, 4, shutter=0.5, preset="fast")
+    for n in range(16, 19):  # of four, the last shows how things move on
+        assert np.abs(planes(out.get_frame(n))[0].astype(int) - rests).max() <= 1
+    assert np.abs(planes(out.get_frame(20))[0].astype(int) - rests).mean() > 3
+
+
 @pytest.mark.parametrize("durations", [[(1, 25)] * 3, [None] * 3, [(1, 30), None, (1, 20)], [(0, 1), (-1, 5), (3, 0)]])
 def test_equal_missing_and_broken_durations(monkeypatch: pytest.MonkeyPatch, durations: list[Any]) -> None:
     record = record_engine(monkeypatch)

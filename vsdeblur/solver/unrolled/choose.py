@@ -7,6 +7,7 @@ the instants that are rendered, and temporal consistency of the sub-frames at th
 from __future__ import annotations
 
 import logging
+import os
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ def uses_instant_step(options: Options) -> bool:
     from vsdeblur.presets import EFFORTS
 
     given = _given(options)
-    if options.mode == "frame" or (given and given.is_file()):
+    if options.mode == "frame" or (given and os.path.isfile(given)):
         return False
     return _wanted(options, "instants", EFFORTS[options.preset].refined)
 

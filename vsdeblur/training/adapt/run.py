@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -140,7 +141,7 @@ def wins(gains: Sequence[float]) -> bool:
 def _claim(out: Path, clips: Sequence[Path], resume: bool) -> None:
     """Note which clips the folder is of; refuse one that holds another run, or any unless it is to be resumed."""
     for path in clips:
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise InputError(f"{path}: there is no such file")
     record, own = out / CLIPS, [[path.name, path.stat().st_size] for path in clips]
     if record.exists():

@@ -118,8 +118,10 @@ def open_input(path: str, name: str, feed: StandardInput | None = None) -> Any:
 
 
 def _detail(path: Path, error: Exception) -> str:
-    if path.is_file() and not path.stat().st_size:
+    if not os.path.isfile(path):  # or a name that is too long, at which Path.is_file fails
+        return reason(error)
+    if not path.stat().st_size:
         return "the file is empty"
-    if path.is_file() and _RAW.fullmatch(path.suffix):
+    if _RAW.fullmatch(path.suffix):
         return "raw footage: export it from the maker's program as ProRes 4444 or as a sequence of TIFF files first"
     return reason(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -65,12 +66,23 @@ def rehearse(
             coder = Coder(stream, tick, encoder)
             for n in range(_FRAMES):
                 output.mux(coder.encode(sample, n * duration, duration))
+            for copied in output.streams:
+                if stream_facts([copied]):  # of which mp4 keeps nothing where there is no packet
+                    _mux_any(output, copied)
             output.mux(coder.finish())
     except ArgumentError:
         raise
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise DeblurError(f"{encoder} in {container} is not possible: {reason(error)}") from None
     return _reread(memory, container, str(encoder))
+
+
+def _mux_any(output: Any, stream: Any) -> None:
+    """A packet of no use to players: the beginning of a PNG, which is a frame of Opus, too."""
+    packet: Any = av.Packet(b"\x89PNG\r\n\x1a\n")
+    packet.stream, packet.pts, packet.dts, packet.duration = stream, 0, 0, 1
+    with suppress(av.error.FFmpegError, ValueError):
+        output.mux(packet)
 
 
 def _reread(memory: io.BytesIO, container: str, what: str) -> Rehearsed | None:

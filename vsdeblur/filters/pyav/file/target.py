@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ _UBIQUITOUS = re.compile(r"creation_time|location(-.*)?|encoder")
 
 def check(path: Path, source: str, overwrite: bool, trial: bool = True) -> None:
     """Refuse, before any work, a target that cannot or must not be written. trial: see ``check_target``."""
-    if path.exists() and not path.is_file():
+    if os.path.exists(path) and not path.is_file():
         raise ArgumentError("dst", str(path), "a file name (use - for y4m on standard output)")
     check_target(path, source, overwrite, trial=trial)
     if path.suffix.lower() != ".y4m":

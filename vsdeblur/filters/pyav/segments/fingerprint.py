@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,7 +58,7 @@ def arguments_of(job: Job, video: Video, plan: Plan) -> dict[str, str]:
 def _source(job: Job) -> dict[str, object]:
     """Of its size, its time, and pieces of it; its path may be another one on another machine."""
     path = Path(job.source.path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         name, value = ("segment", "{}/{}".format(*job.task.segment)) if job.task.segment else ("resume", True)
         raise ArgumentError(name, value, "left out for a source that is no file: whether it changes is not seen")
     status, digest = path.stat(), hashlib.sha256()
