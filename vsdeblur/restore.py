@@ -16,6 +16,7 @@ from vsdeblur.calibration.readout.clip import clip_readout
 from vsdeblur.calibration.response.clip import clip_response
 from vsdeblur.calibration.shutter.clip import clip_shutter
 from vsdeblur.camera.exposure import Exposure, Quadrature
+from vsdeblur.camera.noise import noise_level
 from vsdeblur.camera.rolling import row_delays
 from vsdeblur.clip.repeats import Thumbnail, distinct, thumbnails
 from vsdeblur.clip.samples import clip_samples, tensor_samples
@@ -29,6 +30,7 @@ from vsdeblur.errors import ArgumentError
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.together import FARTHEST
 from vsdeblur.priors import get_prior
+from vsdeblur.priors.protocol import of_window
 from vsdeblur.settings import AUTO, FIT, Options, checked, parse_options
 from vsdeblur.settings.engine import EngineSettings
 from vsdeblur.settings.refusals import refuse_unused
@@ -210,6 +212,8 @@ def _by_true_motion(light: Tensor, flow: Tensor, options: Options, record: Calla
         raise ArgumentError("flow", f"one with values that are not finite or beyond {FARTHEST:g}", "in pixels")
     exposure = _exposure(light, options, device)
     prior = None if options.prior is None else get_prior(options.prior, device)
+    if prior is not None:
+        prior = of_window(prior, light.to(device), noise_level(light), linear=False)
     with torch.inference_mode():
         result = solve_with_flow(light.to(device), flow.to(device, light.dtype), exposure, prior=prior)
     if record:

@@ -217,7 +217,10 @@ def _deconvolver(
         return RichardsonLucy(clip=clip)
     from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
     from vsdeblur.priors import TotalVariation, get_prior
+    from vsdeblur.priors.registry import INTERNAL
 
+    if prior == INTERNAL:
+        raise ArgumentError("prior", prior, "used with clips: it learns from successive frames; here video does as well")
     # Of one picture, tuned on photographs (benchmarks/deconvolve.py).
     known = TotalVariation(strength=0.9, time=0.0) if prior in (None, "tv") else get_prior(prior, device)
     return PlugAndPlay(known, clip=clip)

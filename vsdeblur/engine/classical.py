@@ -25,6 +25,7 @@ from vsdeblur.engine.light import frame_at, gains_of, within_exposures
 from vsdeblur.footprint import TileFootprint
 from vsdeblur.presets import EFFORTS
 from vsdeblur.priors import ImagePrior, get_prior
+from vsdeblur.priors.protocol import of_window
 from vsdeblur.settings import Options
 from vsdeblur.solver.admm import solve_e1
 from vsdeblur.solver.data_weights import DataWeights
@@ -131,7 +132,9 @@ class ClassicalSolver:
         delays = quadrature.delays(self.options, window)
         height, width = frames.shape[-2:]
         out = frames.new_zeros(len(instants), *frames.shape[1:])
-        prior = partial(self._on_light, colour=window.colour)
+        noise = max(sigma, _LEAST_SIGMA)
+        known = of_window(self.prior, frames[:, : window.colour], noise, linear=self.linear)
+        prior = partial(self._on_light, known, colour=window.colour)
         for first, end in window.scenes:
             shown = [k for k, t in enumerate(instants) if first <= frame_at(window, t) < end]
             if not shown:
@@ -147,7 +150,7 @@ class ClassicalSolver:
                     prior,
                     start,
                     data_weight=_DATA_WEIGHT,
-                    sigma=max(sigma, _LEAST_SIGMA),
+                    sigma=noise,
                     steps=EFFORTS[self.options.preset].steps,
                 )
                 if record:
@@ -177,10 +180,10 @@ class ClassicalSolver:
         middles = [n + shutter / 2 for n, shutter in enumerate(shutters)]
         return torch.stack([_at(v, middles, (k + 0.5) / self.cells) for k in range(count)])
 
-    def _on_light(self, u: Tensor, sigma: float, colour: int) -> Tensor:
-        """The prior on light, of its colours."""
+    def _on_light(self, prior: ImagePrior, u: Tensor, sigma: float, colour: int) -> Tensor:
+        """A prior on light, of its colours."""
         shown = u[:, :colour]
-        clean = from_display(self.prior(to_display(shown), sigma)) if self.linear else self.prior(shown, sigma)
+        clean = from_display(prior(to_display(shown), sigma)) if self.linear else prior(shown, sigma)
         return torch.cat((clean, u[:, colour:]), 1) if colour < u.shape[1] else clean
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from vsdeblur.priors.registry import INTERNAL
 from vsdeblur.settings import Options
 from vsdeblur.timing import instant
 
@@ -66,6 +67,12 @@ def seconds_per_output(
     """
     from vsdeblur.flow.resolution import motion_scale
 
+    learning = 0.0
+    if options.prior == INTERNAL:  # it learns for as long whatever the size is
+        from vsdeblur.device import choose_device
+        from vsdeblur.priors.internal import seconds
+
+        options, learning = dataclasses.replace(options, prior="video"), seconds(choose_device(options.device))
     _spent(
         frames[:, :, :32, :32], dataclasses.replace(options, factor=Fraction(1)), plan, (height, width), reach, clock
     )
@@ -74,6 +81,7 @@ def seconds_per_output(
     points = -(-height // scale) * -(-width // scale)
     window, keys = plan.chunk + 2 * plan.halo, plan.chunk + _neighbours(options)
     once = spent.motion * points * window + spent.solving * spent.share * height * width * keys
+    once += learning
     return once / float(plan.chunk * options.factor) + spent.rendering * height * width
 
 

@@ -14,6 +14,7 @@ from vsdeblur.colour.display import DISPLAY, to_display
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.resolution import upsampled
+from vsdeblur.priors.registry import INTERNAL
 from vsdeblur.tensors import MIN_FRAME_SIDE, smoothstep
 
 if TYPE_CHECKING:
@@ -58,7 +59,9 @@ class PerFrame:
     @classmethod
     def of(cls, options: Options, tile_bytes: int, retry: MemoryRetry) -> PerFrame:
         """The restoration that the options ask for."""
-        return cls(options.transfer != "linear", options.prior, options.deconvolver, tile_bytes, retry)
+        # A frame by itself has no window to learn from: what the prior starts from is taken as it is.
+        alone = "video" if options.prior == INTERNAL else options.prior
+        return cls(options.transfer != "linear", alone, options.deconvolver, tile_bytes, retry)
 
     def __call__(self, frame: Tensor, colour: int, blur: Blur | None = None) -> Tensor:
         """The sharp frame.

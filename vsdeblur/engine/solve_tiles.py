@@ -136,6 +136,7 @@ class KeyFrameSolver:
         # Frames that were divided by their gains clip at levels of their own.
         white = white_level(colours) if window.light is None else None
         learned = self.learned_weight(sigma)
+        z_step = self.z_step and self.z_step.of_window(window.frames[:, : window.colour], sigma)
         open_for = [0.0 if n in exposures.independent else s for n, s in enumerate(exposures.shutters)]
         keys = torch.zeros_like(window.frames)
         streaks: Tensor | None = None
@@ -146,7 +147,8 @@ class KeyFrameSolver:
             lights = None if white is None else find_lights(problem, white, window.colour)
             if lights:
                 problem = replace(problem, v=lights.exposures)
-            solved = self._alternate(problem, lights.below if lights else None, sigma, window.colour, record)
+            start = lights.below if lights else None
+            solved = self._alternate(problem, z_step, start, sigma, window.colour, record)
             trust = upsampled(motion.reliability, scale, size, tile.rows, tile.columns)
             solved = torch.lerp(v, solved, trust)
             if self.step and learned > 0:
@@ -194,17 +196,23 @@ class KeyFrameSolver:
         )
 
     def _alternate(
-        self, problem: KeyFrameProblem, start: Tensor | None, sigma: float, colour: int, record: Record | None
+        self,
+        problem: KeyFrameProblem,
+        z_step: ZStep | None,
+        start: Tensor | None,
+        sigma: float,
+        colour: int,
+        record: Record | None,
     ) -> Tensor:
         """u-step, and with a prior also z-steps: half-quadratic splitting with the prior in place of a prox."""
         keys = problem.solve(self.steps, start, record=record)
-        if self.z_step is None:
+        if z_step is None:
             return keys
         *earlier, last = CONTINUATION
         for share in earlier:
-            target = self.z_step(keys, problem, share * sigma, colour)
+            target = z_step(keys, problem, share * sigma, colour)
             keys = problem.solve(self.steps // 2, keys, target, PRIOR_RIDGE, record)
-        return self.z_step(keys, problem, last * sigma, colour)
+        return z_step(keys, problem, last * sigma, colour)
 
 
 def tiling(plan: Plan, motion: Motion) -> tuple[int, int]:

@@ -72,6 +72,31 @@ class VideoPrior(ImagePrior, Protocol):
         ...
 
 
+@runtime_checkable
+class LearningPrior(ImagePrior, Protocol):
+    """A prior that learns from the frames of a window before that is solved."""
+
+    @property
+    def learning_bytes(self) -> int:
+        """Memory that learning holds, whatever the size of the frames."""
+        ...
+
+    def learned(self, frames: Tensor, sigma: float, *, linear: bool) -> ImagePrior:
+        """The prior of a window; the one that learns stays as it is.
+
+        Args:
+            frames: (n, C, H, W), the blurry frames' colours.
+            sigma: Standard deviation of their noise, display values.
+            linear: Whether values are linear light; otherwise they are display values.
+        """
+        ...
+
+
+def of_window(prior: ImagePrior, frames: Tensor, sigma: float, *, linear: bool) -> ImagePrior:
+    """The prior, or what it learns from a window first. frames, sigma, linear: as ``LearningPrior.learned``."""
+    return prior.learned(frames, sigma, linear=linear) if isinstance(prior, LearningPrior) else prior
+
+
 @dataclass(frozen=True, slots=True)
 class FunctionPrior:
     """A plain function ``prior(u, sigma) -> u`` as an ``ImagePrior``, with no halo and a usual footprint."""

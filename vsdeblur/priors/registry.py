@@ -12,11 +12,14 @@ from vsdeblur.priors.protocol import FunctionPrior, ImagePrior
 if TYPE_CHECKING:
     import torch
 
+INTERNAL = "internal"  # what learns from the clip itself
+
 # The forms that names have, and the modules that load them.
 PRIORS = {
     "tv": "vsdeblur.priors.tv",
     "video": "vsdeblur.priors.video",
     "video:PATH": "vsdeblur.priors.video",
+    INTERNAL: "vsdeblur.priors.internal",
     "fastdvdnet:PATH": "vsdeblur.priors.fastdvdnet",
     "deepinv:NAME:PATH": "vsdeblur.priors.deepinv",
     "onnx:PATH": "vsdeblur.priors.onnx",
@@ -30,7 +33,8 @@ def get_prior(prior: str | Callable[..., Any], device: torch.device | None = Non
 
     Args:
         prior: "tv": total variation. "video": the project's denoiser; "video:PATH": with weights that ``vsdeblur train
-            denoiser`` made. "fastdvdnet:PATH", "deepinv:NAME:PATH": a network and its checkpoint. "onnx:PATH",
+            denoiser`` made. "internal": the same, after it has learned from
+            the window at hand. "fastdvdnet:PATH", "deepinv:NAME:PATH": a network and its checkpoint. "onnx:PATH",
             "torchscript:PATH": any model, with its declaration beside it (``vsdeblur.priors.declaration``). An
             ``ImagePrior`` or ``VideoPrior`` is taken as it is, any other callable ``prior(u, sigma) -> u`` as an image
             prior.

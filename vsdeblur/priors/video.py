@@ -54,7 +54,7 @@ class FrameWindowDenoiser(ABC):
         """Every frame of u (T, C, H, W) with its neighbours as they are; beyond the ends they are mirrored."""
         out = torch.empty_like(u)
         for n in range(len(u)):
-            around = [u[_mirrored(k, len(u))] for k in range(n - 2, n + 3)]
+            around = [u[mirrored(k, len(u))] for k in range(n - 2, n + 3)]
             out[n : n + 1] = self.middle(torch.stack(around)[None], sigma)
         return out
 
@@ -117,7 +117,7 @@ def _warn_of_noise(name: str, most: float) -> None:
     )
 
 
-def _mirrored(k: int, count: int) -> int:
+def mirrored(k: int, count: int) -> int:
     """Frame k of ``count``, beyond the ends mirrored: what lies there is better than the same frame again."""
     last = count - 1
     k = abs(k)

@@ -28,7 +28,7 @@ class EngineSettings(TypedDict, total=False):
             summary="Prior on sharp video, for noise",
             values="video, tv, ...",
             usual="none",
-            detail='"tv", "video", "video:PATH", "fastdvdnet:PATH", "deepinv:NAME:PATH", "onnx:PATH", '
+            detail='"tv", "video", "video:PATH", "internal", "fastdvdnet:PATH", "deepinv:NAME:PATH", "onnx:PATH", '
             '"torchscript:PATH" or a callable prior(u, sigma) -> u; None is no prior.',
         ),
     ]

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from vsdeblur.colour.display import from_display, to_display
 from vsdeblur.footprint import TileFootprint
 from vsdeblur.priors import ImagePrior, VideoPrior
 from vsdeblur.priors.aligned import aligned
+from vsdeblur.priors.protocol import of_window
 from vsdeblur.solver.keyframes import KeyFrameProblem
 
 
@@ -32,6 +33,10 @@ class ZStep:
 
     prior: ImagePrior
     linear: bool
+
+    def of_window(self, frames: Tensor, sigma: float) -> ZStep:
+        """With what the prior learns from a window's blurry frames (n, C, H, W), colours of noise ``sigma``."""
+        return replace(self, prior=of_window(self.prior, frames, sigma, linear=self.linear))
 
     def __call__(self, keys: Tensor, problem: KeyFrameProblem, sigma: float, colour: int) -> Tensor:
         """z, the denoised key frames.

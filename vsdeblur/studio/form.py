@@ -20,7 +20,7 @@ MORE = (
     *("duplicates", "progressive", "strict", "overwrite"),
 )
 SHOWN = frozenset(MAIN + MORE)
-_PRIORS = ("tv", "video")
+_PRIORS = ("tv", "video", "internal")
 _TYPICAL = {"factor": ("2", "4", "8"), "shutter": ("auto", "180deg", "1/60s", "0.8", "1.0")}
 
 
