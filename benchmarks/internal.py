@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from common import clip_list, machine, table
-from records import RESTORATION, write_results
+from records import WITH_PRIORS, write_results
 from torch import Tensor
 
 from vsdeblur import restore
@@ -31,7 +31,8 @@ def exposed(sharp: np.ndarray, m: int, noise: float) -> Tensor:
     """Stored values (N, 3, H, W) in [0, 1]."""
     light = torch.from_numpy(sharp.transpose(0, 3, 1, 2).copy()).float().unflatten(0, (-1, FACTOR))[:, :m].mean(1)
     grain = torch.randn(light.shape, generator=torch.Generator().manual_seed(1))
-    return (light + noise * grain).round().clamp(0, 255) / 255
+    stored: Tensor = (light + noise * grain).round().clamp(0, 255) / 255
+    return stored
 
 
 def main() -> None:
@@ -67,7 +68,7 @@ def main() -> None:
             print(rows[-1], flush=True)
     names = [prior or "none" for prior in PRIORS]
     head = ["noise, clip", *names, "internal over video", "over none", *(f"{name}, s" for name in names)]
-    write_results(given.name, {"machine": machine(), "priors": names, "clips": values}, table(head, rows), RESTORATION)
+    write_results(given.name, {"machine": machine(), "priors": names, "clips": values}, table(head, rows), WITH_PRIORS)
 
 
 if __name__ == "__main__":

@@ -220,7 +220,7 @@ def _deconvolver(
     from vsdeblur.priors.registry import INTERNAL
 
     if prior == INTERNAL:
-        raise ArgumentError("prior", prior, "used with clips: it learns from successive frames; here video does as well")
+        raise ArgumentError("prior", prior, "used with clips: it learns from successive frames")
     # Of one picture, tuned on photographs (benchmarks/deconvolve.py).
     known = TotalVariation(strength=0.9, time=0.0) if prior in (None, "tv") else get_prior(prior, device)
     return PlugAndPlay(known, clip=clip)

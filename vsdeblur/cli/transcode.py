@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vsdeblur.cli._adapted import ADAPT_HELP, adapted, check_adapt
 from vsdeblur.cli._cluster import CLUSTER_HELP, runner
 from vsdeblur.cli._endings import heeding
 from vsdeblur.cli._options import settings_options
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
 @settings_options(TRANSCODE)
+@click.option("--adapt", metavar="TIME", help=ADAPT_HELP)
 @click.option("--cluster", metavar="WHERE", help=CLUSTER_HELP)
 @click.option("--quiet", is_flag=True, help="No estimate and no progress on stderr.")
 @click.option(
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 def transcode(
     source: str,
     target: str,
+    adapt: str | None,
     cluster: str | None,
     quiet: bool,
     shown: str,
@@ -58,9 +61,11 @@ def transcode(
     vsdeblur transcode in.mp4 out.mp4 --factor 4 --shutter 180deg
     vsdeblur transcode in.mp4 preview.mp4 --fps 120 --start 10 --duration 2
     vsdeblur transcode in.mp4 slow.mp4 --slow 4
+    vsdeblur transcode in.mp4 out.mp4 --factor 4 --adapt 5min
     """
     arguments = {name: value for name, value in given.items() if value is not None}
     place_for(report)
+    minutes = None if adapt is None else check_adapt(adapt, source, target, arguments, cluster)
     console = quiet_console(quiet)
     shared = cluster is not None or given["segment"] is not None
     # On a terminal the first word comes at once: libraries and the estimate take seconds.
@@ -69,12 +74,17 @@ def transcode(
         run = runner(cluster, arguments)
         if not quiet and source != "-" and not shared:
             ahead = _forecast(console, source, target, arguments)
+    kept = ""
+    if minutes is not None:
+        solver, kept = adapted(source, target, minutes, arguments, console)
+        arguments |= {"solver": solver} if solver else {}
     try:
         pace = (ahead.seconds_per_frame, ahead.burst) if ahead else (None, 0.0)
         with JsonLines(console) if shown == "json" else Bar(console, *pace) as bar:
             done = run(source, target, **arguments, progress=heeding(None if quiet else bar))
     except KeyboardInterrupt:
         raise KeyboardInterrupt("the same command goes on from here" if given["resume"] or cluster else "") from None
+    done.adapted = kept
     return tell(done, console, as_json, report)
 
 

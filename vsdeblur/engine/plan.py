@@ -218,7 +218,9 @@ class _Sums:
         if unblended:
             twice += unblended_footprint(self.size, refined=uses_instant_step(self.options), rolling=self.rolling)
         rendering = splatting_footprint(self.size, solved) + self._rendering(consistent) + max(twice, over)
-        return int(self._resident(chunk) + max(before + over, keys + max(solving + over, self._learning + over, rendering)))
+        return int(
+            self._resident(chunk) + max(before + over, keys + max(solving + over, self._learning + over, rendering))
+        )
 
     def _classical(self, chunk: int, tile: int) -> int:
         """Frames are cleaned; all sub-frames of a tile are solved beside the outputs, which are held whole."""

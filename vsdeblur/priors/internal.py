@@ -68,7 +68,7 @@ class InternalPrior(VideoDenoiser):
         if sigma < QUIET or min(frames.shape[-2:]) < ALIGN:
             return self
         with torch.inference_mode(False), torch.enable_grad():
-            return VideoDenoiser(learn(self.network, frames, min(sigma, LARGEST), linear=linear))
+            return VideoDenoiser(learn(self.network, frames, min(sigma, LARGEST), linear=linear, steps=STEPS))
 
     @property
     def learning_bytes(self) -> int:
@@ -76,8 +76,11 @@ class InternalPrior(VideoDenoiser):
         return BYTES
 
 
-def learn(network: VideoNet, frames: Tensor, sigma: float, *, linear: bool, steps: int = STEPS) -> VideoNet:
-    """A network that has learned from frames; ``network`` stays as it is. frames, sigma, linear: as ``learned``."""
+def learn(network: VideoNet, frames: Tensor, sigma: float, *, linear: bool, steps: int) -> VideoNet:
+    """A network that has learned from frames; ``network`` stays as it is. frames, sigma, linear: as ``learned``.
+
+    steps: Of Adam, each on BATCH pieces.
+    """
     network = deepcopy(network).train().requires_grad_(True)
     weights = list(network.parameters())
     optimiser = torch.optim.Adam(weights)

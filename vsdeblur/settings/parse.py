@@ -178,6 +178,14 @@ def seconds(*, positive: bool) -> Callable[[Any], Fraction]:
     return parse
 
 
+def minutes(value: Any) -> float:
+    """A duration above 0, in minutes, from "5min", "90s" or a number of minutes."""
+    match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?) *(min|s)?", str(value).strip())
+    if match is None or not float(match[1]):
+        raise ValueError
+    return float(match[1]) / (60 if match[2] == "s" else 1)
+
+
 def is_time(value: object) -> bool:
     """Whether a shutter or a readout is given as a time, "16ms", "1/60s" or "1/60", and not as a part of the period."""
     if not isinstance(value, str):

@@ -18,6 +18,7 @@ from vsdeblur.errors import DeblurError
 from vsdeblur.pages.inspected import table, video_lines
 from vsdeblur.pages.look import asset
 from vsdeblur.pages.plots import course_plots
+from vsdeblur.settings import parse
 from vsdeblur.settings.table import TRANSCODE
 from vsdeblur.studio import commands
 from vsdeblur.studio.form import settings_of, words
@@ -126,7 +127,7 @@ class Studio:
         target = self._files.places.target(str(asked.get("target", "")))
         if any(job.output == target and job.state in ("waiting", "running") for job in self._jobs):
             raise DeblurError(f"another job writes {target}: choose another name")
-        command = commands.transcode(opened.path, target, settings)
+        command = commands.transcode(opened.path, target, settings, _adapt(asked.get("adapt"), settings))
         return self._added(Job("transcode", opened.key, [command], target.name, {"settings": settings}, output=target))
 
     def _preview(self, opened: Opened, settings: dict[str, Any], start: float) -> Job:
@@ -240,6 +241,19 @@ def _seconds(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
         raise DeblurError("a preview begins at a time in seconds")
     return float(value)
+
+
+def _adapt(value: Any, settings: dict[str, Any]) -> str | None:
+    """For how long to learn from the clip first; the line of what is wrong with it comes before the job."""
+    if value is None:
+        return None
+    try:
+        parse.minutes(value)
+    except ValueError:
+        raise DeblurError("learning from the clip first takes a duration such as 5min or 90s") from None
+    if settings.get("preset") == "fast":
+        raise DeblurError("learning from the clip first needs preset balanced or best: fast has no network that learns")
+    return str(value)
 
 
 def _file(opened: Opened) -> dict[str, Any]:

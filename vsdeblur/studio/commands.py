@@ -32,10 +32,14 @@ def options(settings: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def transcode(source: Path, target: Path, settings: Mapping[str, Any]) -> list[str]:
-    """The whole job; what is finished of it is kept, where the format of the target allows that."""
+def transcode(source: Path, target: Path, settings: Mapping[str, Any], adapt: str | None = None) -> list[str]:
+    """The whole job; what is finished of it is kept, where the format of the target allows that.
+
+    adapt: For how long the network learns from the source first, as --adapt takes it; None for not at all.
+    """
     kept = [] if target.suffix.lower() == ".y4m" else ["--resume"]
-    return ["transcode", str(source), str(target), *options(settings), *kept]
+    first = [] if adapt is None else ["--adapt", adapt]
+    return ["transcode", str(source), str(target), *options(settings), *first, *kept]
 
 
 def inspect(source: Path, settings: Mapping[str, Any], *, whole: bool) -> list[str]:

@@ -7,11 +7,13 @@ const start = (kind, more = {}) => guarded(async () => {
 });
 get("measure").addEventListener("click", start("estimate"));
 get("preview").addEventListener("click", (event) => start("preview", { start: Number(get("start").value) })(event));
-get("run").addEventListener("submit", guarded(async () => {
-  await start("transcode", { target: get("target").value })();
+const restore = (more) => guarded(async () => {
+  await start("transcode", { target: get("target").value, ...more })();
   known.own = false;
   await chosen();
-}));
+});
+get("run").addEventListener("submit", restore({}));
+get("adapt").addEventListener("click", restore({ adapt: "5min" }));
 
 const RUNNING = ["waiting", "running"];
 function jobRow(job) {

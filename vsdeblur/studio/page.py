@@ -68,6 +68,8 @@ leaves it.</p>
 <form id="run" class="controls">
 <label class="wide">result <input id="target" type="text" autocomplete="off" spellcheck="false"></label>
 <button class="main">Start</button>
+<button type="button" id="adapt" title="a network learns from this clip, and is taken where it wins on parts held out"
+>Learn from it for 5 minutes first</button>
 </form>
 <details><summary>The same as a command, and for VapourSynth</summary>
 <div class="code"><pre id="command" tabindex="0"></pre><button data-copy="command">Copy the command</button></div>

@@ -25,10 +25,11 @@ class Report:
     run. Rates in frames per second, exact; None where the source has none. shutter: the open part of the period that
     was taken, None where each chunk found its own; shutter_from: where it comes from. readout, readout_from: the same
     of the rolling shutter's readout. transfer, transfer_from: of the transfer function, None by the tags. gyro: what a
-    gyroscope was good for, empty where there is none. ways: the mean shares of the picture by how they were restored,
-    where a map was asked for. warnings: what was left out or changed, and other remarks. lost:
-    of these, what is on the source and not on the output. nodes: outputs by the machine of a cluster that made them.
-    errors: what of the source could not be read, with its time.
+    gyroscope was good for, empty where there is none. adapted: which weights were kept where the networks learned from
+    the clip first (``vsdeblur transcode --adapt``), else empty. ways: the mean shares of the picture by how they were
+    restored, where a map was asked for. warnings: what was left out or changed, and other remarks. lost: of these, what
+    is on the source and not on the output. nodes: outputs by the machine of a cluster that made them. errors: what of
+    the source could not be read, with its time.
     """
 
     source: str
@@ -51,6 +52,7 @@ class Report:
     transfer: str | None = None
     transfer_from: str = ""
     gyro: str = ""
+    adapted: str = ""
     ways: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)

@@ -7,7 +7,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -78,7 +78,7 @@ def adapt(
         clips: Video files; what holds of their sharpness, blur and content is learned together.
         out: Folder for the weights, usable as solver="unrolled:OUT", and for the run.
         minutes: Of work in all, judging excepted.
-        shutter: The open part of the period; None to estimate it from the clips.
+        shutter: The open part of the period; None to estimate it from the clips, or for that of the run that goes on.
         transfer: How values are stored; "linear" where blur is a mean of the values as they are.
         device: Where it is restored and trained; None for the processor.
         seed: Of all that is random.
@@ -88,13 +88,14 @@ def adapt(
 
     Raises:
         ArgumentError: ``out`` holds a run and ``resume`` is not asked, or there are no clips.
-        InputError: A clip cannot be read, is too short or too small.
+        InputError: A clip cannot be read, is too short or too small; or the run in ``out`` is of other clips, another
+            shutter or another transfer function.
         DeblurError: The bundled weights are missing.
     """
     if not clips:
         raise ArgumentError("clips", [], "at least one video file")
     run = out / "run"
-    _claim(out, clips, resume)
+    shutter = _claim(out, clips, shutter, transfer, resume)
     begun = time.monotonic()
 
     def spent() -> float:
@@ -127,7 +128,8 @@ def adapt(
     won = wins(gains)
     _write(new if won else None, out)
     found = Adapted(won, gains, state.step, spent(), shutter, len(kept))
-    report = asdict(found) | {"learned": state.seconds, "clips": [path.name for path in clips], "seed": seed}
+    course_of = {"minutes": minutes, "learned": state.seconds, "seed": seed}
+    report = asdict(found) | course_of | {"clips": [path.name for path in clips]}
     (out / REPORT).write_text(json.dumps(report, indent=1) + "\n")
     return found
 
@@ -138,23 +140,54 @@ def wins(gains: Sequence[float]) -> bool:
     return bool(gains) and sum(gains) / len(gains) >= _LEAST_GAIN and lost <= _MOST_LOST * len(gains)
 
 
-def _claim(out: Path, clips: Sequence[Path], resume: bool) -> None:
-    """Note which clips the folder is of; refuse one that holds another run, or any unless it is to be resumed."""
+def finished(out: Path, clips: Sequence[Path], minutes: float, shutter: float, transfer: str) -> Adapted | None:
+    """What became of the run in a folder, where it has had that much time; None otherwise.
+
+    Raises:
+        InputError: The run is of other clips, another shutter or another transfer function.
+    """
+    if not (out / CLIPS).exists():
+        return None
+    _claim(out, clips, shutter, transfer, resume=True)
+    try:
+        report = json.loads((out / REPORT).read_text())
+        found = Adapted(**{field.name: report[field.name] for field in fields(Adapted)})
+        return replace(found, gains=tuple(found.gains)) if report["minutes"] >= minutes else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _claim(out: Path, clips: Sequence[Path], shutter: float | None, transfer: str, resume: bool) -> float | None:
+    """Note what the folder's run is of; refuse one that holds another run, or any unless it is to be resumed.
+
+    Returns:
+        The shutter, which a run that goes on has from its first part unless it is given.
+    """
     for path in clips:
         if not os.path.isfile(path):
             raise InputError(f"{path}: there is no such file")
-    record, own = out / CLIPS, [[path.name, path.stat().st_size] for path in clips]
+    record = out / CLIPS
+    own = {"clips": [[path.name, path.stat().st_size] for path in clips], "shutter": shutter, "transfer": transfer}
     if record.exists():
         if not resume:
             raise ArgumentError("out", str(out), "a folder without a run, or {resume} given")
         try:
-            other = json.loads(record.read_text()) != own
-        except (OSError, ValueError):
+            first = json.loads(record.read_text())
+            other = first["clips"] != own["clips"]
+        except (OSError, ValueError, TypeError, KeyError):
             other = True
         if other:
             raise InputError(f"{out}: it holds a run of other clips")
+        own["shutter"] = shutter = first.get("shutter") if shutter is None else shutter
+        for name in ("shutter", "transfer"):
+            if own[name] != first.get(name):
+                was = "an estimate" if first.get(name) is None else first[name]
+                raise InputError(
+                    f"{out}: its run has {name} {was}, not {own[name]}: go on with that, or choose a folder"
+                )
     out.mkdir(parents=True, exist_ok=True)
     record.write_text(json.dumps(own) + "\n")
+    return shutter
 
 
 def _estimated(parts: Sequence[Part], transfer: str) -> float:
