@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,21 +147,40 @@ def kernels(steps: int | None, rate: float | None, **course: Any) -> None:
 
 
 @train.command(short_help="The network that restores a picture whose blur is known.")
+@click.option(
+    "--self-supervised",
+    type=click.Choice(["known", "directional", "full"]),
+    help="Never look at a sharp picture. known: photographs are blurred, and the blur is given. directional, full: "
+    "--photos are blurry as they are, and the blur is found in them, along a line or of any form.",
+)
 @photo_options
 @start_option
 @course_options
-def restoration(steps: int | None, rate: float | None, **course: Any) -> None:
+def restoration(self_supervised: str | None, steps: int | None, rate: float | None, **course: Any) -> None:
     """Learn what a picture looks like that was blurred in a known way.
 
     Photographs by a shaken camera are made from sharp ones, as for kernels. The rate of learning falls along --steps
     (4000 unless given): choose what fits into --minutes. OUT/restoration.safetensors has the weights so far; give them
     to vsdeblur image with --deconvolver unrolled:OUT.
+
+    With --self-supervised blurry pictures are enough: results, blurred again, have to be the pictures, and results
+    that were made smaller and turned have to be found again once they are blurred. Go from known to full by
+    --start-from.
     """
+    from functools import partial
+
+    from vsdeblur.training.blurry_pictures import BlurryPictures
+    from vsdeblur.training.recipes.equivariant import EquivariantRecipe
     from vsdeblur.training.recipes.restoration import STEPS, RestorationRecipe
     from vsdeblur.training.shaken import ShakenPhotos
 
     recipe = RestorationRecipe(steps or STEPS, rate)
-    train_photos(recipe, ShakenPhotos, 6000, steps=recipe.steps, **course)
+    scenes: Callable[[Sequence[Path]], Maker] = ShakenPhotos
+    if self_supervised is not None:
+        recipe = EquivariantRecipe(steps or STEPS, rate, found=self_supervised != "known")
+        if recipe.found:
+            scenes = partial(BlurryPictures, kind=self_supervised)
+    train_photos(recipe, scenes, 6000, steps=recipe.steps, **course)
 
 
 @train.command(short_help="The network of bridges, from a first restoration to the sharp picture.")

@@ -73,7 +73,7 @@ def line_like(kernel: Tensor) -> Tensor:
 
 
 def line(length: float, x: float, y: float) -> Tensor:
-    """A line of that many pixels in the direction (x, y), through the middle of (SPAN, SPAN), shared out over pixels."""
+    """A line of that many pixels along (x, y), through the middle of (SPAN, SPAN), shared out over pixels."""
     count = max(int(_FINE * length) | 1, 1)
     at = torch.linspace(-length / 2, length / 2, count) if count > 1 else torch.zeros(1)
     across, down = (REACH + at * x).clamp(0, SPAN - 1.001), (REACH + at * y).clamp(0, SPAN - 1.001)

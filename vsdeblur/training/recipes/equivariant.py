@@ -1,9 +1,9 @@
 """The network of unrolled deconvolution, trained on blurry pictures alone: equivariant imaging.
 
-Nobody knows how the pictures look without their blur. Two things are known of a network f that restores them, y = A x + n:
+Nobody knows how the pictures look without their blur. Two things are known of a network f that restores y = A x + n:
 
-- Its result, blurred again, is the picture:  A f(y) ~ y.  So that noise is not learned, what is shown has more of it and
-  what is wanted has the opposite (R2R, Pang et al., CVPR 2021):  f sees y + a z,  and A f is compared with
+- Its result, blurred again, is the picture:  A f(y) ~ y.  So that noise is not learned, what is shown has more of it
+  and what is wanted has the opposite (R2R, Pang et al., CVPR 2021):  f sees y + a z,  and A f is compared with
   y - (sigma^2 / a) z.  This leaves open what A takes away.
 - Sharp pictures stay sharp pictures when they are turned, shifted or made smaller. So a result, so transformed, is a
   picture as good as any: it is blurred by A again, which is exact now, and f has to find it. Made smaller, the blur
