@@ -230,7 +230,7 @@ class Residual(nn.Module):
 
 def test_a_script_that_does_more_than_compute_is_refused(tmp_path: Path) -> None:
     name = scripted(tmp_path / "open.pt", Opens(), "halo = 0")
-    with pytest.raises(DeblurError, match=r"open\.pt opens files \(from_file\(\), which no denoiser needs"):
+    with pytest.raises(DeblurError, match=r"open\.pt opens files \(from_file\(\), which no network needs"):
         get_prior(name)
 
 

@@ -25,6 +25,7 @@ FORMS = (
     "ptlflow:MODEL:CHECKPOINT",
     "raft:CHECKPOINT",
     "raft_small:CHECKPOINT",
+    "rife:PATH",
 )
 WANTED = "{none}, " + listed(FORMS, "a callable flow(a, b)")
 
@@ -54,7 +55,8 @@ def find_motion_engine(
         flow: None: what ``DEFAULT`` says for ``preset``, "dis" where the learned weights are missing. "dis": OpenCV's
             DIS. "blur": the project's own network over DIS; "paths": another one by itself; "blur:PATH", "paths:PATH":
             with weights that ``vsdeblur train`` made.
-            "ptlflow:MODEL:CHECKPOINT", "raft:CHECKPOINT": a learned flow. A callable flow(a, b) -> (2, H, W) is
+            "ptlflow:MODEL:CHECKPOINT", "raft:CHECKPOINT": a learned flow. "rife:PATH": a model
+            with its declaration beside it (``vsdeblur.flow.declared``). A callable flow(a, b) -> (2, H, W) is
             adapted; one with the attribute ``is_motion_engine`` is a motion engine already.
         preset: of DIS, "fast" or "medium".
         linear: whether windows are linear light; otherwise their values are display values.
@@ -95,6 +97,10 @@ def find_motion_engine(
         from vsdeblur.flow.path_motion import load_paths
 
         return load_paths(named.path, device, linear=linear)  # it sees how each frame is blurred: one pass
+    elif named.family == "rife":
+        from vsdeblur.flow.declared import load_declared_flow
+
+        first = pairs = PairwiseMotion(load_declared_flow(named, device), linear=linear)
     else:
         from vsdeblur.flow.models import load_flow
 

@@ -6,24 +6,16 @@ its noise has. All of that is one table, in TOML or JSON; every entry has a chec
 
 from __future__ import annotations
 
-import json
-import os
-import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from difflib import get_close_matches
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vsdeblur.errors import DeblurError
-from vsdeblur.external import line
+from vsdeblur.foreign import sidecar
+from vsdeblur.foreign.sidecar import Check
 
-LAYOUTS = ("BCHW", "BTCHW", "BCTHW", "stacked")
-OUTPUTS = ("middle", "all")
-NOISES = ("map", "channel", "number", "none")
-COLOURS = ("rgb", "bgr", "grey")
-MOST_FRAMES, MOST_HALO, MOST_ALIGN, MOST_TILE, MOST_MEMORY = 31, 512, 64, 4096, 1_000_000
-_LONGEST = 1 << 16  # bytes of the file
+MOST_HALO = 512  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,131 +70,60 @@ def declaration_beside(model: Path) -> tuple[Declaration, Path]:
     Raises:
         DeblurError: There is none, there are two, or an entry is wrong.
     """
-    found = [path for path in (model.with_suffix(".toml"), model.with_suffix(".json")) if os.path.isfile(path)]
-    if not found:
-        raise DeblurError(
-            f"prior: {model} has no declaration: write {model.with_suffix('.toml').name} beside it, with at least "
-            f"'halo = N', the pixels that it looks around itself"
-        )
-    if len(found) > 1:
-        raise DeblurError(f"prior: {model} has two declarations, {found[0].name} and {found[1].name}: remove one")
-    return _checked(_read(found[0]), found[0]), found[0]
+    least = "'halo = N', the pixels that it looks around itself"
+    values, path = sidecar.read_beside(model, _CHECKS, "prior", least)
+    return _checked(values, path), path
 
 
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        with path.open("rb") as file:
-            data = file.read(_LONGEST + 1)
-        if len(data) > _LONGEST:
-            raise ValueError(f"it is longer than {_LONGEST} bytes")
-        text = data.decode()
-        content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-        if not isinstance(content, dict):
-            raise ValueError("it is no table of names and values")
-    except (OSError, ValueError, RecursionError) as error:  # what TOML, JSON and Unicode refuse are ValueErrors
-        raise DeblurError(f"prior: {path} is not readable: {line(error)}") from error
-    return content
+def _checked(values: dict[str, Any], path: Path) -> Declaration:
+    """With what the entries have to do with one another."""
 
+    def wrong(name: str, wanted: str, value: object) -> DeblurError:
+        return sidecar.wrong("prior", path, name, wanted, value)
 
-def _checked(content: Mapping[str, Any], path: Path) -> Declaration:
-    known = {field.name for field in fields(Declaration)}
-    values: dict[str, Any] = {}
-    for name, value in content.items():
-        if name not in known:
-            close = get_close_matches(name, known, 1, 0.5)
-            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(known))}"
-            raise DeblurError(f"prior: {path} has an entry {name!r} that does not exist: {hint}")
-        wanted, check = _CHECKS[name]
-        try:
-            values[name] = check(value)
-        except (TypeError, ValueError):
-            raise _wrong(path, name, wanted, value) from None
     if "halo" not in values:
         raise DeblurError(f"prior: {path} lacks 'halo = N', the pixels that the model looks around itself")
     frames = values.get("frames", 1)
     values.setdefault("layout", "BCHW" if frames == 1 else "BTCHW")
     if (values["layout"] == "BCHW") != (frames == 1):
         wanted = '"BCHW" for frames = 1' if frames == 1 else '"BTCHW", "BCTHW" or "stacked" for several frames'
-        raise _wrong(path, "layout", wanted, values["layout"])
+        raise wrong("layout", wanted, values["layout"])
     made = Declaration(**values)
     if made.output == "all" and frames == 1:
-        raise _wrong(path, "output", '"middle" for frames = 1', made.output)
+        raise wrong("output", '"middle" for frames = 1', made.output)
     if made.output == "all" and made.layout == "stacked" and made.noise == "channel":
-        raise _wrong(path, "output", '"middle" where frames are stacked with a channel of noise', made.output)
+        raise wrong("output", '"middle" where frames are stacked with a channel of noise', made.output)
     if made.tile is not None:
         if min(made.tile) <= 2 * made.halo:
-            raise _wrong(path, "tile", f"larger than twice the halo, {2 * made.halo}", list(made.tile))
+            raise wrong("tile", f"larger than twice the halo, {2 * made.halo}", list(made.tile))
         if any(side % made.align for side in made.tile):
-            raise _wrong(path, "tile", f"a multiple of align, {made.align}", list(made.tile))
+            raise wrong("tile", f"a multiple of align, {made.align}", list(made.tile))
     return made
 
 
-def _wrong(path: Path, name: str, wanted: str, value: object) -> DeblurError:
-    shown = " ".join(repr(value).split())
-    return DeblurError(
-        f"prior: {path}: {name} must be {wanted}, not {shown if len(shown) <= 80 else shown[:77] + '...'}"
-    )
-
-
-def _whole(least: int, most: int, *, odd: bool = False) -> tuple[str, Callable[[Any], Any]]:
-    def check(value: Any) -> int:
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int)
-            or not least <= value <= most
-            or (odd and not value % 2)
-        ):
-            raise ValueError
-        return value
-
-    return f"{'an odd' if odd else 'a whole'} number from {least} to {most}", check
-
-
-def _choice(names: tuple[str, ...]) -> tuple[str, Callable[[Any], Any]]:
-    def check(value: Any) -> str:
-        if not isinstance(value, str) or value not in names:
-            raise ValueError
-        return value
-
-    return "one of " + ", ".join(names), check
-
-
-def _ends(wanted: str, least: float, most: float) -> tuple[str, Callable[[Any], Any]]:
-    def check(value: Any) -> tuple[float, float]:
-        if not isinstance(value, list) or any(
-            isinstance(end, bool) or not isinstance(end, int | float) for end in value
-        ):
-            raise TypeError
-        low, high = map(float, value)
-        if not least <= low < high <= most:
-            raise ValueError
-        return low, high
-
-    return wanted, check
-
-
-def _size() -> tuple[str, Callable[[Any], Any]]:
+def _size() -> Check:
     def check(value: Any) -> tuple[int, int]:
         sides = [value, value] if isinstance(value, int) else value
         if not isinstance(sides, list) or len(sides) != 2:
             raise TypeError
-        if any(isinstance(side, bool) or not isinstance(side, int) or not 8 <= side <= MOST_TILE for side in sides):
+        most = sidecar.MOST_TILE
+        if any(isinstance(side, bool) or not isinstance(side, int) or not 8 <= side <= most for side in sides):
             raise ValueError
         return sides[0], sides[1]
 
-    return f"a side or [height, width] from 8 to {MOST_TILE}", check
+    return f"a side or [height, width] from 8 to {sidecar.MOST_TILE}", check
 
 
-_CHECKS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
-    "halo": _whole(0, MOST_HALO),
-    "frames": _whole(1, MOST_FRAMES, odd=True),
-    "layout": _choice(LAYOUTS),
-    "output": _choice(OUTPUTS),
-    "noise": _choice(NOISES),
-    "sigma": _ends("[least, most] in 1/255, from 0 to 255", 0, 255),
-    "values": _ends("[black, white], two numbers in ascending order within 65536 of 0", -65536, 65536),
-    "colour": _choice(COLOURS),
-    "align": _whole(1, MOST_ALIGN),
+_CHECKS: Mapping[str, Check] = {
+    "halo": sidecar.whole(0, MOST_HALO),
+    "frames": sidecar.whole(1, sidecar.MOST_FRAMES, odd=True),
+    "layout": sidecar.choice("BCHW", "BTCHW", "BCTHW", "stacked"),
+    "output": sidecar.choice("middle", "all"),
+    "noise": sidecar.choice("map", "channel", "number", "none"),
+    "sigma": sidecar.ends("[least, most] in 1/255, from 0 to 255", 0, 255),
+    "values": sidecar.VALUES,
+    "colour": sidecar.COLOURS,
+    "align": sidecar.ALIGN,
     "tile": _size(),
-    "memory": _whole(1, MOST_MEMORY),
+    "memory": sidecar.whole(1, sidecar.MOST_MEMORY),
 }

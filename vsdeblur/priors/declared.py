@@ -6,7 +6,7 @@ The model itself is a ``Run``: tensors in, one tensor out, whatever computes it 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import product
 
@@ -16,13 +16,12 @@ from torch import Tensor
 from vsdeblur.errors import DeblurError
 from vsdeblur.external import line
 from vsdeblur.footprint import TileFootprint
+from vsdeblur.foreign.run import Run
 from vsdeblur.priors.declaration import Declaration
 from vsdeblur.priors.pictures import colours, padded
 from vsdeblur.priors.protocol import LARGEST
 from vsdeblur.tensors import refuse_wild
 from vsdeblur.tiles import FEATHER
-
-Run = Callable[[Sequence[Tensor]], Tensor]
 
 log = logging.getLogger("vsdeblur")
 

@@ -100,8 +100,8 @@ class ClipSettings(TypedDict, total=False):
             values="dis, blur, ...",
             metavar="NAME",
             usual="by preset",
-            detail='"dis", "blur", "blur:PATH", "paths", "paths:PATH", "ptlflow:NAME:PATH", "raft:PATH" or a callable '
-            "flow(a, b) -> (2, H, W); None is by the preset.",
+            detail='"dis", "blur", "blur:PATH", "paths", "paths:PATH", "ptlflow:NAME:PATH", "raft:PATH", "rife:PATH" '
+            "or a callable flow(a, b) -> (2, H, W); None is by the preset.",
             by_face={
                 "restore": "Or the true motion, a tensor (T - 1, 2, H, W), pixels, u_k -> u_{k+1}, which is used as it "
                 "is, on all sub-frames of the clip at once, as if no frame were repeated and there were no cuts."
