@@ -1,6 +1,6 @@
 """Training on blurry pictures alone against supervised training of the same network for the same time.
 
-python benchmarks/equivariant.py --photos PHOTOS [--seconds 150] [--blind-seconds 60] [--samples 48]
+python benchmarks/equivariant.py --photos PHOTOS [--seconds 150] [--blind-seconds 60] [--samples 48] [--batch 2]
 
 Photographs that were never trained on judge: the mean gain in dB over the blurry picture, of a network with random
 weights (what plug and play and the data steps do alone), of the same after self-supervised training and, where the
@@ -41,6 +41,7 @@ from vsdeblur.training.scenes import photo_crop
 from vsdeblur.training.shaken import ShakenPhotos
 
 HELD, NOISE = 12, 1.5 / 255
+WARM_UP = 10  # steps: there are few
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ def main() -> None:
     parser.add_argument("--blind-seconds", type=float, default=60)
     parser.add_argument("--stages", nargs="+", default=["known", "directional", "full"])
     parser.add_argument("--samples", type=int, default=48)
+    parser.add_argument("--batch", type=int, default=2, help="samples per step: few, so that there are many steps")
     parser.add_argument("--name", default="equivariant")
     given = parser.parse_args()
     kept, held = find_photos(given.photos)
@@ -126,7 +128,7 @@ def main() -> None:
             )
             pool, judges = Pool(folder / "scenes", make(kept), 0), Pool(folder / "held", make(held), 1)
             samples = [judges[k] for k in range(HELD)]
-            recipes = {"self-supervised": EquivariantRecipe(found=stage != "known")}
+            recipes: dict[str, RestorationRecipe] = {"self-supervised": EquivariantRecipe(found=stage != "known")}
             if stage == "known":
                 recipes["supervised"] = RestorationRecipe()
 
@@ -137,6 +139,7 @@ def main() -> None:
             torch.manual_seed(0)
             found = {"untrained": (judged(RestorationNet()), 0)}
             for name, recipe in recipes.items():
+                recipe.batch, recipe.warm_up = given.batch, WARM_UP
                 state = trained(recipe, pool, given.samples, seconds, folder / name)
                 found[name] = (judged(state.averaged()), state.step)
                 print(stage, found, flush=True)

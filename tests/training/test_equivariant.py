@@ -79,7 +79,7 @@ def test_the_truth_is_consistent_to_the_noise_and_a_blurrier_picture_is_not(monk
     for result in (truth, v):
         monkeypatch.setattr(equivariant, "stages", lambda *_, found=result: [found])
         rng = np.random.default_rng(0)
-        errors.append(float(equivariant._consistent(None, v, kernel[None], noise, rng, linear=False)[0]))  # type: ignore[arg-type]
+        errors.append(float(equivariant._consistent(None, v, kernel[None], noise, rng, linear=False)[0]))
     expected = noise**2 * (1 + 1 / 0.7**2) / (noise**2 + (2 / 255) ** 2)
     assert errors[0] == pytest.approx(expected, rel=0.1)
     assert errors[1] > 1.1 * errors[0]

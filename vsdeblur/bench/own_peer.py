@@ -1,4 +1,4 @@
-"""``bench --peer NAME=FILE.py:FUNCTION``: any method that a user has, as a row of the table."""
+"""``bench --peer NAME=FILE.py:FUNCTION`` or ``NAME=MODEL``: any method that a user has, as a row of the table."""
 
 from __future__ import annotations
 
@@ -9,26 +9,38 @@ from typing import Any
 
 import numpy as np
 
+from vsdeblur.bench.model_peer import model_row
 from vsdeblur.bench.protocol import Frames, to_8bit
 from vsdeblur.bench.rows import Method
 from vsdeblur.errors import ArgumentError, DeblurError
 from vsdeblur.external import line
 
-WANTED = "NAME=FILE.py:FUNCTION, a function of (blurry, factor, shutter) in a Python file that exists"
+WANTED = (
+    "NAME=FILE.py:FUNCTION, a function of (blurry, factor, shutter) in a Python file that exists, or NAME=MODEL.onnx "
+    "or NAME=MODEL.pt, a model that exists"
+)
+_MODELS = (".onnx", ".pt", ".pth", ".ts")
 
 
-def own_peer(given: str) -> tuple[str, Method]:
+def own_peer(given: str, device: str | None = None) -> tuple[str, Method]:
     """The name and the row of a method of the user's own.
 
     The file is run, as ``python FILE.py`` would run it but for its main part. Its function gets the blurry frames
     (N, H, W, 3) float32 in [0, 1], RGB, the sub-frames per period, and the open part of the period, and gives back
-    (N factor, H, W, 3) in the same unit: sub-frame k shows the instant (k + 1/2) / factor periods.
+    (N factor, H, W, 3) in the same unit: sub-frame k shows the instant (k + 1/2) / factor periods. A model has its
+    declaration beside it (``vsdeblur.bench.model_peer``).
+
+    Args:
+        given: NAME=FILE.py:FUNCTION or NAME=MODEL.
+        device: Where a model runs, None for the best there is.
 
     Raises:
         ArgumentError: ``given`` has another form, or there is no such file.
-        DeblurError: The file fails, or has no such function.
+        DeblurError: The file fails, or has no such function; or the model or its declaration is wrong.
     """
     name, equals, rest = given.partition("=")
+    if name and Path(rest).suffix.lower() in _MODELS and Path(rest).is_file():
+        return name, model_row(name, Path(rest), device)
     file, colon, wanted = rest.rpartition(":")
     if not (name and equals and colon and wanted.isidentifier()) or not os.path.isfile(file):
         raise ArgumentError("peer", given, WANTED)

@@ -47,8 +47,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--peer",
     "peer",
     multiple=True,
-    metavar="NAME=FILE.py:FUNCTION",
-    help="A row of your own: a function of (blurry, factor, shutter). May be given several times.",
+    metavar="NAME=FILE",
+    help="A row of your own: FILE.py:FUNCTION, a function of (blurry, factor, shutter), or MODEL.onnx or MODEL.pt with "
+    "a declaration beside it. May be given several times.",
 )
 @setting_option("device")
 @click.option("--json", "json_file", type=_FILE, help="Write the results here.")
@@ -78,7 +79,8 @@ def bench(
     Every FACTOR consecutive frames make one period, of which the first SHUTTER part is averaged. Without clips a
     generated scene is used. The numbers compare with each other only, not with published scores.
 
-    A peer's function gets blurry frames (N, H, W, 3), float32 in [0, 1], RGB, and gives back N x FACTOR of them.
+    A peer's function gets blurry frames (N, H, W, 3), float32 in [0, 1], RGB, and gives back N x FACTOR of them. What
+    the declaration of a peer's model says: docs/extend/peer.md.
     """
     import json
 
@@ -98,7 +100,7 @@ def bench(
             refuse_given(("starts",), "without a CLIP or {list_file}")
     m = open_subframes(factor, checked("shutter", shutter))
     choose_device(checked("device", device))  # before the first row, not when its turn comes
-    own = dict(map(own_peer, peer))
+    own = dict(own_peer(one, device) for one in peer)
     place_for(json_file)
     place_for(html_file)
     entries: list[Clip] = [Clip(path, width, start, periods) for path in clips]
