@@ -17,6 +17,8 @@ from vsdeblur.bench.model_peer import PeerDeclaration, placed
 from vsdeblur.bench.own_peer import own_peer
 from vsdeblur.cli import main
 from vsdeblur.errors import DeblurError
+from vsdeblur.filters.pyav.file.write import write_mp4
+from vsdeblur.synthetic.scene import Scene, film
 
 
 class Blend(nn.Module):
@@ -52,7 +54,7 @@ def blurry() -> np.ndarray:
         (0.1, PeerDeclaration((0.5, 1.5)), 1.0, (0, 0.0)),  # nothing before the first
         (0.75, PeerDeclaration((0.5, 1.5)), 1.0, (0, 0.25)),
         (2.25, PeerDeclaration((0.5, 1.5)), 1.0, (1, 0.75)),
-        (3.9, PeerDeclaration((0.5, 1.5)), 1.0, (3, 1.0)),
+        (3.9, PeerDeclaration((0.5, 1.5)), 1.0, (3, 0.4)),  # the last frame is its own neighbour
         (1.25, PeerDeclaration((0.0, 1.0), per="exposure", given=3), 0.5, (1, 0.5)),
         (1.6, PeerDeclaration((0.0, 1.0), per="exposure", given=3), 0.5, (1, 1.0)),
         (1.9, PeerDeclaration((0.0, 1.0), per="exposure", given=3), 0.5, (2, 0.0)),
@@ -118,25 +120,10 @@ def test_what_a_model_does_wrong_is_one_line(tmp_path: Path) -> None:
 
 def test_it_is_a_row_of_the_table(tmp_path: Path) -> None:
     given = saved(tmp_path / "blend.pt", Blend(), 'at = [0.5, 1.5]\ntime = "number"')
-    out = tmp_path / "out.json"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        done = CliRunner().invoke(
-            main,
-            [
-                "bench",
-                "--peer",
-                given,
-                "--preset",
-                "fast",
-                "--no-peers",
-                "--factor",
-                "4",
-                "--json",
-                str(out),
-                "--quiet",
-            ],
-        )
+    out, clip = tmp_path / "out.json", tmp_path / "clip.mp4"
+    write_mp4(clip, film(Scene(48, 64), 3, 4, 1.0, lambda light: light)[0], 120)
+    command = ["bench", str(clip), "--peer", given, "--preset", "fast", "--no-peers", "--factor", "4", "--periods", "3"]
+    done = CliRunner().invoke(main, [*command, "--json", str(out), "--quiet"])
     assert done.exit_code == 0, done.output
     means = json.loads(out.read_text())["mean"]
     assert means["own"]["all"] == pytest.approx(means["linear blend"]["all"], abs=0.3)
