@@ -179,6 +179,27 @@ def test_a_clip_is_opened_previewed_and_restored(home: Path) -> None:
     run(home, script)
 
 
+def test_the_network_learns_from_the_clip_first(home: Path) -> None:
+    async def script(ask: Ask) -> None:
+        file = (await ask("POST", "/open", {"path": "clip.mp4"})).json
+        target = str(home / "out.mp4")
+        asked = {"kind": "transcode", "file": file["key"], "target": target, "settings": {"factor": "2"}}
+        job = (await ask("POST", "/jobs", asked | {"adapt": "5min"})).json
+        words = (await ended(ask, job["key"], "done"))["result"]["command"]
+        assert words[words.index("--adapt") + 1] == "5min"
+        for more, said in (
+            ({"adapt": "--overwrite"}, "a duration such as 5min"),
+            ({"adapt": ["5min"]}, "a duration such as 5min"),
+            ({"adapt": "5min", "settings": {"preset": "fast"}}, "fast has no network that learns"),
+        ):
+            answer = await ask("POST", "/jobs", asked | more)
+            assert answer.status == 400
+            assert said in answer.json["error"]
+        assert b'id="adapt"' in (await ask("GET", "/")).body
+
+    run(home, script)
+
+
 def test_a_job_is_cancelled_and_resumed_and_the_next_one_waits(home: Path) -> None:
     async def script(ask: Ask) -> None:
         file = (await ask("POST", "/open", {"path": "wait.mp4"})).json
