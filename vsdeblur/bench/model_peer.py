@@ -160,12 +160,12 @@ def _shown(x: Tensor, said: PeerDeclaration) -> Tensor:
 
 def _given(name: str, run: Run, x: Tensor, time: float | None, said: PeerDeclaration) -> Tensor:
     """(given, 3, h, w) in [0, 1] of frames (T, 3, h, w)."""
-    inputs: list[Tensor] = {
-        "BTCHW": lambda: [x[None]],
-        "BCTHW": lambda: [x.transpose(0, 1)[None]],
-        "stacked": lambda: [x.flatten(0, 1)[None]],
-        "separate": lambda: list(x[:, None]),
-    }[said.layout]()
+    inputs = {
+        "BTCHW": [x[None]],
+        "BCTHW": [x.transpose(0, 1)[None]],
+        "stacked": [x.flatten(0, 1)[None]],
+        "separate": list(x[:, None]),
+    }[said.layout]
     if time is not None:
         inputs.append(x.new_full((1,) if said.time == "number" else (1, 1, *x.shape[-2:]), time))
     try:
@@ -187,5 +187,5 @@ def _given(name: str, run: Run, x: Tensor, time: float | None, said: PeerDeclara
             "given, gives and align there"
         )
     black, white = said.values
-    pictures = (shaped.reshape(count, 3, *size) - black) / (white - black)
+    pictures: Tensor = (shaped.reshape(count, 3, *size) - black) / (white - black)
     return pictures.flip(1) if said.colour == "bgr" else pictures

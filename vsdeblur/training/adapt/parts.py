@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vsdeblur import restore
 from vsdeblur.errors import InputError
-from vsdeblur.restore import restore
 from vsdeblur.training.clips import ClipFile, Frames, measured, write_array
 from vsdeblur.training.footage import COMB
 
