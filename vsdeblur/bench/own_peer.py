@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import runpy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def own_peer(given: str, device: str | None = None) -> tuple[str, Method]:
         DeblurError: The file fails, or has no such function; or the model or its declaration is wrong.
     """
     name, equals, rest = given.partition("=")
-    if name and Path(rest).suffix.lower() in _MODELS and Path(rest).is_file():
+    if name and Path(rest).suffix.lower() in _MODELS and os.path.isfile(rest):
         return name, model_row(name, Path(rest), device)
     file, colon, wanted = rest.rpartition(":")
     if not (name and equals and colon and wanted.isidentifier()) or not os.path.isfile(file):

@@ -6,6 +6,7 @@ folder alone.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def load_onnx(path: Path, device: torch.device, argument: str) -> OnnxRun:
     if device.type == "cuda" and "CUDAExecutionProvider" in runtime.get_available_providers():
         providers.insert(0, ("CUDAExecutionProvider", {"device_id": device.index or 0}))
     try:
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise ValueError("it is no file")
         session = runtime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # a damaged file fails in as many ways as there are bytes
