@@ -128,7 +128,9 @@ def main() -> None:
             )
             pool, judges = Pool(folder / "scenes", make(kept), 0), Pool(folder / "held", make(held), 1)
             samples = [judges[k] for k in range(HELD)]
-            recipes: dict[str, RestorationRecipe] = {"self-supervised": EquivariantRecipe(found=stage != "known")}
+            recipes: dict[str, RestorationRecipe] = {
+                "self-supervised": EquivariantRecipe(kind=None if stage == "known" else stage)
+            }
             if stage == "known":
                 recipes["supervised"] = RestorationRecipe()
 

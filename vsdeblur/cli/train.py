@@ -177,8 +177,8 @@ def restoration(self_supervised: str | None, steps: int | None, rate: float | No
     recipe = RestorationRecipe(steps or STEPS, rate)
     scenes: Callable[[Sequence[Path]], Maker] = ShakenPhotos
     if self_supervised is not None:
-        recipe = EquivariantRecipe(steps or STEPS, rate, found=self_supervised != "known")
-        if recipe.found:
+        recipe = EquivariantRecipe(steps or STEPS, rate, kind=None if self_supervised == "known" else self_supervised)
+        if recipe.kind is not None:
             scenes = partial(BlurryPictures, kind=self_supervised)
     train_photos(recipe, scenes, 6000, steps=recipe.steps, **course)
 

@@ -150,7 +150,8 @@ def seconds(device: torch.device) -> float:
 @lru_cache
 def _say(took: float) -> None:
     log.warning(
-        'prior="internal" learns from every chunk of noisy frames before it restores it: about %.2g s a chunk', took
+        'prior="internal" learns from every chunk of noisy frames before it restores it: about %d s a chunk',
+        max(round(took), 1),
     )
 
 

@@ -12,6 +12,10 @@ Nobody knows how the pictures look without their blur. Two things are known of a
 
       x1 = f(y),   x2 = T_g x1 (no gradient),   y2 = A x2 + n,   error of f(y2) against x2
 
+Where A is not known, f is given what is found in y, and for y2 what is found in y2 rather than the A that made it: so
+it learns to restore by kernels as wrong as those that are found. Blurred again by such a kernel a result need not be
+the picture, so the first error counts less.
+
 References:
     Chen, Tachella, Davies: Equivariant imaging, ICCV 2021; Robust equivariant imaging, CVPR 2022.
     Scanvic, Davies, Abry, Tachella: Self-supervised learning for image super-resolution and deblurring, 2023: scale.
@@ -30,11 +34,12 @@ from vsdeblur.blind.deconvolve.restoration_net import RestorationNet
 from vsdeblur.blind.deconvolve.unrolled import stages
 from vsdeblur.blind.estimate.kernel_net import REACH
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
-from vsdeblur.colour.display import from_smooth_display
+from vsdeblur.colour.display import from_smooth_display, to_smooth_display
+from vsdeblur.training.blurry_pictures import found_kernel
 from vsdeblur.training.pool import Sample, stacked
 from vsdeblur.training.recipes.restoration import CROP, STEPS, RestorationRecipe, restoration_error
 
-_CONSISTENCY = 0.1  # weight of the first error, in units of the noise
+_CONSISTENCY, _FOUND = 0.1, 0.01  # weights of the first error, in units of the noise: of a known blur, of one found
 _MORE = 0.7  # a over sigma
 _MODEL = 2 / 255  # error of A that counts as noise
 _SIDES = (48, 56, 64)  # pixels of a result of CROP that was made smaller
@@ -47,19 +52,20 @@ class EquivariantRecipe(RestorationRecipe):
     Args:
         steps: Of the whole course, which the rate falls along.
         peak: Of the rate.
-        found: Whether samples are pictures as they are, with a kernel that was found (``BlurryPictures``); otherwise
-            they are those of ``ShakenPhotos``, whose kernel is known, and of which the sharp picture is dropped.
+        kind: Of the blur that is found in pictures as they are, of ``blurry_pictures.KINDS``; samples are those of
+            ``BlurryPictures`` then. None for those of ``ShakenPhotos``, whose kernel is known, and of which the sharp
+            picture is dropped.
     """
 
     batch = 8
 
-    def __init__(self, steps: int = STEPS, peak: float | None = None, *, found: bool = False) -> None:
+    def __init__(self, steps: int = STEPS, peak: float | None = None, *, kind: str | None = None) -> None:
         super().__init__(steps, peak)
-        self.found = found
+        self.kind = kind
 
     def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Sample:
         """v (B, 3, CROP, CROP), kernels (B, n, n), noise (2,) as in ``RestorationRecipe``; seed (1,) of the rest."""
-        batch = self._as_they_are(samples, rng) if self.found else super().collate(samples, rng)
+        batch = self._as_they_are(samples, rng) if self.kind else super().collate(samples, rng)
         kept = {key: batch[key] for key in ("v", "kernels", "noise")}
         return kept | {"seed": torch.tensor([int(rng.integers(2**31))])}
 
@@ -76,12 +82,12 @@ class EquivariantRecipe(RestorationRecipe):
             noise = float(batch["noise"][int(linear)])
             consistency, result = _consistent(network, v, kernels, noise, rng, linear=linear)
             smaller = transformed(result.detach().clamp(0, _CLIP), rng)
-            error, gain = _equivariant(network, smaller, kernels, noise, rng, linear=linear)
+            error, gain = self._equivariant(network, smaller, kernels, noise, rng, linear=linear)
             known.append(consistency)
             again.append(error)
             gains.append(gain)
         equivariance, consistency = torch.cat(again).mean(), torch.stack(known).mean()
-        total = equivariance + _CONSISTENCY * consistency
+        total = equivariance + (_CONSISTENCY if self.kind is None else _FOUND) * consistency
         return total, {
             "loss": float(total.detach()),
             "consistency": float(consistency.detach()),
@@ -91,7 +97,7 @@ class EquivariantRecipe(RestorationRecipe):
     @torch.no_grad()
     def validate(self, network: nn.Module, samples: Sequence[Sample]) -> dict[str, float]:
         """On held-out pictures: the true gain where it is known, by ``RestorationRecipe``; else both errors."""
-        if not self.found:
+        if self.kind is None:
             return RestorationRecipe(self.steps, self.peak).validate(network, samples)
         network.eval()
         device = next(network.parameters()).device
@@ -113,6 +119,24 @@ class EquivariantRecipe(RestorationRecipe):
             for some in (samples[:half], samples[half:])
         ]
         return stacked(parts) | {"noise": torch.tensor(noise)}
+
+    def _equivariant(
+        self,
+        network: RestorationNet,
+        x: Tensor,
+        kernels: Tensor,
+        noise: float,
+        rng: np.random.Generator,
+        *,
+        linear: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """The second error of each picture, and what f gains over y2 in dB. Beyond its border x goes on mirrored."""
+        y = _blur(kernels, x)(F.pad(x, (REACH,) * 4, mode="reflect"))
+        y = (y + noise * torch.from_numpy(rng.standard_normal(y.shape, np.float32)).to(y)).clamp(0, _CLIP)
+        if self.kind is not None:
+            shown = (to_smooth_display(y) if linear else y).cpu()
+            kernels = torch.stack([found_kernel(picture, self.kind) for picture in shown]).to(y)
+        return restoration_error(stages(network, y, _blur(kernels, y), noise, _CLIP, linear), y, x, linear)
 
 
 def transformed(x: Tensor, rng: np.random.Generator) -> Tensor:
@@ -139,16 +163,6 @@ def _consistent(
     known = (inner.amax(1, keepdim=True) < _CLIP).to(v)  # where the camera clipped there is more light than that
     error = (_blur(kernels, inner)(found) - wanted).square() * known
     return error.mean() / (noise**2 + _MODEL**2), found
-
-
-def _equivariant(
-    network: RestorationNet, x: Tensor, kernels: Tensor, noise: float, rng: np.random.Generator, *, linear: bool
-) -> tuple[Tensor, Tensor]:
-    """The second error of each picture, and what f gains over y2 in dB. Beyond its border x goes on mirrored."""
-    blur = _blur(kernels, x)
-    y = blur(F.pad(x, (REACH,) * 4, mode="reflect"))
-    y = (y + noise * torch.from_numpy(rng.standard_normal(y.shape, np.float32)).to(y)).clamp(0, _CLIP)
-    return restoration_error(stages(network, y, blur, noise, _CLIP, linear), y, x, linear)
 
 
 def _blur(kernels: Tensor, like: Tensor) -> PixelwiseBlur:
