@@ -75,7 +75,27 @@ class Tagging(TypedDict, total=False):
     ]
 
 
-class Reading(Tagging, Progressive, total=False):
+class GyroFile(TypedDict, total=False):
+    """Where a gyroscope's samples lie that are not in the file itself."""
+
+    gyro: Annotated[
+        str | os.PathLike[str] | None,
+        Setting(
+            default=None,
+            parse=parse.optional(os.fspath),
+            wanted="the name of a Gyroflow project, a .gcsv log or a file with a gyroscope's samples",
+            summary="A gyroscope's samples from a file of their own",
+            values="clip.gyroflow, log.gcsv",
+            metavar="FILE",
+            usual="those in the file",
+            detail="A Gyroflow project, a .gcsv log, or a file that telemetry-parser reads, in place of what the "
+            "source has in it. Of a project only the samples are taken: how the gyroscope lies to the picture is found "
+            "from the picture.",
+        ),
+    ]
+
+
+class Reading(Tagging, Progressive, GyroFile, total=False):
     """What is read of a file, and how it is taken."""
 
     start: Annotated[

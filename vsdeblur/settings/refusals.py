@@ -58,7 +58,7 @@ def _cases(face: Face, values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, .
             "with {solver=asap}, which takes all sub-frames at once",
         )
     if values.get("solver") == "admm":
-        yield ("flow", "mode", "out_shutter", "map"), "with {solver=admm}, which knows no motion"
+        yield ("flow", "mode", "out_shutter", "map", "gyro"), "with {solver=admm}, which knows no motion"
     for split in ("resume", "segment"):
         if not idle(split):
             yield ("map",), f"with {{{split}}}, which makes the output in parts"
@@ -71,7 +71,10 @@ def _cases(face: Face, values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, .
         # The output of a VapourSynth script carries the cuts that it was given, whether they are used or not.
         cuts = () if face.name == "deblur" else ("scene_cuts",)
         if all(idle(name) for name in ("factor", "fps", "fps_num", "slow", "out_shutter", "readout")):
-            yield ("preset", "shutter", "flow", *cuts), "with {mode=frame} and {factor=1}: each output is of one frame"
+            yield (
+                ("preset", "shutter", "flow", "gyro", *cuts),
+                "with {mode=frame} and {factor=1}: each output is of one frame",
+            )
         if idle("readout"):  # which comes in steps with sub-frames
             yield ("quadrature",), "with {mode=frame}, which takes no frame for a mean of sub-frames"
 

@@ -58,7 +58,7 @@ TRANSCODE = Face.of("transcode", Factor, FileSettings)
 BATCH = replace(TRANSCODE, names=TRANSCODE.names - {"segment", "map"})  # of transcode, for every file
 CLUSTER = replace(BATCH, names=BATCH.names - {"resume"})
 RESTORE = Face.of("restore", Factor, ClipSettings, Quadrature, EngineSettings)
-_LOOKED_AT = ("factor", "fps", "shutter", "preset", "mode", "device", "max_memory", "max_side")
+_LOOKED_AT = ("factor", "fps", "shutter", "preset", "mode", "device", "max_memory", "max_side", "gyro")
 INSPECT = Face.of("inspect", *_LOOKED_AT, Tagging, Progressive)
 IMAGE = Face.of("image", "transfer", "prior", "device", "max_memory")
 FACES = (DEBLUR, DEBLUR_FRAMES, TRANSCODE, RESTORE, INSPECT, IMAGE)

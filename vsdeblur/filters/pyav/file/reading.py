@@ -38,6 +38,7 @@ class ReadOptions:
     range: str | None = None
     primaries: str | None = None
     progressive: bool = False
+    gyro: str | None = None
 
     @classmethod
     def taken_from(cls, given: MutableMapping[str, Any]) -> ReadOptions:

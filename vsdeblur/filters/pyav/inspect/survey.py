@@ -54,7 +54,7 @@ class Survey:
             transfer: of its values, None by the file's tags.
             options: which part of it, and by which tags it is read.
         """
-        self.path = path
+        self.path, self.gyro = path, options.gyro
         self._part = transfer, replace(options, source_fps=None, progressive=True)  # places go by the file's own times
 
     @cached_property

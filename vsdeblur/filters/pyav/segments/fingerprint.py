@@ -39,6 +39,7 @@ def arguments_of(job: Job, video: Video, plan: Plan) -> dict[str, str]:
         "matrix": read.matrix,
         "range": read.range,
         "primaries": read.primaries,
+        "gyro": None if read.gyro is None else hashlib.sha256(Path(read.gyro).read_bytes()).hexdigest()[:16],
         "codec": video.encoder.codec,
         "pixel_format": video.encoder.target.name,
         "encoder_options": sorted(video.encoder.options.items()),
