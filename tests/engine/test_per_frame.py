@@ -235,7 +235,9 @@ def test_what_is_planned_is_enough_for_a_frame(size: tuple[int, int], monkeypatc
     for given in ({}, {"max_memory": "8GiB"}):
         plan = make_plan(options(mode="frame", **given), *size, 3, 0, 16 << 30)
         frame = torch.full((3, *size), 0.5)
-        assert close(PerFrame.of(options(mode="frame"), plan.per_frame_bytes, retry)(frame, 3), frame)
+        per_frame = PerFrame.of(options(mode="frame"), plan.per_frame_bytes, retry)
+        assert per_frame is not None
+        assert close(per_frame(frame, 3), frame)
 
 
 def test_wrong_modes() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from base64 import b64decode
 from fractions import Fraction
 from pathlib import Path
@@ -186,3 +188,9 @@ def test_a_map_of_something_else_is_refused(before: Path, tmp_path: Path) -> Non
     cv2.imwrite(str(tmp_path / "one.png"), np.full((40, 60, 3), 90, np.uint8))
     with pytest.raises(ArgumentError, match="map_path must be left out with pictures"):
         compare(tmp_path / "one.png", tmp_path / "one.png", tmp_path / "page.html", map_path=before)
+
+
+def test_two_videos_are_compared_without_torch() -> None:
+    code = "import sys, vsdeblur.pages.compare; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "False", done.stderr

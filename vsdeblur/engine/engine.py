@@ -24,11 +24,11 @@ from vsdeblur.engine.classical import ClassicalSolver, uses_admm
 from vsdeblur.engine.independent_blur import restore_independently_blurred
 from vsdeblur.engine.kept import Kept
 from vsdeblur.engine.light import find_window_motion, frame_at, gains_of, with_unblended, within_exposures
+from vsdeblur.engine.mapped import alone, ways_at
 from vsdeblur.engine.per_frame import PerFrame, blend_per_frame, restore_each
 from vsdeblur.engine.plan import Plan, make_plan
 from vsdeblur.engine.retry import BatchSizes, MemoryRetry
 from vsdeblur.engine.solve_tiles import ExposureModel, KeyFrames, KeyFrameSolver
-from vsdeblur.engine.ways import alone, ways_at
 from vsdeblur.errors import InputError, MemoryBudgetError
 from vsdeblur.flow import find_fast_flow, find_motion_engine
 from vsdeblur.flow.motion import Motion
@@ -97,9 +97,7 @@ class Engine:
         self.instant_step = load_instant_step(options, self.device) if uses_instant_step(options) else None
         self._consistency_flow = find_fast_flow(linear=linear, workers=workers) if self.plan.consistent else None
         self._retry = MemoryRetry(self.device, self.plan.rows, spare_bytes(self.plan, self.device))
-        self.per_frame = (
-            PerFrame.of(options, self.plan.per_frame_bytes, self._retry) if options.mode != "joint" else None
-        )
+        self.per_frame = PerFrame.of(options, self.plan.per_frame_bytes, self._retry)
 
     @torch.inference_mode()
     def restore(
@@ -118,7 +116,7 @@ class Engine:
             instants: Ascending, in source periods from the clip's frame 0, all within the chunk's frames.
             motion: Of the whole window, found by the engine's own flow when None.
             record: Called with the energies of the u-steps, once they are through.
-            ways: Called before each picture with how its places were restored, see ``vsdeblur.engine.ways``; of an
+            ways: Called before each picture with how its places were restored, see ``vsdeblur.engine.mapped``; of an
                 output shutter, at the middle one of its instants. Not with solver="admm".
 
         Raises:

@@ -57,8 +57,10 @@ class PerFrame:
     retry: MemoryRetry
 
     @classmethod
-    def of(cls, options: Options, tile_bytes: int, retry: MemoryRetry) -> PerFrame:
-        """The restoration that the options ask for."""
+    def of(cls, options: Options, tile_bytes: int, retry: MemoryRetry) -> PerFrame | None:
+        """The restoration that the options ask for; None with mode="joint"."""
+        if options.mode == "joint":
+            return None
         # A frame by itself has no window to learn from: what the prior starts from is taken as it is.
         alone = "video" if options.prior == INTERNAL else options.prior
         return cls(options.transfer != "linear", alone, options.deconvolver, tile_bytes, retry)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 
 from vsdeblur.engine.ways import WAYS
 from vsdeblur.errors import ArgumentError, DeblurError
@@ -158,5 +157,7 @@ def _jpeg(before: Still, after: Still, width: int) -> tuple[bytes, tuple[int, in
 
 
 def _rgb(still: Still) -> Picture:
+    import torch
+
     values = still.upright(still.values)[: still.colours].clamp(0, 1).expand(3, -1, -1)
     return np.ascontiguousarray((values * 255).round().to(torch.uint8).permute(1, 2, 0).numpy())

@@ -18,6 +18,7 @@ same correlation with the neighbouring frames has its peak at a = 1 where the mo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -108,7 +109,7 @@ def frame_evidence(v: Tensor, motion: Motion, n: int) -> ShutterEvidence:
     onward = torch.zeros(len(ONWARD), count)
     sides = [(other, tau) for other, tau in ((n + 1, 1.0), (n - 1, -1.0)) if _joined(motion, v, n, other)]
     for other, tau in sides:
-        there = _derivatives(v[other : other + 1], ahead)[0]
+        there = _second_derivative(v[other : other + 1], ahead)
         onward += correlation(along, there, tau * step, ONWARD) / len(sides)
     points = total(weight)
     mean = 1 / points.clamp(min=1e-6)
@@ -201,10 +202,9 @@ def _box(x: Tensor, size: int) -> Tensor:
     return torch.from_numpy(mean)[None, None]
 
 
-def _derivatives(v: Tensor, e: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Of v (1, 1, h, w), along e (2, h, w): the second derivative along, the first across, the first along, and the
-    local gradient's square.
-    """
+@lru_cache(maxsize=1)
+def _kernels() -> tuple[Kernel, Kernel, Kernel]:
+    """A Gaussian, and its first and second derivative."""
     r = np.arange(-_RADIUS, _RADIUS + 1, dtype=np.float64)
     smooth = np.exp(-(r**2) / (2 * _SIGMA**2))
     smooth /= smooth.sum()
@@ -213,13 +213,28 @@ def _derivatives(v: Tensor, e: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     second = smooth * (r**2 / _SIGMA**2 - 1)
     second -= second.mean()
     second *= 2 / (second * r**2).sum()
+    return smooth, first, second
+
+
+def _filtered(v: Tensor, down: Kernel, over: Kernel) -> Tensor:
+    """v (1, 1, h, w) under two kernels, (h, w)."""
     image = v[0, 0].contiguous().numpy()
+    return torch.from_numpy(cv2.sepFilter2D(image, cv2.CV_32F, over, down, borderType=cv2.BORDER_REPLICATE))
 
-    def filtered(down: Kernel, over: Kernel) -> Tensor:
-        return torch.from_numpy(cv2.sepFilter2D(image, cv2.CV_32F, over, down, borderType=cv2.BORDER_REPLICATE))
 
-    x, y = filtered(smooth, first), filtered(first, smooth)
-    twice = e[0] * e[0] * filtered(smooth, second) + e[1] * e[1] * filtered(second, smooth)
-    twice += 2 * e[0] * e[1] * filtered(first, first)
+def _second_derivative(v: Tensor, e: Tensor) -> Tensor:
+    """Of v (1, 1, h, w) along e (2, h, w), twice."""
+    smooth, first, second = _kernels()
+    twice = e[0] * e[0] * _filtered(v, smooth, second) + e[1] * e[1] * _filtered(v, second, smooth)
+    twice += 2 * e[0] * e[1] * _filtered(v, first, first)
+    return twice
+
+
+def _derivatives(v: Tensor, e: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Of v (1, 1, h, w), along e (2, h, w): the second derivative along, the first across, the first along, and the
+    local gradient's square.
+    """
+    smooth, first, _ = _kernels()
+    x, y = _filtered(v, smooth, first), _filtered(v, first, smooth)
     gradient = _box((x.square() + y.square())[None, None], 15)[0, 0]
-    return twice, e[0] * y - e[1] * x, e[0] * x + e[1] * y, gradient
+    return _second_derivative(v, e), e[0] * y - e[1] * x, e[0] * x + e[1] * y, gradient

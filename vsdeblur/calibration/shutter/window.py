@@ -70,10 +70,9 @@ def _longest_scene(window: Window) -> slice:
 
 
 def _enlarged(motion: Motion, step: int, size: tuple[int, int]) -> Motion:
-    path, reliability, occlusion = (
-        upsampled(part, step, size, slice(0, size[0])) for part in (motion.path, motion.reliability, motion.occlusion)
-    )
-    return Motion(path * step, reliability, occlusion)
+    """At so many times the resolution: the path, and the rest, of which a whole frame is asked alone, as it is."""
+    path = upsampled(motion.path, step, size, slice(0, size[0])).mul_(step)
+    return Motion(path, motion.reliability, motion.occlusion)
 
 
 def footprint(size: FrameSize) -> int:

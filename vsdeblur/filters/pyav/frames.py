@@ -10,7 +10,8 @@ from typing import Any, Unpack
 import av
 
 from vsdeblur.filters.pyav.stamps import exact, is_standard, rate_of, timed
-from vsdeblur.filters.pyav.timeline import common_tick, schedule_of, ticks
+from vsdeblur.filters.pyav.ticks import common_tick, ticks
+from vsdeblur.filters.pyav.timeline import schedule_of
 from vsdeblur.filters.pyav.windows import StreamContext, restore_frames
 from vsdeblur.settings import Options, checked, is_time, parse_options
 from vsdeblur.settings.engine import Number

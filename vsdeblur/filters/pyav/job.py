@@ -23,7 +23,8 @@ from vsdeblur.filters.pyav.inspect.calibration import calibrate
 from vsdeblur.filters.pyav.inspect.gyro import about
 from vsdeblur.filters.pyav.report import Progress, Report
 from vsdeblur.filters.pyav.stamps import is_standard, timed
-from vsdeblur.filters.pyav.timeline import common_tick, schedule_of
+from vsdeblur.filters.pyav.ticks import common_tick
+from vsdeblur.filters.pyav.timeline import schedule_of
 from vsdeblur.filters.pyav.windows import Restored, StreamContext, restore_frames
 
 

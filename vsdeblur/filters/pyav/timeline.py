@@ -17,7 +17,6 @@ from vsdeblur.filters.pyav.stamps import TimedFrame, exact
 from vsdeblur.settings import Options
 from vsdeblur.timing import instant, shown_frame
 
-FINEST_TICK = Fraction(1, 1_000_000_000)
 ROUGHLY = Fraction(19, 20)  # of the average rate: a variable-rate clip may be put on its nominal rate's grid
 
 
@@ -124,20 +123,3 @@ def schedule_of(options: Options, fps: Fraction | None, rate: Fraction | None, f
     # As with factor 1, nothing is extrapolated where the rate stays.
     lag = Fraction(options.shutter + options.readout) / 2 / rate if fps == rate else Fraction(1, 2) / fps
     return ByRate(fps, origin, lag)
-
-
-def common_tick(*steps: Fraction) -> Fraction:
-    """The longest tick that all of ``steps`` are multiples of, or a nanosecond where that would be shorter."""
-    numerator, denominator = 0, 1
-    for step in steps:
-        numerator = math.gcd(numerator * step.denominator, step.numerator * denominator)
-        denominator *= step.denominator
-        common = math.gcd(numerator, denominator)
-        numerator, denominator = numerator // common, denominator // common
-    tick = Fraction(numerator, denominator)
-    return tick if tick >= FINEST_TICK and tick.denominator < 2**31 and tick.numerator < 2**31 else FINEST_TICK
-
-
-def ticks(time: Fraction, tick: Fraction) -> int:
-    """The nearest tick; halves go up, so that equal steps stay equal."""
-    return math.floor(time / tick + Fraction(1, 2))

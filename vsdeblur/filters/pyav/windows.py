@@ -74,7 +74,7 @@ class Restored:
         duration: For how long, seconds.
         chunk: The number of the chunk that it came from.
         repeats: How many frames of that chunk repeat the one before.
-        ways: How its places were restored, see ``vsdeblur.engine.ways``; None where that was not asked for.
+        ways: How its places were restored, see ``vsdeblur.engine.mapped``; None where that was not asked for.
     """
 
     frame: av.VideoFrame

@@ -16,7 +16,7 @@ from vsdeblur.errors import DeblurError
 from vsdeblur.files import reason
 from vsdeblur.filters.pyav.file.encoder import Encoder, start
 from vsdeblur.filters.pyav.file.palette import Palette
-from vsdeblur.filters.pyav.timeline import ticks
+from vsdeblur.filters.pyav.ticks import ticks
 
 
 class Coder:

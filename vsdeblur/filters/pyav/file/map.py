@@ -100,7 +100,7 @@ def map_frame(frame: av.VideoFrame, ways: Tensor) -> av.VideoFrame:
 
     Args:
         frame: The output.
-        ways: (n, h, w), see ``vsdeblur.engine.ways``.
+        ways: (n, h, w), see ``vsdeblur.engine.mapped``.
     """
     import torch
     import torch.nn.functional as F

@@ -24,7 +24,7 @@ from vsdeblur.filters.pyav.file.decoder import Decoder
 from vsdeblur.filters.pyav.file.rate import closing_time, is_diluted, is_time_base, measured_rate, stated_rate
 from vsdeblur.filters.pyav.file.reading import WHOLE, ReadOptions, Retagger, StandardInput, open_input
 from vsdeblur.filters.pyav.stamps import Order, exact, paced
-from vsdeblur.filters.pyav.timeline import common_tick
+from vsdeblur.filters.pyav.ticks import common_tick
 
 log = logging.getLogger("vsdeblur")
 
