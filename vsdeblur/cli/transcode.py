@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,8 @@ def transcode(
     vsdeblur transcode in.mp4 slow.mp4 --slow 4
     vsdeblur transcode in.mp4 out.mp4 --factor 4 --adapt 5min
     """
+    from rich.markup import escape
+
     arguments = {name: value for name, value in given.items() if value is not None}
     place_for(report)
     minutes = None if adapt is None else check_adapt(adapt, source, target, arguments, cluster)
@@ -70,10 +73,11 @@ def transcode(
     shared = cluster is not None or given["segment"] is not None
     # On a terminal the first word comes at once: libraries and the estimate take seconds.
     ahead: Forecast | None = None
-    with console.status(f"reading {'standard input' if source == '-' else source}"):
+    words = f"reading {'standard input' if source == '-' else escape(source)}"
+    with console.status(words) as status:
         run = runner(cluster, arguments)
         if not quiet and source != "-" and not shared:
-            ahead = _forecast(console, source, target, arguments)
+            ahead = _forecast(console, source, target, arguments, lambda stage: status.update(f"{words}: {stage}"))
     kept = ""
     if minutes is not None:
         solver, kept = adapted(source, target, minutes, arguments, console)
@@ -88,7 +92,9 @@ def transcode(
     return tell(done, console, as_json, report)
 
 
-def _forecast(console: Console, source: str, target: str, arguments: dict[str, Any]) -> Forecast:
+def _forecast(
+    console: Console, source: str, target: str, arguments: dict[str, Any], stage: Callable[[str], None]
+) -> Forecast:
     """Print how long it will take, measured on a little of it; wrong arguments are found on the way."""
     from vsdeblur.filters.pyav.file.target import check
     from vsdeblur.filters.pyav.inspect.probe import forecast
@@ -97,7 +103,7 @@ def _forecast(console: Console, source: str, target: str, arguments: dict[str, A
         check(Path(target), source, arguments["overwrite"])
     encoding = Coding.__annotations__.keys() - {"slow"}
     chosen = {name: value for name, value in arguments.items() if name not in encoding}
-    ahead = forecast(source, **chosen)
+    ahead = forecast(source, stage, **chosen)
     found = ahead.calibration
     if chosen.get("transfer") == FIT:
         console.print(f"transfer {found.transfer}")

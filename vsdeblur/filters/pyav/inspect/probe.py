@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from itertools import islice, pairwise
@@ -194,17 +194,19 @@ class Forecast:
 
 def forecast(
     path: str,
+    stage: Callable[[str], None] = lambda _: None,
     *,
     fps: Any = None,
     slow: Any = None,
     **options: Any,
 ) -> Forecast:
-    """The forecast of a transcode with these arguments; raises as that would."""
+    """The forecast of a transcode with these arguments; raises as that would. stage: called with what comes next."""
     refuse_unused(TRANSCODE, {**options, "fps": fps, "slow": slow})
     read = ReadOptions.taken_from(options)
     if slow is not None:
         options["factor"] = checked("slow", slow)
     refuse_interlaced(path, read)
+    stage("looking at the picture")
     with Source(path, read, quiet=True) as source:
         found = calibrate(path, source.rate, options, fps=checked("fps", fps), read=read)
         kept: list[av.VideoFrame] = []
@@ -212,6 +214,7 @@ def forecast(
         total = source.total
     converter = Converter(kept[0], found.options.transfer)
     plan = plan_for(kept[0], converter, found.options)
+    stage("measuring how long it takes")
     each = seconds_each(kept, converter, found.options, plan)
     outputs = None if total is None else output_count(total, found.options.factor)
     return Forecast(outputs, each, plan.chunk * float(found.options.factor), found)
