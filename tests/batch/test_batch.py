@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +145,34 @@ def test_all_fail(folder: Path, tmp_path: Path) -> None:
     result = call(folder, tmp_path / "out", "--quiet")
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 3
+
+
+KINDS = (
+    *(("mp4", "libx264"), ("mov", "libx265"), ("mkv", "ffv1"), ("avi", "mpeg4"), ("webm", "libvpx-vp9")),
+    *(("nut", "mpeg2video"), ("m4v", "libx264"), ("mxf", "mpeg2video"), ("flv", "libx264"), ("wmv", "msmpeg4")),
+)
+
+
+def test_thirty_files_of_ten_kinds_of_which_four_are_broken(tmp_path: Path) -> None:
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    for n, (end, codec) in enumerate(KINDS):
+        for k in range(3):
+            write_clip(source / f"{n}{k}.{end}", 3, (32, 32), rate=Fraction(25), codec=codec)
+    (source / "00.mp4").write_bytes((source / "00.mp4").read_bytes()[:600])  # cut off before its index
+    (source / "10.mov").write_text("not a video at all")
+    (source / "20.mkv").write_bytes(b"")
+    data = bytearray((source / "30.avi").read_bytes())
+    data[data.index(b"movi") :] = b"\0" * (len(data) - data.index(b"movi"))
+    (source / "30.avi").write_bytes(data)
+    result = call(source, target, "--shutter", "0.5", "--preset", "fast", "--quiet", "--json")
+    assert result.exit_code == 3, result.stderr
+    found = json.loads(result.stdout)
+    assert (found["done"], found["failed"]) == (26, 4)
+    reasons = {one["source"]: one["reason"] for one in found["files"] if one["status"] == "failed"}
+    assert sorted(reasons) == ["00.mp4", "10.mov", "20.mkv", "30.avi"]
+    assert all(reasons.values())
+    assert len(result.stderr.splitlines()) == 4
+    results = [path for path in target.iterdir() if path.name not in (NAME, PAGE)]
+    assert len(results) == 26
+    assert {len(decode(path)) for path in results} == {3}
