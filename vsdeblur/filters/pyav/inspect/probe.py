@@ -193,12 +193,7 @@ class Forecast:
 
 
 def forecast(
-    path: str,
-    stage: Callable[[str], None] = lambda _: None,
-    *,
-    fps: Any = None,
-    slow: Any = None,
-    **options: Any,
+    path: str, stage: Callable[[str], None] = lambda _: None, *, fps: Any = None, slow: Any = None, **options: Any
 ) -> Forecast:
     """The forecast of a transcode with these arguments; raises as that would. stage: called with what comes next."""
     refuse_unused(TRANSCODE, {**options, "fps": fps, "slow": slow})
