@@ -75,8 +75,8 @@ def filmed(light: str, shutter: float, speed: float, shaken: bool) -> Tensor:
     exposed = ground.reshape(FRAMES, FINE, 3, HEIGHT, WIDTH).mean(1)
     if shaken:
         exposed = shake(exposed)
-    lit = exposed * across(light, torch.tensor(LIGHTS[light])[:, None, None, None])
-    return (from_linear(lit, "srgb").clamp(0, 1) * 255).round() / 255
+    changed = exposed * across(light, torch.tensor(LIGHTS[light])[:, None, None, None])
+    return (from_linear(changed, "srgb").clamp(0, 1) * 255).round() / 255
 
 
 def across(light: str, gains: Tensor) -> Tensor:
@@ -170,7 +170,7 @@ def main() -> None:
         for light in LIGHTS
         if any(case[0] == light for case in done)
     ]
-    head = ["code values: whole, parts at rest", *(f"{mode}, {preset}" for mode, preset in columns)]
+    head = ["code values: whole, parts at rest (cases)", *(f"{mode}, {preset}" for mode, preset in columns)]
     names = ("light", "mode", "preset", "shutter", "speed", "factor")
     values = [
         {**dict(zip(names, case, strict=True)), "whole": whole, "parts": parts} for case, (whole, parts) in done.items()
@@ -185,8 +185,9 @@ def read(log: Path | None) -> dict[Case, tuple[float, float]]:
 
 
 def cell(found: list[tuple[float, float]]) -> str:
-    """The most of both."""
-    return ", ".join(f"{max(pair[k] for pair in found):.2f}" for k in (0, 1)) if found else ""
+    """The most of both, and of how many cases."""
+    most = ", ".join(f"{max(pair[k] for pair in found):.2f}" for k in (0, 1)) if found else ""
+    return f"{most} ({len(found)})" if found else ""
 
 
 if __name__ == "__main__":
