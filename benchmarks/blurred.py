@@ -9,7 +9,7 @@ test made its own input: those have fewer instants and interpolate between the p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ CUT = 16  # pixels left out on every side where the interior is scored
 SHAKES = (5.0, 25.0)  # px, extents
 LEVIN = (13, 27)  # px, sides of kernels
 EXTREME = (40.0, 80.0)  # px, extents
+DARK = (0.15, 0.4)  # of the values of the photograph, with noise of DARK_NOISE
+DARK_NOISE, NOISY = (0.008, 0.02), (0.03, 0.06)
 WIDE = 64  # px around the picture in which the matte of a plane is known
 
 
@@ -79,6 +81,18 @@ def shaken(
         blurry = exposure(photo, corner, (size, size), shake)
         sharp = _tensor(photo[corner[1] : corner[1] + size, corner[0] : corner[0] + size])
         yield Blurred(path.stem, sharp, _noisy(blurry, sigma, own), sigma, float(extent), path=shake)
+
+
+def dark_or_noisy(photos: list[Path], size: int = 256, seed: int = 15) -> Iterator[Blurred]:
+    """As ``shaken``: every other picture darker, with the noise of such an exposure, the rest with much noise."""
+    rng = np.random.default_rng(seed)
+    for k, path in enumerate(photos):
+        (clean,) = shaken([path], size, (float(rng.uniform(*SHAKES)),) * 2, 0.0, seed)
+        factor = 1.0 if k % 2 else float(rng.uniform(*DARK))
+        sigma = float(rng.uniform(*(NOISY if k % 2 else DARK_NOISE)))
+        own = np.random.default_rng([seed, 1, *path.stem.encode()])
+        blurry = _noisy(clean.blurry * factor, sigma, own)
+        yield replace(clean, sharp=clean.sharp * factor, blurry=blurry, sigma=sigma)
 
 
 def whole(photos: list[Path], extent: float, sigma: float = 0.01, seed: int = 14) -> Iterator[Blurred]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -255,3 +256,27 @@ def test_displacement_and_extent() -> None:
     assert displacement(path, 1.0).flatten().tolist() == [3.0, -3.0]
     assert displacement(path, -0.5).flatten().tolist() == [-1.5, 2.25]
     assert float(extent(path)) == pytest.approx(6.0)
+
+
+def test_a_frame_alone_is_solved_as_without_coupling() -> None:
+    p = problem(spans=(1.0, 0.5, 1.7))
+    z = torch.rand(p.v.shape, generator=torch.Generator().manual_seed(1), dtype=p.v.dtype)
+    trust = torch.rand(N, 1, H, W, generator=torch.Generator().manual_seed(2), dtype=p.v.dtype)
+    all_at_once = replace(p, mu=0.0, data_weight=trust).solve(4, z, z, 0.5, lowest=0.25)
+    for n in range(N):
+        one = z[n : n + 1]
+        found = p.alone(n, trust[n : n + 1]).solve(4, one, one, 0.5, lowest=0.25)
+        assert torch.allclose(found, all_at_once[n : n + 1], atol=1e-12)
+
+
+def test_the_data_draws_a_target_towards_it_as_far_as_it_is_trusted() -> None:
+    p = problem("pan")
+    z = torch.rand(1, 1, H, W, generator=torch.Generator().manual_seed(1), dtype=p.v.dtype)
+
+    def misfit(key: Tensor) -> float:
+        return float((p.exposure(1)(key) - p.v[1:2]).square().mean())
+
+    trusted, half, never = (p.alone(1, torch.full_like(z, t)).solve(4, z, z, 0.5, lowest=0.25) for t in (1.0, 0.2, 0.0))
+    assert misfit(trusted) < 0.6 * misfit(z)
+    assert misfit(trusted) < misfit(half) < misfit(z)
+    assert torch.equal(never, z)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ from vsdeblur.solver.data_weights import DataWeights
 from vsdeblur.solver.highlights import find_lights, white_level
 from vsdeblur.solver.keyframes import BATCH, KeyFrameProblem
 from vsdeblur.solver.unrolled.choose import load_key_frame_step, uses_key_frame_step
+from vsdeblur.solver.unrolled.stage import ProximalStep
 from vsdeblur.solver.zstep import ZStep
 from vsdeblur.tensors import constants
 from vsdeblur.tiles import Tile, tiles
@@ -32,6 +33,8 @@ from vsdeblur.window import Window
 
 CONTINUATION = (2.0, 1.5, 1.0)  # u-step and z-step in alternation: the prior's sigma over the noise of v
 PRIOR_RIDGE = 0.1
+LEARNED_RIDGE, LEARNED_STEPS = 0.3, 2  # of the u-step after the learned one
+_LEARNED_LOWEST = 0.2  # of its spectrum: ridge over row sums + ridge
 # Noise up to which learned steps have full weight, and from which on none: after a prior, and without any.
 _AFTER_PRIOR, _WITHOUT = (1 / 255, 3 / 255), (4 / 255, 12 / 255)
 
@@ -153,7 +156,7 @@ class KeyFrameSolver:
             solved = torch.lerp(v, solved, trust)
             if self.step and learned > 0:
                 release_unused()
-                better = self.step(solved, problem, trust, open_for, window.colour)
+                better = self._learned(self.step, solved, problem, trust, open_for, window.colour)
                 solved = torch.lerp(solved, better, learned * exposures.blurred)
             if lights:
                 solved += lights.above.mul_(trust)
@@ -213,6 +216,28 @@ class KeyFrameSolver:
             target = z_step(keys, problem, share * sigma, colour)
             keys = problem.solve(self.steps // 2, keys, target, PRIOR_RIDGE, record)
         return z_step(keys, problem, last * sigma, colour)
+
+    def _learned(
+        self,
+        step: ProximalStep,
+        keys: Tensor,
+        problem: KeyFrameProblem,
+        trust: Tensor,
+        shutters: Sequence[float],
+        colour: int,
+    ) -> Tensor:
+        """The learned step in place of a prox, and the u-step towards its result z:
+
+            min_K  sum_n trust^2 lambda/2 |v_n - A_n K_n|^2 + ridge/2 |K - z|^2.
+
+        The network has seen the neighbours, so that coupling would only repeat, less sharply, what z has of them. Where
+        the path errs, the exposure contradicts what the network has seen, and counts less.
+        """
+        z = step(keys, problem, trust, shutters, colour)
+        for n in range(len(z)):  # one at a time takes less memory than the u-step before
+            alone, target = problem.alone(n, trust[n : n + 1].square()), z[n : n + 1]
+            target.copy_(alone.solve(LEARNED_STEPS, target, target, LEARNED_RIDGE, lowest=_LEARNED_LOWEST))
+        return z
 
 
 def tiling(plan: Plan, motion: Motion) -> tuple[int, int]:

@@ -67,6 +67,8 @@ class KeyFrameProblem:
         target: Tensor | None = None,
         ridge: float = 0.0,
         record: Callable[[float], None] | None = None,
+        *,
+        lowest: float = LOWEST,
     ) -> Tensor:
         """The u-step.
 
@@ -76,6 +78,7 @@ class KeyFrameProblem:
             target: The prior's z, (n, C, H, W), v when None.
             ridge: Its weight.
             record: Called with the energy before and after.
+            lowest: Lower bound of the eigenvalues, relative to row sums; components below it converge slowly.
 
         Returns:
             K, (n, C, H, W).
@@ -95,10 +98,29 @@ class KeyFrameProblem:
         energy = partial(self._energy, paths=paths, links=links, target=target, ridge=ridge)
         if record:
             record(energy(keys))
-        keys = chebyshev(system, residual, None, LOWEST, HIGHEST[self.kernel], steps).add_(keys)
+        keys = chebyshev(system, residual, None, lowest, HIGHEST[self.kernel], steps).add_(keys)
         if record:
             record(energy(keys))
         return keys
+
+    def alone(self, n: int, trust: Tensor) -> KeyFrameProblem:
+        """That of frame n without its neighbours.
+
+        Args:
+            n: Number of the frame.
+            trust: (1, 1, H, W), factor on lambda.
+        """
+        one = slice(n, n + 1)
+        return replace(
+            self,
+            v=self.v[one],
+            path=self.path[one],
+            occlusion=self.occlusion[one],
+            taus=self.taus[one],
+            spans=self.spans[one],
+            data_weight=trust if self.data_weight is None else trust * self.data_weight[one],
+            metric=None if self.metric is None else self.metric[one],
+        )
 
     def paths(self) -> Paths:
         """The paths that key frames are sampled along."""

@@ -13,7 +13,7 @@ from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.resolution import upsampled
 from vsdeblur.flow.warp import warp
 from vsdeblur.settings import Options
-from vsdeblur.solver.unrolled.stage import SHOWN
+from vsdeblur.solver.unrolled.stage import SHOWN, load_proximal
 from vsdeblur.training.degrade import Degradation
 from vsdeblur.training.film import SHARP_TAUS, Take, film
 from vsdeblur.training.material import Material
@@ -26,6 +26,7 @@ CALM = Degradation(
 _SUPERSAMPLING = 2
 _CLIP_SIZE = 112  # pixels per side of what comes from clips: the smaller, the sharper
 _FAST = 0.7  # share of the scenes that are solved by the fast preset's motion: it takes a third of the time
+_AGAIN = 0.5  # share of the scenes whose key frames the step has already seen once
 _STEPS = {"fast": (6, 6, 12), "balanced": (6, 8, 16)}
 
 
@@ -62,6 +63,8 @@ def solved_sample(take: Take, gamma: float, rng: np.random.Generator) -> Sample:
         *blurry.shape[-2:],
     )
     engine.key_frame_solver.steps = int(rng.choice(_STEPS[preset]))
+    if rng.random() < _AGAIN:
+        engine.key_frame_solver.step = load_proximal(linear=gamma != 1)
     keys, motion = engine.key_frames(Window(blurry, 0, 1, 1))
     size = (blurry.shape[-2], blurry.shape[-1])
     scale = motion.scale(*size)
