@@ -24,7 +24,7 @@ SHA256 = {
     "paths": "593202214cc3dc06a4bf79ec618f12e09adf6e993cac1e85fa00a4e7f6aaeb0c",
     "restoration": "df230151511374169506c350debe47140e23ac0eb036ac55cf601a6c524526f3",
     "shutter": "3a89c1198317e715791c836d527cee8bfc588c12faca2010ede65018f1187ae7",
-    "unrolled": "e9f94f1b6c0ecd4cb2f18b6b99a7f616d5d2414038f028448c41cb3043aa4ed0",
+    "unrolled": "d7c36693d3c741f3af4f7a4a7a3cd0bdd7f9b9a3f2db101ef73cfcb8a0bbc33d",
 }
 
 
