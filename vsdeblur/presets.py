@@ -11,20 +11,20 @@ class Effort:
     the last one. flow: preset of the flow engine.
 
     stride: pixels of motion between two instants of an exposure's quadrature, at most, as long as MAX_INSTANTS allow.
-    learned: whether the learned step on key frames follows. refined: whether the learned step at rendered instants and
-    the temporal consistency of sub-frames follow.
+    learned: how often the learned step on key frames follows.
+    refined: whether the learned step at rendered instants and the temporal consistency of sub-frames follow.
     """
 
     steps: int
     motion_passes: int
     flow: str
     stride: float
-    learned: bool
+    learned: int
     refined: bool
 
 
 EFFORTS = {
-    "fast": Effort(steps=6, motion_passes=1, flow="fast", stride=2.0, learned=False, refined=False),
-    "balanced": Effort(steps=7, motion_passes=2, flow="medium", stride=1.0, learned=True, refined=False),
-    "best": Effort(steps=16, motion_passes=2, flow="medium", stride=1.0, learned=True, refined=True),
+    "fast": Effort(steps=6, motion_passes=1, flow="fast", stride=2.0, learned=0, refined=False),
+    "balanced": Effort(steps=7, motion_passes=2, flow="medium", stride=1.0, learned=1, refined=False),
+    "best": Effort(steps=16, motion_passes=2, flow="medium", stride=1.0, learned=2, refined=True),
 }

@@ -34,6 +34,7 @@ from vsdeblur.window import Window
 CONTINUATION = (2.0, 1.5, 1.0)  # u-step and z-step in alternation: the prior's sigma over the noise of v
 PRIOR_RIDGE = 0.1
 LEARNED_RIDGE, LEARNED_STEPS = 0.3, 2  # of the u-step after the learned one
+_LEARNED_AGAIN = 0.5  # share of the learned step's change that is taken from the second time on
 _LEARNED_LOWEST = 0.2  # of its spectrum: ridge over row sums + ridge
 # Noise up to which learned steps have full weight, and from which on none: after a prior, and without any.
 _AFTER_PRIOR, _WITHOUT = (1 / 255, 3 / 255), (4 / 255, 12 / 255)
@@ -108,12 +109,14 @@ class KeyFrameSolver:
     Attributes:
         z_step: The prior in place of R1's prox, None without.
         step: The learned proximal step, None without.
+        rounds: How often it is taken.
     """
 
     def __init__(self, options: Options, device: torch.device) -> None:
         linear = options.transfer != "linear"
         self.steps = EFFORTS[options.preset].steps
         self.z_step = None if options.prior is None else ZStep(_key_frame_prior(options.prior, device), linear)
+        self.rounds = max(EFFORTS[options.preset].learned, 1)
         self.step = load_key_frame_step(options, device) if uses_key_frame_step(options) else None
 
     @property
@@ -226,18 +229,20 @@ class KeyFrameSolver:
         shutters: Sequence[float],
         colour: int,
     ) -> Tensor:
-        """The learned step in place of a prox, and the u-step towards its result z:
+        """The learned step in place of a prox, and the u-step towards its result z, in alternation:
 
             min_K  sum_n trust^2 lambda/2 |v_n - A_n K_n|^2 + ridge/2 |K - z|^2.
 
         The network has seen the neighbours, so that coupling would only repeat, less sharply, what z has of them. Where
         the path errs, the exposure contradicts what the network has seen, and counts less.
         """
-        z = step(keys, problem, trust, shutters, colour)
-        for n in range(len(z)):  # one at a time takes less memory than the u-step before
-            alone, target = problem.alone(n, trust[n : n + 1].square()), z[n : n + 1]
-            target.copy_(alone.solve(LEARNED_STEPS, target, target, LEARNED_RIDGE, lowest=_LEARNED_LOWEST))
-        return z
+        for share in [1.0] + [_LEARNED_AGAIN] * (self.rounds - 1):
+            z = step(keys, problem, trust, shutters, colour)
+            keys = z if share == 1 else torch.lerp(keys, z, share)
+            for n in range(len(keys)):  # one at a time takes less memory than the u-step before
+                alone, target = problem.alone(n, trust[n : n + 1].square()), keys[n : n + 1]
+                target.copy_(alone.solve(LEARNED_STEPS, target, target, LEARNED_RIDGE, lowest=_LEARNED_LOWEST))
+        return keys
 
 
 def tiling(plan: Plan, motion: Motion) -> tuple[int, int]:

@@ -33,7 +33,7 @@ def uses_key_frame_step(options: Options) -> bool:
     """
     from vsdeblur.presets import EFFORTS
 
-    return _wanted(options, "unrolled", EFFORTS[options.preset].learned)
+    return _wanted(options, "unrolled", EFFORTS[options.preset].learned > 0)
 
 
 def uses_instant_step(options: Options) -> bool:
