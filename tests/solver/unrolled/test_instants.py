@@ -190,6 +190,7 @@ def disagreeing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("disagreeing")
+@pytest.mark.usefixtures("uncorrected")
 def test_both_networks_may_be_ones_own(tmp_path: Path) -> None:
     v = moving_clip()
     save_file(ProximalNet().state_dict(), tmp_path / "unrolled.safetensors")
@@ -202,7 +203,7 @@ def test_both_networks_may_be_ones_own(tmp_path: Path) -> None:
         load_instants(tmp_path / "unrolled.safetensors")
 
 
-@pytest.mark.usefixtures("disagreeing")
+@pytest.mark.usefixtures("disagreeing", "uncorrected")
 def test_rolling_rows_and_noise_and_lights_take_it(tmp_path: Path) -> None:
     """Where rows see different exposures all of it is still finite and in place; noisy frames are left alone."""
     v = moving_clip()

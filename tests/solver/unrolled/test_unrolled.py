@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vsdeblur import restore
+from vsdeblur.engine import solve_tiles
+from vsdeblur.engine.engine import Engine
+from vsdeblur.engine.solve_tiles import LEARNED_RIDGE
 from vsdeblur.errors import ArgumentError, InputError
+from vsdeblur.settings import Options
 from vsdeblur.solver.keyframes import KeyFrameProblem
 from vsdeblur.solver.unrolled.net import ProximalNet
 from vsdeblur.solver.unrolled.stage import ProximalStep, load_proximal
@@ -23,6 +28,7 @@ from vsdeblur.training.photos import find_photos
 from vsdeblur.training.recipes.unrolled import UnrolledRecipe, augmented, reversed_in_time
 from vsdeblur.training.scenes import random_scene
 from vsdeblur.training.solved import SolvedScenes
+from vsdeblur.window import Window
 
 N, H, W = 3, 37, 50
 
@@ -90,6 +96,7 @@ def test_a_neighbour_that_is_not_seen_has_no_say() -> None:
     torch.testing.assert_close(first[[0, 2]], second[[0, 2]], rtol=0, atol=2e-5)
 
 
+@pytest.mark.usefixtures("uncorrected")
 def test_the_solver_is_chosen_by_name_and_by_file(tmp_path: Path) -> None:
     wide = F.interpolate(torch.rand(1, 3, 16, 24, generator=torch.Generator().manual_seed(2)), scale_factor=3.0)
     v = torch.cat([wide[..., 2 * k : 2 * k + 56] for k in range(3)])
@@ -99,6 +106,31 @@ def test_the_solver_is_chosen_by_name_and_by_file(tmp_path: Path) -> None:
     save_file(random_network().state_dict(), other)
     torch.testing.assert_close(restore(v, solver=f"unrolled:{same}"), plain, rtol=0, atol=1e-5)
     assert (restore(v, solver=f"unrolled:{other}") - plain).abs().max() > 1e-4
+
+
+def test_the_exposure_corrects_what_the_network_makes(tmp_path: Path) -> None:
+    """Key frames come out nearer to those without the network, with one round and with two, however wrong it is."""
+    wide = F.interpolate(torch.rand(1, 3, 16, 24, generator=torch.Generator().manual_seed(2)), scale_factor=3.0)
+    v = torch.cat([wide[..., 2 * k : 2 * k + 56] for k in range(3)])
+    save_file(random_network().state_dict(), tmp_path / "unrolled.safetensors")
+    corrected, kept = {}, {}
+    for preset in ("fast", "best"):
+        options = Options(
+            shutter=0.5,
+            preset=preset,
+            solver=f"unrolled:{tmp_path / 'unrolled.safetensors'}",
+            transfer="linear",
+            device="cpu",
+        )
+        for ridge, found in ((LEARNED_RIDGE, corrected), (1e7, kept)):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(solve_tiles, "LEARNED_RIDGE", ridge)
+                engine = Engine(options, *v.shape[-2:])
+                found[preset] = engine.key_frames(Window(v, 0, 1, 1))[0][1]
+    plain = Engine(replace(options, solver="keyframes"), *v.shape[-2:]).key_frames(Window(v, 0, 1, 1))[0][1]
+    for preset in ("fast", "best"):
+        wrong, better = (float((x[preset] - plain).square().mean()) for x in (kept, corrected))
+        assert better < 0.8 * wrong
 
 
 def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
