@@ -23,6 +23,7 @@ NAMES = [
     "fuzz",
     "growth",
     "internal",
+    "key_frames",
     "light",
     "limits",
     "memory",
