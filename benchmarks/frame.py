@@ -97,7 +97,7 @@ def line_blur(picture: Tensor) -> UniformBlur:
 
 
 def ways(blur: Blur) -> dict[str, Callable[[Tensor], Blur]]:
-    """Estimates that take their time and are then believed, whatever they found: all of the picture is restored."""
+    """Estimates that take their time and are then restored by, whatever they found: all of the picture is restored."""
     network = load_kernel_estimator()
 
     def by_network(picture: Tensor) -> Blur:

@@ -3,7 +3,7 @@
     python benchmarks/large.py --photos PHOTOS [--pictures 12] [--extents 0 8 15 30]
 
 The held-out photographs of at least 900 px along the longer side, whole, shaken by some extent (0: sharp), noise 1%.
-believed: share of pictures whose blur is believed, and so restored. gain: dB over the blurry picture, each at its best
+found: share of pictures whose blur passed the gate, and so restored. gain: dB over the blurry picture, each at its best
 sub-pixel shift, over pieces of 256 x 256 in the middles of the four quarters, 0 for what is left alone; by plug and
 play with total variation, told the true noise. Times are those of the estimate and of judging it, of the processor,
 one thread.
@@ -57,8 +57,8 @@ def judged(picture: Blurred) -> dict[str, float]:
     begun = time.process_time()
     blur = ConfidenceGate()(picture.blurry)
     seconds = time.process_time() - begun
-    believed = blur.margin > 0
-    return {"believed": believed, "gain": gain(picture, blur) if believed else 0.0, "seconds": seconds}
+    found = blur.margin > 0
+    return {"found": found, "gain": gain(picture, blur) if found else 0.0, "seconds": seconds}
 
 
 def main() -> None:
@@ -78,11 +78,11 @@ def main() -> None:
             print(extent, picture.name, {k: round(x, 2) for k, x in scores[picture.name].items()}, flush=True)
         found[str(extent)] = scores
         mean = {key: np.mean([score[key] for score in scores.values()]) for key in ("gain", "seconds")}
-        believed = np.mean([score["believed"] for score in scores.values()])
+        share = np.mean([score["found"] for score in scores.values()])
         least = min(score["gain"] for score in scores.values())
         head = "sharp" if not extent else f"{extent:g} px"
-        rows.append([head, f"{believed:.0%}", f"{mean['gain']:+.2f}", f"{least:+.2f}", f"{mean['seconds']:.1f}"])
-    columns = [f"{len(large[: given.pictures])} pictures, shaken by", "believed", "gain, dB", "least", "s"]
+        rows.append([head, f"{share:.0%}", f"{mean['gain']:+.2f}", f"{least:+.2f}", f"{mean['seconds']:.1f}"])
+    columns = [f"{len(large[: given.pictures])} pictures, shaken by", "found", "gain, dB", "least", "s"]
     write_results(given.name, {"machine": machine(), "scores": found}, table(columns, rows), PICTURES)
 
 
