@@ -253,7 +253,7 @@ class Coding(TypedDict, total=False):
             usual="none",
             detail="A video of the outputs in grey, in whose colours one sees how each place was restored: sharpened, "
             "moved only because its motion is not certain, by itself, still, a light or an overlay. The shares of the "
-            "picture are in the report. See [the guide](guides/clips.md#how-each-place-was-restored).",
+            "picture are in the report. The guide for clips says which colour stands for what.",
         ),
     ]
     strict: Annotated[
