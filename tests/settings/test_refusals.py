@@ -28,6 +28,7 @@ EVERYWHERE: list[tuple[dict[str, Any], str]] = [
     ({"mode": "frame", "solver": "keyframes"}, f"solver must be {FRAME}, which solves nothing jointly"),
     ({"deconvolver": "dds"}, 'deconvolver must be left out with mode="joint", which restores no frame by itself'),
     ({"mode": "frame", "deconvolver": "dds", "prior": "tv"}, "prior must be left out with a deconvolver other than"),
+    ({"mode": "frame", "prior": "internal"}, 'prior must be left out or "video" with mode="frame": one frame is too'),
     ({"mode": "frame", "factor": 2, "solver": "unrolled"}, f"solver must be {FRAME}, which solves nothing jointly"),
 ]
 CUTS: tuple[dict[str, Any], str] = ({"mode": "frame", "scene_cuts": [1]}, f"scene_cuts must be {FRAME} and factor=1")

@@ -68,6 +68,8 @@ def _cases(face: Face, values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, .
         yield ("prior",), "with a {deconvolver} other than plug-and-play"
     if values.get("mode") == "frame":
         yield ("solver",), "with {mode=frame}, which solves nothing jointly"
+        if values.get("prior") == "internal":
+            yield ("prior",), 'or "video" with {mode=frame}: one frame is too little to learn from'
         # The output of a VapourSynth script carries the cuts that it was given, whether they are used or not.
         cuts = () if face.name == "deblur" else ("scene_cuts",)
         if all(idle(name) for name in ("factor", "fps", "fps_num", "slow", "out_shutter", "readout")):
