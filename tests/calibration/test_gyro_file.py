@@ -130,7 +130,7 @@ def test_a_clip_is_restored_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert report.frames_out == 8
     assert report.gyro == ""
     assert turned_a_radian(seen[0])
-    with pytest.raises(ArgumentError, match=r"gyro must be .*there is no such file.*, not '.*gone\.bbl'"):
+    with pytest.raises(ArgumentError, match=r"gyro must be .*there is no such file\), not '"):
         run(source, tmp_path / "other.mp4", 2, gyro=tmp_path / "gone.bbl")
     assert not (tmp_path / "other.mp4").exists()
     with pytest.raises(ArgumentError, match='gyro must be left out with mode="frame"'):

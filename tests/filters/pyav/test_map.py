@@ -58,7 +58,7 @@ def test_colours_stand_over_the_grey_of_the_picture(name: str) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"map": "map.gif"}, "map must be a file name that ends in .mp4, .mkv, .mov, not '.*map.gif'"),
+        ({"map": "map.gif"}, "map must be a file name that ends in .mp4, .mkv, .mov, not '"),
         ({"map": "out.mp4"}, "map must be another file than the output"),
         ({"map": "in.mp4", "overwrite": True}, "map must be another file than the source"),
         ({"map": "there.mp4"}, "there.mp4 exists"),
