@@ -33,7 +33,7 @@ _ALONE = [
 _HARNESS = """<script>
 const pixel = (x, y) => Array.from(canvas.getContext("2d").getImageData(x, y, 1, 1).data.slice(0, 3));
 const until = (happens) => new Promise((done) => {
-  const look = () => (happens() ? done() : setTimeout(look, 20));
+  const look = () => (happens() ? done() : setTimeout(look, 1));
   look();
 });
 const press = (key) => document.body.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
