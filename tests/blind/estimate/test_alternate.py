@@ -176,17 +176,17 @@ def test_fewer_edges_while_the_blur_is_not_settled():
     assert 0 < edges(0.0) < edges(0.5) < edges(1.0)
 
 
-@pytest.mark.parametrize(("left", "believed"), [(0.85, True), (0.97, False)])
-def test_a_blur_is_believed_where_it_leaves_fewer_edges(monkeypatch, left, believed):
+@pytest.mark.parametrize(("left", "passes"), [(0.85, True), (0.97, False)])
+def test_a_blur_passes_where_it_leaves_fewer_edges(monkeypatch, left, passes):
     edges = iter((1.0, left))  # without a blur, and through it
     monkeypatch.setattr(
         "vsdeblur.blind.estimate.confidence.cost", lambda *given: (1.0, 0.3 * torch.full((9,), next(edges)))
     )
     v = blocks(96, 104)
-    assert (confidence(v, UniformBlur(hook(), (96, 104)), 0.003) > 0.7) == believed
+    assert (confidence(v, UniformBlur(hook(), (96, 104)), 0.003) > 0.7) == passes
 
 
-def test_the_most_telling_pieces_are_looked_at():
+def test_the_pieces_of_largest_gradient_are_looked_at():
     picture = torch.zeros(1, 1, 60, 90)
     picture[..., 40:50, 70:76] = 1
     patches = Patches.by_gradient(picture, 2, 20)
