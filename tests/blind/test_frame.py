@@ -282,7 +282,7 @@ def test_bad_frames_are_named(frame: object) -> None:
         restore_frame(frame)
 
 
-def test_of_small_pictures_nothing_is_believed() -> None:
+def test_of_small_pictures_no_blur_passes() -> None:
     v = torch.rand(3, 20, 60)
     sharp, blur = restore_frame(v)
     assert torch.equal(sharp, v)

@@ -1,4 +1,4 @@
-"""A kernel that was believed wrongly makes no picture worse; a right one loses nothing by the test."""
+"""A wrong kernel that passed the gate makes no picture worse; a right one loses nothing by the test."""
 
 from __future__ import annotations
 

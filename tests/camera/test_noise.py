@@ -68,8 +68,8 @@ def test_evidence_falls_with_noise_and_holds_where_there_is_texture() -> None:
         weight[..., :60, :].median()
     )
     residual = 0.05 * torch.randn(v.shape, generator=drawn(2))
-    believed = DataWeights(Noise(0.0, 0.05**2)).signal_share(residual, v)
-    assert float(believed.mean()) < 0.15
+    passed = DataWeights(Noise(0.0, 0.05**2)).signal_share(residual, v)
+    assert float(passed.mean()) < 0.15
     assert float(DataWeights(NOISELESS).signal_share(residual, v).min()) == 1
 
 

@@ -163,7 +163,7 @@ def test_a_shaken_frame_is_restored_and_mended_by_its_neighbours(sharp: Tensor, 
         assert error(u[n], n) <= error(joint[n], n) + 1e-5
 
 
-def test_what_is_not_believed_stays_joint(sharp: Tensor, calls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_does_not_pass_stays_joint(sharp: Tensor, calls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(independent_blur, "estimate_blur", lambda _: line(1))
     v = torch.stack((sharp, blurred(sharp, FAR, 0), sharp))
     assert rendered(v, path(0, 0, 3)).equal(rendered(v, path(0, 0, 3), "joint"))

@@ -140,7 +140,7 @@ def test_frames_with_each_others_blur_can_be_compared() -> None:
         assert gap(a, b, ahead) < 0.5 * gap(frames[n - 1], frames[n], ahead)
 
 
-def test_a_camera_that_explains_less_than_flow_alone_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_camera_that_explains_less_than_flow_alone_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = torch.from_numpy(picture())
     pan = torch.stack([scene[60 : 60 + H, 20 + 3 * n : 20 + 3 * n + W] for n in range(5)])
     window = Window(pan[:, None], 0, 0, 5, colour=1)

@@ -232,7 +232,7 @@ def test_spread_is_that_of_the_light():
     assert spread(kernels) == pytest.approx(torch.tensor([0.0, 3.0]))
 
 
-def test_a_blur_is_believed_where_there_is_one():
+def test_a_blur_passes_where_there_is_one():
     wide = hook(13)
     wide = F.interpolate(wide[None, None, 2:-2, 2:-2], (13, 13), mode="bilinear")[0, 0]
     blur = UniformBlur(wide / wide.sum(), (96, 104))
