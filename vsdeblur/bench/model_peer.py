@@ -11,23 +11,19 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.bench.protocol import Frames, to_8bit
 from vsdeblur.bench.rows import Method
 from vsdeblur.device import choose_device
 from vsdeblur.errors import DeblurError
-from vsdeblur.external import line
 from vsdeblur.foreign import sidecar
 from vsdeblur.foreign.onnx import refuse_count
-from vsdeblur.foreign.run import Run, load_run
+from vsdeblur.foreign.run import Run, answer, load_run, shown
 from vsdeblur.foreign.sidecar import Check
-from vsdeblur.tensors import refuse_wild
 
 MOST_GIVEN = 64
 _LARGEST = 1e4
@@ -107,7 +103,8 @@ def model_row(name: str, model: Path, device: str | None = None) -> Method:
     @torch.inference_mode()
     def restored(blurry: Frames, factor: int, m: int) -> Frames:
         height, width = blurry.shape[1:3]
-        x = _shown(torch.from_numpy(blurry).to(place).permute(0, 3, 1, 2).float() / 255, said)
+        x = torch.from_numpy(blurry).to(place).permute(0, 3, 1, 2).float() / 255
+        x = shown(x, said.values, said.colour, said.align)
         found: dict[int, Tensor] = {}  # what the model gave for a middle frame, where it is asked for no time
         out = []
         for k in range(len(blurry) * factor):
@@ -150,14 +147,6 @@ def placed(instant: float, count: int, said: PeerDeclaration, shutter: float) ->
     return n, min(max((instant - n - first) / (last - first), 0.0), 1.0)
 
 
-def _shown(x: Tensor, said: PeerDeclaration) -> Tensor:
-    """Frames (N, 3, H, W) in the model's values, padded."""
-    black, white = said.values
-    margin = (0, -x.shape[-1] % said.align, 0, -x.shape[-2] % said.align)
-    x = F.pad(x, margin, mode="replicate") if any(margin) else x
-    return (x.flip(1) if said.colour == "bgr" else x) * (white - black) + black
-
-
 def _given(name: str, run: Run, x: Tensor, time: float | None, said: PeerDeclaration) -> Tensor:
     """(given, 3, h, w) in [0, 1] of frames (T, 3, h, w)."""
     inputs = {
@@ -168,11 +157,7 @@ def _given(name: str, run: Run, x: Tensor, time: float | None, said: PeerDeclara
     }[said.layout]
     if time is not None:
         inputs.append(x.new_full((1,) if said.time == "number" else (1, 1, *x.shape[-2:]), time))
-    try:
-        raw: Any = run([one.contiguous() for one in inputs])
-    except Exception as error:  # whatever a stranger's model raises
-        raise DeblurError(f"peer {name} failed: {line(error)}") from error
-    refuse_wild(f"peer {name}", raw, _LARGEST * max(map(abs, said.values)))
+    raw = answer(run, inputs, f"peer {name}", _LARGEST * max(map(abs, said.values)))
     count, size = said.given, tuple(x.shape[-2:])
     if count == 1 and raw.ndim == 4:
         shaped, wanted = raw, (1, 3, *size)

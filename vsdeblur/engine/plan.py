@@ -27,7 +27,7 @@ from vsdeblur.flow import learned_engine
 from vsdeblur.flow.footprint import finding_footprint, motion_footprint, splatting_footprint, workers_within
 from vsdeblur.footprint import FrameSize, TileFootprint
 from vsdeblur.presets import EFFORTS
-from vsdeblur.priors.protocol import ImagePrior, LearningPrior
+from vsdeblur.priors.protocol import ImagePrior, learning_bytes
 from vsdeblur.settings import Options
 from vsdeblur.solver import consistency, keyframes, zstep
 from vsdeblur.solver.render import instant, limits, refined
@@ -218,9 +218,8 @@ class _Sums:
         if unblended:
             twice += unblended_footprint(self.size, refined=uses_instant_step(self.options), rolling=self.rolling)
         rendering = splatting_footprint(self.size, solved) + self._rendering(consistent) + max(twice, over)
-        return int(
-            self._resident(chunk) + max(before + over, keys + max(solving + over, self._learning + over, rendering))
-        )
+        solving = max(solving, learning_bytes(self.prior)) + over
+        return int(self._resident(chunk) + max(before + over, keys + max(solving, rendering)))
 
     def _classical(self, chunk: int, tile: int) -> int:
         """Frames are cleaned; all sub-frames of a tile are solved beside the outputs, which are held whole."""
@@ -233,13 +232,8 @@ class _Sums:
         return int(
             self._resident(chunk)
             + overlay.footprint(self.size, window)
-            + max(before, window * self.size.frame + outputs + max(solving, self._learning))
+            + max(before, window * self.size.frame + outputs + max(solving, learning_bytes(self.prior)))
         )
-
-    @property
-    def _learning(self) -> int:
-        """What a prior holds that learns from the window before it is solved."""
-        return self.prior.learning_bytes if isinstance(self.prior, LearningPrior) else 0
 
     def finding_motion(self, chunk: int) -> int:
         """What is held while motion is found."""

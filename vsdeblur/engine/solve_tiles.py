@@ -229,7 +229,7 @@ class KeyFrameSolver:
         shutters: Sequence[float],
         colour: int,
     ) -> Tensor:
-        """The learned step in place of a prox, and the u-step towards its result z, in alternation:
+        """The learned step in place of a prox, its share z, and the u-step towards z, in alternation:
 
             min_K  sum_n trust^2 lambda/2 |v_n - A_n K_n|^2 + ridge/2 |K - z|^2.
 
@@ -237,8 +237,7 @@ class KeyFrameSolver:
         the path errs, the exposure contradicts what the network has seen, and counts less.
         """
         for share in [1.0] + [_LEARNED_AGAIN] * (self.rounds - 1):
-            z = step(keys, problem, trust, shutters, colour)
-            keys = z if share == 1 else torch.lerp(keys, z, share)
+            keys = torch.lerp(keys, step(keys, problem, trust, shutters, colour), share)
             for n in range(len(keys)):  # one at a time takes less memory than the u-step before
                 alone, target = problem.alone(n, trust[n : n + 1].square()), keys[n : n + 1]
                 target.copy_(alone.solve(LEARNED_STEPS, target, target, LEARNED_RIDGE, lowest=_LEARNED_LOWEST))

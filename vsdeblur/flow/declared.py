@@ -20,14 +20,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.errors import DeblurError
-from vsdeblur.external import line
 from vsdeblur.flow.warp import sample, sampling_grid
 from vsdeblur.foreign import sidecar
 from vsdeblur.foreign.onnx import refuse_count
-from vsdeblur.foreign.run import Run, load_run
+from vsdeblur.foreign.run import Run, answer, load_run, shown
 from vsdeblur.foreign.sidecar import Check
 from vsdeblur.named import Named
-from vsdeblur.tensors import refuse_wild
 
 _ROUNDS = 4
 _LARGEST = 1e4  # pixels
@@ -104,14 +102,9 @@ class DeclaredFlow:
             DeblurError: The model fails, or gives back another shape than declared, or what is no flow.
         """
         height, width = a.shape[-2:]
-        x = torch.stack([self._shown(frame) for frame in (a, b)])
-        try:
-            raw = self._run(self._arranged(x))
-        except DeblurError:
-            raise
-        except Exception as error:  # whatever a stranger's model raises
-            raise DeblurError(f"flow {self.name} failed: {line(error)}") from error
-        refuse_wild(f"flow {self.name}", raw, _LARGEST)
+        pair = torch.stack([x.to(self._device, torch.float32).clamp(0, 1).expand(3, -1, -1) for x in (a, b)])
+        x = shown(pair, self.said.values, self.said.colour, self.said.align)
+        raw = answer(self._run, self._arranged(x), f"flow {self.name}", _LARGEST)
         channels, scale = 2 if self.said.output == "flow" else 4, self.said.scale
         wanted = (1, channels, x.shape[-2] // scale, x.shape[-1] // scale)
         if tuple(raw.shape) != wanted:
@@ -127,15 +120,6 @@ class DeclaredFlow:
             found = from_middle(found)
         return found[0].to(a.device, copy=True)
 
-    def _shown(self, frame: Tensor) -> Tensor:
-        """(c, h, w), padded, in the model's values."""
-        x = frame.to(self._device, torch.float32).clamp(0, 1)
-        x = x.mean(0, keepdim=True) if self.said.colour == "grey" else x.expand(3, -1, -1)
-        x = x.flip(0) if self.said.colour == "bgr" else x
-        black, white = self.said.values
-        margin = (0, -x.shape[-1] % self.said.align, 0, -x.shape[-2] % self.said.align)
-        return F.pad(x[None] * (white - black) + black, margin, mode="replicate")[0]
-
     def _arranged(self, x: Tensor) -> list[Tensor]:
         """The model's inputs, of frames (2, c, h, w)."""
         half = x.new_full((1, 1, *x.shape[-2:]), 0.5)
@@ -144,7 +128,7 @@ class DeclaredFlow:
             inputs[-1] = torch.cat((inputs[-1], half), 1)
         elif self.said.time != "none":
             inputs.append(half if self.said.time == "map" else x.new_full((1,), 0.5))
-        return [one.contiguous() for one in inputs]
+        return inputs
 
 
 def from_middle(flows: Tensor) -> Tensor:

@@ -14,13 +14,11 @@ import torch
 from torch import Tensor
 
 from vsdeblur.errors import DeblurError
-from vsdeblur.external import line
 from vsdeblur.footprint import TileFootprint
-from vsdeblur.foreign.run import Run
+from vsdeblur.foreign.run import Run, answer
 from vsdeblur.priors.declaration import Declaration
 from vsdeblur.priors.pictures import colours, padded
 from vsdeblur.priors.protocol import LARGEST
-from vsdeblur.tensors import refuse_wild
 from vsdeblur.tiles import FEATHER
 
 log = logging.getLogger("vsdeblur")
@@ -101,13 +99,8 @@ class DeclaredPrior:
     def _once(self, shown: Tensor, level: float) -> Tensor:
         """(1, c, h, w) of shown (T, c, h, w), a size that the model takes."""
         said = self.declaration
-        try:
-            raw = self._run(arranged(shown, level, said))
-        except DeblurError:
-            raise
-        except Exception as error:  # whatever a stranger's model raises
-            raise DeblurError(f"prior {self.name} failed: {line(error)}") from error
-        refuse_wild(f"prior {self.name}", raw, LARGEST * max(map(abs, said.values)))
+        largest = LARGEST * max(map(abs, said.values))
+        raw = answer(self._run, arranged(shown, level, said), f"prior {self.name}", largest)
         return picked(raw, shown, said, self.name)
 
 
@@ -157,7 +150,7 @@ def arranged(shown: Tensor, level: float, said: Declaration) -> list[Tensor]:
         x = x.transpose(0, 1)[None]
     elif said.layout == "BTCHW":
         x = x[None]
-    inputs = [x.contiguous()]
+    inputs = [x]
     if said.noise == "map":
         inputs.append(x.new_full((1, 1, height, width), level))
     elif said.noise == "number":

@@ -92,6 +92,11 @@ class LearningPrior(ImagePrior, Protocol):
         ...
 
 
+def learning_bytes(prior: ImagePrior | None) -> int:
+    """What a prior holds that learns from a window before that is solved; 0 for others."""
+    return prior.learning_bytes if isinstance(prior, LearningPrior) else 0
+
+
 def of_window(prior: ImagePrior, frames: Tensor, sigma: float, *, linear: bool) -> ImagePrior:
     """The prior, or what it learns from a window first. frames, sigma, linear: as ``LearningPrior.learned``."""
     return prior.learned(frames, sigma, linear=linear) if isinstance(prior, LearningPrior) else prior
