@@ -33,6 +33,10 @@ CHUNKS: dict[str, dict[str, Any]] = {
     "tv": {"prior": "tv"},
     "video": {"prior": "video"},
     "auto": {"mode": "auto"},
+    "best auto": {"preset": "best", "mode": "auto"},
+    "best rolling": {"preset": "best", "readout": 0.5},
+    "admm": {"solver": "admm", "preset": "best"},
+    "admm rolling": {"solver": "admm", "readout": 0.5},
 }
 
 

@@ -68,10 +68,12 @@ class Accelerator:
         syncs: Of the host, which waits for values; copies to the host are among them.
         copies: Between host and device, either way.
         doubles: Results in float64.
+        stream: The one that is used beside the default one, None where none is.
     """
 
     def __init__(self, kind: str) -> None:
         self.device = torch.device(kind, 0)
+        self.stream: Stream | None = None
         self.syncs, self.copies, self.doubles = Counter[str](), Counter[str](), Counter[str]()
 
     def run(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -89,6 +91,8 @@ class Accelerator:
         host = [x for x in given if not isinstance(x, Simulated) and x.ndim]
         if host and name not in _CROSSING:
             raise RuntimeError(f"Expected all tensors to be on the same device, but got {name} of both at {_line()}")
+        if name == "copy_" and host and kwargs.get("non_blocking") and not isinstance(args[0], Simulated):
+            return self.streamed(args[0], args[1])
         if (host and name in ("copy_", "__setitem__")) or name == "new_tensor":
             self.copies[_line(name)] += 1
             if not isinstance(args[0], Simulated):
@@ -100,6 +104,15 @@ class Accelerator:
             found = func(*args, **kwargs)
             stays = place is not None and torch.device(place).type == "cpu"
             return found if stays else self._put_results(found, {id(x) for x in given})
+
+    def streamed(self, target: Tensor, x: Tensor) -> Tensor:
+        """A copy to the host on a stream: it is there once an event that was recorded later has been waited for."""
+        assert self.stream is not None
+        assert self.stream.behind, "the copy may begin before its source is computed"
+        self.copies[_line("copy_")] += 1
+        target.fill_(float("nan"))
+        self.stream.under_way.append((target, _plain(x).clone()))
+        return target
 
     def put(self, x: Tensor) -> Tensor:
         """A tensor of the host as one of the device."""
@@ -157,6 +170,42 @@ class Accelerator:
         return found
 
 
+class Stream:
+    """A stream beside the default one, and the event that is recorded on it.
+
+    Attributes:
+        behind: Whether it waits for what the default one has queued.
+        under_way: Copies to the host that have not been waited for.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.behind, self.under_way = False, list[tuple[Tensor, Tensor]]()
+
+    def wait_stream(self, other: object) -> None:
+        """What is queued here from now on comes after what is queued there."""
+        self.behind = True
+
+    def record_event(self) -> Stream:
+        """An event, which is complete once all that is under way is."""
+        self.behind = False
+        return self
+
+    def synchronize(self) -> None:
+        """Wait for the event."""
+        _machine[-1].syncs[_line("synchronize")] += 1
+        while self.under_way:
+            target, values = self.under_way.pop()
+            target.copy_(values)
+
+    @staticmethod
+    @contextmanager
+    def used(stream: Stream) -> Iterator[None]:
+        """Work is queued on a stream."""
+        _machine[-1].stream = stream
+        yield
+        _machine[-1].stream = None
+
+
 @contextmanager
 def simulated(kind: str = "cuda") -> Iterator[Accelerator]:
     """A machine with one accelerator. kind: "cuda" or "mps"."""
@@ -173,6 +222,10 @@ def simulated(kind: str = "cuda") -> Iterator[Accelerator]:
         "torch.accelerator.current_accelerator": lambda *_, **__: None,  # optimisers ask its stream
         "torch.cuda.empty_cache": lambda: None,
         "torch.cuda.synchronize": lambda _=None: None,
+        "torch.cuda.Stream": Stream,
+        "torch.cuda.stream": Stream.used,
+        "torch.cuda.current_stream": lambda _=None: None,
+        "torch.Tensor.record_stream": lambda x, stream: None,
         "torch.backends.mps.is_available": lambda: kind == "mps",
         "torch.Generator": _HostGenerator,
         "torch.Tensor.to": lambda x, *args, **kwargs: here.moved(x, *args, **kwargs),
@@ -193,7 +246,7 @@ def simulated(kind: str = "cuda") -> Iterator[Accelerator]:
 
 
 def _factory(make: Callable[..., Tensor], accelerator: Accelerator) -> Callable[..., Tensor]:
-    def made(*args: Any, device: Any = None, **kwargs: Any) -> Tensor:
+    def made(*args: Any, device: Any = None, pin_memory: bool = False, **kwargs: Any) -> Tensor:
         if device is None or torch.device(device).type == "cpu":
             return make(*args, **kwargs)
         if make.__name__ in _FROM_HOST:

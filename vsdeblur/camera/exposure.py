@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -21,9 +22,11 @@ from vsdeblur.errors import ArgumentError
 Quadrature = Literal["integral", "taps"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Exposure:
     """W, a ``BoundedOperator``: instants u (T, C, H, W) to frames v (N, C, H, W), v_n = sum_k w_nk u_k.
+
+    What is read of the weights is read once, and goes with them to an accelerator.
 
     Attributes:
         weights: (R, N, T), the w_nk of N exposures over T instants; R = 1, or the picture's height (rolling shutter).
@@ -95,14 +98,16 @@ class Exposure:
         """T."""
         return self.weights.shape[2]
 
-    @property
+    @cached_property
     def norm_squared(self) -> float:
         """A bound of ||W||^2, the largest eigenvalue of W'W and of W W': the largest row sum of W W' (Gershgorin)."""
         return float(self._gram.abs().sum(dim=2).max())
 
     def to(self, like: Tensor) -> Exposure:
         """The same exposure in the dtype and on the device of ``like``."""
-        return Exposure(self.weights.to(like))
+        moved = Exposure(self.weights.to(like))
+        vars(moved).update(norm_squared=self.norm_squared, _separable=self._separable)
+        return moved
 
     def __call__(self, u: Tensor) -> Tensor:
         """W u: instants (T, C, H, W) to frames (N, C, H, W)."""
@@ -137,7 +142,7 @@ class Exposure:
     def _gram(self) -> Tensor:
         return self.weights @ self.weights.transpose(1, 2)
 
-    @property
+    @cached_property
     def _separable(self) -> bool:
         return not bool(self._gram.diagonal(offset=1, dim1=1, dim2=2).any())
 

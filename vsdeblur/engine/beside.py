@@ -1,13 +1,10 @@
-"""What is held beside the plan, so that an accelerator is waited for seldom: sub-frames, and results."""
+"""What may be held beside the plan, so that an accelerator is waited for seldom: sub-frames, and results."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from itertools import islice
 
 import torch
-from torch import Tensor
 
 from vsdeblur.device import free_memory
 from vsdeblur.engine.plan import Plan
@@ -25,11 +22,3 @@ def spare_bytes(plan: Plan, device: torch.device) -> int:
         log.warning("max_memory: the work is planned for %dMiB, of which %s has %dMiB free", *mebibytes)
     room = plan.budget if free is None else min(plan.budget, free)
     return max(room - plan.peak_bytes, 0) // 2
-
-
-def fetched(pictures: Iterator[Tensor], spare: int) -> Iterator[Tensor]:
-    """Pictures on the processor: by as few copies as there is room for in ``spare`` bytes."""
-    for first in pictures:
-        more = islice(pictures, spare // (2 * first.nbytes))  # together they are there twice
-        several = [first, *more]
-        yield from torch.stack(several).cpu() if len(several) > 1 else (first.cpu(),)

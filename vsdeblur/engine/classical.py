@@ -20,6 +20,7 @@ from torch import Tensor
 from vsdeblur.camera.exposure import Exposure, Quadrature
 from vsdeblur.camera.noise import sensor_noise
 from vsdeblur.colour.display import from_display, to_display
+from vsdeblur.crossing import received, sent
 from vsdeblur.engine import quadrature
 from vsdeblur.engine.light import frame_at, gains_of, within_exposures
 from vsdeblur.footprint import TileFootprint
@@ -94,18 +95,18 @@ class ClassicalSolver:
         tiling: Size and overlap of the tiles.
         """
         given = window.frames.to(torch.float32)
-        on_device = replace(window, frames=given.to(self.device))
+        on_device = replace(window, frames=sent(given, self.device))
         colours = given[:, : window.colour]
         sigma = DataWeights(sensor_noise(colours), self.linear).level(colours)
         pictures = retry.run(
             "solving for the sub-frames", lambda _: self.solve(on_device, instants, sigma, tiling, record)
         )
         with_gain, within = gains_of(window, self.device), within_exposures(window)
-        for t, picture in zip(instants, pictures, strict=True):
-            shown = within(with_gain(picture, t), t).cpu()
+        shown = (within(with_gain(picture, t), t) for t, picture in zip(instants, pictures, strict=True))
+        for t, picture in zip(instants, received(shown, retry.spare), strict=True):
             if window.overlay is not None:
-                window.overlay.put_back(shown, [frame_at(window, t)])
-            yield shown
+                window.overlay.put_back(picture, [frame_at(window, t)])
+            yield picture
 
     def solve(
         self,
@@ -139,10 +140,11 @@ class ClassicalSolver:
             shown = [k for k, t in enumerate(instants) if first <= frame_at(window, t) < end]
             if not shown:
                 continue
-            exposure = self._exposure(shutters[first:end], None if delays is None else delays[first:end], frames)
+            exposure = self._exposure(shutters[first:end], None if delays is None else delays[first:end], frames.dtype)
             for tile in tiles(height, width, *tiling, frames.device):
                 v = frames[first:end, :, tile.rows, tile.columns].contiguous()
                 part = exposure if delays is None else Exposure(exposure.weights[tile.rows])
+                part = part.to(v)
                 start = self._blend(v, shutters[first:end], exposure.instants)
                 solved = solve_e1(
                     v,
@@ -152,6 +154,7 @@ class ClassicalSolver:
                     data_weight=_DATA_WEIGHT,
                     sigma=noise,
                     steps=EFFORTS[self.options.preset].steps,
+                    watched=record is not None,
                 )
                 if record:
                     for energy in solved.energies:
@@ -161,19 +164,17 @@ class ClassicalSolver:
                     out[k, :, tile.rows, tile.columns] += picture.mul_(tile.weight)
         return out
 
-    def _exposure(self, shutters: Sequence[float], delays: Tensor | None, like: Tensor) -> Exposure:
-        """Of frames whose shutters and delays are their own."""
+    def _exposure(self, shutters: Sequence[float], delays: Tensor | None, dtype: torch.dtype) -> Exposure:
+        """Of frames whose shutters and delays are their own; on the processor."""
         count = len(shutters)
         instants = (count + (delays is not None)) * self.cells
         kind: Quadrature = "taps" if self.options.quadrature == "taps" else "integral"
         rows = []
         for n, shutter in enumerate(shutters):
             late = None if delays is None else delays[n].clamp(max=1 - 1e-6)
-            whole = Exposure.build(
-                count, Fraction(self.cells), shutter, late, kind, instants=instants, dtype=like.dtype
-            )
+            whole = Exposure.build(count, Fraction(self.cells), shutter, late, kind, instants=instants, dtype=dtype)
             rows.append(whole.weights[:, n])
-        return Exposure(torch.stack(rows, 1).to(like.device))
+        return Exposure(torch.stack(rows, 1))
 
     def _blend(self, v: Tensor, shutters: Sequence[float], count: int) -> Tensor:
         """(count, C, H, W): of each sub-frame the mixture of the exposures between whose middles it lies."""

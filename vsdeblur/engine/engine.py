@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from vsdeblur.camera.noise import sensor_noise
+from vsdeblur.crossing import received, sent
 from vsdeblur.device import choose_device, total_memory
 from vsdeblur.engine import quadrature
-from vsdeblur.engine.beside import fetched, spare_bytes
+from vsdeblur.engine.beside import spare_bytes
 from vsdeblur.engine.classical import ClassicalSolver, uses_admm
 from vsdeblur.engine.independent_blur import restore_independently_blurred
 from vsdeblur.engine.kept import Kept
@@ -126,7 +127,7 @@ class Engine:
             return
         if self.per_frame and self.options.single_frame:
             for t in instants:
-                frame = window.frames[math.floor(t) - window.start].to(self.device, torch.float32)
+                frame = sent(window.frames[math.floor(t) - window.start].to(torch.float32), self.device)
                 if ways:
                     ways(alone())
                 yield self.per_frame(frame, window.colour).cpu()
@@ -139,7 +140,7 @@ class Engine:
         shown = [[t + offset / periods[frame_at(window, t)] for offset in offsets] for t in instants]
         pictures = self._retry.stream(
             "rendering instants",
-            lambda sizes, done: fetched(self._rendered(solved, window, shown, sizes, done), sizes.spare),
+            lambda sizes, done: received(self._rendered(solved, window, shown, sizes, done), sizes.spare),
         )
         for times, picture in zip(shown, pictures, strict=True):
             if window.overlay is not None:
@@ -205,7 +206,7 @@ class Engine:
     def _exposures(self, window: Window, motion: Motion | None) -> ExposureModel:
         """The whole window on the device, its motion and what follows from that."""
         given = window.frames.to(torch.float32)
-        window = replace(window, frames=given.to(self.device))
+        window = replace(window, frames=sent(given, self.device))
         release_unused()
         motion = motion or self._motion(window)
         shutters = tuple(window.shutters or (self.options.shutter,) * len(window.frames))

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vsdeblur.crossing import together
 from vsdeblur.engine.per_frame import per_frame_weight
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.resolution import downsampled, upsampled
@@ -86,20 +87,21 @@ def _soft(
 ) -> list[int]:
     """The candidates that are softer than their paths explain; those restored by themselves later aside, if at all.
 
-    All that is asked of an accelerator comes in three copies.
+    All that is asked of an accelerator comes in one copy.
     """
     size = (window.frames.shape[-2], window.frames.shape[-1])
     if min(size) < MIN_FRAME_SIDE or not candidates:
         return []
     scale = motion.scale(*size)
-    alone = per_frame_weight(motion.reliability).mean((1, 2, 3)).tolist()
-    tried = [n for n in candidates if alone[n] <= _MIN_PART]
-    if not tried:
-        return []
-    light = window.frames[tried[0] : tried[-1] + 1, : window.colour]
-    grey = per_frame.display(downsampled(light, scale)).mean(1, keepdim=True).cpu()
-    paths = places(motion.path).cpu() / scale
-    return [n for n in tried if is_softer(grey[n - tried[0]], paths[n : n + 1], taus[n])]
+    first, last = candidates[0], candidates[-1]
+    light = downsampled(window.frames[first : last + 1, : window.colour], scale)
+    alone, grey, paths = together(
+        per_frame_weight(motion.reliability).mean((1, 2, 3)),
+        per_frame.display(light).mean(1, keepdim=True),
+        places(motion.path) / scale,
+    )
+    tried = [n for n in candidates if float(alone[n]) <= _MIN_PART]
+    return [n for n in tried if is_softer(grey[n - first], paths[n : n + 1], taus[n])]
 
 
 def places(path: Tensor) -> Tensor:

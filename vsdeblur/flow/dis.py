@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vsdeblur.crossing import sent
 from vsdeblur.tensors import constants
 
 _DIS_MIN_SIDE = 48  # DIS crashes the process on smaller pictures; they are padded
@@ -51,7 +52,7 @@ class DisFlow:
         height, width = grey.shape[1:]
         flows = [torch.from_numpy(np.ascontiguousarray(x[:height, :width].transpose(2, 0, 1))) for x in found]
         device = pairs[0][0].device
-        return flows if device.type == "cpu" else list(torch.stack(flows).to(device))
+        return flows if device.type == "cpu" else list(sent(torch.stack(flows), device))
 
     def _all(self, pairs: Sequence[tuple[_Grey, _Grey]]) -> list[NDArray[np.float32]]:
         workers = min(self.workers, len(pairs))

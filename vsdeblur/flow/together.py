@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from vsdeblur import crossing
 from vsdeblur.errors import DeblurError
 from vsdeblur.flow.motion import PairwiseFlow
 from vsdeblur.tensors import refuse_wild
@@ -58,13 +59,14 @@ class Flows:
 
 
 def fetched(groups: Sequence[Sequence[Tensor]]) -> list[list[Tensor]]:
-    """Groups of fields (C, h, w), all groups alike, on the processor: by one copy."""
-    if not groups:
+    """Groups of fields (C, h, w) of one device on the processor: by one copy."""
+    fields = [field for group in groups for field in group]
+    if not fields:
         return []
-    channels = [len(field) for field in groups[0]]
-    return [list(group.split(channels)) for group in torch.stack([torch.cat(list(group)) for group in groups]).cpu()]
+    there = iter(crossing.together(*fields))
+    return [[next(there) for _ in group] for group in groups]
 
 
 def sent(fields: Sequence[Tensor], device: torch.device) -> list[Tensor]:
     """Fields of one size on a device: by one copy."""
-    return list(torch.stack(list(fields)).to(device)) if fields else []
+    return list(crossing.sent(torch.stack(list(fields)), device)) if fields else []

@@ -22,6 +22,7 @@ def solve_e1(
     data_weight: float,
     sigma: float,
     steps: int = 20,
+    watched: bool = True,
 ) -> Solution:
     """Minimise E1 by ADMM from z = start, y = 0.
 
@@ -35,10 +36,11 @@ def solve_e1(
         data_weight: lambda of D1, relative to the quadratic term of ADMM (lambda / rho).
         sigma: Noise level of the prior, in the units of v.
         steps: Iterations.
+        watched: Whether energies are computed; an accelerator is waited for at each.
 
     Returns:
-        The last u, which satisfies D1 to the degree that lambda sets, and the energies: D1(z) + R1(z) where the prior
-        has an ``energy(u, sigma)``, D1(z) alone where it is implicit.
+        The last u, which satisfies D1 to the degree that lambda sets, and the energies, none unless watched: D1(z) +
+        R1(z) where the prior has an ``energy(u, sigma)``, D1(z) alone where it is implicit.
     """
     regulariser = getattr(prior, "energy", None)
 
@@ -47,11 +49,12 @@ def solve_e1(
         return exposure.energy(x, v, data_weight) + explicit
 
     z, y = start, start.new_zeros(start.shape)
-    energies = [energy(z)]
+    energies = [energy(z)] if watched else []
     u = z
     for _ in range(steps):
         u = exposure.prox(z - y, v, data_weight)
         z = prior(u + y, sigma)
         y = y + u - z
-        energies.append(energy(z))
+        if watched:
+            energies.append(energy(z))
     return Solution(u, tuple(energies))
