@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -75,3 +76,18 @@ def trains_in_half(device: torch.device) -> bool:
     processor with AVX2 alone. MPS has no autocast to it that every supported release of PyTorch knows.
     """
     return device.type == "cuda" or network_dtype(device) == torch.bfloat16
+
+
+def compiled[**P, R](function: Callable[P, R]) -> Callable[P, R]:
+    """A network's function compiled by the backend of ``torch.compile`` that VSDEBLUR_COMPILE names; itself by default.
+
+    Raises:
+        ArgumentError: Where torch has no such backend.
+    """
+    backend = os.environ.get("VSDEBLUR_COMPILE")
+    if not backend:
+        return function
+    if backend not in torch.compiler.list_backends(exclude_tags=()):  # those for debugging too
+        usual = ", ".join(torch.compiler.list_backends())
+        raise ArgumentError("VSDEBLUR_COMPILE", backend, f"a backend of torch.compile: {usual}")
+    return torch.compile(function, backend=backend)

@@ -3,8 +3,8 @@
     (S x)(p) = 1/Q sum_q x(p + sign psi(p, tau_q))
 
 A picture is made into ``Points`` once, for all that is sampled from it; transposes are gathered in such points too. The
-native kernels do this where they take the tensors, torch elsewhere and as the reference; both give the same numbers but
-for rounding.
+native kernels do this on the processor where they take the tensors, those in Triton on CUDA where they are asked for,
+torch elsewhere and as the reference; all give the same numbers but for rounding.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from torch import Tensor
 from vsdeblur import native
 from vsdeblur.flow.supersample import mean_along, spread_along, supersampled, supersampled_adjoint
 from vsdeblur.flow.warp import sampling_grid
+from vsdeblur.native import on_gpu
 from vsdeblur.tensors import constants
 
 Sampling = Literal["bilinear", "supersampled"]
@@ -58,6 +59,11 @@ class Paths:
     kernel: Sampling = "supersampled"
     batch: int = BATCH
 
+    @property
+    def scale(self) -> float:
+        """Points per pixel of the paths."""
+        return 2.0 if self.kernel == "supersampled" else 1.0
+
     def at(self, n: int, taus: tuple[float, ...], sign: int = 1) -> Instants:
         """The points  x + sign * psi_n(x, tau)  for some instants."""
         return Instants(self, n, taus, sign)
@@ -66,7 +72,7 @@ class Paths:
         """The points of a picture (1, C, H, W)."""
         fine = self.kernel == "supersampled"
         if not self._native(picture):
-            return TorchPoints(self, supersampled(picture) if fine else picture)
+            return self._planar(supersampled(picture) if fine else picture)
         values = native.finer(picture) if fine else native.interleaved(picture)
         return NativePoints(self, values, picture.shape[1])
 
@@ -77,24 +83,31 @@ class Paths:
             height, width = 2 * height - 1, 2 * width - 1
         if self._native(like):
             return NativePoints(self, like.new_zeros(height, width, native.LANES), channels)
-        return TorchPoints(self, like.new_zeros(1, channels, height, width))
+        return self._planar(like.new_zeros(1, channels, height, width))
 
     def grids(self, n: int, taus: tuple[float, ...], sign: int = 1) -> Tensor:
         """Normalised sampling positions (len(taus), H, W, 2) of the points  x + sign * psi_n(x, tau)."""
         rest, velocity, bend, *jerk = self._units
-        if taus not in self._times:
-            self._times[taus] = constants(rest, taus)[:, None, None, None]
-        t = self._times[taus]
+        t = self.times(taus)[:, None, None, None]
         moved = torch.addcmul(rest, velocity[n : n + 1], t, value=sign)
         moved.addcmul_(bend[n : n + 1], t * t, value=sign / 2)
         return moved.addcmul_(jerk[0][n : n + 1], t * t * t, value=sign / 6) if jerk else moved
+
+    def times(self, taus: tuple[float, ...]) -> Tensor:
+        """Instants on the device of the paths, (len(taus),): few, asked for again and again, and so kept."""
+        if taus not in self._times:
+            self._times[taus] = constants(self.fields, taus)
+        return self._times[taus]
+
+    def _planar(self, image: Tensor) -> Points:
+        by_triton = min(image.shape[2:]) > 1 and on_gpu.takes(image, self.fields)
+        return (TritonPoints if by_triton else TorchPoints)(self, image)
 
     def _native(self, picture: Tensor) -> bool:
         return picture.shape[1] <= native.LANES and min(picture.shape[2:]) > 1 and native.takes(picture, self.fields)
 
     @cached_property
     def _times(self) -> dict[tuple[float, ...], Tensor]:
-        """Instants that were asked for, (k, 1, 1, 1) each: few, and asked for again and again."""
         return {}
 
     @cached_property
@@ -131,9 +144,14 @@ class Instants:
         starts = range(0, len(self.taus), BATCH)
         return (self.paths.grids(self.n, self.taus[q : q + BATCH], self.sign) for q in starts)
 
+    @property
+    def fields(self) -> Tensor:
+        """The path, (1, 4 or 6, H, W)."""
+        return self.paths.fields[self.n : self.n + 1]
+
     def native(self) -> native.Path:
-        """As the kernels take it."""
-        return native.Path(self.paths.fields[self.n : self.n + 1], self.taus, self.sign)
+        """As the kernels of the processor take it."""
+        return native.Path(self.fields, self.taus, self.sign)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,6 +175,19 @@ class TorchPoints:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class TritonPoints(TorchPoints):
+    """``Points`` of the kernels in Triton: the same image, sampled at all instants at once."""
+
+    def mean(self, at: Instants) -> Tensor:
+        """As ``Points``."""
+        return on_gpu.mean_along(self.image, at.fields, self.paths.times(at.taus), at.sign, self.paths.scale)
+
+    def spread(self, y: Tensor, at: Instants) -> None:
+        """As ``Points``."""
+        on_gpu.spread_along(y, at.fields, self.paths.times(at.taus), at.sign, self.paths.scale, self.image)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class NativePoints:
     """``Points`` of the native kernels: values (h, w, LANES), the first ``channels`` of which are the picture's."""
 
@@ -164,17 +195,13 @@ class NativePoints:
     values: Tensor
     channels: int
 
-    @property
-    def _scale(self) -> float:
-        return 2.0 if self.paths.kernel == "supersampled" else 1.0
-
     def mean(self, at: Instants) -> Tensor:
         """As ``Points``."""
-        return native.mean_along(self.values, at.native(), self._scale, self.channels)
+        return native.mean_along(self.values, at.native(), self.paths.scale, self.channels)
 
     def spread(self, y: Tensor, at: Instants) -> None:
         """As ``Points``."""
-        native.spread_along(y, at.native(), self._scale, self.values)
+        native.spread_along(y, at.native(), self.paths.scale, self.values)
 
     def gathered(self) -> Tensor:
         """As ``Points``."""

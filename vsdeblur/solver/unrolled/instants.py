@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vsdeblur.device import network_dtype
+from vsdeblur.device import compiled, network_dtype
 from vsdeblur.footprint import FLOAT, FrameSize
 from vsdeblur.priors.pictures import in_colour, padded
 from vsdeblur.solver.render.refined import CELL
@@ -31,6 +31,7 @@ class InstantStep:
 
     def __init__(self, network: InstantNet, *, linear: bool = True) -> None:
         self.network, self.linear = network.eval(), linear
+        self._change = compiled(network.folded)
 
     def __call__(self, pictures: Sequence[Tensor], hints: Tensor) -> Tensor:
         """The change of an instant.
@@ -60,7 +61,7 @@ class InstantStep:
         channels, height, width = pictures.shape[1:]
         shown = in_colour(pictures, ALIGNED)
         aligned_hints = padded(hints, ALIGNED // CELL)
-        change = self.network.folded(shown.reshape(1, -1, *shown.shape[-2:]), aligned_hints)[0, :, :height, :width]
+        change = self._change(shown.reshape(1, -1, *shown.shape[-2:]), aligned_hints)[0, :, :height, :width]
         change.mul_(SHARE).clamp_(-LARGEST, LARGEST)
         change = change.mean(0, keepdim=True) if channels == 1 else change
         return change * (2 * pictures[0] + change) if self.linear else change  # (s + d)^2 - s^2

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from vsdeblur.colour.transfer import from_linear, to_linear
-from vsdeblur.device import network_dtype
+from vsdeblur.device import compiled, network_dtype
 from vsdeblur.flow.motion import extent
 from vsdeblur.footprint import TileFootprint
 from vsdeblur.priors.aligned import aligned
@@ -40,6 +40,7 @@ class ProximalStep:
 
     def __init__(self, network: ProximalNet, *, linear: bool = True) -> None:
         self.network, self.curve = network.eval(), SHOWN if linear else "linear"
+        self._corrected = compiled(network)
 
     def __call__(
         self, keys: Tensor, problem: KeyFrameProblem, reliability: Tensor, shutters: Sequence[float], colour: int
@@ -72,7 +73,7 @@ class ProximalStep:
     def _through(self, pictures: Tensor, path: Tensor, hints: Tensor, shutter: float) -> Tensor:
         """(1, C, H, W): the network's output for pictures (4, C, H, W) of one frame, C 1 or 3, of any size."""
         shown = in_colour(pictures, ALIGNED)[None]
-        found = self.network(shown, padded(path, ALIGNED), padded(hints, ALIGNED), path.new_full((1,), shutter))
+        found = self._corrected(shown, padded(path, ALIGNED), padded(hints, ALIGNED), path.new_full((1,), shutter))
         return as_given(found, pictures[:1])
 
 
