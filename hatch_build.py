@@ -50,9 +50,11 @@ class NativeKernels(BuildHookInterface[Any]):
         if os.environ.get("VSDEBLUR_NATIVE", "1") == "0":
             return
         tag = wanted or _this_platform()
-        source = Path(self.root, FOLDER, "kernels.c")
+        folder = Path(self.root, FOLDER)
         try:
-            built = _compiled(source, source.parent if version == "editable" else Path(self.root, "build", tag), tag)
+            built = _compiled(
+                folder / "source", folder if version == "editable" else Path(self.root, "build", tag), tag
+            )
         except (OSError, ValueError, subprocess.CalledProcessError) as error:
             if wanted:
                 raise
@@ -76,11 +78,16 @@ def _this_platform() -> str:
 
 
 def _compiled(source: Path, folder: Path, tag: str) -> list[Path]:
-    """The kernels of a platform, written to ``folder``. Raises ValueError for one that is not of PLATFORMS."""
+    """The kernels of a platform from the files in ``source``, written to ``folder``.
+
+    Raises:
+        ValueError: For a platform that is not of PLATFORMS.
+    """
     if tag not in PLATFORMS:
         raise ValueError(f"{tag} is none of {', '.join(PLATFORMS)}")
     target = PLATFORMS[tag]
-    stamp = sha256(source.read_bytes()).hexdigest()
+    # As ``vsdeblur/native/library.py`` computes it.
+    stamp = sha256(b"".join(path.read_bytes() for path in sorted(source.glob("*.[ch]")))).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
     built = []
     with tempfile.TemporaryDirectory() as cache:
@@ -89,7 +96,7 @@ def _compiled(source: Path, folder: Path, tag: str) -> list[Path]:
             path = folder / f"kernels-{name}{'.dll' if 'windows' in target else '.so'}"
             command = [sys.executable, "-m", "ziglang", "cc", "-target", target, f"-mcpu={processor}", *FLAGS]
             made = Path(cache, path.name)
-            command += [f'-DKERNELS_SOURCE="{stamp}"', "-o", str(made), str(source)]
+            command += [f'-DKERNELS_SOURCE="{stamp}"', "-o", str(made), *sorted(map(str, source.glob("*.c")))]
             subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
             shutil.copy(made, path.with_suffix(".new"))
             path.with_suffix(".new").replace(path)  # processes that run the old one keep it

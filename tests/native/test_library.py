@@ -56,12 +56,12 @@ def test_what_is_missing_is_said_once(
 
 
 def test_an_empty_folder_has_none(tmp_path: Path) -> None:
-    shutil.copy(FOLDER / "kernels.c", tmp_path)
+    shutil.copytree(FOLDER / "source", tmp_path / "source")
     assert load(tmp_path) == (None, "not built for this machine")
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
-    shutil.copy(FOLDER / "kernels.c", tmp_path)
+    shutil.copytree(FOLDER / "source", tmp_path / "source")
     (tmp_path / "kernels-base.so").write_bytes(b"no library")
     found, reason = load(tmp_path)
     assert found is None
@@ -72,7 +72,10 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 def test_a_build_of_another_source_is_not_used(tmp_path: Path) -> None:
     for path in FOLDER.glob("kernels-*"):
         shutil.copy(path, tmp_path)
-    (tmp_path / "kernels.c").write_text("// a later version\n")
+    shutil.copytree(FOLDER / "source", tmp_path / "source")
+    assert load(tmp_path)[0] is not None
+    with (tmp_path / "source" / "planes.c").open("a") as file:
+        file.write("// a later version\n")
     found, reason = load(tmp_path)
     assert found is None
     assert "install again" in reason

@@ -1,4 +1,4 @@
-"""The functions of ``kernels.c`` on tensors. They check nothing that ``takes`` has checked."""
+"""The functions of the C files in ``source`` on tensors. They check nothing that ``takes`` has checked."""
 
 from __future__ import annotations
 

@@ -32,7 +32,8 @@ def library() -> ctypes.CDLL | None:
 def load(folder: Path) -> tuple[ctypes.CDLL | None, str]:
     """The best build in a folder for this processor, or None and why."""
     names = _BUILDS.get(torch.backends.cpu.get_cpu_capability(), ("base",))
-    stamp = sha256((folder / "kernels.c").read_bytes()).hexdigest()
+    # As ``hatch_build.py`` computes it.
+    stamp = sha256(b"".join(path.read_bytes() for path in sorted((folder / "source").glob("*.[ch]")))).hexdigest()
     reason = "not built for this machine"
     for path in (folder / f"kernels-{name}{suffix}" for name in names for suffix in _SUFFIXES):
         if not path.exists():
@@ -41,7 +42,7 @@ def load(folder: Path) -> tuple[ctypes.CDLL | None, str]:
             found = ctypes.CDLL(str(path))
             if bytes((ctypes.c_char * len(stamp)).in_dll(found, "kernels_source")) == stamp.encode():
                 return found, ""
-            reason = f"{path.name} was built from another source than kernels.c: install again"
+            reason = f"{path.name} was built from other files than those in source: install again"
         except (OSError, ValueError) as error:
             reason = f"{path.name}: {error}"
     return None, reason
