@@ -10,6 +10,7 @@ it is a rehearsal, and nothing is written.
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -28,13 +29,20 @@ from vsdeblur.device import choose_device
 from vsdeblur.engine.chunks import ChunkWindow, chunk_windows
 from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.grid import Grid, by_factor
+from vsdeblur.native import on_gpu
 from vsdeblur.restore import TensorSource
 from vsdeblur.settings import PRESETS, parse_options
 from vsdeblur.synthetic.scene import Scene, film
 
 FLOWS = ("dis", "blur", "paths")
 _NETWORKS = ("vsdeblur.solver.unrolled.stage", "vsdeblur.solver.unrolled.instants", "vsdeblur.flow.path_motion")
-PARTS = ["right", "fast", "shares", "half", "training"]
+PARTS = ["right", "fast", "shares", "half", "switches", "training"]
+SWITCHES: dict[str, dict[str, str]] = {  # that are off until this has measured them
+    "none": {},
+    "kernels in Triton": {"VSDEBLUR_TRITON": "1"},
+    "compiled, inductor": {"VSDEBLUR_COMPILE": "inductor"},
+    "compiled, cudagraphs": {"VSDEBLUR_COMPILE": "cudagraphs"},
+}
 _STEPS = 30  # of training that are timed
 
 Rows = list[list[str]]
@@ -68,6 +76,11 @@ def main() -> None:
             "half",
             ["preset, networks in", "ms an output", "largest difference", "PSNR, dB"],
             lambda: half(device, given),
+        ),
+        (
+            "switches",
+            ["preset, switch", "ms an output", "largest difference", "PSNR, dB"],
+            lambda: switches(device, given),
         ),
         ("training", ["recipe, precision", "steps a second"], lambda: training(device, given)),
     ]
@@ -148,6 +161,21 @@ def half(device: torch.device, given: argparse.Namespace) -> Iterator[list[str]]
                 seconds, count = consume(part, engine)
             name = f"{preset}, {str(dtype).removeprefix('torch.')}"
             yield [name, f"{1000 * seconds / count:.1f}", *difference(found, known)]
+
+
+def switches(device: torch.device, given: argparse.Namespace) -> Iterator[list[str]]:
+    """What VSDEBLUR_TRITON and VSDEBLUR_COMPILE gain, and what they change."""
+    for preset in given.presets:
+        known = restored(given.small, device, given, preset=preset)
+        for name, variables in SWITCHES.items():
+            with patch.dict(os.environ, variables):
+                on_gpu.asked.cache_clear()
+                found = restored(given.small, device, given, preset=preset)
+                engine, part = chunk(given.sizes[0], device, given, preset=preset)
+                consume(part, engine)
+                seconds, count = consume(part, engine)
+            yield [f"{preset}, {name}", f"{1000 * seconds / count:.1f}", *difference(found, known)]
+    on_gpu.asked.cache_clear()
 
 
 def training(device: torch.device, given: argparse.Namespace) -> Iterator[list[str]]:

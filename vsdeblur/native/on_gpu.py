@@ -18,7 +18,8 @@ log = logging.getLogger("vsdeblur")
 
 
 @cache
-def _asked() -> bool:
+def asked() -> bool:
+    """Whether VSDEBLUR_TRITON=1 asks for the kernels, and Triton is there."""
     if os.environ.get("VSDEBLUR_TRITON", "0") != "1":
         return False
     if find_spec("triton") is None:
@@ -30,7 +31,7 @@ def _asked() -> bool:
 def takes(*tensors: Tensor) -> bool:
     """Whether the kernels are asked for and take these tensors: float32 on CUDA, without a gradient to be tracked."""
     interpreted = os.environ.get("TRITON_INTERPRET") == "1"
-    return _asked() and all(
+    return asked() and all(
         x.dtype == torch.float32
         and (x.device.type == "cuda" or interpreted)
         and not (x.requires_grad and torch.is_grad_enabled())
