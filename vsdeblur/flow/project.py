@@ -15,9 +15,14 @@ from torch import Tensor
 
 from vsdeblur.flow.motion import displacement
 from vsdeblur.flow.warp import warp_adjoint
+from vsdeblur.tensors import box
 
 _ARRIVAL_STEPS = 3  # steps of a fixed point that contracts by rows moved in a readout over rows of the picture
 FALLBACK = 0.05  # weight of the paths at the same place; they count alone where nothing is projected
+# Weight of what arrives within 4 points for each that lacks at the place itself of _ENOUGH. Without it thin lines of
+# single points have the path of another object: specks. On ten hard clips it gains 0.01 dB within exposures and 0.02
+# between; everywhere alike it would gain twice as much, but lose small fast things in the ground.
+AROUND, _SIDE, _ENOUGH = 2.0, 5, 0.9
 
 
 def positions(
@@ -31,7 +36,8 @@ def positions(
 ) -> tuple[Tensor, Tensor]:
     """Where the points seen at an instant lie in the key frames on either side.
 
-    Forward splatting: every path goes where its point is at the instant, as a weighted mean of those that arrive.
+    Forward splatting: every path goes where its point is at the instant, as a weighted mean of those that arrive there.
+    Where they are few, since points move apart or single ones go astray, those that arrive around fill up.
 
     Args:
         here: (1, 4 or 6, h, w), paths of the left key frame, as ``Motion.path``.
@@ -61,14 +67,15 @@ def positions(
     # A path of either key frame gives both displacements: back to its own key frame, on to the other.
     by_left = torch.cat((-gone, displacement(here, 1.0) - gone), 1)
     by_right = torch.cat((displacement(there, -span) - to_come, -to_come), 1)
-    total = FALLBACK * torch.lerp(by_left, by_right, a)
-    weight = torch.full_like(weights[0], FALLBACK)
     shares = _share(1 - at_left) * weights[0], _share(at_right) * weights[1]
+    arrived = torch.zeros_like(by_left[:, :1]).repeat(1, 5, 1, 1)  # the displacements times their weight, the weight
     for way, moved, share in zip((by_left, by_right), (gone, to_come), shares, strict=True):
-        carried = warp_adjoint(torch.cat((way * share, share), 1), moved / scale, "bilinear")
-        total += carried[:, :4]
-        weight += carried[:, 4:]
-    total.div_(weight)
+        arrived += warp_adjoint(torch.cat((way * share, share), 1), moved / scale, "bilinear")
+    lacking = (_ENOUGH - arrived[:, 4:]).clamp_(min=0)
+    arrived.addcmul_(box(box(arrived, _SIDE), _SIDE), lacking, value=AROUND)
+    arrived[:, :4].add_(torch.lerp(by_left, by_right, a), alpha=FALLBACK)
+    arrived[:, 4:].add_(FALLBACK)
+    total = arrived[:, :4].div_(arrived[:, 4:])
     return total[:, :2], total[:, 2:]
 
 

@@ -45,6 +45,20 @@ def test_nothing_is_carried_across_a_cut() -> None:
     assert (inner(between) - inner(gliding([(2, 0)])[0])).abs().max() < 1e-4
 
 
+def test_points_that_are_missing_take_the_path_of_those_around() -> None:
+    """The paths at the same place are those of the ground that it has left, or will come to."""
+    height = width = 64
+    path, weights = torch.zeros(2, 4, height, width), torch.zeros(2, 1, height, width)
+    for n, left in enumerate((4, 34)):
+        path[n, 0, 10:54, left : left + 24] = 30
+        weights[n, 0, 10:54, left : left + 24] = (
+            torch.rand(44, 24, generator=torch.Generator().manual_seed(0)) > 0.3
+        ).float()
+    to_left, to_right = positions(path[:1], path[1:], (weights[:1], weights[1:]), 0.5, 1.0, scale=1)
+    assert (to_left[0, 0, 14:50, 23:39] + 15).abs().max() < 3
+    assert (to_right[0, 0, 14:50, 23:39] - 15).abs().max() < 3
+
+
 def test_a_small_fast_object_is_seen_where_it_is_at_the_instant() -> None:
     """Half-way it covers ground that neither key frame knows as moving."""
     height = width = 48
