@@ -1,6 +1,7 @@
 """The quality table: a list of clips at 8/8 and 5/8, every row, and one clip at full width if asked.
 
 python benchmarks/quality.py --clips-dir DIR [--list real|hard|FILE] [--presets balanced] [--shipped] [--html]
+    [--peer NAME=FILE.py:FUNCTION]
 
 --list hard also has the row of the true motion (the flow between the sharp sub-frames, handed in), and the share of its
 gain that every row has. Where a slower preset is worse than a faster one by more than 0.1 dB on a clip, that is listed.
@@ -18,6 +19,7 @@ from common import HERE, clip_list, machine, table
 from records import RESTORATION, RESULTS, write_results
 
 from vsdeblur.bench import order, report, run
+from vsdeblur.bench.own_peer import own_peer
 from vsdeblur.bench.rows import methods, shipped
 from vsdeblur.bench.truth import TRUE_MOTION, true_motion
 from vsdeblur.settings import PRESETS
@@ -36,6 +38,7 @@ def main() -> None:
     parser.add_argument("--starts", action="store_true", help="three starts per clip where it is long enough")
     parser.add_argument("--full-width", action="store_true", help="full-width.toml instead of the list")
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--peer", action="append", default=[], help="a row of your own, as of vsdeblur bench")
     parser.add_argument("--device", default=None)
     parser.add_argument("--html", action="store_true", help="pages with pictures too; they are not for committing")
     parser.add_argument("--name", help='of the result files; "quality", or "quality-LIST" with another list')
@@ -46,6 +49,7 @@ def main() -> None:
     if given.starts:
         clips = run.expand_starts(clips, FACTOR)
     rows = methods(given.presets, given.device, not given.no_peers, parts=not given.shipped)
+    rows |= dict(own_peer(one, given.device) for one in given.peer)
     oracles = {TRUE_MOTION: true_motion} if given.true_motion or given.list == "hard" else {}
     values: dict[str, Any] = {}
     parts = []
