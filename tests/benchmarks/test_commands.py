@@ -13,6 +13,7 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
 NAMES = [
+    "adapt",
     "baseline",
     "blind",
     "consistency",

@@ -14,8 +14,8 @@ from vsdeblur.filters.pyav.file.write import write_mp4
 from vsdeblur.settings import parse
 from vsdeblur.synthetic.scene import Scene, film
 from vsdeblur.training.adapt import parts, run
-from vsdeblur.training.adapt.recipe import AdaptRecipe
-from vsdeblur.training.adapt.run import CLIPS, REPORT
+from vsdeblur.training.adapt.networks import ADAPTABLE
+from vsdeblur.training.adapt.report import CLIPS, REPORT, claim
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "LENGTH", 4)
     monkeypatch.setattr(parts, "MOST", 2)
     monkeypatch.setattr(run, "_FIRST", 1)
-    monkeypatch.setattr(AdaptRecipe, "batch", 1)
+    monkeypatch.setattr(ADAPTABLE["key-frames"], "batch", 1)
 
 
 def transcode(*arguments: object) -> Result:
@@ -53,7 +53,7 @@ def test_it_takes_what_wins_and_finds_it_again(
     assert report["adapted"].startswith("new weights kept" if wins else "the bundled weights stay")
     assert out.stat().st_size > 0
     learned = json.loads((tmp_path / "out.mp4.adapted" / REPORT).read_text())
-    assert learned["kept"] is wins
+    assert [one["kept"] for one in learned["networks"]] == [wins]
     assert learned["shutter"] == 0.5
 
     asked: list[Any] = []
@@ -77,14 +77,14 @@ def _report() -> Any:
 def test_a_run_goes_on_with_its_own_shutter_and_curve(clip: Path, tmp_path: Path) -> None:
     size = clip.stat().st_size
     (tmp_path / CLIPS).write_text(json.dumps({"clips": [["clip.mp4", size]], "shutter": 0.4, "transfer": "srgb"}))
-    assert run._claim(tmp_path, [clip], None, "srgb", True) == 0.4
+    assert claim(tmp_path, [clip], None, "srgb", True) == 0.4
     for shutter, transfer, said in ((0.5, "srgb", "shutter 0.4, not 0.5"), (0.4, "bt709", "transfer srgb, not bt709")):
         with pytest.raises(Exception, match=f"its run has {said}"):
-            run._claim(tmp_path, [clip], shutter, transfer, True)
+            claim(tmp_path, [clip], shutter, transfer, True)
     assert json.loads((tmp_path / CLIPS).read_text())["shutter"] == 0.4
     (tmp_path / CLIPS).write_text("[]")
     with pytest.raises(Exception, match="a run of other clips"):
-        run._claim(tmp_path, [clip], 0.4, "srgb", True)
+        claim(tmp_path, [clip], 0.4, "srgb", True)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from vsdeblur.settings import parse
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from vsdeblur.training.adapt.run import Adapted
+    from vsdeblur.training.adapt.report import Learned
 
 FOLDER = ".adapted"  # after the name of the target
 ADAPT_HELP = (
@@ -61,7 +61,9 @@ def adapted(
     """
     from vsdeblur.device import choose_device
     from vsdeblur.settings import checked
-    from vsdeblur.training.adapt.run import CLIPS, adapt, finished
+    from vsdeblur.training.adapt import KEY_FRAMES
+    from vsdeblur.training.adapt.report import CLIPS, finished
+    from vsdeblur.training.adapt.run import adapt
 
     folder = Path(target + FOLDER)
     shutter, transfer = _camera(source, arguments)
@@ -76,12 +78,13 @@ def adapted(
 
     clips: list[Path] = [Path(source)]
     known: dict[str, Any] = {"shutter": shutter, "transfer": transfer}
-    found = finished(folder, clips, minutes, **known)
+    found = finished(folder, clips, minutes, (KEY_FRAMES,), **known)
     if found is None:
         found = adapt(clips, folder, minutes, **known, device=where, resume=(folder / CLIPS).exists(), say=say)
-    words = _words(found)
+    (own,) = found.networks
+    words = _words(own)
     console.print(f"adapt: {words}")
-    if not found.kept:
+    if not own.kept:
         return None, words
     weights = folder if arguments.get("preset") == "best" else folder / "unrolled.safetensors"
     return f"unrolled:{weights}", words
@@ -99,7 +102,7 @@ def _camera(source: str, arguments: dict[str, Any]) -> tuple[float, str]:
     return found.options.shutter, found.options.transfer or "bt709"
 
 
-def _words(found: Adapted) -> str:
+def _words(found: Learned) -> str:
     mean = sum(found.gains) / max(len(found.gains), 1)
     what = "new weights kept" if found.kept else "the bundled weights stay"
     return f"{what}: agreement {mean:+.3f} dB in the mean of {len(found.gains)} held-out parts, {found.steps} steps"

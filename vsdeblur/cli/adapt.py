@@ -10,8 +10,10 @@ import click
 from vsdeblur.cli._options import setting_option
 from vsdeblur.cli._shared import place_for, quiet_console
 from vsdeblur.pages.quantities import clock
+from vsdeblur.training.adapt import KEY_FRAMES, NETWORKS, PICTURES
 
 _PAUSE = 15.0  # seconds between lines of progress
+_VIDEO = "transcode IN OUT --solver unrolled:"
 
 
 @click.command(short_help="Let the networks learn from your own clips.")
@@ -24,6 +26,15 @@ _PAUSE = 15.0  # seconds between lines of progress
     help="Of work; judging comes after.",
 )
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the weights.")
+@click.option(
+    "--network",
+    "networks",
+    type=click.Choice(NETWORKS),
+    multiple=True,
+    default=(KEY_FRAMES,),
+    show_default=True,
+    help="Which one learns: may be given several times, they share the minutes.",
+)
 @setting_option("shutter")
 @setting_option("transfer", default="bt709")
 @setting_option("device")
@@ -34,6 +45,7 @@ def adapt(
     clips: tuple[Path, ...],
     minutes: float,
     out: Path,
+    networks: tuple[str, ...],
     shutter: str | None,
     transfer: str,
     device: str | None,
@@ -41,13 +53,14 @@ def adapt(
     resume: bool,
     quiet: bool,
 ) -> None:
-    """Let the network of the key frames learn from your clips, with no sharp footage of them.
+    """Let bundled networks learn from your clips, with no sharp footage of them.
 
     What the bundled weights make of parts of the clips is blurred again by the clips' own shutter, and the last layers
-    of the network learn to undo that. Other parts judge: the new weights are kept only where restored frames predict
-    their neighbours' exposures better with them. The last line says which it is. OUT then holds weights for
-    transcode ... --solver unrolled:OUT, the bundled ones where the new ones did not win. Ctrl-C judges what was
-    learned so far; --resume goes on.
+    of a network learn to undo that: of the key frames, of the rendered instants of preset best, or of single pictures.
+    Other parts judge: the new weights are kept only where restored pictures predict their neighbours' exposures better
+    with them. The last lines say which it is. OUT then holds weights for transcode ... --solver unrolled:OUT, and of
+    single pictures for image ... --deconvolver unrolled:OUT; the bundled ones where the new ones did not win. Ctrl-C
+    judges what was learned so far; --resume goes on, with the same network or another.
     """
     from vsdeblur.device import choose_device
     from vsdeblur.filters.pyav.file.read import frame_rate
@@ -71,6 +84,7 @@ def adapt(
             clips,
             out,
             minutes,
+            networks=networks,
             shutter=None if shutter in (None, AUTO) else checked("shutter", shutter, frame_rate(clips[0])),
             transfer=checked("transfer", transfer),
             device=where,
@@ -81,10 +95,12 @@ def adapt(
         )
     finally:
         signal.signal(signal.SIGINT, before)
-    gains = ", ".join(f"{gain:+.3f}" for gain in found.gains)
-    click.echo(f"{found.steps} steps on {found.parts} parts, shutter {found.shutter:.2f}, in {clock(found.seconds)}")
-    click.echo(f"agreement of {len(found.gains)} held-out parts: {gains} dB")
-    if found.kept:
-        click.echo(f"new weights kept: transcode IN OUT --solver unrolled:{out}")
-    else:
-        click.echo(f"the bundled weights stay: the new ones did not win, and {out} holds the bundled ones")
+    click.echo(f"{found.parts} parts to learn from, shutter {found.shutter:.2f}, in {clock(found.seconds)}")
+    for one in found.networks:
+        gains = ", ".join(f"{gain:+.3f}" for gain in one.gains)
+        click.echo(f"{one.network}: {one.steps} steps; agreement of {len(one.gains)} held-out parts: {gains} dB")
+        where = f"image IN OUT --deconvolver unrolled:{out}" if one.network == PICTURES else f"{_VIDEO}{out}"
+        if one.kept:
+            click.echo(f"{one.network}: new weights kept: {where}")
+        else:
+            click.echo(f"{one.network}: the bundled weights stay: the new ones did not win, and {out} holds those")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache, partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from vsdeblur.settings import Options
 from vsdeblur.solver.render.geometry import row_groups
 from vsdeblur.solver.render.refined import instant_features
 from vsdeblur.solver.render.residual import exposure_residual
-from vsdeblur.solver.unrolled.stage import SHOWN, load_proximal
+from vsdeblur.solver.unrolled.stage import ProximalStep, load_proximal
 from vsdeblur.training.degrade import Degradation, degraded, stored
 from vsdeblur.training.drawing import DrawnFootage
 from vsdeblur.training.footage import COMB, Footage, Opening, exposures
@@ -34,6 +35,7 @@ CLEAN = Degradation(
 _SUPERSAMPLING = 2
 _CLIP_SIZE = 112  # pixels per side of what comes from clips: the smaller, the sharper
 _EXPOSURES = (-2.0, -1.0, 0.0, 1.0, 2.0)  # all but the first and the last are what a clip's inside is like
+PERIODS = len(_EXPOSURES)
 _PACE = 0.78  # periods of the scenes' own paths, which are known for four, in one of the film's five
 _HURRIED, _FASTEST = 0.5, 2.8  # share of the scenes in which all moves faster, and by how much at most
 _FAST = 0.5  # share of the scenes with the fast preset's motion, which takes a third of the time
@@ -56,26 +58,40 @@ class InstantScenes:
     material: Material
     size: int = 144
 
-    @torch.inference_mode()
     def __call__(self, rng: np.random.Generator) -> Sample:
         """One sample, drawn by ``rng``."""
-        footage, device = self._footage(rng), torch.device("cpu")
-        opening = footage.opening(rng, centred=False)
-        blurry = degraded(exposures(footage, opening, _EXPOSURES, device), footage.gamma, rng, CLEAN)
-        times = footage.instants(np.array(_instants(rng, opening)), opening)
-        sharp = stored(footage.light(times, device), footage.gamma)
-        straight = footage.gamma == 1
-        pictures, hints = _composed((blurry.float() / 255) ** footage.gamma, list(times), opening, straight, rng)
-        fields = {"pictures": pictures, "sharp": (sharp.float() / 255) ** footage.gamma}
-        shown = {key: x if straight else x.clamp_(min=0).sqrt_() for key, x in fields.items()}
-        return {key: x.half() for key, x in (shown | {"hints": hints}).items()}
+        return instants_sample(self._footage(rng), rng)
 
     def _footage(self, rng: np.random.Generator) -> Footage:
         if self.material.real(rng):
-            return self.material.stretch(rng, min(self.size, _CLIP_SIZE), len(_EXPOSURES))
+            return self.material.stretch(rng, min(self.size, _CLIP_SIZE), PERIODS)
         scene = self.material.scene(rng, _SUPERSAMPLING * self.size)
         scene = _hurried(scene, float(rng.uniform(1, _FASTEST)) if rng.random() < _HURRIED else 1.0)
         return DrawnFootage(scene, _SUPERSAMPLING, _PACE)
+
+
+@torch.inference_mode()
+def instants_sample(
+    footage: Footage, rng: np.random.Generator, how: Degradation = CLEAN, key_frames: Path | None = None
+) -> Sample:
+    """The sample of footage of at least PERIODS periods.
+
+    Args:
+        footage: What is filmed.
+        rng: All that is random.
+        how: The camera's faults.
+        key_frames: Weights of the learned step on key frames, None for the project's.
+    """
+    opening, device = footage.opening(rng, centred=False), torch.device("cpu")
+    blurry = degraded(exposures(footage, opening, _EXPOSURES, device), footage.gamma, rng, how)
+    times = footage.instants(np.array(_instants(rng, opening)), opening)
+    sharp = stored(footage.light(times, device), footage.gamma)
+    straight = footage.gamma == 1
+    step = load_proximal(key_frames, linear=not straight)
+    pictures, hints = _composed((blurry.float() / 255) ** footage.gamma, list(times), opening, step, rng)
+    fields = {"pictures": pictures, "sharp": (sharp.float() / 255) ** footage.gamma}
+    shown = {key: x if straight else x.clamp_(min=0).sqrt_() for key, x in fields.items()}
+    return {key: x.half() for key, x in (shown | {"hints": hints}).items()}
 
 
 def _hurried(scene: LayeredScene, pace: float) -> LayeredScene:
@@ -109,20 +125,20 @@ def _instants(rng: np.random.Generator, opening: Opening) -> list[float]:
 
 
 def _composed(
-    light: Tensor, times: Sequence[float], opening: Opening, straight: bool, rng: np.random.Generator
+    light: Tensor, times: Sequence[float], opening: Opening, step: ProximalStep, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
     """Pictures and hints of these instants."""
     options = Options(
         factor=Fraction(COMB),
         shutter=opening.shutter,
-        transfer="linear" if straight else SHOWN,
+        transfer=step.curve,
         preset="fast" if rng.random() < _FAST else "balanced",
         solver="keyframes",
         quadrature="taps" if opening.averaged else "integral",
         device="cpu",  # samples do not depend on the machine
     )
     engine = Engine(options, light.shape[-2], light.shape[-1])
-    engine.key_frame_solver.step = load_proximal(linear=not straight)
+    engine.key_frame_solver.step = step
     cuts = frozenset({int(rng.integers(1, len(light)))} if rng.random() < _CUT else ())
     solved = engine.solve(Window(light, 0, 1, len(light) - 2, cuts=cuts))
     residual = lru_cache(partial(exposure_residual, solved))

@@ -127,15 +127,21 @@ def over(textures: list[Picture]) -> Picture:
 
 
 def kernels_of(way: Array, points: Array) -> Picture:
-    """(P, SPAN, SPAN): where the homographies (T, 3, 3) take each of points (P, 2), shared out over four pixels."""
-    offsets = (apply(way, points) - points).swapaxes(0, 1) + REACH
-    offsets = offsets.clip(0, SPAN - 1.001)
+    """(P, SPAN, SPAN): where the homographies (T, 3, 3) take each of points (P, 2)."""
+    return kernels_at((apply(way, points) - points).swapaxes(0, 1))
+
+
+def kernels_at(offsets: Array) -> Picture:
+    """(P, SPAN, SPAN): what goes to each of offsets (P, T, 2), pixels, in turn, shared out over four pixels."""
+    offsets = (offsets + REACH).clip(0, SPAN - 1.001)
     low = np.floor(offsets).astype(int)
     part = offsets - low
-    out = np.zeros((len(points), SPAN, SPAN), np.float32)
-    rows = np.repeat(np.arange(len(points))[:, None], len(way), 1)
+    count = offsets.shape[1]
+    out = np.zeros((len(offsets), SPAN, SPAN), np.float32)
+    rows = np.repeat(np.arange(len(offsets))[:, None], count, 1)
     for dy in (0, 1):
         for dx in (0, 1):
             share = np.abs(1 - dx - part[..., 0]) * np.abs(1 - dy - part[..., 1])
             np.add.at(out, (rows, low[..., 1] + dy, low[..., 0] + dx), share.astype(np.float32))
-    return out / len(way)
+    out /= count
+    return out

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from vsdeblur.device import trains_in_half
 from vsdeblur.errors import ArgumentError, InputError
 from vsdeblur.estimate import estimate_shutter
-from vsdeblur.solver.unrolled.net import ProximalNet
-from vsdeblur.training.adapt.agreement import disagreement
+from vsdeblur.training.adapt import INSTANTS, KEY_FRAMES
+from vsdeblur.training.adapt.agreement import Exposures
+from vsdeblur.training.adapt.camera import Camera
+from vsdeblur.training.adapt.networks import ADAPTABLE, Adaptable
 from vsdeblur.training.adapt.parts import Part, find_parts, restore_parts
-from vsdeblur.training.adapt.reblurred import ReblurredParts
 from vsdeblur.training.adapt.recipe import AdaptRecipe
+from vsdeblur.training.adapt.report import Adapted, Learned, claim, reported, write_report
 from vsdeblur.training.checkpoint import CHECKPOINT, PROJECT
 from vsdeblur.training.loop import Course, train
 from vsdeblur.training.pool import Pool
 from vsdeblur.training.source import GrowingPool
 from vsdeblur.weights import available, fill, load
 
-REPORT, CLIPS = "adapt.json", "clips.json"
-NETWORKS = "unrolled", "instants"  # what a folder of weights for solver="unrolled:FOLDER" holds
 _PREPARING = 0.35  # share of the time for restoring the parts that are learned from, at most
 _FIRST, _SAMPLES = 32, 600  # before the first step, and in all
 _REUSE = 3  # how often a sample is shown, about
@@ -38,25 +37,26 @@ _MOST_LOST = 1 / 3  # share of the held-out parts that they may lose on
 Say = Callable[[str, float, float | None], None]  # what is done, seconds since the start, seconds left where known
 
 
-@dataclass(frozen=True, slots=True)
-class Adapted:
-    """What became of it.
+@dataclass(slots=True, eq=False)
+class _Run:
+    """A run in a folder: what it has of time, and what is the same for every network."""
 
-    Attributes:
-        kept: Whether the folder holds new weights for key frames; otherwise the bundled ones.
-        gains: dB by which the new weights predict the exposures of each held-out part better.
-        steps: Of training.
-        seconds: In all.
-        shutter: That the clips were taken to have.
-        parts: Learned from.
-    """
+    out: Path
+    minutes: float
+    seed: int
+    device: str | None
+    say: Say
+    stop: Callable[[], bool]
+    begun: float = field(default_factory=time.monotonic)
+    judging: float = 0.0
 
-    kept: bool
-    gains: tuple[float, ...]
-    steps: int
-    seconds: float
-    shutter: float
-    parts: int
+    def spent(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.begun
+
+    def left(self) -> float:
+        """Seconds of work that remain; judging is not counted."""
+        return 60 * self.minutes - (self.spent() - self.judging)
 
 
 def adapt(
@@ -64,6 +64,7 @@ def adapt(
     out: Path,
     minutes: float = 5.0,
     *,
+    networks: Sequence[str] = (KEY_FRAMES,),
     shutter: float | None = None,
     transfer: str = "bt709",
     device: str | None = None,
@@ -72,12 +73,13 @@ def adapt(
     say: Say = lambda *_: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Adapted:
-    """Adapt the weights of the key frames' network to clips.
+    """Adapt the weights of bundled networks to clips.
 
     Args:
         clips: Video files; what holds of their sharpness, blur and content is learned together.
-        out: Folder for the weights, usable as solver="unrolled:OUT", and for the run.
-        minutes: Of work in all, judging excepted.
+        out: Folder for the weights, usable as solver="unrolled:OUT" and deconvolver="unrolled:OUT", and for the run.
+        minutes: Of work in all, judging excepted; each network has an equal share of what remains after preparing.
+        networks: Of ``ADAPTABLE``, in the order in which they learn.
         shutter: The open part of the period; None to estimate it from the clips, or for that of the run that goes on.
         transfer: How values are stored; "linear" where blur is a mean of the values as they are.
         device: Where it is restored and trained; None for the processor.
@@ -87,107 +89,74 @@ def adapt(
         stop: Asked before every step; what is learned until then is judged.
 
     Raises:
-        ArgumentError: ``out`` holds a run and ``resume`` is not asked, or there are no clips.
+        ArgumentError: ``out`` holds a run and ``resume`` is not asked, there are no clips, or no such network.
         InputError: A clip cannot be read, is too short or too small; or the run in ``out`` is of other clips, another
             shutter or another transfer function.
         DeblurError: The bundled weights are missing.
     """
     if not clips:
         raise ArgumentError("clips", [], "at least one video file")
-    run = out / "run"
-    shutter = _claim(out, clips, shutter, transfer, resume)
-    begun = time.monotonic()
-
-    def spent() -> float:
-        return time.monotonic() - begun
-
-    say("reading", spent(), None)
+    if not networks or set(networks) - set(ADAPTABLE):
+        raise ArgumentError("networks", list(networks), f"some of {', '.join(ADAPTABLE)}")
+    shutter = claim(out, clips, shutter, transfer, resume)
+    run = _Run(out, minutes, seed, device, say, stop)
+    say("reading", run.spent(), None)
     parts = find_parts(clips, out / "parts")
     if shutter is None:
         shutter = _estimated(parts, transfer)
-    say("restoring what is learned from", spent(), 60 * minutes)
-    kept = restore_parts(parts, shutter, transfer, device, lambda: spent() < _PREPARING * 60 * minutes and not stop())
-    recipe, linear = AdaptRecipe(), transfer != "linear"
-    maker = ReblurredParts([part.sharp for part in kept], shutter, linear)
-    source = GrowingPool(Pool(run / "scenes", maker, seed), recipe.batch, _FIRST, _REUSE, _SAMPLES)
-    left = max(60 * minutes - spent(), 1.0)
+    say("restoring what is learned from", run.spent(), run.left())
+    preparing = (1 - _PREPARING) * 60 * minutes
+    kept = restore_parts(parts, shutter, transfer, device, lambda: run.left() > preparing and not stop())
+    camera, wanted = Camera(shutter, transfer != "linear"), tuple(dict.fromkeys(networks))
+    before = reported(out) if resume else {}
+    learned = []
+    for number, name in enumerate(wanted):
+        seconds = before[name].seconds if name in before else 0.0
+        share = max(run.left() / (len(wanted) - number), 1.0)
+        learned.append(_learned(run, name, parts, kept, camera, seconds + share))
+    if {KEY_FRAMES, INSTANTS} & set(wanted):
+        _complete(out)
+    found = Adapted(tuple(learned), run.spent(), shutter, len(kept))
+    write_report(found, out, clips, minutes, seed)
+    return found
+
+
+def _learned(
+    run: _Run, name: str, parts: Sequence[Part], kept: Sequence[Part], camera: Camera, seconds: float
+) -> Learned:
+    """Train one network until it has had so many seconds in all, judge it, and write the weights that won."""
+    own = ADAPTABLE[name]
+    recipe = AdaptRecipe(own.recipe(), own.batch)
+    key_frames = run.out / "unrolled.safetensors" if name == INSTANTS else None
+    key_frames = key_frames if key_frames is not None and key_frames.exists() else None
+    folder = run.out / "run" / name
+    maker = own.scenes(kept, camera, key_frames)
+    source = GrowingPool(Pool(folder / "scenes", maker, run.seed), recipe.batch, _FIRST, _REUSE, _SAMPLES)
 
     def stopped() -> bool:
-        say("learning", spent(), 60 * minutes - spent())
-        return stop()
+        run.say(f"learning, {name}", run.spent(), run.left())
+        return run.stop()
 
-    before = json.loads((out / REPORT).read_text())["learned"] if resume and (out / REPORT).exists() else 0.0
-    place = torch.device(device or "cpu")
+    place = torch.device(run.device or "cpu")
     half = trains_in_half(place)
-    course = Course((before + left) / 60, seed, str(place), half_precision=half, start_from=PROJECT)
-    state = train(recipe, source, run, course, resume and (run / CHECKPOINT).exists(), stopped)
-    say("judging", spent(), None)
-    new = state.averaged().cpu()
-    assert isinstance(new, ProximalNet)
-    gains = tuple(_gain(new, part, shutter, linear) for part in parts if part.held_out)
+    course = Course(seconds / 60, run.seed, str(place), half_precision=half, start_from=PROJECT)
+    state = train(recipe, source, folder, course, (folder / CHECKPOINT).exists(), stopped)
+    run.say(f"judging, {name}", run.spent(), None)
+    begun = run.spent()
+    new, bundled = state.averaged().cpu(), recipe.network()
+    fill(bundled, recipe.name)
+    held = [part for part in parts if part.held_out]
+    gains = tuple(_gain(own, bundled, new, part, camera, key_frames) for part in held)
+    run.judging += run.spent() - begun
     won = wins(gains)
-    _write(new if won else None, out)
-    found = Adapted(won, gains, state.step, spent(), shutter, len(kept))
-    course_of = {"minutes": minutes, "learned": state.seconds, "seed": seed}
-    report = asdict(found) | course_of | {"clips": [path.name for path in clips]}
-    (out / REPORT).write_text(json.dumps(report, indent=1) + "\n")
-    return found
+    _write(recipe.name, new if won else None, run.out)
+    return Learned(name, won, gains, state.step, state.seconds)
 
 
 def wins(gains: Sequence[float]) -> bool:
     """Whether new weights are kept: better in the mean, and on two of three held-out parts."""
     lost = sum(gain < 0 for gain in gains)
     return bool(gains) and sum(gains) / len(gains) >= _LEAST_GAIN and lost <= _MOST_LOST * len(gains)
-
-
-def finished(out: Path, clips: Sequence[Path], minutes: float, shutter: float, transfer: str) -> Adapted | None:
-    """What became of the run in a folder, where it has had that much time; None otherwise.
-
-    Raises:
-        InputError: The run is of other clips, another shutter or another transfer function.
-    """
-    if not (out / CLIPS).exists():
-        return None
-    _claim(out, clips, shutter, transfer, resume=True)
-    try:
-        report = json.loads((out / REPORT).read_text())
-        found = Adapted(**{field.name: report[field.name] for field in fields(Adapted)})
-        return replace(found, gains=tuple(found.gains)) if report["minutes"] >= minutes else None
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-
-
-def _claim(out: Path, clips: Sequence[Path], shutter: float | None, transfer: str, resume: bool) -> float | None:
-    """Note what the folder's run is of; refuse one that holds another run, or any unless it is to be resumed.
-
-    Returns:
-        The shutter, which a run that goes on has from its first part unless it is given.
-    """
-    for path in clips:
-        if not os.path.isfile(path):
-            raise InputError(f"{path}: there is no such file")
-    record = out / CLIPS
-    own = {"clips": [[path.name, path.stat().st_size] for path in clips], "shutter": shutter, "transfer": transfer}
-    if record.exists():
-        if not resume:
-            raise ArgumentError("out", str(out), "a folder without a run, or {resume} given")
-        try:
-            first = json.loads(record.read_text())
-            other = first["clips"] != own["clips"]
-        except (OSError, ValueError, TypeError, KeyError):
-            other = True
-        if other:
-            raise InputError(f"{out}: it holds a run of other clips")
-        own["shutter"] = shutter = first.get("shutter") if shutter is None else shutter
-        for name in ("shutter", "transfer"):
-            if own[name] != first.get(name):
-                was = "an estimate" if first.get(name) is None else first[name]
-                raise InputError(
-                    f"{out}: its run has {name} {was}, not {own[name]}: go on with that, or choose a folder"
-                )
-    out.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps(own) + "\n")
-    return shutter
 
 
 def _estimated(parts: Sequence[Part], transfer: str) -> float:
@@ -199,19 +168,26 @@ def _estimated(parts: Sequence[Part], transfer: str) -> float:
     return sum(one.shutter * one.confidence for one in found) / total
 
 
-def _gain(new: ProximalNet, part: Part, shutter: float, linear: bool) -> float:
-    bundled = ProximalNet()
-    fill(bundled, "unrolled")
-    errors = [disagreement(network, part.blurry, shutter, linear=linear) for network in (bundled, new)]
+def _gain(
+    own: Adaptable, bundled: nn.Module, new: nn.Module, part: Part, camera: Camera, key_frames: Path | None
+) -> float:
+    held = Exposures.of(own.seen(part.blurry), camera)
+    errors = [held.disagreement(own.restored(network, held, key_frames)) for network in (bundled, new)]
     return 10 * math.log10((errors[0] + 1e-9) / (errors[1] + 1e-9))
 
 
-def _write(new: ProximalNet | None, out: Path) -> None:
-    """The weights of both networks, whole at any moment; the bundled ones where there are no new ones."""
-    for name in NETWORKS:
-        if not available(name):
-            raise InputError(f"{name}.safetensors is missing from this installation")
-        tensors = load(name) if new is None or name != "unrolled" else dict(new.state_dict())
-        part = out / f"{name}.safetensors.part"
-        save_file({key: value.detach().contiguous() for key, value in tensors.items()}, part)
-        part.replace(out / f"{name}.safetensors")
+def _complete(out: Path) -> None:
+    """The bundled weights of what solver="unrolled:FOLDER" needs besides: it takes both networks from the folder."""
+    for name in ("unrolled", "instants"):
+        if not (out / f"{name}.safetensors").exists():
+            _write(name, None, out)
+
+
+def _write(name: str, new: nn.Module | None, out: Path) -> None:
+    """The weights of a network, whole at any moment; the bundled ones where there are no new ones."""
+    if not available(name):
+        raise InputError(f"{name}.safetensors is missing from this installation")
+    tensors = load(name) if new is None else dict(new.state_dict())
+    part = out / f"{name}.safetensors.part"
+    save_file({key: value.detach().contiguous() for key, value in tensors.items()}, part)
+    part.replace(out / f"{name}.safetensors")
