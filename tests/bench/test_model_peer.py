@@ -68,6 +68,25 @@ def test_each_instant_is_asked_of_the_frame_that_covers_it(
     assert share == pytest.approx(found[1], abs=1e-6)
 
 
+@pytest.mark.parametrize("shutter", [1.0, 0.625])
+def test_published_methods_are_asked_for_the_sub_frame_that_is_meant(shutter: float) -> None:
+    """As docs/extend/peer.md declares them: VIDUE's eight, and what times of BiT and DeMFI stand for."""
+    vidue = PeerDeclaration((0.0625, 0.9375), frames=4, given=8)
+    demfi = PeerDeclaration((shutter / 2, 1 + shutter / 2), frames=4, time="number")
+    bit = PeerDeclaration((0.045, 0.955), per="exposure", frames=3, time="number")
+    for k in range(8, 24):
+        instant = (k + 0.5) / 8
+        n, share = placed(instant, 5, vidue, shutter)
+        assert (n, share * 7) == (k // 8, pytest.approx(k % 8))
+        n, share = placed(instant, 5, demfi, shutter)
+        assert n + shutter / 2 + share == pytest.approx(instant)
+        n, share = placed(instant, 5, bit, shutter)
+        meant = n + (0.045 + 0.91 * share) * shutter
+        assert 0 <= share <= 1
+        within = k % 8 < 8 * shutter  # else it gives the nearest end of an exposure
+        assert abs(meant - instant) < (0.02 if within else 0.5 - shutter / 2 + 0.045)
+
+
 def test_a_model_with_a_time(tmp_path: Path) -> None:
     name, row = own_peer(saved(tmp_path / "blend.pt", Blend(), 'at = [0.5, 1.5]\ntime = "number"\nalign = 8'), "cpu")
     assert name == "own"

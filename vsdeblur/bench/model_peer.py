@@ -1,8 +1,8 @@
 """``bench --peer NAME=MODEL.onnx``: a network of the user's own, ONNX or TorchScript, as a row of the table.
 
 The small file beside it (``vsdeblur.foreign.sidecar``) says which blurry frames it takes and which instants it gives:
-NIRE and BiT are asked for a time, VIDUE and Jin et al.'s give the instants of an exposure, DeMFI those between two. Of
-each sub-frame the nearest instant that the model gives is taken; nothing is blended.
+BiT and DeMFI are asked for a time, VIDUE gives the instants of a period, Jin et al.'s those of an exposure. Of each
+sub-frame the nearest instant that the model gives is taken; nothing is blended.
 """
 
 from __future__ import annotations
