@@ -45,7 +45,7 @@ SHORT = ("--duration", "0.1", "--max-side", "64", "--shutter", "0.5", "--quiet",
 def test_it_takes_what_wins_and_finds_it_again(
     clip: Path, tmp_path: Path, quick: None, wins: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "_gain", lambda *_: 0.2 if wins else -0.2)  # judging takes as long as all else
+    monkeypatch.setattr(run, "gain", lambda *_: 0.2 if wins else -0.2)  # judging takes as long as all else
     out = tmp_path / "out.mp4"
     done = transcode(clip, out, *SHORT, "--adapt", "0.5s")
     assert done.exit_code == 0, done.output

@@ -175,7 +175,7 @@ def test_a_run_leaves_weights_that_can_be_used(
     assert restore(v, 2, shutter=0.5, solver=f"unrolled:{out}").shape == (4, 3, 32, 32)
     with pytest.raises(ArgumentError, match="out must be a folder without a run, or resume given"):
         adapt([clip], out, 0.02, shutter=1.0)
-    monkeypatch.setattr(run, "_gain", lambda *_: 0.0)  # which takes as long as all else, and was seen above
+    monkeypatch.setattr(run, "gain", lambda *_: 0.0)  # which takes as long as all else, and was seen above
     again = adapt([clip], out, 0.02, **settings, resume=True, stop=lambda: True)
     assert again.networks[0].steps == own.steps  # it goes on from there, and was stopped at once
     other = tmp_path / "other.mp4"
@@ -193,12 +193,12 @@ def test_each_network_is_kept_by_itself(
     out, settings = tmp_path / "own", {"shutter": 1.0, "transfer": "linear"}
     judged = []
 
-    def gain(own: object, bundled: object, new: object, part: object, camera: object, key_frames: object) -> float:
+    def gain(own: object, networks: object, blurry: object, camera: object, key_frames: object) -> float:
         name = next(name for name, one in ADAPTABLE.items() if one is own)
         judged.append((name, key_frames))
         return -0.2 if name == INSTANTS else 0.2
 
-    monkeypatch.setattr(run, "_gain", gain)
+    monkeypatch.setattr(run, "gain", gain)
     found = adapt([clip], out, 0.02, networks=[KEY_FRAMES, INSTANTS], **settings)
     assert [(one.network, one.kept) for one in found.networks] == [(KEY_FRAMES, True), (INSTANTS, False)]
     assert all(one.steps >= 1 for one in found.networks)

@@ -13,6 +13,7 @@ from vsdeblur.cli._shared import place_for
 from vsdeblur.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from vsdeblur.training.checkpoint import State
     from vsdeblur.training.material import Material
     from vsdeblur.training.pool import Maker
     from vsdeblur.training.recipe import Recipe
@@ -86,10 +87,33 @@ def material_options[F: Callable[..., None]](command: F) -> F:
     )
 
 
+def self_supervised_options[F: Callable[..., None]](command: F) -> F:
+    """What learning from blurry clips takes besides."""
+    return _with(
+        (
+            click.option(
+                "--self-supervised",
+                is_flag=True,
+                help="--clips are blurry, 16 frames or more: what the bundled weights make of them is blurred again.",
+            ),
+            click.option("--shutter", help="With --self-supervised: of the clips, estimated for each unless given."),
+            click.option("--transfer", help="With --self-supervised: how they are stored; bt709 unless given."),
+        ),
+        command,
+    )
+
+
 def _with[F: Callable[..., None]](options: Sequence[Callable[[F], F]], command: F) -> F:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def refuse_camera(shutter: str | None, transfer: str | None) -> None:
+    """Refuse what is only used with --self-supervised."""
+    for name, value in (("--shutter", shutter), ("--transfer", transfer)):
+        if value is not None:
+            raise ArgumentError(name, value, "left out without --self-supervised")
 
 
 def train_video(
@@ -121,6 +145,44 @@ def train_video(
     _train(recipe, lambda where: (scenes(kept, where), scenes(held, where)), count, out=out, **course)
 
 
+def train_blurry(
+    recipe: Recipe,
+    network: str,
+    *,
+    photos: Path | None,
+    clips: Path | None,
+    clips_cache: Path | None,
+    clips_share: float,
+    shutter: str | None,
+    transfer: str | None,
+    out: Path,
+    **course: Any,
+) -> None:
+    """Train a network that adapts on blurry clips alone, and say by how much it agrees better than before; the rest as
+    ``_train``.
+    """
+    from vsdeblur.settings import AUTO, checked
+    from vsdeblur.training.adapt.many import ReblurredClips, agreement, find_filmed
+    from vsdeblur.training.checkpoint import State
+
+    if photos is not None:
+        raise ArgumentError("--photos", str(photos), "left out with --self-supervised, which learns from --clips alone")
+    if clips is None:
+        raise ArgumentError("--clips", "", "a folder of blurry clips with --self-supervised")
+    place_for(out)
+    stored = checked("transfer", transfer or "bt709")
+    known = None if shutter in (None, AUTO) else checked("shutter", shutter)
+    filmed = find_filmed(clips, clips_cache or out / "parts", known, stored)
+    kept, held = ([one for one in filmed if one.part.held_out is of] for of in (False, True))
+    click.echo(f"{len(kept)} parts of clips, {len(held)} held out", err=True)
+    makers = ReblurredClips(kept, network, stored), ReblurredClips(held, network, stored)
+    state = _train(recipe, lambda _: makers, 4000, out=out, **course)
+    begun = State.fresh(recipe, state.seed, out / "begun", course["start_from"])
+    gains = agreement(network, state.averaged().cpu(), begun.network, held)
+    words = ", ".join(f"{gain:+.3f}" for gain in gains)
+    click.echo(f"agreement of held-out parts, over the weights it started from: {words} dB")
+
+
 def train_photos(
     recipe: Recipe, scenes: Callable[[Sequence[Path]], Maker], count: int, *, photos: Path, **course: Any
 ) -> None:
@@ -146,13 +208,16 @@ def _train(
     reuse: int,
     out: Path,
     start_from: str | None = None,
-) -> None:
+) -> State:
     """Train and judge.
 
     Args:
         recipe: What is trained.
         makers: Of samples on a device: those to train on, and those held out.
         count: Of samples to train on, at most.
+
+    Returns:
+        The state after the last step.
     """
     from vsdeblur.device import choose_device, trains_in_half
     from vsdeblur.settings import checked
@@ -182,3 +247,4 @@ def _train(
     click.echo(f"step {state.step} after {state.seconds / 60:.1f} min: {files}")
     scores = judge(recipe, state, [held[k] for k in range(HELD_SCENES)], out)
     click.echo(", ".join(f"{key} {value:.3f}" for key, value in scores.items()))
+    return state

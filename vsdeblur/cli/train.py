@@ -12,7 +12,10 @@ from vsdeblur.cli._training import (
     course_options,
     material_options,
     photo_options,
+    refuse_camera,
+    self_supervised_options,
     start_option,
+    train_blurry,
     train_photos,
     train_video,
 )
@@ -94,37 +97,71 @@ def denoiser(steps: int | None, rate: float | None, **course: Any) -> None:
 
 @train.command(short_help='The network of solver="unrolled".')
 @material_options
+@self_supervised_options
 @start_option
 @course_options
-def unrolled(steps: int | None, rate: float | None, **course: Any) -> None:
+def unrolled(
+    self_supervised: bool,
+    shutter: str | None,
+    transfer: str | None,
+    steps: int | None,
+    rate: float | None,
+    **course: Any,
+) -> None:
     """Learn what key frames look like, from those that the solver finds.
 
     Scenes are made from photographs and clips and solved; that takes longer than the learning does. The rate of
     learning falls along --steps (5000 unless given): choose what fits into --minutes. OUT/unrolled.safetensors has the
     weights so far; give them to a filter with solver="unrolled:OUT/unrolled.safetensors".
+
+    With --self-supervised blurry clips are enough: what the bundled weights make of their parts is blurred again by the
+    clips' own shutter. One part in three is never learned from: there the new weights are to predict exposures from
+    restored neighbours better than the weights that it started from (--start-from project).
     """
+    from vsdeblur.training.adapt import KEY_FRAMES
     from vsdeblur.training.recipes.unrolled import STEPS, UnrolledRecipe
     from vsdeblur.training.solved import SolvedScenes
 
     recipe = UnrolledRecipe(steps or STEPS, rate)
+    if self_supervised:
+        train_blurry(recipe, KEY_FRAMES, shutter=shutter, transfer=transfer, steps=recipe.steps, **course)
+        return
+    refuse_camera(shutter, transfer)
     train_video(recipe, lambda material, _: SolvedScenes(material), 4000, steps=recipe.steps, **course)
 
 
 @train.command(short_help='The network at rendered instants, of solver="unrolled".')
 @material_options
+@self_supervised_options
 @start_option
 @course_options
-def instants(steps: int | None, rate: float | None, **course: Any) -> None:
+def instants(
+    self_supervised: bool,
+    shutter: str | None,
+    transfer: str | None,
+    steps: int | None,
+    rate: float | None,
+    **course: Any,
+) -> None:
     """Learn what instants look like, from what the solver makes of them.
 
     Scenes are made from photographs and clips, solved and rendered; that takes longer than the learning does. The rate
     of learning falls along --steps (8000 unless given): choose what fits into --minutes. OUT/instants.safetensors has
     the weights so far; give them to a filter with solver="unrolled:OUT".
+
+    With --self-supervised blurry clips are enough: what the bundled weights make of their parts is blurred again by the
+    clips' own shutter. One part in three is never learned from: there the new weights are to predict exposures from
+    restored neighbours better than the weights that it started from (--start-from project).
     """
+    from vsdeblur.training.adapt import INSTANTS
     from vsdeblur.training.instants import InstantScenes
     from vsdeblur.training.recipes.instants import STEPS, InstantsRecipe
 
     recipe = InstantsRecipe(steps or STEPS, rate)
+    if self_supervised:
+        train_blurry(recipe, INSTANTS, shutter=shutter, transfer=transfer, steps=recipe.steps, **course)
+        return
+    refuse_camera(shutter, transfer)
     train_video(recipe, lambda material, _: InstantScenes(material), 4000, steps=recipe.steps, **course)
 
 

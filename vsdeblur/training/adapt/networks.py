@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -131,6 +132,15 @@ def motion_blur(held: Exposures, n: int) -> PixelwiseBlur:
     corners = torch.eye(len(points)).view(1, -1, _POINTS, _POINTS)
     weights = F.interpolate(corners, (height, width), mode="bilinear", align_corners=True)
     return PixelwiseBlur(held.kernels(n, points)[None], weights)
+
+
+def gain(
+    own: Adaptable, networks: tuple[nn.Module, nn.Module], blurry: Tensor, camera: Camera, key_frames: Path | None
+) -> float:
+    """dB by which the second of two networks predicts exposures (n, 3, H, W) better than the first."""
+    exposures = Exposures.of(own.seen(blurry), camera)
+    first, second = (exposures.disagreement(own.restored(one.eval(), exposures, key_frames)) for one in networks)
+    return 10 * math.log10((first + 1e-9) / (second + 1e-9))
 
 
 ADAPTABLE: Mapping[str, Adaptable] = {KEY_FRAMES: _KeyFrames(), INSTANTS: _Instants(), PICTURES: _Pictures()}

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from vsdeblur import restore
 from vsdeblur.errors import InputError
+from vsdeblur.estimate import estimate_shutter
 from vsdeblur.training.clips import ClipFile, Frames, measured, write_array
 from vsdeblur.training.footage import COMB
 
@@ -78,15 +79,20 @@ class Part:
         write_array(measured(frames), self.folder / f"{self.name}.speeds.npy")  # last: it says that all is there
 
 
-def find_parts(clips: Sequence[Path], folder: Path) -> list[Part]:
+def find_parts(clips: Sequence[Path], folder: Path, most: int | None = None) -> list[Part]:
     """The parts of clips, evenly over each, every third held out; decoded into ``folder`` unless they are there.
+
+    Args:
+        clips: Video files.
+        folder: For the parts.
+        most: Of all clips, None for MOST; two of each in any case.
 
     Raises:
         InputError: A clip cannot be read, is too small, or is too short for a part to learn from and one to judge by.
     """
     from vsdeblur.filters.pyav.file.read import count_frames, read_rgb
 
-    each = max(MOST // len(clips), 2)
+    each = max((most or MOST) // len(clips), 2)
     parts: list[Part] = []
     for number, path in enumerate(clips):
         total = count_frames(path)
@@ -108,6 +114,15 @@ def find_parts(clips: Sequence[Path], folder: Path) -> list[Part]:
                 raise InputError(f"{path}: it has fewer frames than it says, and so no part from frame {start} on")
             part.write(np.stack([_fitting(frame, path) for frame in piece]))
     return parts
+
+
+def estimated_shutter(parts: Sequence[Part], transfer: str) -> float:
+    """The mean of the parts' estimates, by their confidence; half of the period where nothing moves."""
+    found = [estimate_shutter(part.blurry, transfer) for part in parts[:3]]
+    total = sum(one.confidence for one in found)
+    if total < 0.1:
+        return 0.5
+    return sum(one.shutter * one.confidence for one in found) / total
 
 
 def restore_parts(

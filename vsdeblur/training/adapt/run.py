@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,12 +13,10 @@ from torch import nn
 
 from vsdeblur.device import trains_in_half
 from vsdeblur.errors import ArgumentError, InputError
-from vsdeblur.estimate import estimate_shutter
 from vsdeblur.training.adapt import INSTANTS, KEY_FRAMES
-from vsdeblur.training.adapt.agreement import Exposures
 from vsdeblur.training.adapt.camera import Camera
-from vsdeblur.training.adapt.networks import ADAPTABLE, Adaptable
-from vsdeblur.training.adapt.parts import Part, find_parts, restore_parts
+from vsdeblur.training.adapt.networks import ADAPTABLE, gain
+from vsdeblur.training.adapt.parts import Part, estimated_shutter, find_parts, restore_parts
 from vsdeblur.training.adapt.recipe import AdaptRecipe
 from vsdeblur.training.adapt.report import Adapted, Learned, claim, reported, write_report
 from vsdeblur.training.checkpoint import CHECKPOINT, PROJECT
@@ -103,7 +100,7 @@ def adapt(
     say("reading", run.spent(), None)
     parts = find_parts(clips, out / "parts")
     if shutter is None:
-        shutter = _estimated(parts, transfer)
+        shutter = estimated_shutter(parts, transfer)
     say("restoring what is learned from", run.spent(), run.left())
     preparing = (1 - _PREPARING) * 60 * minutes
     kept = restore_parts(parts, shutter, transfer, device, lambda: run.left() > preparing and not stop())
@@ -146,7 +143,7 @@ def _learned(
     new, bundled = state.averaged().cpu(), recipe.network()
     fill(bundled, recipe.name)
     held = [part for part in parts if part.held_out]
-    gains = tuple(_gain(own, bundled, new, part, camera, key_frames) for part in held)
+    gains = tuple(gain(own, (bundled, new), part.blurry, camera, key_frames) for part in held)
     run.judging += run.spent() - begun
     won = wins(gains)
     _write(recipe.name, new if won else None, run.out)
@@ -157,23 +154,6 @@ def wins(gains: Sequence[float]) -> bool:
     """Whether new weights are kept: better in the mean, and on two of three held-out parts."""
     lost = sum(gain < 0 for gain in gains)
     return bool(gains) and sum(gains) / len(gains) >= _LEAST_GAIN and lost <= _MOST_LOST * len(gains)
-
-
-def _estimated(parts: Sequence[Part], transfer: str) -> float:
-    """The mean of the parts' estimates, by their confidence; half of the period where nothing moves."""
-    found = [estimate_shutter(part.blurry, transfer) for part in parts[:3]]
-    total = sum(one.confidence for one in found)
-    if total < 0.1:
-        return 0.5
-    return sum(one.shutter * one.confidence for one in found) / total
-
-
-def _gain(
-    own: Adaptable, bundled: nn.Module, new: nn.Module, part: Part, camera: Camera, key_frames: Path | None
-) -> float:
-    held = Exposures.of(own.seen(part.blurry), camera)
-    errors = [held.disagreement(own.restored(network, held, key_frames)) for network in (bundled, new)]
-    return 10 * math.log10((errors[0] + 1e-9) / (errors[1] + 1e-9))
 
 
 def _complete(out: Path) -> None:
