@@ -4,14 +4,15 @@ python benchmarks/equivariant.py --photos PHOTOS [--seconds 150] [--blind-second
 
 Photographs that were never trained on judge: the mean gain in dB over the blurry picture, of a network with random
 weights (what plug and play and the data steps do alone), of the same after self-supervised training and, where the
-blur is known, after supervised training. known: shaken photographs, the kernel given. directional: blurred along
-straight lines of 4 to 24 pixels, the line found in the picture. full: shaken, the kernel found in the picture. Seconds
-are of the processor, the rendering of the samples excepted, which all share.
+blur is known, after supervised training, and by deepinv's losses where it is installed. known: shaken photographs, the
+kernel given. directional: blurred along straight lines of 4 to 24 pixels, the line found in the picture. full: shaken,
+the kernel found in the picture. Seconds are of the processor, the rendering of the samples excepted, which all share.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import math
 import tempfile
 import time
@@ -36,6 +37,7 @@ from vsdeblur.training.loop import Course, train
 from vsdeblur.training.photos import find_photos
 from vsdeblur.training.pool import Maker, Pool, Sample
 from vsdeblur.training.recipes.equivariant import EquivariantRecipe
+from vsdeblur.training.recipes.equivariant_deepinv import DeepinvRecipe
 from vsdeblur.training.recipes.restoration import RestorationRecipe, restoration_error
 from vsdeblur.training.scenes import photo_crop
 from vsdeblur.training.shaken import ShakenPhotos
@@ -132,6 +134,8 @@ def main() -> None:
                 "self-supervised": EquivariantRecipe(kind=None if stage == "known" else stage)
             }
             if stage == "known":
+                if importlib.util.find_spec("deepinv"):
+                    recipes["by deepinv's losses"] = DeepinvRecipe()
                 recipes["supervised"] = RestorationRecipe()
 
             def judged(network: nn.Module, known: bool = stage == "known", some: list[Sample] = samples) -> float:
@@ -159,7 +163,7 @@ def main() -> None:
     )
 
 
-COLUMNS = ("untrained", "self-supervised", "supervised")
+COLUMNS = ("untrained", "self-supervised", "by deepinv's losses", "supervised")
 
 if __name__ == "__main__":
     main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
@@ -20,8 +21,9 @@ from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
 from vsdeblur.cli import main
 from vsdeblur.training.blurry_pictures import BlurryPictures, as_sample, line, line_like
 from vsdeblur.training.pool import Sample
-from vsdeblur.training.recipes import equivariant
+from vsdeblur.training.recipes import equivariant, equivariant_deepinv
 from vsdeblur.training.recipes.equivariant import EquivariantRecipe, transformed
+from vsdeblur.training.recipes.equivariant_deepinv import DeepinvRecipe
 from vsdeblur.training.recipes.restoration import CROP
 from vsdeblur.training.shaken import ShakenPhotos
 
@@ -142,6 +144,49 @@ def test_where_the_blur_is_found_it_is_found_again(monkeypatch: pytest.MonkeyPat
     assert [kind for _, kind in seen] == ["full", "full"]
     assert torch.equal(kernels[0][0], sample["kernel"])
     assert torch.equal(kernels[1][0], other)
+
+
+def test_deepinvs_losses_fall_and_are_the_same_for_the_same_batch(samples: list[Sample]) -> None:
+    pytest.importorskip("deepinv")
+    torch.manual_seed(0)
+    recipe = DeepinvRecipe(100)
+    network = recipe.network()
+    optimiser = torch.optim.AdamW(network.parameters(), 1e-3)
+    batch = recipe.collate(samples[:1], np.random.default_rng(1))
+    assert recipe.loss(network, batch, 0)[1] == recipe.loss(network, batch, 0)[1]
+    losses = []
+    for _ in range(5):
+        loss, scalars = recipe.loss(network, batch, 0)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(scalars["equivariance"])
+    assert losses[-1] < losses[0]
+
+
+def test_deepinvs_risk_is_that_of_the_true_data(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
+    """SURE of an f that gives back the truth, whatever the data: the noise's variance is taken off, nothing is left."""
+    pytest.importorskip("deepinv")
+    kernel, noise = line(9.0, 0.6, 0.8), 0.05
+    sharp = picture(CROP + 2 * REACH)[None]
+    v = PixelwiseBlur(kernel[None, None], torch.ones(1, 1, CROP, CROP))(sharp)
+    v = v + noise * torch.randn(v.shape, generator=torch.Generator().manual_seed(0))
+    truth = sharp[..., REACH:-REACH, REACH:-REACH]
+    monkeypatch.setattr(equivariant_deepinv, "stages", lambda *_: [truth])
+    batch = {"v": v, "kernels": kernel[None], "noise": torch.full((2,), noise), "seed": torch.tensor([1])}
+    recipe = DeepinvRecipe()
+    _, scalars = recipe.loss(recipe.network(), batch, 0)
+    assert abs(scalars["consistency"]) < 0.1 * noise**2
+
+
+def test_without_deepinv_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "deepinv", None)
+    command = ["train", "restoration", "--photos", str(tmp_path), "--out", str(tmp_path / "o"), "--losses", "deepinv"]
+    done = CliRunner().invoke(main, [*command, "--self-supervised", "known"])
+    assert done.exit_code == 1
+    assert "losses needs the package deepinv: pip install vsdeblur[deepinv]" in done.output
+    done = CliRunner().invoke(main, [*command, "--self-supervised", "full"])
+    assert "--losses must be own without --self-supervised known" in done.output
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,11 @@ def material_options[F: Callable[..., None]](command: F) -> F:
     )
 
 
+def video_options[F: Callable[..., None]](command: F) -> F:
+    """All options of a recipe for video."""
+    return material_options(start_option(course_options(command)))
+
+
 def self_supervised_options[F: Callable[..., None]](command: F) -> F:
     """What learning from blurry clips takes besides."""
     return _with(

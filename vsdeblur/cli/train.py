@@ -10,7 +10,6 @@ import click
 
 from vsdeblur.cli._training import (
     course_options,
-    material_options,
     photo_options,
     refuse_camera,
     self_supervised_options,
@@ -18,7 +17,9 @@ from vsdeblur.cli._training import (
     train_blurry,
     train_photos,
     train_video,
+    video_options,
 )
+from vsdeblur.errors import ArgumentError
 
 if TYPE_CHECKING:
     from vsdeblur.training.material import Material
@@ -33,9 +34,7 @@ def train() -> None:
 
 
 @train.command(short_help='The network of flow="blur".')
-@material_options
-@start_option
-@course_options
+@video_options
 def motion(workers: int, device: str, steps: int | None, rate: float | None, **course: Any) -> None:
     """Learn the paths of moving things from how they are blurred.
 
@@ -54,9 +53,7 @@ def motion(workers: int, device: str, steps: int | None, rate: float | None, **c
 
 
 @train.command(short_help='The network of flow="paths".')
-@material_options
-@start_option
-@course_options
+@video_options
 def paths(steps: int | None, workers: int, device: str, rate: float | None, **course: Any) -> None:
     """Learn motion from blurry frames alone, without a first flow.
 
@@ -78,9 +75,7 @@ def paths(steps: int | None, workers: int, device: str, rate: float | None, **co
 
 
 @train.command(short_help='The network of prior="video".')
-@material_options
-@start_option
-@course_options
+@video_options
 def denoiser(steps: int | None, rate: float | None, **course: Any) -> None:
     """Learn to take noise from video.
 
@@ -96,10 +91,8 @@ def denoiser(steps: int | None, rate: float | None, **course: Any) -> None:
 
 
 @train.command(short_help='The network of solver="unrolled".')
-@material_options
 @self_supervised_options
-@start_option
-@course_options
+@video_options
 def unrolled(
     self_supervised: bool,
     shutter: str | None,
@@ -131,10 +124,8 @@ def unrolled(
 
 
 @train.command(short_help='The network at rendered instants, of solver="unrolled".')
-@material_options
 @self_supervised_options
-@start_option
-@course_options
+@video_options
 def instants(
     self_supervised: bool,
     shutter: str | None,
@@ -190,10 +181,17 @@ def kernels(steps: int | None, rate: float | None, **course: Any) -> None:
     help="Never look at a sharp picture. known: photographs are blurred, and the blur is given. directional, full: "
     "--photos are blurry as they are, and the blur is found in them, along a line or of any form.",
 )
+@click.option(
+    "--losses",
+    type=click.Choice(["own", "deepinv"]),
+    default="own",
+    show_default=True,
+    help="With --self-supervised known: deepinv has SURE and its equivariant loss instead (extra deepinv).",
+)
 @photo_options
 @start_option
 @course_options
-def restoration(self_supervised: str | None, steps: int | None, rate: float | None, **course: Any) -> None:
+def restoration(self_supervised: str | None, losses: str, steps: int | None, rate: float | None, **course: Any) -> None:
     """Learn what a picture looks like that was blurred in a known way.
 
     Photographs by a shaken camera are made from sharp ones, as for kernels. The rate of learning falls along --steps
@@ -211,9 +209,15 @@ def restoration(self_supervised: str | None, steps: int | None, rate: float | No
     from vsdeblur.training.recipes.restoration import STEPS, RestorationRecipe
     from vsdeblur.training.shaken import ShakenPhotos
 
+    if losses == "deepinv" and self_supervised != "known":
+        raise ArgumentError("--losses", losses, "own without --self-supervised known")
     recipe = RestorationRecipe(steps or STEPS, rate)
     scenes: Callable[[Sequence[Path]], Maker] = ShakenPhotos
-    if self_supervised is not None:
+    if losses == "deepinv":
+        from vsdeblur.training.recipes.equivariant_deepinv import DeepinvRecipe
+
+        recipe = DeepinvRecipe(steps or STEPS, rate)
+    elif self_supervised is not None:
         recipe = EquivariantRecipe(steps or STEPS, rate, kind=None if self_supervised == "known" else self_supervised)
         if recipe.kind is not None:
             scenes = partial(BlurryPictures, kind=self_supervised)
@@ -243,9 +247,7 @@ def bridge(restoration: Path | None, steps: int | None, rate: float | None, **co
 
 
 @train.command(short_help="The network of diffusion samplers.")
-@material_options
-@start_option
-@course_options
+@video_options
 def diffusion(steps: int | None, rate: float | None, **course: Any) -> None:
     """Learn what sharp pictures look like under noise of any level.
 
@@ -281,9 +283,7 @@ def joint(kernels: Path | None, restoration: Path | None, steps: int | None, rat
 
 
 @train.command(short_help='The network of shutter="auto".')
-@material_options
-@start_option
-@course_options
+@video_options
 def shutter(steps: int | None, rate: float | None, **course: Any) -> None:
     """Learn how long a shutter was open from how blur repeats along the motion.
 
