@@ -91,7 +91,7 @@ def test_the_command_learns_from_blurry_clips_and_says_how_well_they_agree(
     assert done.exit_code == 0, done.output
     assert "4 parts of clips, 2 held out" in done.output
     assert "step 2 after" in done.output
-    assert re.search(r"agreement of held-out parts, .*: [+-]\d\.\d{3} dB", done.output)
+    assert re.search(r"agreement of held-out parts, over project: [+-]\d\.\d{3} dB", done.output)
     assert (out / "unrolled.safetensors").exists()
     assert any((out / "parts" / name).glob("*.speeds.npy") for name in ("one.mp4", "two.mp4"))
 
@@ -101,6 +101,7 @@ def test_the_command_learns_from_blurry_clips_and_says_how_well_they_agree(
     [
         (("--self-supervised",), "--clips must be a folder of blurry clips with --self-supervised"),
         (("--self-supervised", "--photos", "p", "--clips", "c"), "--photos must be left out with --self-supervised"),
+        (("--self-supervised", "--clips", "c", "--clips-share", "1"), "--clips-share must be left out with"),
         (("--photos", "p", "--shutter", "0.5"), "--shutter must be left out without --self-supervised"),
     ],
 )

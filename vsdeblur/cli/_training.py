@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from vsdeblur.cli._shared import place_for
 from vsdeblur.errors import ArgumentError
@@ -163,15 +164,17 @@ def train_blurry(
     out: Path,
     **course: Any,
 ) -> None:
-    """Train a network that adapts on blurry clips alone, and say by how much it agrees better than before; the rest as
-    ``_train``.
+    """Train a network that adapts on blurry clips alone, and say by how much exposures are predicted better than by the
+    weights that it started from, or the bundled ones; the rest as ``_train``.
     """
     from vsdeblur.settings import AUTO, checked
     from vsdeblur.training.adapt.many import ReblurredClips, agreement, find_filmed
-    from vsdeblur.training.checkpoint import State
+    from vsdeblur.training.checkpoint import PROJECT, State
 
     if photos is not None:
         raise ArgumentError("--photos", str(photos), "left out with --self-supervised, which learns from --clips alone")
+    if click.get_current_context().get_parameter_source("clips_share") is ParameterSource.COMMANDLINE:
+        raise ArgumentError("--clips-share", clips_share, "left out with --self-supervised, without photographs")
     if clips is None:
         raise ArgumentError("--clips", "", "a folder of blurry clips with --self-supervised")
     place_for(out)
@@ -182,10 +185,11 @@ def train_blurry(
     click.echo(f"{len(kept)} parts of clips, {len(held)} held out", err=True)
     makers = ReblurredClips(kept, network, stored), ReblurredClips(held, network, stored)
     state = _train(recipe, lambda _: makers, 4000, out=out, **course)
-    begun = State.fresh(recipe, state.seed, out / "begun", course["start_from"])
+    weights = course["start_from"] or PROJECT
+    begun = State.fresh(recipe, state.seed, out / "begun", weights)
     gains = agreement(network, state.averaged().cpu(), begun.network, held)
     words = ", ".join(f"{gain:+.3f}" for gain in gains)
-    click.echo(f"agreement of held-out parts, over the weights it started from: {words} dB")
+    click.echo(f"agreement of held-out parts, over {weights}: {words} dB")
 
 
 def train_photos(

@@ -99,8 +99,8 @@ def adapt(
     for one in found.networks:
         gains = ", ".join(f"{gain:+.3f}" for gain in one.gains)
         click.echo(f"{one.network}: {one.steps} steps; agreement of {len(one.gains)} held-out parts: {gains} dB")
-        where = f"image IN OUT --deconvolver unrolled:{out}" if one.network == PICTURES else f"{_VIDEO}{out}"
+        use = f"image IN OUT --deconvolver unrolled:{out}" if one.network == PICTURES else f"{_VIDEO}{out}"
         if one.kept:
-            click.echo(f"{one.network}: new weights kept: {where}")
+            click.echo(f"{one.network}: new weights kept: {use}")
         else:
             click.echo(f"{one.network}: the bundled weights stay: the new ones did not win, and {out} holds those")

@@ -109,7 +109,7 @@ def unrolled(
 
     With --self-supervised blurry clips are enough: what the bundled weights make of their parts is blurred again by the
     clips' own shutter. One part in three is never learned from: there the new weights are to predict exposures from
-    restored neighbours better than the weights that it started from (--start-from project).
+    restored neighbours better than the weights of --start-from, or the released ones.
     """
     from vsdeblur.training.adapt import KEY_FRAMES
     from vsdeblur.training.recipes.unrolled import STEPS, UnrolledRecipe
@@ -142,7 +142,7 @@ def instants(
 
     With --self-supervised blurry clips are enough: what the bundled weights make of their parts is blurred again by the
     clips' own shutter. One part in three is never learned from: there the new weights are to predict exposures from
-    restored neighbours better than the weights that it started from (--start-from project).
+    restored neighbours better than the weights of --start-from, or the released ones.
     """
     from vsdeblur.training.adapt import INSTANTS
     from vsdeblur.training.instants import InstantScenes
