@@ -5,11 +5,12 @@ BASELINE=OUT/baseline.safetensors vsdeblur bench CLIP --peer "baseline=benchmark
 It is in the spirit of Neural Image Re-Exposure (Zhang et al., arXiv 2305.13593): frames are encoded once, the wanted
 exposure is encoded too and modulates the decoder. No motion, no model of the exposure and no solver is in it; unlike
 the paper's it sees no events. It has as many weights as this project's three networks of ``preset="best"`` together.
-``baseline.py`` trains it.
+``baseline.py`` trains it; ``BASELINE=FILE python benchmarks/exposure_net.py`` says for how long a file was trained.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from functools import lru_cache
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -126,3 +128,13 @@ def restore(blurry: Any, factor: int, shutter: float) -> Any:
         found = network(frames[around][None], torch.tensor([[instant - n]]), torch.tensor([shutter]))
         out.append(found[0, 0, :, :height, :width].clamp(0, 1).permute(1, 2, 0))
     return torch.stack(out).numpy()
+
+
+def main() -> None:
+    with safe_open(os.environ[_WEIGHTS], "pt") as file:
+        run = json.loads(file.metadata()["run"])
+    print(f"{run['step']} steps in {run['seconds'] / 60:.0f} minutes by the clock")
+
+
+if __name__ == "__main__":
+    main()

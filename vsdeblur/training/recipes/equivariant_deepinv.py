@@ -88,7 +88,8 @@ class DeepinvRecipe(EquivariantRecipe):
         )
         sure = deepinv.loss.SureGaussianLoss(noise, tau=noise, B=_inner, rng=random)
         smaller = deepinv.transform.Scale(factors=_FACTORS, rng=random)
-        equivariant = deepinv.loss.EILoss(smaller, no_grad=True)
+        # What Scale gives back is of a kind of tensor that cannot be negated.
+        equivariant = deepinv.loss.EILoss(lambda x: smaller(x).as_subclass(Tensor), no_grad=True)
         x = model(v, physics)
         return sure(y=v, x_net=x, physics=physics, model=model).mean(), equivariant(x.clamp(0, _CLIP), physics, model)
 
