@@ -1,4 +1,4 @@
-"""Trains the supervised baseline (``exposure_net.py``) on the scenes that the project's own networks are trained on.
+"""Trains the supervised baseline (``exposure_net.py``) on scenes of what the project's own networks are trained on.
 
 python benchmarks/baseline.py --photos DIR --clips DIR --steps 4500 --minutes 100 --out OUT
 
