@@ -9,8 +9,8 @@ itself along the clip's motion; "agreement" is what the choice to keep them was 
 weights were kept and gained, or were not kept and would have gained no more than 0.02 dB. Jobs run side by side, each
 on a core of its own.
 
-The list (adapt.toml) names clips unlike the training data; "made" says what is done to the sharp one before: "night"
-makes it a quarter as bright, with a sensor's noise, "compressed" adds noise of 4/255 and H.264 at a rate factor of 26.
+The list (adapt.toml) names clips unlike the training data. Two of them are made so: "night" is a quarter as bright,
+with a sensor's noise, "noise and compression" has noise of 4/255 and H.264 at a rate factor of 26.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ import multiprocessing
 import os
 import shutil
 import tempfile
-import tomllib
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ from records import RESTORATION, write_results
 
 from vsdeblur import restore
 from vsdeblur.bench import protocol
+from vsdeblur.bench.run import read_list
 from vsdeblur.filters.pyav.file.read import count_frames
 from vsdeblur.training.adapt import INSTANTS, KEY_FRAMES, NETWORKS, PICTURES
 from vsdeblur.training.adapt.agreement import Exposures
@@ -48,9 +48,17 @@ from vsdeblur.weights import fill
 SAME = 0.02  # dB
 DARK = 0.25
 SHOT, READ = math.log(6e-4), math.log(4e-6)
+SHOWN = {
+    "062-square-walkers": "night",
+    "gym-60fps": "noise and compression",
+    "gopro-karma": "drone",
+    "018-toy-blocks-1": "text",
+    "020-coffee-pour": "water",
+    "001-pomeranian-run": "animals",
+}
 MADE = {
     "night": Degradation(clean=0, shot=(SHOT, SHOT), read=(READ, READ), compressed=0),
-    "compressed": Degradation(
+    "noise and compression": Degradation(
         clean=0, shot=(-40, -40), read=(2 * math.log(4 / 255),) * 2, compressed=1, video=1, crf=(26, 27)
     ),
 }
@@ -61,9 +69,7 @@ class Case:
     """A clip of the list, and how it is adapted to."""
 
     what: str
-    path: Path
-    width: int
-    made: str | None
+    clip: protocol.Clip
     network: str
     minutes: float
     factor: int
@@ -85,11 +91,8 @@ def main() -> None:
     parser.add_argument("--name", help='of the result files; "adapt", or "adapt-NETWORK" of another than key frames')
     given = parser.parse_args()
     how = (given.network, given.minutes, given.factor, given.periods, given.seed)
-    cases = [
-        Case(one["what"], given.clips_dir / one["path"], one["width"], one.get("made"), *how)
-        for one in tomllib.loads(given.list.read_text())["clip"]
-        if given.only is None or one["what"] in given.only
-    ]
+    clips = {SHOWN.get(clip.path.stem, clip.path.stem): clip for clip in read_list(given.list, given.clips_dir)}
+    cases = [Case(what, clip, *how) for what, clip in clips.items() if given.only is None or what in given.only]
     context = multiprocessing.get_context("spawn")
     cores: Queue[int] = context.Queue()
     for core in sorted(os.sched_getaffinity(0))[: given.jobs]:
@@ -115,8 +118,8 @@ def line(what: str, row: dict[str, Any]) -> list[str]:
 
 def measured(case: Case) -> dict[str, Any]:
     """Adapt to one clip, and score both weights."""
-    periods = min(count_frames(case.path) // case.factor, case.periods)
-    sharp = protocol.load(protocol.Clip(case.path, case.width, 0, periods), case.factor)
+    periods = min((count_frames(case.clip.path) - case.clip.start) // case.factor, case.periods)
+    sharp = protocol.load(replace(case.clip, periods=periods), case.factor)
     sharp, blurry = made(sharp, case)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -143,13 +146,13 @@ def measured(case: Case) -> dict[str, Any]:
 
 def made(sharp: protocol.Frames, case: Case) -> tuple[protocol.Frames, protocol.Frames]:
     """The sharp frames as the clip should show them, and the blurry ones as a camera stores them."""
-    if case.made == "night":
+    if case.what == "night":
         sharp = np.rint(sharp * DARK).astype(np.uint8)
     blurry = protocol.blur(sharp, case.factor, case.factor)
-    if case.made is None:
+    if case.what not in MADE:
         return sharp, blurry
     light = torch.from_numpy(blurry).permute(0, 3, 1, 2).float() / 255
-    stored = degraded(light, 1.0, np.random.default_rng(case.seed), MADE[case.made])
+    stored = degraded(light, 1.0, np.random.default_rng(case.seed), MADE[case.what])
     return sharp, stored.permute(0, 2, 3, 1).contiguous().numpy()
 
 
