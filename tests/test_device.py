@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -15,7 +17,7 @@ from vsdeblur.errors import ArgumentError
 def test_compiled_networks_give_the_same_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     v, begun = blurry(3, 24, 32), []
 
-    def counted(function: object, **given: object) -> object:
+    def counted(function: Any, **given: Any) -> Any:
         begun.append(given["backend"])
         return kept(function, **given)
 
