@@ -33,6 +33,7 @@ EXTREME = (40.0, 80.0)  # px, extents
 DARK = (0.15, 0.4)  # of the values of the photograph, with noise of DARK_NOISE
 DARK_NOISE, NOISY = (0.008, 0.02), (0.03, 0.06)
 WIDE = 64  # px around the picture in which the matte of a plane is known
+STRAIGHT = (10.0, 30.0)  # px, ways of things that move before a still camera
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,17 +133,49 @@ def two_planes(
         extent = float(np.linspace(*extents, len(photos))[k])
         paths = [random_shake(own, (size, size), e) for e in (extent, own.uniform(*extents))]
         scenes = [_place(path, size, own) for path in (far, near)]
-        outline = own.normal(0, 0.08, (2, 3))
-
-        def matte(x: Tensor, y: Tensor, outline: Array = outline, size: int = size) -> Tensor:
-            angle = torch.atan2(y - size / 2, x - size / 2)
-            waves = sum(float(outline[0, n]) * torch.cos((n + 2) * angle + 20 * float(outline[1, n])) for n in range(3))
-            return (size * 0.3 * (1 + waves) - torch.hypot(x - size / 2, y - size / 2) + 0.5).clamp(0, 1)
-
+        matte = _outline(own, (size / 2, size / 2), size * 0.3)
         blurry, sharp = (_composed(scenes, instants, matte, size) for instants in (paths, [np.eye(3)[None]] * 2))
-        at = torch.arange(-WIDE, size + WIDE, dtype=torch.float32)
-        wide = matte(at[None, :], at[:, None])[None]
+        wide = _around(matte, size)
         yield TwoPlanes(near.stem, sharp, _noisy(blurry, sigma, own), sigma, extent, paths=paths, mattes=wide)
+
+
+def moving(
+    photos: list[Path], size: int = 256, extents: tuple[float, float] = STRAIGHT, sigma: float = 0.01, seed: int = 16
+) -> Iterator[TwoPlanes]:
+    """An object cut out of each photograph goes straight before the next one, which stands still."""
+    for k, (near, far) in enumerate(zip(photos, [*photos[1:], photos[0]], strict=True)):
+        own = np.random.default_rng([seed, *near.stem.encode()])
+        extent, angle = float(np.linspace(*extents, len(photos))[k]), float(own.uniform(0, np.pi))
+        count = int(np.ceil(extent / FINEST))
+        way = ((np.arange(count) + 0.5) / count - 0.5)[:, None] * extent * np.array([np.cos(angle), np.sin(angle)])
+        paths = [np.tile(np.eye(3), (count, 1, 1)) for _ in range(2)]
+        paths[1][:, :2, 2] = way
+        scenes = [_place(path, size, own) for path in (far, near)]
+        middle = own.uniform(0.35 * size, 0.65 * size, 2)
+        matte = _outline(own, (float(middle[0]), float(middle[1])), float(own.uniform(0.18, 0.3)) * size)
+        blurry, sharp = (_composed(scenes, instants, matte, size) for instants in (paths, [np.eye(3)[None]] * 2))
+        wide = _around(matte, size)
+        yield TwoPlanes(near.stem, sharp, _noisy(blurry, sigma, own), sigma, extent, paths=paths, mattes=wide)
+
+
+def _outline(
+    rng: np.random.Generator, middle: tuple[float, float], radius: float
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """The matte of a wavy disc, of x and y."""
+    outline = rng.normal(0, 0.08, (2, 3))
+
+    def matte(x: Tensor, y: Tensor) -> Tensor:
+        angle = torch.atan2(y - middle[1], x - middle[0])
+        waves = sum(float(outline[0, n]) * torch.cos((n + 2) * angle + 20 * float(outline[1, n])) for n in range(3))
+        return (radius * (1 + waves) - torch.hypot(x - middle[0], y - middle[1]) + 0.5).clamp(0, 1)
+
+    return matte
+
+
+def _around(matte: Callable[[Tensor, Tensor], Tensor], size: int) -> Tensor:
+    """(1, size + 2 WIDE, size + 2 WIDE): a matte with what lies around the picture."""
+    at = torch.arange(-WIDE, size + WIDE, dtype=torch.float32)
+    return matte(at[None, :], at[:, None])[None]
 
 
 def _composed(

@@ -61,3 +61,19 @@ def test_pictures_are_what_they_say(folder):
     # A correlation: away from the borders the operator itself gives the picture again.
     whole = torch.nn.functional.conv2d(uniform.sharp, uniform.kernel[None, None])
     assert float((whole - uniform.blurry[..., 6:-6, 6:-6]).std()) == pytest.approx(0.01, rel=0.1)
+
+
+def test_a_thing_that_moves_leaves_the_rest_as_it_is(folder):
+    paths = sorted(folder.glob("*.png"))
+    (first, *_) = blurred.moving(paths, size=96, sigma=0.0)
+    wide = blurred.WIDE
+    matte = first.mattes[0, wide:-wide, wide:-wide]
+    reach = int(blurred.STRAIGHT[0]) // 2 + 2
+    near = cv2.dilate((matte > 0).numpy().astype(np.uint8), np.ones((2 * reach + 1,) * 2)) > 0
+    assert 0.05 < near.mean() < 0.9
+    still = torch.from_numpy(~near)
+    assert torch.allclose(first.blurry[..., still], first.sharp[..., still], atol=1e-5)
+    assert psnr(first.blurry, first.sharp) < 50
+    way = first.paths[1][:, :2, 2]
+    assert np.linalg.norm(way[-1] - way[0]) == pytest.approx(first.extent, rel=0.05)
+    assert np.abs(way.mean(0)).max() < 1e-6

@@ -21,7 +21,8 @@ from vsdeblur.blind.deconvolve.unrolled import UnrolledDeconvolution, norm_bound
 from vsdeblur.blind.estimate.confidence import ConfidenceGate, spread
 from vsdeblur.blind.estimate.kernel_net import REACH, KernelNet
 from vsdeblur.blind.estimate.kernels import KernelEstimator
-from vsdeblur.blind.frame import _estimator, blurred_share, deblurred
+from vsdeblur.blind.frame import blurred_share, deblurred
+from vsdeblur.blind.methods import estimator_of
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
 from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.colour.display import to_smooth_display
@@ -210,7 +211,7 @@ def test_weights_of_your_own(tmp_path: Path) -> None:
     place = torch.device("cpu")
     v = scene(64, 64)
     for path in (tmp_path, tmp_path / "kernels.safetensors"):
-        find = _estimator(f"network:{path}", place)
+        find = estimator_of(f"network:{path}", place)
         assert isinstance(find, ConfidenceGate)
         points = torch.tensor([[5, 7], [40, 50]])
         own = KernelEstimator(made["kernels"])(v)

@@ -230,7 +230,7 @@ def test_the_plan_counts_what_a_frame_alone_takes(given: dict[str, Any]) -> None
 def test_what_is_planned_is_enough_for_a_frame(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     """The real restoration takes a frame of that size with the bytes that the plan leaves it."""
     none = UniformBlur(torch.ones(1, 1), size)
-    monkeypatch.setattr("vsdeblur.blind.frame._estimator", lambda *_: lambda _: none)
+    monkeypatch.setattr("vsdeblur.blind.frame.estimator_of", lambda *_: lambda _: none)
     retry = MemoryRetry(torch.device("cpu"), 128)
     for given in ({}, {"max_memory": "8GiB"}):
         plan = make_plan(options(mode="frame", **given), *size, 3, 0, 16 << 30)

@@ -13,6 +13,7 @@ from tests.support.cuda import simulated
 from vsdeblur.training.blurry import BlurryScenes, PathScenes
 from vsdeblur.training.exposed import ExposedScenes
 from vsdeblur.training.instants import InstantScenes
+from vsdeblur.training.local import LocalPhotos
 from vsdeblur.training.loop import Course, judge, train
 from vsdeblur.training.material import Material
 from vsdeblur.training.moving import MovingFrames
@@ -25,6 +26,7 @@ from vsdeblur.training.recipes.diffusion import DiffusionRecipe
 from vsdeblur.training.recipes.instants import InstantsRecipe
 from vsdeblur.training.recipes.joint import JointRecipe
 from vsdeblur.training.recipes.kernels import KernelsRecipe
+from vsdeblur.training.recipes.local import LocalRecipe
 from vsdeblur.training.recipes.motion import MotionRecipe
 from vsdeblur.training.recipes.paths import PathRecipe
 from vsdeblur.training.recipes.restoration import RestorationRecipe
@@ -46,6 +48,7 @@ RECIPES: dict[str, tuple[Recipe, Callable[[Material], Maker]]] = {
     "bridge": (BridgeRecipe(10), lambda material: RestoredPhotos(material.photos, 32)),
     "joint": (JointRecipe(10), lambda material: ShakenPhotos(material.photos, 48)),
     "diffusion": (DiffusionRecipe(10), lambda material: SharpPictures(material, 48)),
+    "local": (LocalRecipe(10), lambda material: LocalPhotos(material.photos, 48)),
     "shutter": (ShutterRecipe(10), lambda material: ExposedScenes(material)),
 }
 

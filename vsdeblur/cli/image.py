@@ -18,6 +18,7 @@ from vsdeblur.stills.about import FAMILIES, LOSSY, QUALITY
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from vsdeblur.blind.operators.protocol import Blur
     from vsdeblur.stills.deblur import Deblurred
 
 FAILURE, PARTIAL = 1, 3
@@ -32,8 +33,8 @@ _CHANGE = 1e-4  # parts of white: less comes from the transfer function, there a
     "--estimator",
     metavar="NAME",
     help=(
-        "Finds the blur: path (a shaken camera), em (goes on from it by diffusion), uniform, network (quick); em:PATH, "
-        "network:PATH with your weights."
+        "Finds the blur: path (a shaken camera), em (goes on from it by diffusion), uniform, network (quick), local "
+        "(things that moved before a still camera); em:PATH and so on with your weights.  [default: path, else local]"
     ),
 )
 @click.option(
@@ -53,7 +54,10 @@ _CHANGE = 1e-4  # parts of white: less comes from the transfer function, there a
     show_default=True,
     help="Drawn pictures: OUT is their mean; beside it OUT-1, OUT-2, ... and OUT-spread, where they disagree.",
 )
-@setting_option("prior", help="Prior on sharp pictures, for plug and play: tv, video, ...  [default: tv]")
+@setting_option(
+    "prior",
+    help="Prior on sharp pictures: tv, video, ...; of dds, pigdm and dps diffusers:PATH.  [default: tv]",
+)
 @click.option(
     "--noise", type=float, metavar="SIGMA", help="Standard deviation, in parts of white; measured by default."
 )
@@ -165,25 +169,32 @@ def _run(
                 failed.append(error)
             else:
                 done.append(one)
-                console.print(_line(one, target, _method(options), time.monotonic() - begin), soft_wrap=True)
+                console.print(_line(one, target, _method(options, one.blur), time.monotonic() - begin), soft_wrap=True)
             progress.advance(task)
     return done, failed
 
 
-def _method(options: dict[str, Any]) -> str:
+def _method(options: dict[str, Any], blur: Blur) -> str:
     """What made the picture: how the blur was found, and how it was undone."""
+    from vsdeblur.blind.operators.piecewise import PiecewiseBlur
+
     given = [f"{name} {options[name]}" for name in ("steps", "seed") if name in options]
     given += [f"mean of {options['samples']}"] if options["samples"] > 1 else []
     deconvolver = " ".join([options.get("deconvolver") or "plug-and-play", *given])
-    return f"{options.get('estimator') or 'path'}, {deconvolver}"
+    automatic = "local" if isinstance(blur, PiecewiseBlur) else "path"
+    return f"{options.get('estimator') or automatic}, {deconvolver}"
 
 
 def _line(one: Deblurred, target: Path, method: str, seconds: float) -> str:
     from vsdeblur.blind.draw import grid_points, strokes
+    from vsdeblur.blind.operators.piecewise import PiecewiseBlur
 
     lengths = strokes(one.blur.kernels(grid_points(one.blur.size)))[0]
     height, width = one.blur.size
     found = f"blur of {lengths.median():.1f} px, {method}"
+    if isinstance(one.blur, PiecewiseBlur):
+        parts = one.blur.count - 1
+        found = f"{parts} {'part' if parts == 1 else 'parts'} moved by up to {lengths.max():.0f} px, {method}"
     if float((one.after.values - one.before.values).abs().max()) < _CHANGE:
         found = "left as it is: no blur was found that explains it and whose removal does no harm"
     return f"{width}x{height}, {found}, {clock(seconds)}: {target}"

@@ -295,3 +295,21 @@ def shutter(steps: int | None, rate: float | None, **course: Any) -> None:
 
     recipe = ShutterRecipe(steps or STEPS, rate)
     train_video(recipe, lambda material, _: ExposedScenes(material), 4000, steps=recipe.steps, **course)
+
+
+@train.command(short_help="The network of things that move on their own.")
+@photo_options
+@start_option
+@course_options
+def local(steps: int | None, rate: float | None, **course: Any) -> None:
+    """Learn to find what moved on its own before a still camera.
+
+    Things cut out of photographs move straight before others. The rate of learning falls along --steps (2500 unless
+    given): choose what fits into --minutes. OUT/local.safetensors has the weights so far; give them to vsdeblur image
+    with --estimator local:OUT.
+    """
+    from vsdeblur.training.local import LocalPhotos
+    from vsdeblur.training.recipes.local import STEPS, LocalRecipe
+
+    recipe = LocalRecipe(steps or STEPS, rate)
+    train_photos(recipe, LocalPhotos, 3000, steps=recipe.steps, **course)

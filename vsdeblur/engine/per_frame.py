@@ -93,7 +93,7 @@ class PerFrame:
             deconvolver=self.deconvolver,
             device=str(self.retry.device),
             max_memory=room,
-            estimator=None if blur is None else lambda _: blur,
+            estimator="path" if blur is None else lambda _: blur,
         )
         parts = [to_linear(sharp.contiguous(), curve)]
         parts += [self._with_blur(plane[None], blur, room) for plane in frame[colour:]]

@@ -98,7 +98,8 @@ def stages(
     """
     known = torch.ones_like(v[:, :1]) if clip is None else unclipped(v, clip)
     start = started(v, blur, noise, clip) if start is None else start
-    z, continued, inside_v = extended(start, blur), extended(v, blur), F.pad(known, (blur.margin,) * 4)
+    z, continued = extended(start, blur), extended(v, blur)
+    inside_v = F.pad(known, (blur.margin,) * 4).repeat_interleave(len(z) // len(v), 0)  # the same for each plane
     blurry = to_smooth_display(continued) if linear else continued
     out = []
     noise = max(noise, 1e-4) + _MODEL

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -82,21 +82,16 @@ class PiecewiseBlur:
         batch = len(u) // self.count
         planes = u.reshape(batch, self.count, *u.shape[1:])
         v = u.new_zeros(batch, *u.shape[1:2], *self.size)
-        for t, weight in enumerate(self.planes[0].weights.tolist()):
-            grids, seen = self._instant(t, u)
-            for p, (grid, share) in enumerate(zip(grids, seen, strict=True)):
-                v += sample(planes[:, p], grid.expand(batch, -1, -1, -1), "bilinear").mul_(weight * share)
+        for p, grid, share in self._views(u):
+            v += sample(planes[:, p], grid.expand(batch, -1, -1, -1), "bilinear").mul_(share)
         return v
 
     def adjoint(self, v: Tensor) -> Tensor:
         """A' v, (B * P, C, H + 2 margin, W + 2 margin), of v (B, C, H, W)."""
         m = self.margin
         u = v.new_zeros(len(v), self.count, v.shape[1], self.size[0] + 2 * m, self.size[1] + 2 * m)
-        for t, weight in enumerate(self.planes[0].weights.tolist()):
-            grids, seen = self._instant(t, v)
-            for p, (grid, share) in enumerate(zip(grids, seen, strict=True)):
-                spread = v * (weight * share)
-                u[:, p] += sample_adjoint(spread, grid.expand(len(v), -1, -1, -1), "bilinear", onto=u[:, p])
+        for p, grid, share in self._views(v):
+            u[:, p] += sample_adjoint(v * share, grid.expand(len(v), -1, -1, -1), "bilinear", onto=u[:, p])
         return u.flatten(0, 1)
 
     def compose(self, u: Tensor) -> Tensor:
@@ -115,6 +110,13 @@ class PiecewiseBlur:
             shown = torch.lerp(shown, planes[:, p], matte)
         return shown[..., m : m + self.size[0], m : m + self.size[1]]
 
+    def seen(self) -> Tensor:
+        """(P, H, W): the share of the exposure in which each plane is seen at each pixel of v; they sum to 1."""
+        shares = self.mattes.new_zeros(self.count, *self.size)
+        for p, _, share in self._views(shares):
+            shares[p] += share[0, 0]
+        return shares
+
     def kernels(self, points: Tensor) -> Tensor:
         """Kernels at pixels of v, summed over the planes; see ``Blur.kernels``."""
         found = []
@@ -130,14 +132,25 @@ class PiecewiseBlur:
         reach = 2 * self.margin
         return PiecewiseBlur(planes, self.mattes[:, top : bottom + reach, left : right + reach])
 
-    def _instant(self, t: int, like: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """Sampling grids of the planes at instant t, and their visibility s_p, (1, 1, H, W) each."""
+    def _views(self, like: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """Which plane is seen, its sampling grid, and in what share of the exposure, (1, 1, H, W): at each instant.
+
+        A far plane that stands still is seen once, in the sum of its shares.
+        """
+        far = self.planes[0]
+        rests = bool((far.path == far.path[:1]).all())
         around = like.new_empty(1, 1, *self.mattes.shape[1:])
-        grids = [plane.grid(plane.path[t], around) for plane in self.planes]
-        left = like.new_ones(1, 1, *self.size)
-        seen = []
-        for matte, grid in zip(reversed(self.mattes.to(like)), reversed(grids), strict=False):
-            share = sample(matte[None, None], grid, "bilinear")
-            seen.append(left * share)
-            left = left * (1 - share)
-        return grids, [left, *reversed(seen)]
+        total = like.new_zeros(1, 1, *self.size)
+        for t, weight in enumerate(far.weights.tolist()):
+            left = like.new_full((1, 1, *self.size), weight)
+            for p in range(self.count - 1, 0, -1):
+                grid = self.planes[p].grid(self.planes[p].path[t], around)
+                share = left * sample(self.mattes[p - 1].to(like)[None, None], grid, "bilinear")
+                left = left - share
+                yield p, grid, share
+            if rests:
+                total += left
+            else:
+                yield 0, far.grid(far.path[t], around), left
+        if rests:
+            yield 0, far.grid(far.path[0], around), total

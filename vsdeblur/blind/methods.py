@@ -1,0 +1,158 @@
+"""Estimators and deconvolvers by the names that users give."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vsdeblur.blind.deconvolve.protocol import Deconvolver, SamplingDeconvolver
+from vsdeblur.blind.estimate.confidence import ConfidenceGate
+from vsdeblur.blind.estimate.path import estimate_path, estimate_uniform
+from vsdeblur.blind.operators.protocol import Blur
+from vsdeblur.errors import ArgumentError
+from vsdeblur.named import split_named
+from vsdeblur.settings.parse import DECONVOLVERS
+from vsdeblur.weights import available, within
+
+Estimator = Callable[[Tensor], Blur]
+
+ESTIMATORS = ("path", "uniform", "network", "em", "local")
+BRIDGES = ("indi", "i2sb", "cddb")
+DIFFUSION = ("dds", "pigdm", "dps")
+
+
+def estimator_of(given: str | Estimator | None, device: torch.device) -> Estimator:
+    """The estimator of a name, of "NAME:PATH" or of a callable; None for the automatic choice.
+
+    Errors as in ``restore_frame``.
+    """
+    if callable(given):
+        return given
+    if given is None:
+        ways = ("path", "local") if available("local") else ("path",)
+        return InTurn(tuple(partial(_estimate, way, device) for way in ways))
+    name, weights = _chosen("estimator", given, ESTIMATORS, {"network": "kernels", "em": "diffusion", "local": "local"})
+    if name == "network":
+        from vsdeblur.blind.estimate.kernels import load_kernel_estimator
+
+        return ConfidenceGate(load_kernel_estimator(weights, device))
+    if name == "local":
+        from vsdeblur.blind.local.estimate import load_local_motion
+
+        return load_local_motion(weights, device)
+    if name == "em":
+        from vsdeblur.blind.diffusion.em import load_diffusion_em
+
+        return ConfidenceGate(load_diffusion_em(weights))
+    return ConfidenceGate(estimate_path if name == "path" else estimate_uniform)
+
+
+@dataclass(frozen=True, slots=True)
+class InTurn:
+    """The blur of the first estimator that finds one: an estimator.
+
+    Attributes:
+        ways: Each makes (1, C, H, W), display values, into a blur.
+    """
+
+    ways: tuple[Estimator, ...]
+
+    def __call__(self, picture: Tensor) -> Blur:
+        """The blur of a picture, one pixel wide where none finds any."""
+        for way in self.ways:
+            blur = way(picture)
+            if blur.margin:
+                break
+        return blur
+
+
+def _estimate(name: str, device: torch.device, picture: Tensor) -> Blur:
+    return estimator_of(name, device)(picture)
+
+
+def deconvolver_of(
+    given: str | Deconvolver | None,
+    prior: str | Callable[..., Any] | None,
+    linear: bool,
+    clip: float | None,
+    device: torch.device,
+) -> Deconvolver:
+    """The deconvolver of a name, of "NAME:PATH" or of a callable; errors as in ``restore_frame``.
+
+    Args:
+        given: What was asked for.
+        prior: Of plug and play.
+        linear: Whether the picture's values are light that is displayed by a curve.
+        clip: The value at which they are clipped, if they are.
+        device: Of networks.
+    """
+    if callable(given):
+        return given
+    learned = {"unrolled": "restoration", **dict.fromkeys(BRIDGES, "bridge"), **dict.fromkeys(DIFFUSION, "diffusion")}
+    name, weights = _chosen("deconvolver", given, DECONVOLVERS, learned)
+    if prior is not None and name != "plug-and-play":
+        raise ArgumentError("prior", prior, f"{{none}} with {{deconvolver={name}}}")
+    if name == "unrolled":
+        from vsdeblur.blind.deconvolve.unrolled import load_unrolled_deconvolution
+
+        return replace(load_unrolled_deconvolution(weights, device), linear=linear, clip=clip)
+    if name in BRIDGES:
+        from vsdeblur.blind.bridge.deconvolve import load_bridge
+
+        return replace(load_bridge(name, weights, device), linear=linear, clip=clip)
+    if name in DIFFUSION:
+        from vsdeblur.blind.diffusion.deconvolve import load_diffusion
+
+        return replace(load_diffusion(name, weights, device), linear=linear, clip=clip)
+    if name == "richardson-lucy":
+        from vsdeblur.blind.deconvolve.richardson_lucy import RichardsonLucy
+
+        return RichardsonLucy(clip=clip)
+    from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
+    from vsdeblur.priors import TotalVariation, get_prior
+    from vsdeblur.priors.registry import INTERNAL
+
+    if prior == INTERNAL:
+        raise ArgumentError("prior", prior, "used with clips: it learns from successive frames")
+    # Of one picture, tuned on photographs (benchmarks/deconvolve.py).
+    known = TotalVariation(strength=0.9, time=0.0) if prior in (None, "tv") else get_prior(prior, device)
+    return PlugAndPlay(known, clip=clip)
+
+
+def sampling(restore: Deconvolver, name: str | Deconvolver | None, steps: int | None, seed: int | None) -> Deconvolver:
+    """The deconvolver with that many steps and that seed."""
+    for argument, value, least in (("steps", steps, 1), ("seed", seed, 0)):
+        if value is None:
+            continue
+        if not isinstance(restore, SamplingDeconvolver):
+            method = "a callable" if callable(name) else name or DECONVOLVERS[0]
+            raise ArgumentError(argument, value, f"{{none}} with {{deconvolver={method}}}, which draws nothing")
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**63:
+            raise ArgumentError(argument, value, f"a whole number, {least} or more")
+        restore = restore.with_steps(value) if argument == "steps" else restore.with_seed(value)
+    return restore
+
+
+def _chosen(
+    argument: str, given: str | None, names: Sequence[str], learned: Mapping[str, str]
+) -> tuple[str, Path | None]:
+    """The chosen name, the first of ``names`` by default, and the file of "NAME:PATH" or None.
+
+    learned: the names that have weights, with the weights' name.
+    """
+    forms = [f"{name}:PATH" for name in learned]
+    wanted = f"{{none}}, {', '.join(names)}, {', '.join(f'"{form}"' for form in forms)} or a callable"
+    named = split_named(argument, given or names[0], (*names, *forms), wanted)
+    weights = learned.get(named.family, "")
+    file = named.path and within(named.path, weights)
+    if file and not os.path.isfile(file):
+        wanted = f'"{named.family}:PATH" with PATH a file of weights, or a folder that has {weights}.safetensors'
+        raise ArgumentError(argument, given, wanted)
+    return named.family, file
