@@ -97,8 +97,10 @@ def deconvolver_of(
         return given
     learned = {"unrolled": "restoration", **dict.fromkeys(BRIDGES, "bridge"), **dict.fromkeys(DIFFUSION, "diffusion")}
     name, weights = _chosen("deconvolver", given, DECONVOLVERS, learned)
-    if prior is not None and name != "plug-and-play":
-        raise ArgumentError("prior", prior, f"{{none}} with {{deconvolver={name}}}")
+    sampled = name in DIFFUSION and weights is None and isinstance(prior, str)
+    if prior is not None and name != "plug-and-play" and not sampled:
+        given_as = f"{name}:PATH" if weights else name
+        raise ArgumentError("prior", prior, f"{{none}} with {{deconvolver={given_as}}}")
     if name == "unrolled":
         from vsdeblur.blind.deconvolve.unrolled import load_unrolled_deconvolution
 
@@ -110,7 +112,7 @@ def deconvolver_of(
     if name in DIFFUSION:
         from vsdeblur.blind.diffusion.deconvolve import load_diffusion
 
-        return replace(load_diffusion(name, weights, device), linear=linear, clip=clip)
+        return replace(load_diffusion(name, weights, device, prior), linear=linear, clip=clip)
     if name == "richardson-lucy":
         from vsdeblur.blind.deconvolve.richardson_lucy import RichardsonLucy
 

@@ -115,7 +115,7 @@ class DiffusionDeconvolution:
 
 
 def load_diffusion(
-    method: str, weights: Path | None = None, device: torch.device | None = None
+    method: str, weights: Path | None = None, device: torch.device | None = None, prior: str | None = None
 ) -> DiffusionDeconvolution:
     """A sampler with trained weights.
 
@@ -123,9 +123,15 @@ def load_diffusion(
         method: A name in ``GUIDANCES``.
         weights: A file that ``vsdeblur train diffusion`` wrote; None for the project's own.
         device: Of the network; None for the processor.
+        prior: A user's network in place of the project's, see ``load_users_prior``.
 
     Raises:
+        ArgumentError: prior has none of the forms, or nothing is at its path.
         DeblurError: The weights are missing or damaged.
         InputError: The file holds no such weights.
     """
-    return DiffusionDeconvolution(load_diffusion_prior(weights, device), GUIDANCES[method]())
+    if prior is None:
+        return DiffusionDeconvolution(load_diffusion_prior(weights, device), GUIDANCES[method]())
+    from vsdeblur.blind.diffusion.users_prior import load_users_prior
+
+    return DiffusionDeconvolution(load_users_prior(prior, device or torch.device("cpu")), GUIDANCES[method]())

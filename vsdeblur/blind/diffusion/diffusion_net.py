@@ -126,7 +126,7 @@ def _through(blocks: nn.ModuleList, x: Tensor, level: Tensor) -> Tensor:
     return x
 
 
-def padded(network: DiffusionNet, x: Tensor, sigma: Tensor) -> Tensor:
+def padded(network: nn.Module, x: Tensor, sigma: Tensor) -> Tensor:
     """``network`` on pictures of any size, mirrored at their ends where they are no multiple of ALIGNED.
 
     Args:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vsdeblur.blind.diffusion.diffusion_net import DiffusionNet, padded
 from vsdeblur.device import network_dtype
@@ -66,12 +66,12 @@ class NetworkPrior:
     network's errors have about this spectrum at every sigma.
 
     Attributes:
-        network: D, for pictures (B, 3, H, W).
+        network: D, for pictures (B, 3, H, W) and deviations (B,).
         share: See the equation.
         height: S(f) = (height f^-SLOPE)^2.
     """
 
-    network: DiffusionNet
+    network: nn.Module
     share: float = SHARE
     height: float = HEIGHT
 
