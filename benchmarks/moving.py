@@ -44,6 +44,10 @@ def true_blur(picture: TwoPlanes) -> PiecewiseBlur:
     return PiecewiseBlur.along(paths, picture.mattes, (picture.blurry.shape[-2], picture.blurry.shape[-1]))
 
 
+def always(blur: PiecewiseBlur) -> Estimate:
+    return lambda _: blur
+
+
 def gain(found: Tensor, picture: Blurred, where: Tensor) -> float:
     """dB over the blurry picture at the pixels ``where`` (H, W); 0 where both are the same."""
     after, before = (
@@ -57,7 +61,7 @@ def of_moving(photos: list[Path], estimators: list[str]) -> Scores:
     for picture in moving(photos):
         blur = true_blur(picture)
         moved = blur.seen()[1] > SEEN
-        ways: dict[str, Estimate] = {TRUE: lambda _, blur=blur: blur, **{n: named(n) for n in estimators}}
+        ways: dict[str, Estimate] = {TRUE: always(blur), **{n: named(n) for n in estimators}}
         for name, estimate in ways.items():
             begun = time.process_time()
             sharp = restore_frame(picture.blurry[0], estimator=estimate)[0][None]

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from tests.support.pictures import blocks
 from vsdeblur.blind import frame as frames
+from vsdeblur.blind.local.parts import MovingPart
+from vsdeblur.blind.operators.piecewise import PiecewiseBlur
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
 from vsdeblur.cli import main
 from vsdeblur.errors import ArgumentError, DeblurError, InputError
@@ -86,6 +88,15 @@ def test_a_picture_goes_through(
     assert "40x24, blur of 5.0 px" in result.stderr
     assert result.stdout == ""
     assert {path.name for path in tmp_path.iterdir()} == {f"in{suffix}", f"out{suffix}"}
+
+
+def test_it_says_what_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = MovingPart(torch.ones(H, W), 0.0, 9.0, 1.0).path(9)
+    blur = PiecewiseBlur.along([torch.eye(3).repeat(9, 1, 1), path], torch.ones(1, H, W), (H, W))
+    monkeypatch.setattr(frames, "restore_frame", lambda picture, **given: (picture + 0.1, blur))
+    result = call(put(tmp_path / "in.png"), tmp_path / "out.png")
+    assert result.exit_code == 0, result.stderr
+    assert "1 part moved by up to 9 px, local, plug-and-play" in result.stderr
 
 
 def test_a_shaken_picture_becomes_sharper(tmp_path: Path) -> None:

@@ -97,8 +97,8 @@ def deconvolver_of(
         return given
     learned = {"unrolled": "restoration", **dict.fromkeys(BRIDGES, "bridge"), **dict.fromkeys(DIFFUSION, "diffusion")}
     name, weights = _chosen("deconvolver", given, DECONVOLVERS, learned)
-    sampled = name in DIFFUSION and weights is None and isinstance(prior, str)
-    if prior is not None and name != "plug-and-play" and not sampled:
+    users = prior if isinstance(prior, str) and name in DIFFUSION and weights is None else None
+    if prior is not None and name != "plug-and-play" and users is None:
         given_as = f"{name}:PATH" if weights else name
         raise ArgumentError("prior", prior, f"{{none}} with {{deconvolver={given_as}}}")
     if name == "unrolled":
@@ -112,7 +112,7 @@ def deconvolver_of(
     if name in DIFFUSION:
         from vsdeblur.blind.diffusion.deconvolve import load_diffusion
 
-        return replace(load_diffusion(name, weights, device, prior), linear=linear, clip=clip)
+        return replace(load_diffusion(name, weights, device, users), linear=linear, clip=clip)
     if name == "richardson-lucy":
         from vsdeblur.blind.deconvolve.richardson_lucy import RichardsonLucy
 

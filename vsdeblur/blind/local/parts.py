@@ -106,7 +106,8 @@ def roughness(picture: Tensor, share: Tensor, angle: float, length: float) -> fl
         off = (warp(grey, flow, "bilinear") - warp(grey, -flow, "bilinear"))[0, 0].square()
         return float((off * share).sum() / share.sum()) - _NOISY * noise
 
-    return max(apart(_SHORT), 1e-8) / max(apart(length), 1e-8) * (length / _SHORT) ** 1.5
+    ratio = max(apart(_SHORT), 1e-8) / max(apart(length), 1e-8)
+    return ratio * math.pow(length / _SHORT, 1.5)
 
 
 def outlined(picture: Tensor, likely: Tensor) -> Tensor:
@@ -138,8 +139,9 @@ def outlined(picture: Tensor, likely: Tensor) -> Tensor:
         return likely
     cv2.setRNGSeed(0)  # the clusters of colours begin at random
     calm = cv2.bilateralFilter(np.ascontiguousarray(colours), 5, 25, 3)
-    labels, _, _ = cv2.grabCut(calm, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), _CUTS, cv2.GC_INIT_WITH_MASK)
-    thing = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
+    colours_of = np.zeros((1, 65)), np.zeros((1, 65))  # of background and thing, which it fills
+    found = cv2.grabCut(calm, labels, (0, 0, 1, 1), *colours_of, _CUTS, cv2.GC_INIT_WITH_MASK)[0]
+    thing = np.isin(np.asarray(found), (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
     matte = torch.zeros_like(likely)
     matte[rows, columns] = torch.from_numpy(cv2.GaussianBlur(thing, (0, 0), _SOFT))
     return matte
