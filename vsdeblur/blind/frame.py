@@ -170,7 +170,7 @@ def blurred_share(blur: Blur) -> Tensor:
     """
     height, width = blur.size
     if isinstance(blur, PiecewiseBlur):
-        return smoothstep(1 - blur.seen()[0], *_MOVED)[None, None]
+        return smoothstep(blur.moved(), *_MOVED)[None, None]
     y, x = (torch.linspace(0, n - 1, min(max(2, -(-n // _GRID)), _MOST)).round().long() for n in (height, width))
     # Row by row: the kernels of a large picture are large.
     rows = [spread_of(blur.kernels(torch.stack((x, at.expand(len(x))), 1))) for at in y]

@@ -13,10 +13,11 @@ from torch import Tensor
 from vsdeblur.blind.local.lags import CELL, lag_maps
 from vsdeblur.blind.local.local_net import LocalNet
 from vsdeblur.blind.local.parts import MovingPart, moving_parts
-from vsdeblur.blind.operators.piecewise import PiecewiseBlur
+from vsdeblur.blind.operators.piecewise import GENEROUS, PiecewiseBlur
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.priors.pictures import in_colour
+from vsdeblur.tensors import greatest
 from vsdeblur.weights import fill
 
 _LARGEST = 1 << 19  # pixels: larger pictures are looked at smaller
@@ -50,7 +51,8 @@ class LocalMotion:
         instants = max(round(part.length) // 2 for part in parts) * 2 + 1  # odd: one lies in the middle
         still = torch.eye(3).repeat(instants, 1, 1)
         paths = [still, *(part.path(instants) for part in parts)]
-        mattes = torch.stack([part.matte for part in parts])
+        # What a matte leaves out is taken for background that stands still, which costs more than too much of it.
+        mattes = greatest(torch.stack([part.matte for part in parts])[None], 2 * GENEROUS + 1)[0]
         return PiecewiseBlur.along([path.to(picture.device) for path in paths], mattes, size)
 
     @torch.no_grad()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,9 @@ from torch import Tensor
 from vsdeblur.blind.operators.projective import ProjectiveBlur
 from vsdeblur.errors import ArgumentError
 from vsdeblur.flow.warp import sample, sample_adjoint
+from vsdeblur.tensors import greatest
+
+GENEROUS = 2  # pixels by which mattes that were estimated reach beyond the things
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +112,11 @@ class PiecewiseBlur:
         for p, matte in enumerate(self.mattes.to(u), 1):
             shown = torch.lerp(shown, planes[:, p], matte)
         return shown[..., m : m + self.size[0], m : m + self.size[1]]
+
+    def moved(self) -> Tensor:
+        """(H, W): the share of the exposure in which what lies GENEROUS pixels inside a near plane's outline is seen."""
+        inside = -greatest(-self.mattes[None], 2 * GENEROUS + 1)[0]
+        return 1 - replace(self, mattes=inside).seen()[0]
 
     def seen(self) -> Tensor:
         """(P, H, W): the share of the exposure in which each plane is seen at each pixel of v; they sum to 1."""
