@@ -114,7 +114,7 @@ class PiecewiseBlur:
         return shown[..., m : m + self.size[0], m : m + self.size[1]]
 
     def moved(self) -> Tensor:
-        """(H, W): the share of the exposure in which what lies GENEROUS pixels inside a near plane's outline is seen."""
+        """(H, W): the share of the exposure in which near planes are seen, GENEROUS pixels inside their outlines."""
         inside = -greatest(-self.mattes[None], 2 * GENEROUS + 1)[0]
         return 1 - replace(self, mattes=inside).seen()[0]
 
