@@ -166,6 +166,9 @@ def test_shares_of_the_exposure_add_up() -> None:
     assert torch.allclose(seen.sum(0), torch.ones(SIZE), atol=1e-5)
     assert float(seen[1, 48, 64]) == pytest.approx(1, abs=1e-4)
     assert float(seen[1, 0, 0]) == 0
+    inside = blur.moved()
+    assert bool((inside <= seen[1] + 1e-5).all())
+    assert 0.02 < float((seen[1] - inside).mean()) < 0.2
     share = blurred_share(blur)[0, 0]
     assert float(share[48, 64]) == 1
     assert float(share[:, :20].max()) == 0
