@@ -23,7 +23,7 @@ _PROOFS = RESULTS / "identical.json"
 
 _FACES = ("bench", "cli", "stills", "training")
 _CALIBRATION = ("calibration", "shutter", "readout", "response")
-_ALONE = ("weights/kernels*", "weights/restoration*")
+_ALONE = ("weights/kernels*", "weights/local*", "weights/restoration*")
 _LEAST = ("options.py", "errors.py", "files.py", "version.py", "external.py")
 
 
