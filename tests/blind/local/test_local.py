@@ -243,7 +243,7 @@ def test_weights_of_ones_own(tmp_path) -> None:
     for path in (tmp_path, tmp_path / "local.safetensors"):
         found = estimator_of(f"local:{path}", torch.device("cpu"))
         assert isinstance(found, LocalMotion)
-        assert torch.equal(found.network.told.weight, network.told.weight)
+        assert torch.equal(found.network.places.weight, network.places.weight)
     (tmp_path / "local.safetensors").write_bytes(b"nothing")
     with pytest.raises(InputError, match="vsdeblur train local"):
         load_local_motion(tmp_path)

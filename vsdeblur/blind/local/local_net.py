@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vsdeblur.blind.local.lags import DIRECTIONS, KINDS, LAGS
 
-LENGTHS = torch.arange(4.0, 38.0, 2.0)  # pixels, of the motions that are told apart
+LENGTHS = torch.arange(4.0, 38.0, 2.0)  # pixels, of the motions that are distinguished
 MATTES = 2  # where the thing is in the middle of the exposure, and the mean over it
 _WIDTHS = (16, 32, 64, 80)  # channels at 1/2, 1/4, 1/8, 1/16 of the resolution
 _READ = 32  # channels of a direction at a place
@@ -37,7 +37,7 @@ class LocalNet(nn.Module):
         self.part = _PartReader()
         half, quarter, eighth, last = _WIDTHS
         self.few = nn.Conv3d(_READ, 4, 1)
-        self.told = nn.Conv2d(2 * _READ + 4 * DIRECTIONS, last, 1)
+        self.places = nn.Conv2d(2 * _READ + 4 * DIRECTIONS, last, 1)
         self.enter = nn.Conv2d(4 * 3 + _FINE, half, 3, padding=1)
         self.fine = _Block(half)
         self.down1 = nn.Conv2d(half, quarter, 2, stride=2)
@@ -64,7 +64,7 @@ class LocalNet(nn.Module):
         Returns:
             Logits (B, MATTES, H, W) of the matte in the middle of the exposure and of its mean over the exposure.
         """
-        x16 = self.told(self._read(lags))
+        x16 = self.places(self._read(lags))
         x2 = self.fine(self.enter(_pixels(picture).contiguous(memory_format=torch.channels_last)))
         x4 = self.middle(self.down1(x2))
         x8 = self.coarse(self.down2(x4))
