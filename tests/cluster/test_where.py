@@ -42,7 +42,7 @@ def test_a_task_that_fits_nowhere_is_refused() -> None:
     nodes = [{"Alive": True, "Resources": {"memory": 3 * GIB}}, {"Alive": False, "Resources": {"memory": 64 * GIB}}]
     ray = SimpleNamespace(nodes=lambda: nodes)
     with pytest.raises(DeblurError, match=r"takes 8\.0 GiB, and no machine of the cluster has more than 3\.0 GiB"):
-        run_tasks(ray, Needs(8 * GIB), [], lambda frames, node: None)
+        run_tasks(ray, Needs(8 * GIB), {}, lambda made: None)
 
 
 def test_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,5 +64,5 @@ def test_refusals(tmp_path: Path) -> None:
 
 def test_a_task_says_what_failed(tmp_path: Path) -> None:
     (tmp_path / "in.mp4").touch()
-    outcome = make_segment(str(tmp_path / "in.mp4"), str(tmp_path / "out.mp4"), {}, "1/2")
+    outcome = make_segment(None, str(tmp_path / "in.mp4"), str(tmp_path / "out.mp4"), {}, "1/2")
     assert "the file is empty" in outcome["error"]

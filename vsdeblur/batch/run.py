@@ -7,18 +7,20 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any, Unpack
 
-from vsdeblur.batch.listing import listed, output_name, refuse_nested
+from vsdeblur.batch.listing import output_name, refuse_nested
 from vsdeblur.batch.page import write_page
-from vsdeblur.batch.summary import DONE, FAILED, PARTIAL, Outcome, Summary
-from vsdeblur.cluster.transcode import transcode as shared_transcode
+from vsdeblur.batch.places import Place, place_at
+from vsdeblur.batch.summary import DONE, FAILED, NAME, PAGE, PARTIAL, Outcome, Summary
+from vsdeblur.cluster.course import Nodes
+from vsdeblur.cluster.run import transcode as shared_transcode
 from vsdeblur.cluster.where import Where, connected
 from vsdeblur.errors import DeblurError, InputError
 from vsdeblur.files import reason
 from vsdeblur.filters.pyav.report import Progress, Report
-from vsdeblur.filters.pyav.transcode import task_of, transcode
+from vsdeblur.filters.pyav.whole import task_of, transcode
 from vsdeblur.settings.engine import Number
 from vsdeblur.settings.files import FileSettings
 from vsdeblur.settings.signature import takes
@@ -39,6 +41,7 @@ def batch(
     cluster: str | None = None,
     tell: Tell | None = None,
     progress: Progress | None = None,
+    nodes: Nodes | None = None,
     restore: Restore | None = None,
     **settings: Unpack[FileSettings],
 ) -> Summary:
@@ -48,11 +51,12 @@ def batch(
     "vsdeblur-batch.json" and as a page that stands alone, "vsdeblur-batch.html".
 
     Args:
-        src: A folder.
-        dst: A folder outside of it, which is made where there is none.
+        src: A folder, or the URL of one in an object store.
+        dst: A folder or URL outside of it, which is made where there is none.
         cluster: Where the work is done, as of ``vsdeblur.cluster.transcode``; None for here alone.
         tell: Called after every file with (its number from 1 on, how many there are, its outcome).
         progress: Of each file, see ``transcode``.
+        nodes: Of each file, see ``vsdeblur.cluster.transcode``.
         restore: What restores one file, with the arguments of ``transcode``; None for that.
         resume: What an earlier run did with the same settings is not done again; a file that was interrupted goes on.
         **settings: See [Settings](settings.md).
@@ -60,91 +64,79 @@ def batch(
     Raises:
         DeblurError: ArgumentError, InputError, with one line on what is wrong with the batch as a whole.
     """
-    source, target = Path(src), Path(dst)
     given: dict[str, Any] = {"factor": factor, **settings}
     task_of("-", "-", given, None)  # settings that are wrong for every file
     where = None if cluster is None else Where.parse(cluster)
-    videos, skipped = listed(source)
-    if not videos:
-        raise InputError(f"{source}: no video in this folder")
-    refuse_nested(source, target)
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{target}: {reason(error)}") from None
-    summary = Summary({name: str(value) for name, value in sorted(given.items()) if name not in _OF_ONE_RUN})
-    there = {_key(source, path)[0] for path in videos}
-    before = _earlier(target, summary, bool(given.get("resume")), bool(given.get("overwrite")))
-    before = {name: one for name, one in before.items() if name in there}
-    summary.skipped = skipped
     if restore is None:
-        restore = transcode if cluster is None else partial(_on_cluster, cluster)
-    done: list[Outcome] = []
-    with nullcontext() if where is None else connected(where):
-        for number, path in enumerate(videos, 1):
-            name, size, changed = _key(source, path)
-            outcome = before.pop(name, None)
-            if outcome is None or (outcome.size, outcome.changed) != (size, changed):
-                outcome = _one(source, path, target, given, progress, restore)
-            done.append(outcome)
-            summary.files = [*done, *before.values()]
-            summary.save(target)
-            write_page(summary, target)
-            if tell is not None:
-                tell(number, len(videos), outcome)
+        restore = transcode if cluster is None else partial(_on_cluster, cluster, nodes)
+    with place_at(src) as source, nullcontext() if where is None else connected(where):
+        videos, skipped = source.listed()
+        if not videos:
+            raise InputError(f"{src}: no video in this folder")
+        refuse_nested(os.fspath(src), os.fspath(dst))
+        with place_at(dst, NAME) as target:
+            one = partial(_one, source, target, given, progress, restore)
+            summary = Summary({name: str(value) for name, value in sorted(given.items()) if name not in _OF_ONE_RUN})
+            summary.skipped = skipped
+            before = _earlier(target, summary, bool(given.get("resume")), bool(given.get("overwrite")))
+            before = {name: found for name, found in before.items() if name in set(videos)}
+            done: list[Outcome] = []
+            for number, name in enumerate(videos, 1):
+                outcome = before.pop(name, None)
+                if outcome is None or (outcome.size, outcome.changed) != source.key(name):
+                    outcome = one(name)
+                done.append(outcome)
+                summary.files = [*done, *before.values()]
+                summary.save(target.summary())
+                write_page(summary, target.summary())
+                target.publish(NAME, PAGE)
+                if tell is not None:
+                    tell(number, len(videos), outcome)
     return summary
 
 
-def _on_cluster(cluster: str, source: Path, target: Path, *, resume: bool = False, **given: Any) -> Report:
+def _on_cluster(
+    cluster: str, nodes: Nodes | None, source: Any, target: Any, *, resume: bool = False, **given: Any
+) -> Report:
     """One file by a cluster, which always goes on where it was interrupted."""
-    return shared_transcode(source, target, **given, cluster=cluster)
+    return shared_transcode(source, target, **given, cluster=cluster, nodes=nodes)
 
 
 _OF_ONE_RUN = ("overwrite", "resume")
 
 
-def _key(folder: Path, path: Path) -> tuple[str, int, int]:
-    """What a source is recognised by in a later run."""
-    try:
-        status = path.stat()
-    except OSError:  # a link that leads nowhere
-        return path.relative_to(folder).as_posix(), 0, 0
-    return path.relative_to(folder).as_posix(), status.st_size, status.st_mtime_ns
-
-
-def _earlier(target: Path, summary: Summary, resume: bool, overwrite: bool) -> dict[str, Outcome]:
+def _earlier(target: Place, summary: Summary, resume: bool, overwrite: bool) -> dict[str, Outcome]:
     """Files that have their outputs already. Raises DeblurError where they were made with other settings."""
-    found = Summary.load(target)
+    found = Summary.load(target.summary())
     if found is None:
         return {}
     if not resume:
         if overwrite:
             return {}
-        raise DeblurError(f"{target} has the results of a batch", "go on with {resume}, or pass {overwrite}")
+        raise DeblurError(f"{target.name} has the results of a batch", "go on with {resume}, or pass {overwrite}")
     for name in sorted(found.settings.keys() | summary.settings.keys()):
         was, now = found.settings.get(name), summary.settings.get(name)
         if was != now:
-            raise DeblurError(f"{target} was made with {name}={was}, not {now}", "repeat those settings to go on")
-    done = [one for one in found.files if one.status != FAILED and (target / one.output).is_file()]
+            raise DeblurError(f"{target.name} was made with {name}={was}, not {now}", "repeat those settings to go on")
+    done = [one for one in found.files if one.status != FAILED and target.has(one.output)]
     return {one.source: one for one in done}
 
 
 def _one(
-    folder: Path,
-    path: Path,
-    target: Path,
+    source: Place,
+    target: Place,
     given: Mapping[str, Any],
     progress: Progress | None,
     restore: Restore,
+    name: str,
 ) -> Outcome:
-    name, size, changed = _key(folder, path)
-    output = output_name(Path(name))
+    size, changed = source.key(name)
+    output = output_name(PurePosixPath(name)).as_posix()
     began = time.monotonic()
     report: Report | None = None
     why = ""
     try:
-        (target / output).parent.mkdir(parents=True, exist_ok=True)
-        report = restore(path, target / output, **given, progress=progress)
+        report = restore(source.address(name), target.address(output), **given, progress=progress)
         why = report.errors[0] if report.errors else ""
     except (DeblurError, OSError) as error:
         why = reason(error)
@@ -156,4 +148,4 @@ def _one(
     if report is None:
         return Outcome(name, FAILED, "", why, size, changed, seconds)
     status = PARTIAL if report.partial else DONE
-    return Outcome(name, status, output.as_posix(), why, size, changed, seconds, report.as_dict())
+    return Outcome(name, status, output, why, size, changed, seconds, report.as_dict())

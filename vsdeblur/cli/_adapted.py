@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vsdeblur.errors import ArgumentError
 from vsdeblur.pages.quantities import clock
 from vsdeblur.settings import parse
+from vsdeblur.stores.stored import is_stored
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,6 +32,8 @@ def check_adapt(given: str, source: str, target: str, arguments: dict[str, Any],
         raise ArgumentError("adapt", given, _WANTED) from None
     if "-" in (source, target):
         raise ArgumentError("adapt", given, "left out for y4m on standard input or output: it reads IN twice")
+    if is_stored(source) or is_stored(target):
+        raise ArgumentError("adapt", given, "left out for files in a store: copy IN here first")
     if arguments.get("solver") is not None:
         raise ArgumentError("solver", arguments["solver"], "left out with {adapt}, which chooses the weights")
     if arguments.get("preset") == "fast":

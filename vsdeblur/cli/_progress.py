@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from vsdeblur.pages.quantities import clock, size
 
@@ -18,6 +18,7 @@ _PAUSE = 30.0  # seconds between lines where there is no terminal
 _WIDTH, _NARROW = 30, 8  # of the bar, characters
 _ROOM = 80  # characters of a line with all that there is to say
 _NEARLY = 0.95  # of a chunk that the bar may be ahead of what is done
+_NODES = 8  # of a cluster that are named
 _OFTEN = 0.25  # seconds between lines of JSON
 
 
@@ -40,6 +41,7 @@ class Bar:
 
         self._console = console
         self._said = 0.0
+        self._nodes = ""
         self._pace = Pace(each, burst)
         columns = (
             _column(self._pace, _WIDTH if console.width >= _ROOM else _NARROW),
@@ -60,13 +62,22 @@ class Bar:
         if self._progress is not None:
             self._progress.stop()
 
+    def nodes(self, frames: Mapping[str, int]) -> None:
+        """What the machines of a cluster have done is said below the bar, from the next report on."""
+        shown = sorted(frames.items())[:_NODES]
+        more = len(frames) - len(shown)
+        words = [f"{name} {count}" for name, count in shown] + ([f"and {more} more"] if more else [])
+        self._nodes = ", ".join(words)
+
     def __call__(self, done: int, total: int | None, seconds: float, memory: int) -> None:
         self._pace.note(done, total, seconds)
         if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, description=self._words(done, total, seconds, memory))
+            words = self._words(done, total, seconds, memory)
+            self._progress.update(self._task, description=f"{words}\n{self._nodes}" if self._nodes else words)
         elif seconds - self._said >= _PAUSE:
             self._said = seconds
-            self._console.print(status(done, total, seconds, memory))
+            line = status(done, total, seconds, memory)
+            self._console.print(f"{line} ({self._nodes})" if self._nodes else line, markup=False)
 
     def _words(self, done: int, total: int | None, seconds: float, memory: int) -> str:
         """All there is to say, or what matters most where there is no room for it."""
@@ -121,6 +132,7 @@ class JsonLines:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._said = 0.0
+        self._nodes: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -130,11 +142,16 @@ class JsonLines:
     ) -> None:
         pass
 
+    def nodes(self, frames: Mapping[str, int]) -> None:
+        """What the machines of a cluster have done is an entry of every line from now on."""
+        self._nodes = dict(frames)
+
     def __call__(self, done: int, total: int | None, seconds: float, memory: int) -> None:
         now = time.monotonic()
         if now - self._said >= _OFTEN or done == total:
             self._said = now
-            line = {"done": done, "total": total, "seconds": round(seconds, 2), "memory": memory}
+            line: dict[str, Any] = {"done": done, "total": total, "seconds": round(seconds, 2), "memory": memory}
+            line |= {"nodes": self._nodes} if self._nodes else {}
             self._console.print(json.dumps(line), markup=False, soft_wrap=True)
 
 

@@ -11,7 +11,7 @@ from vsdeblur.cli._cluster import CLUSTER_HELP
 from vsdeblur.cli._endings import heeding
 from vsdeblur.cli._options import settings_options
 from vsdeblur.cli._progress import Bar
-from vsdeblur.cli._shared import quiet_console
+from vsdeblur.cli._shared import quiet_console, saying
 from vsdeblur.pages.quantities import clock
 from vsdeblur.settings.table import BATCH
 
@@ -35,10 +35,10 @@ def batch(source: str, target: str, cluster: str | None, quiet: bool, as_json: b
     \b
     vsdeblur batch clips sharp --factor 2 --resume
     """
-    from vsdeblur.batch import Outcome
-    from vsdeblur.batch import batch as run
-
     console = quiet_console(quiet)
+    with saying(console, f"reading {source}"):
+        from vsdeblur.batch import Outcome
+        from vsdeblur.batch import batch as run
 
     def tell(number: int, count: int, outcome: Outcome) -> None:
         if outcome.reason:
@@ -46,9 +46,10 @@ def batch(source: str, target: str, cluster: str | None, quiet: bool, as_json: b
         done = f"{outcome.report.get('frames_out', 0)} frames in {clock(outcome.seconds)}"
         console.print(f"{number}/{count} {outcome.source}: {done if outcome.output else outcome.status}", markup=False)
 
-    arguments = {name: value for name, value in given.items() if value is not None}
+    arguments: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     with Bar(console) as bar:
-        summary = run(source, target, **arguments, cluster=cluster, tell=tell, progress=heeding(None if quiet else bar))
+        arguments |= {"cluster": cluster, "tell": tell, "nodes": bar.nodes}
+        summary = run(source, target, **arguments, progress=heeding(None if quiet else bar))
     if as_json:
         click.echo(json.dumps(summary.as_dict(), indent=1))
     console.print(f"{summary.done} results, {summary.failed} failed: {target}")

@@ -14,7 +14,7 @@ from vsdeblur.cli._endings import heeding
 from vsdeblur.cli._options import settings_options
 from vsdeblur.cli._progress import Bar, JsonLines
 from vsdeblur.cli._report import tell
-from vsdeblur.cli._shared import place_for, quiet_console
+from vsdeblur.cli._shared import place_for, quiet_console, saying
 from vsdeblur.pages.quantities import clock
 from vsdeblur.settings import FIT
 from vsdeblur.settings.files import Coding
@@ -55,8 +55,9 @@ def transcode(
 ) -> int:
     """Deblur the video of IN and raise its frame rate; sound and everything else is copied to OUT.
 
-    A "-" is y4m on stdin or stdout, so that vspipe or ffmpeg can stand on either side. OUT is written under another
-    name beside it and renamed at the end. Exit code 3 means that some frames could not be decoded and were passed over.
+    A "-" is y4m on stdin or stdout, so that vspipe or ffmpeg can stand on either side. IN and OUT may be URLs of an
+    object store, such as s3://bucket/in.mp4 (extra vsdeblur[stores]). OUT is written under another name beside it and
+    renamed at the end. Exit code 3 means that some frames could not be decoded and were passed over.
 
     \b
     vsdeblur transcode in.mp4 out.mp4 --factor 4 --shutter 180deg
@@ -64,20 +65,16 @@ def transcode(
     vsdeblur transcode in.mp4 slow.mp4 --slow 4
     vsdeblur transcode in.mp4 out.mp4 --factor 4 --adapt 5min
     """
-    from rich.markup import escape
-
     arguments = {name: value for name, value in given.items() if value is not None}
     place_for(report)
     minutes = None if adapt is None else check_adapt(adapt, source, target, arguments, cluster)
     console = quiet_console(quiet)
     shared = cluster is not None or given["segment"] is not None
-    # On a terminal the first word comes at once: libraries and the estimate take seconds.
     ahead: Forecast | None = None
-    words = f"reading {'standard input' if source == '-' else escape(source)}"
-    with console.status(words) as status:
+    with saying(console, f"reading {'standard input' if source == '-' else source}") as stage:
         run = runner(cluster, arguments)
         if not quiet and source != "-" and not shared:
-            ahead = _forecast(console, source, target, arguments, lambda stage: status.update(f"{words}: {stage}"))
+            ahead = _forecast(console, source, target, arguments, stage)
     kept = ""
     if minutes is not None:
         solver, kept = adapted(source, target, minutes, arguments, console)
@@ -85,7 +82,8 @@ def transcode(
     try:
         pace = (ahead.seconds_per_frame, ahead.burst) if ahead else (None, 0.0)
         with JsonLines(console) if shown == "json" else Bar(console, *pace) as bar:
-            done = run(source, target, **arguments, progress=heeding(None if quiet else bar))
+            each = {"nodes": bar.nodes} if cluster else {}
+            done = run(source, target, **arguments, **each, progress=heeding(None if quiet else bar))
     except KeyboardInterrupt:
         raise KeyboardInterrupt("the same command goes on from here" if given["resume"] or cluster else "") from None
     done.adapted = kept
@@ -98,12 +96,16 @@ def _forecast(
     """Print how long it will take, measured on a little of it; wrong arguments are found on the way."""
     from vsdeblur.filters.pyav.file.target import check
     from vsdeblur.filters.pyav.inspect.probe import forecast
+    from vsdeblur.stores.near import fetched, writable
+    from vsdeblur.stores.stored import is_stored
 
-    if target != "-":
+    if is_stored(target):
+        writable(target, arguments["overwrite"])
+    elif target != "-":
         check(Path(target), source, arguments["overwrite"])
     encoding = Coding.__annotations__.keys() - {"slow"}
     chosen = {name: value for name, value in arguments.items() if name not in encoding}
-    ahead = forecast(source, stage, **chosen)
+    ahead = forecast(fetched(source, target), stage, **chosen)
     found = ahead.calibration
     if chosen.get("transfer") == FIT:
         console.print(f"transfer {found.transfer}")

@@ -51,6 +51,8 @@ def connected(where: Where) -> Iterator[Any]:
     """
     # A task that asks for no GPU sees none, and computes as the driver does; Ray reads this as it is imported.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
+    # Under "uv run" Ray would send the current folder, videos and all, to the machines: they have what they need.
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     try:
         import ray
     except ModuleNotFoundError:

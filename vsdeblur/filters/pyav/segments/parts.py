@@ -22,6 +22,7 @@ from vsdeblur.errors import DeblurError
 from vsdeblur.files import reason, remove_dead, written
 from vsdeblur.filters.pyav.segments.packets import PacketWriter, checksum, read_packets
 from vsdeblur.filters.pyav.segments.record import Record
+from vsdeblur.stores.near import PARTS
 
 _OWN = re.compile(r"(\d{6,18}|\d{1,9}-of-\d{1,9})\.(packets|json)")
 _END = Spans().stop
@@ -166,7 +167,7 @@ def shortened(items: Sequence[str], shown: int = 3) -> str:
 
 def folder_of(target: Path) -> Path:
     """Where the segments of a target lie."""
-    return target.with_name(target.name + ".vsdeblur-parts")
+    return target.with_name(target.name + PARTS)
 
 
 def _compare(folder: Path, record: Record, arguments: Mapping[str, str]) -> None:

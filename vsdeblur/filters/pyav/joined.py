@@ -8,8 +8,9 @@ from pathlib import Path
 from vsdeblur.filters.pyav.file import target as target_file
 from vsdeblur.filters.pyav.report import Progress, Report
 from vsdeblur.filters.pyav.segments.join import finished, join_into
-from vsdeblur.filters.pyav.transcode import run, task_of
+from vsdeblur.filters.pyav.whole import run, task_of
 from vsdeblur.settings import checked
+from vsdeblur.stores.near import near
 
 
 def join(
@@ -25,7 +26,7 @@ def join(
     when the output is whole.
 
     Args:
-        dst: The path that the segments were made for; they lie beside it, in "dst.vsdeblur-parts".
+        dst: The path or URL that the segments were made for; they lie beside it, in "dst.vsdeblur-parts".
         src: The source where it lies elsewhere than the segments say.
         overwrite: Allow dst to exist.
         progress: Called once, with all outputs.
@@ -36,13 +37,17 @@ def join(
     Raises:
         DeblurError: A segment is missing or damaged, they do not fit together, or the source is another one.
     """
-    target = Path(dst)
-    parts = finished(target)
-    record = next(record for record in parts.records if record.settings)
-    source = record.source if src is None else os.fspath(src)
-    target_file.check(target, source, checked("overwrite", overwrite))
-    task = task_of(source, os.fspath(dst), record.settings, progress)
-    report = run(task, lambda job: join_into(parts, job))
+    checked("overwrite", overwrite)
+    with near("" if src is None else os.fspath(src), os.fspath(dst), overwrite) as files:
+        files.pull()
+        target = Path(files.target)
+        parts = finished(target)
+        record = next(record for record in parts.records if record.settings)
+        source = record.source if src is None else files.source
+        target_file.check(target, source, overwrite)
+        task = task_of(source, files.target, record.settings, progress)
+        report = run(task, lambda job: join_into(parts, job))
+    report.source, report.output = source if src is None else os.fspath(src), os.fspath(dst)
     if progress is not None:
         progress(report.frames_out, report.frames_out, report.seconds, 0)
     return report

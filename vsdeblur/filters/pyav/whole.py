@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Unpack
@@ -21,13 +23,15 @@ from vsdeblur.filters.pyav.outputs import write
 from vsdeblur.filters.pyav.report import Progress, Report
 from vsdeblur.filters.pyav.segments.kept import kept_settings
 from vsdeblur.filters.pyav.segments.resume import write_resumable
-from vsdeblur.filters.pyav.segments.share import write_segment
+from vsdeblur.filters.pyav.segments.share import part_name, write_segment
 from vsdeblur.settings import checked
 from vsdeblur.settings.engine import Number
 from vsdeblur.settings.files import Coding, FileSettings
 from vsdeblur.settings.refusals import refuse_unused
 from vsdeblur.settings.signature import takes
 from vsdeblur.settings.table import TABLE, TRANSCODE
+from vsdeblur.stores.near import Near, near
+from vsdeblur.stores.stored import is_stored
 
 log = logging.getLogger("vsdeblur")
 
@@ -46,8 +50,8 @@ def transcode(
     The output appears under its name only when it is whole; what exists there is not touched before.
 
     Args:
-        src: A path, or "-" for y4m on standard input.
-        dst: A path, whose ending names the container, or "-" for y4m on standard output.
+        src: A path, the URL of a file in an object store, or "-" for y4m on standard input.
+        dst: A path or a URL, whose ending names the container, or "-" for y4m on standard output.
         progress: Called after every output with (outputs done, outputs in all or None, seconds, bytes of memory).
         **settings: See [Settings](settings.md).
 
@@ -58,8 +62,30 @@ def transcode(
         DeblurError: ArgumentError, InputError or MemoryBudgetError, with one line on what is wrong.
     """
     task = task_of(os.fspath(src), os.fspath(dst), {"factor": factor, **settings}, progress)
-    check_task(task)
-    return run(task, _writer(task))
+    with near_task(task, part_name(*task.segment) if task.segment else "") as (here, _):
+        report = run(here, _writer(here))
+    report.source, report.output = task.source, task.target
+    return report
+
+
+@contextmanager
+def near_task(task: Task, part: str = "") -> Iterator[tuple[Task, Near]]:
+    """A task, checked, with local files in place of those in stores, which the target is put into at the end.
+
+    Args:
+        task: As the user gave it.
+        part: The name of the one segment that is made; empty for the whole.
+
+    Raises:
+        DeblurError: What can be known to be wrong before the source is opened, or the store at the end.
+    """
+    if is_stored(task.target) and not task.is_y4m:
+        target_file.format_of(Path(task.target))  # before anything is copied
+    with near(task.source, task.target, task.overwrite, part) as files:
+        overwrite = task.overwrite or files.stored is not None
+        here = replace(task, source=files.source, target=files.target, overwrite=overwrite)
+        check_task(here)
+        yield here, files
 
 
 def task_of(source: str, target: str, given: Mapping[str, Any], progress: Progress | None) -> Task:
