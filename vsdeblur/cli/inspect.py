@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from vsdeblur.cli._options import refuse_given, settings_options
-from vsdeblur.cli._shared import place_for
+from vsdeblur.cli._shared import place_for, quiet_console, saying
 from vsdeblur.errors import ArgumentError
 from vsdeblur.settings.table import INSPECT
 
@@ -71,11 +71,12 @@ def inspect(
         lines = [*pictures.still_lines(stored), ("blur", pictures.blur_line(stored["blur"]))]
         _say(stored, lines, as_json, html)
         return
-    from vsdeblur.filters.pyav.inspect.probe import probe
-    from vsdeblur.pages.inspected import video_lines
+    with saying(quiet_console(), f"reading {clip}"):
+        from vsdeblur.filters.pyav.inspect.probe import probe
+        from vsdeblur.pages.inspected import video_lines
 
-    chosen = {name: value for name, value in given.items() if value is not None}
-    probed = probe(clip, frames, measure, course and (as_json or html is not None), **chosen)
+        chosen = {name: value for name, value in given.items() if value is not None}
+        probed = probe(clip, frames, measure, course and (as_json or html is not None), **chosen)
     known = probed.as_dict()
     lines = video_lines(known)
     if drawing is not None:
