@@ -4,7 +4,7 @@ python benchmarks/farm.py [CLIP] [--seconds 20] [--width 640] [--factor 2] [--pr
 
 - The clip is the first seconds of CLIP, or a texture that slides by, 16:9 and 30 fps. It is encoded without loss, so
   that decoded frames can be compared by their SHA-256.
-- Each node is made by ``ray start`` and pinned to a core of its own; the single run is pinned to the first.
+- Each node is pinned to a core of its own, and the single run to the first.
 - Seconds are those of ``vsdeblur transcode`` on the clock, its start included; the nodes run already and have made a
   segment of another clip, as on a farm that is in use. They need a machine that does nothing else.
 - A node, and then a driver, are ended by SIGKILL when a third of the segments are finished. Lost are segments that were
@@ -26,6 +26,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,11 +35,9 @@ import psutil
 from common import RATE, Pan, machine, table
 from records import HOSTS, write_results
 
-_PORT = 26_379
-_ADDRESS = f"127.0.0.1:{_PORT}"
-_RAY = [str(Path(sys.executable).with_name("ray"))]
 _PROGRAM = [sys.executable, "-m", "vsdeblur"]
-_ENVIRONMENT = {**os.environ, "RAY_ADDRESS": _ADDRESS, "OMP_NUM_THREADS": "1", "RAY_worker_niceness": "0"}
+_NODE = {"num_cpus": 1, "memory": 6 << 30, "object_store_memory": 100 << 20, "include_dashboard": False}
+_ALONE = {"OMP_NUM_THREADS": "1", "RAY_worker_niceness": "0"}  # of all processes
 
 
 class Run(NamedTuple):
@@ -72,21 +71,29 @@ def made_clip(path: Path, width: int, seconds: float) -> None:
 
 
 @contextmanager
-def nodes(count: int) -> Iterator[None]:
-    """Nodes of one core each; Ray is stopped at the end, so that no other cluster may run on this machine."""
+def nodes(count: int) -> Iterator[list[Any]]:
+    """Nodes of one core each, the first ``count`` of this process."""
+    from ray.cluster_utils import Cluster
+
+    cores = os.sched_getaffinity(0)
+    cluster: Any = Cluster()
+    made: list[Any] = []
     try:
-        for n in range(count):
-            where = ["--head", f"--port={_PORT}", "--include-dashboard=false"] if n == 0 else [f"--address={_ADDRESS}"]
-            command = ["taskset", "-c", str(n), *_RAY, "start", *where, "--num-cpus=1", "--disable-usage-stats"]
-            subprocess.run(command, env=_ENVIRONMENT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        yield
+        for core in islice(cycle(sorted(cores)), count):
+            os.sched_setaffinity(0, {core})  # of what is started from here on
+            made.append(cluster.add_node(**_NODE))
+        os.sched_setaffinity(0, cores)
+        os.environ["RAY_ADDRESS"] = cluster.address
+        yield made
     finally:
-        subprocess.run([*_RAY, "stop", "--force"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        os.sched_setaffinity(0, cores)
+        os.environ.pop("RAY_ADDRESS", None)
+        cluster.shutdown()
 
 
-def start(words: Sequence[str], core: int | None = None) -> subprocess.Popen[bytes]:
-    pinned = [] if core is None else ["taskset", "-c", str(core)]
-    return subprocess.Popen([*pinned, *_PROGRAM, "transcode", *words, "--overwrite", "--quiet"], env=_ENVIRONMENT)
+def start(words: Sequence[str], alone: bool = False) -> subprocess.Popen[bytes]:
+    pinned = ["taskset", "-c", str(min(os.sched_getaffinity(0)))] if alone else []
+    return subprocess.Popen([*pinned, *_PROGRAM, "transcode", *words, "--overwrite", "--quiet"])
 
 
 def finished(process: subprocess.Popen[bytes]) -> None:
@@ -105,8 +112,8 @@ def records(target: Path) -> dict[str, int]:
     return found
 
 
-def killed(words: Sequence[str], target: Path, third: int, victim: str) -> Run:
-    """victim: "node" or "driver", of which the latter is started again."""
+def killed(words: Sequence[str], target: Path, third: int, node: Any = None) -> Run:
+    """node: what is killed; None for the driver, which is started again."""
     began = time.perf_counter()
     process = start(words)
     while len(there := records(target)) < third:
@@ -114,9 +121,9 @@ def killed(words: Sequence[str], target: Path, third: int, victim: str) -> Run:
             raise RuntimeError("it ended before it could be killed")
         time.sleep(0.02)
     making = sum("ray::make_segment" in " ".join(one.info["cmdline"] or []) for one in psutil.process_iter(["cmdline"]))
-    if victim == "node":
-        raylets = [one for one in psutil.process_iter(["name", "create_time"]) if one.info["name"] == "raylet"]
-        max(raylets, key=lambda one: one.info["create_time"]).send_signal(signal.SIGKILL)
+    if node is not None:
+        (raylet,) = node.all_processes["raylet"]
+        os.kill(raylet.process.pid, signal.SIGKILL)
         making = min(making, 1)  # on that node
     else:
         process.kill()
@@ -133,9 +140,9 @@ def killed(words: Sequence[str], target: Path, third: int, victim: str) -> Run:
     return Run(time.perf_counter() - began, frames_of(target), again, making)
 
 
-def timed(words: Sequence[str], target: Path, core: int | None = None) -> Run:
+def timed(words: Sequence[str], target: Path, alone: bool = False) -> Run:
     began = time.perf_counter()
-    finished(start(words, core))
+    finished(start(words, alone))
     return Run(time.perf_counter() - began, frames_of(target))
 
 
@@ -148,6 +155,7 @@ def main() -> None:
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--name", default="farm")
     given = parser.parse_args()
+    os.environ.update(_ALONE)
     found: dict[str, Run] = {}
     with tempfile.TemporaryDirectory() as folder:
         made, target, small = (Path(folder) / name for name in ("made.mkv", "out.mkv", "small.mkv"))
@@ -158,17 +166,17 @@ def main() -> None:
         chosen = [f"--factor={given.factor}", f"--preset={given.preset}", "--shutter=0.5"]
         coded = ["--codec=libx264", "--crf=0", "--encoder-option=preset=ultrafast"]
         words = [str(clip), str(target), *chosen, *coded, f"--duration={given.seconds:g}"]
-        found["single run, one core"] = timed(words, target, core=0)
+        found["single run, one core"] = timed(words, target, alone=True)
         frames = av.open(str(clip)).streams.video[0].frames or round(given.seconds * RATE)
         third = max(frames // 32 // 3, 1)
         for count in (1, 2):
-            with nodes(count):
+            with nodes(count) as made_nodes:
                 shared = [*words, "--cluster=auto"]
                 finished(start([str(small), str(target), *chosen, *coded, "--cluster=auto"]))
                 found[f"cluster, {count} x one core"] = timed(shared, target)
                 if count == 2:
-                    found["the same, a driver killed"] = killed(shared, target, third, "driver")
-                    found["the same, a node killed"] = killed(shared, target, third, "node")
+                    found["the same, a driver killed"] = killed(shared, target, third)
+                    found["the same, a node killed"] = killed(shared, target, third, made_nodes[1])
     one, single = found["cluster, 1 x one core"].seconds, found["single run, one core"]
     rows = [
         [
