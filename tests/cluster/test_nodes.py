@@ -71,13 +71,18 @@ def _command(cluster: Any, source: Path, target: Path, where: str = "auto") -> s
     report = target.with_suffix(".json")
     environment = {**os.environ, "RAY_ADDRESS": cluster.address, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        [*words, "--cluster", where, "--report", str(report)], env=environment, stderr=subprocess.PIPE, text=True
+        [*words, "--cluster", where, "--report", str(report)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
 def _finished(process: subprocess.Popen[str], target: Path) -> dict[str, Any]:
-    _, said = process.communicate()
+    out, said = process.communicate()
     assert process.returncode == 0, said
+    assert out == "", "results belong there"
     return json.loads(target.with_suffix(".json").read_text())
 
 
@@ -136,7 +141,9 @@ def test_a_node_that_is_killed_is_replaced(cluster: Any, source: Path, alone: st
     (raylet,) = cluster.list_all_nodes()[1].all_processes["raylet"]
     os.kill(raylet.process.pid, signal.SIGKILL)
     seen = _watched(process, target)
-    _finished(process, target)
+    report = _finished(process, target)
+    assert len(report["warnings"]) == 1
+    assert "is gone: what it was making is made again" in report["warnings"][0]
     assert _frames(target) == alone
     assert seen.items() >= there.items(), "a finished segment was made again"
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
-from functools import partial
+from contextlib import redirect_stdout
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 from vsdeblur.cli._options import refuse_given
@@ -28,4 +30,15 @@ def runner(cluster: str | None, arguments: dict[str, Any]) -> Callable[..., Repo
     arguments.pop("resume", None)
     from vsdeblur.cluster import transcode as shared
 
-    return partial(shared, cluster=cluster)
+    return undisturbed(partial(shared, cluster=cluster))
+
+
+def undisturbed[**P, T](run: Callable[P, T]) -> Callable[P, T]:
+    """``run`` without what Ray prints on standard output, where results belong, when a machine is lost."""
+
+    @wraps(run)
+    def quiet(*positional: P.args, **keywords: P.kwargs) -> T:
+        with redirect_stdout(io.StringIO()):
+            return run(*positional, **keywords)
+
+    return quiet

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from vsdeblur.cli._cluster import CLUSTER_HELP
+from vsdeblur.cli._cluster import CLUSTER_HELP, undisturbed
 from vsdeblur.cli._endings import heeding
 from vsdeblur.cli._options import settings_options
 from vsdeblur.cli._progress import Bar
@@ -38,7 +38,9 @@ def batch(source: str, target: str, cluster: str | None, quiet: bool, as_json: b
     console = quiet_console(quiet)
     with saying(console, f"reading {source}"):
         from vsdeblur.batch import Outcome
-        from vsdeblur.batch import batch as run
+        from vsdeblur.batch import batch as run_all
+
+    run = run_all if cluster is None else undisturbed(run_all)
 
     def tell(number: int, count: int, outcome: Outcome) -> None:
         if outcome.reason:

@@ -28,15 +28,17 @@ class Course:
         self._job, self._ray, self._nodes = job, ray, nodes
         self._total = int(source_frames(job) * job.ratio)
         self._names: dict[str, str] = {}
+        self._alive: set[str] = set()
 
     def __call__(self, made: Mapping[str, Made]) -> None:
         """What there is of each segment."""
         import psutil
 
         job = self._job
+        self._note_lost()
         by_node = Counter[str]()
         for one in made.values():
-            by_node[self._name(one.node)] += one.frames
+            by_node[self._names.get(one.node, one.node)] += one.frames
         job.report.nodes = dict(by_node)
         if self._nodes is not None:
             self._nodes(job.report.nodes)
@@ -46,11 +48,14 @@ class Course:
             left = max(self._total - job.report.resumed, done)
             job.task.progress(done, left, job.elapsed, psutil.Process().memory_info().rss)
 
-    def _name(self, node: str) -> str:
-        """The machine's name; with a part of Ray's own where several nodes have the same."""
-        if node not in self._names:
-            hosts = {one["NodeID"]: one["NodeManagerHostname"] for one in self._ray.nodes()}
-            host = hosts.get(node, "a machine that is gone")
-            shared = sum(name == host for name in hosts.values()) > 1
-            self._names[node] = f"{host}-{node[:6]}" if shared else host
-        return self._names[node]
+    def _note_lost(self) -> None:
+        """Warn once of each machine that is no longer there."""
+        nodes = self._ray.nodes()
+        hosts = {one["NodeID"]: one["NodeManagerHostname"] for one in nodes}
+        for node, host in hosts.items():
+            shared = list(hosts.values()).count(host) > 1  # then with a part of Ray's own name
+            self._names.setdefault(node, f"{host}-{node[:6]}" if shared else host)
+        alive = {one["NodeID"] for one in nodes if one["Alive"]}
+        for node in sorted(self._alive - alive):
+            self._job.report.warn(f"{self._names[node]} is gone: what it was making is made again")
+        self._alive = alive

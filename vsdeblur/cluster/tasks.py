@@ -50,8 +50,8 @@ def make_segment(board: Any, source: str, target: str, settings: Mapping[str, An
 
     Args:
         board: Where progress is noted; None for nowhere.
-        source: A path.
-        target: A path; the segment lies beside it.
+        source: A path or a URL.
+        target: A path or a URL; the segment lies beside it.
         settings: Of ``transcode``.
         segment: Its number and how many there are, "1/8".
 
