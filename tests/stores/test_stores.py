@@ -16,7 +16,7 @@ from vsdeblur.batch import batch
 from vsdeblur.cli import main
 from vsdeblur.errors import DeblurError
 from vsdeblur.filters.pyav import join, transcode
-from vsdeblur.stores.near import work_folder
+from vsdeblur.stores.near import Near, work_folder
 from vsdeblur.stores.stored import Stored
 
 SETTINGS = {"factor": 2, "preset": "fast", "shutter": 0.5, "crf": 0, "encoder_options": {"preset": "ultrafast"}}
@@ -87,10 +87,31 @@ def test_segments_and_their_join(store: str, tmp_path: Path, work: Path) -> None
     assert not [path for path in work.rglob("*") if path.suffix in (".packets", ".json")]
     again = transcode(source, target, **SETTINGS, segment="2/2")
     assert again.resumed == again.frames_out > 0
+    for end in ("json", "packets"):
+        Stored.at(f"{target}.vsdeblur-parts/mine.{end}").put(_text(tmp_path / "mine"))
     report = join(target, src=source)
     assert (report.output, report.frames_out) == (target, 80)
-    assert Stored.at(store).files() == ["in.mkv", "out.mkv"]
+    mine = [f"out.mkv.vsdeblur-parts/mine.{end}" for end in ("json", "packets")]
+    assert Stored.at(store).files() == ["in.mkv", "out.mkv", *mine], "what is not vsdeblur's own stays"
     _same(_got(target, tmp_path / "out.mkv"), tmp_path / "alone.mkv")
+
+
+def test_which_segments_are_copied(store: str, tmp_path: Path) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    files = Near("in.mkv", str(folder / "out.mkv"), Stored.at(f"{store}/out.mkv"))
+    for name in ("1-of-12.json", "1-of-12.packets", "1-of-1.json", "2-of-12.packets"):
+        Stored.at(f"{store}/out.mkv.vsdeblur-parts/{name}").put(_text(tmp_path / "text"))
+    files.pull("1-of-1")
+    assert not list(folder.rglob("*-of-*")), "its packets are missing"
+    files.pull()
+    here = {path.name: path for path in folder.rglob("*-of-*")}
+    assert sorted(here) == ["1-of-12.json", "1-of-12.packets"]
+    here["1-of-12.packets"].write_text("damaged")
+    files.pull()
+    assert here["1-of-12.packets"].read_text() == "damaged"
+    files.pull(anew={"1-of-12"})
+    assert here["1-of-12.packets"].read_text() == "no video"
 
 
 def test_an_interrupted_job_goes_on(store: str, tmp_path: Path, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:

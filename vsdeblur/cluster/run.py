@@ -97,7 +97,7 @@ def _write(job: Job, ray: Any, arguments: Callable[[str], tuple[Any, ...]], file
         segments = [f"{n}/{count}" for n in missing]
         calls = {segment: arguments(segment) for segment in segments}
         run_tasks(ray, _needs(ray, opened), calls, Course(job, ray, nodes))
-        files.pull()
+        files.pull(anew={part_name(n, count) for n in missing})
         parts = _parts(target, opened, count)
         if parts.missing.ranges:
             raise DeblurError(f"{parts.folder}: segments are missing", "give the command again")

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from vsdeblur.stores.stored import Stored, is_stored
 
 SEGMENTS = "segments"  # of a job, as against the whole
 PARTS = ".vsdeblur-parts"  # after a target's name: the folder of its segments
+_OWN = re.compile(r"\d{1,9}-of-\d{1,9}\.(packets|json)")
 _WAIT = 3600.0  # seconds, for the copy that another segment's job makes
 
 
@@ -37,18 +39,26 @@ class Near:
     target: str
     stored: Stored | None = None
 
-    def pull(self, part: str = "") -> None:
-        """Copy the segments that are in the store, or the one of that name. Raises DeblurError."""
+    def pull(self, part: str = "", anew: Collection[str] = ()) -> None:
+        """Copy segments that are in the store and not here.
+
+        Args:
+            part: The name of the only one that is wanted; empty for all.
+            anew: Those whose copies here are replaced.
+
+        Raises:
+            DeblurError: The store cannot be read.
+        """
         if self.stored is None:
             return
         folder, here = self.stored.beside(PARTS), Path(self.target + PARTS)
-        names = folder.files()
-        for name in names:
-            whole = name.endswith(".json") and name.replace(".json", ".packets") in names
-            if whole and name.removesuffix(".json").startswith(part) and not (here / name).exists():
+        names = set(filter(_OWN.fullmatch, folder.files()))
+        for one in sorted(name.removesuffix(".json") for name in names if name.endswith(".json")):
+            record, packets = f"{one}.json", f"{one}.packets"
+            if packets in names and one == (part or one) and (one in anew or not (here / record).exists()):
                 here.mkdir(exist_ok=True)
-                for one in (name.replace(".json", ".packets"), name):
-                    folder.within(one).fetch(here / one)
+                folder.within(packets).fetch(here / packets)
+                folder.within(record).fetch(here / record)
 
     def push(self, part: str) -> None:
         """Put a finished segment into the store; its copy here goes. Raises DeblurError."""
@@ -92,8 +102,16 @@ def near(source: str, target: str, overwrite: bool = False, part: str = "") -> I
             stored.put(Path(files.target))
         except DeblurError as error:
             raise DeblurError(f"{error}", f"the result lies in {files.target}") from None
-        stored.beside(PARTS).remove()
+        _remove_parts(stored.beside(PARTS))
     forget(source, target)
+
+
+def _remove_parts(folder: Stored) -> None:
+    """Remove all segments, and the folder where the store has folders and nothing else is in it."""
+    for name in filter(_OWN.fullmatch, folder.files()):
+        folder.within(name).remove()
+    with suppress(Exception):
+        folder.store.rmdir(folder.path)
 
 
 def writable(target: str, overwrite: bool) -> Stored:
