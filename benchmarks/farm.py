@@ -146,6 +146,11 @@ def timed(words: Sequence[str], target: Path, alone: bool = False) -> Run:
     return Run(time.perf_counter() - began, frames_of(target))
 
 
+def said(name: str, run: Run) -> Run:
+    print(name, f"{run.seconds:.1f} s, {run.again} made again, {run.making} being made", sep=": ", flush=True)
+    return run
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clip", type=Path, nargs="?")
@@ -166,17 +171,17 @@ def main() -> None:
         chosen = [f"--factor={given.factor}", f"--preset={given.preset}", "--shutter=0.5"]
         coded = ["--codec=libx264", "--crf=0", "--encoder-option=preset=ultrafast"]
         words = [str(clip), str(target), *chosen, *coded, f"--duration={given.seconds:g}"]
-        found["single run, one core"] = timed(words, target, alone=True)
+        found["single run, one core"] = said("single run", timed(words, target, alone=True))
         frames = av.open(str(clip)).streams.video[0].frames or round(given.seconds * RATE)
         third = max(frames // 32 // 3, 1)
         for count in (1, 2):
             with nodes(count) as made_nodes:
                 shared = [*words, "--cluster=auto"]
                 finished(start([str(small), str(target), *chosen, *coded, "--cluster=auto"]))
-                found[f"cluster, {count} x one core"] = timed(shared, target)
+                found[f"cluster, {count} x one core"] = said(f"{count} nodes", timed(shared, target))
                 if count == 2:
-                    found["the same, a driver killed"] = killed(shared, target, third)
-                    found["the same, a node killed"] = killed(shared, target, third, made_nodes[1])
+                    found["the same, a driver killed"] = said("driver killed", killed(shared, target, third))
+                    found["the same, a node killed"] = said("node killed", killed(shared, target, third, made_nodes[1]))
     one, single = found["cluster, 1 x one core"].seconds, found["single run, one core"]
     rows = [
         [
