@@ -193,7 +193,7 @@ def test_the_command_line(store: str, tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["transcode", source, f"{store}/out.mkv", *words])
     assert result.exit_code == 0, result.stderr
     assert result.stderr.splitlines()[0] == f"vsdeblur: reading {source}"
-    assert result.stderr.splitlines()[-1].endswith(f"{store}/out.mkv")
+    assert "".join(result.stderr.split()).endswith(f"{store}/out.mkv")  # wherever the line is broken
     result = CliRunner().invoke(main, ["transcode", source, f"{store}/more.mkv", *words, "--adapt", "1min"])
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert "--adapt must be left out for files in a store" in result.stderr
