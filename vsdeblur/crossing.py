@@ -42,9 +42,10 @@ def received(pictures: Iterator[Tensor], spare: int) -> Iterator[Tensor]:
         if first.device.type == "cpu":
             yield first
             continue
-        # Together they are there twice, and once more while they travel and the next ones are made.
-        several = [first, *islice(pictures, spare // (3 * first.nbytes))]
-        last, arriving = arriving, _arrival(torch.stack(several))
+        # Of n that travel together there are 2 n, and n more of the next ones, one of which is being made.
+        more = max(spare // first.nbytes - 2, 0) // 3
+        several = [first, *islice(pictures, more)]
+        last, arriving = arriving, _arrival(torch.stack(several) if more else first[None])
         if last:
             yield from last()
         if spare < first.nbytes:

@@ -77,3 +77,29 @@ class Block(nn.Module):
         """The block of x (N, C, H, W)."""
         out: Tensor = self.second(F.relu(self.first(x), inplace=True))
         return out.add_(x)
+
+
+class NormalisedBlock(nn.Module):
+    """x + conv(relu(conv(norm(x)))), with a group norm (Wu and He 2018) where training diverges without.
+
+    References:
+        Wu and He: Group normalization, ECCV 2018.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(8, width)
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        with torch.no_grad():
+            self.second.weight.mul_(0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The block of x (N, C, H, W)."""
+        out: Tensor = x + self.second(F.relu(self.first(self.norm(x))))
+        return out
+
+
+def twice_as_large(x: Tensor) -> Tensor:
+    """x (N, C, H, W) at twice the resolution, linearly."""
+    return F.interpolate(x, scale_factor=2.0, mode="bilinear")

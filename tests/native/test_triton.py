@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from vsdeblur.native import on_gpu
+
 pytest.importorskip("triton")
 
 SAMPLINGS = """
@@ -71,3 +73,17 @@ def test_a_restoration_is_that_of_torch(tmp_path: Path) -> None:
 
 def test_samplings_are_those_of_torch() -> None:
     assert run(SAMPLINGS, VSDEBLUR_TRITON="1", TRITON_INTERPRET="1").strip() == "alike"
+
+
+def test_without_triton_it_is_said_and_torch_samples(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("VSDEBLUR_TRITON", "1")
+    monkeypatch.setattr(on_gpu, "find_spec", lambda name: None)
+    on_gpu.asked.cache_clear()
+    try:
+        assert not on_gpu.takes(torch.zeros(1))
+        assert not on_gpu.takes(torch.zeros(1))
+    finally:
+        on_gpu.asked.cache_clear()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]

@@ -102,8 +102,12 @@ class ClassicalSolver:
             "solving for the sub-frames", lambda _: self.solve(on_device, instants, sigma, tiling, record)
         )
         with_gain, within = gains_of(window, self.device), within_exposures(window)
-        shown = (within(with_gain(picture, t), t) for t, picture in zip(instants, pictures, strict=True))
-        for t, picture in zip(instants, received(shown, retry.spare), strict=True):
+
+        def shown(done: int) -> Iterator[Tensor]:
+            return (within(with_gain(pictures[k], t), t) for k, t in enumerate(instants) if k >= done)
+
+        fetched = retry.stream("fetching sub-frames", lambda sizes, done: received(shown(done), sizes.spare))
+        for t, picture in zip(instants, fetched, strict=True):
             if window.overlay is not None:
                 window.overlay.put_back(picture, [frame_at(window, t)])
             yield picture

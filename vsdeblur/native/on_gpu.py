@@ -10,6 +10,7 @@ import logging
 import os
 from functools import cache
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,7 +56,7 @@ def mean_along(image: Tensor, fields: Tensor, taus: Tensor, sign: int, scale: fl
     from vsdeblur.native.triton_kernels import mean_kernel
 
     out = image.new_empty(*image.shape[:2], *fields.shape[2:])
-    _run(mean_kernel, image, out, fields, taus, sign, scale, (image, out))
+    _run(mean_kernel, image.contiguous(), out, image, fields, taus, sign, scale)
     return out
 
 
@@ -63,30 +64,22 @@ def spread_along(y: Tensor, fields: Tensor, taus: Tensor, sign: int, scale: floa
     """The transpose of the sum of these samplings: y (1, C, H, W), added to ``onto`` (1, C, h, w), contiguous."""
     from vsdeblur.native.triton_kernels import spread_kernel
 
-    _run(spread_kernel, onto, y, fields, taus, sign, scale, (y.contiguous(), onto))
+    _run(spread_kernel, y.contiguous(), onto, onto, fields, taus, sign, scale)
 
 
 def _run(
-    kernel: object,
-    image: Tensor,
-    along: Tensor,
-    fields: Tensor,
-    taus: Tensor,
-    sign: int,
-    scale: float,
-    data: tuple[Tensor, Tensor],
+    kernel: Any, read: Tensor, written: Tensor, points: Tensor, fields: Tensor, taus: Tensor, sign: int, scale: float
 ) -> None:
-    """Run a kernel whose first and fourth arguments are ``data``; ``along`` has a value for each pixel of the path."""
+    """Run a kernel on what it reads and writes, ``points`` being that of the two which lies along no path."""
     from vsdeblur.native.triton_kernels import BLOCK
 
-    (height, width), (rows, row) = image.shape[2:], along.shape[2:]
-    grid = (-(-rows * row // BLOCK), along.shape[1])
-    first, last = data[0].contiguous(), data[1]
-    kernel[grid](  # type: ignore[index]
-        first,
+    channels, height, width = points.shape[1:]
+    rows, row = fields.shape[2:]
+    kernel[-(-rows * row // BLOCK), channels](
+        read,
         fields.contiguous(),
-        taus.contiguous(),
-        last,
+        taus,
+        written,
         rows * row,
         row,
         height,

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vsdeblur.blind.operators.fourier import fast_length
+from vsdeblur.unet import NormalisedBlock, twice_as_large
 
 KERNELS = 16
 REACH = 18  # pixels from the middle of a kernel to its border
@@ -38,23 +39,23 @@ class KernelNet(nn.Module):
         super().__init__()
         half, quarter, eighth, last = WIDTHS
         self.enter = nn.Conv2d(4 * _COLOURS, half, 3, padding=1)
-        self.fine = _NormalisedBlock(half)
+        self.fine = NormalisedBlock(half)
         self.down1 = nn.Conv2d(half, quarter, 2, stride=2)
-        self.middle = nn.Sequential(_NormalisedBlock(quarter), _NormalisedBlock(quarter))
+        self.middle = nn.Sequential(NormalisedBlock(quarter), NormalisedBlock(quarter))
         self.down2 = nn.Conv2d(quarter, eighth, 2, stride=2)
-        self.coarse = nn.Sequential(_NormalisedBlock(eighth), _NormalisedBlock(eighth))
+        self.coarse = nn.Sequential(NormalisedBlock(eighth), NormalisedBlock(eighth))
         self.down3 = nn.Conv2d(eighth, last, 2, stride=2)
-        self.deep = nn.Sequential(_NormalisedBlock(last), _NormalisedBlock(last))
+        self.deep = nn.Sequential(NormalisedBlock(last), NormalisedBlock(last))
         self.plane = _Plane(2 * (1 + _WINDOWS**2), 2 * last)
         self.calm = nn.LayerNorm(2 * last)
         self.told = nn.Linear(self.plane.summary, quarter)
         self.up2 = nn.Conv2d(last + 2, eighth, 1)
-        self.eighth_again = nn.Sequential(_NormalisedBlock(eighth), _NormalisedBlock(eighth))
+        self.eighth_again = nn.Sequential(NormalisedBlock(eighth), NormalisedBlock(eighth))
         self.up1 = nn.Conv2d(eighth, quarter, 1)
-        self.quarter_again = _NormalisedBlock(quarter)
+        self.quarter_again = NormalisedBlock(quarter)
         self.shares = nn.Conv2d(quarter, KERNELS, 3, padding=1)
         self.up0 = nn.Conv2d(quarter, half, 1)
-        self.half_again = nn.Sequential(_NormalisedBlock(half), _NormalisedBlock(half))
+        self.half_again = nn.Sequential(NormalisedBlock(half), NormalisedBlock(half))
         self.edges = nn.Conv2d(half, 4 * 2, 3, padding=1)
         nn.init.zeros_(self.edges.weight)
 
@@ -75,9 +76,9 @@ class KernelNet(nn.Module):
         x4 = self.middle(self.down1(x2))
         x8 = self.coarse(self.down2(x4))
         x16 = self.deep(self.down3(x8))
-        x8 = self.eighth_again(x8 + _twice(self.up2(torch.cat((x16, _places(x16)), 1))))
-        x4 = self.quarter_again(x4 + _twice(self.up1(x8)))
-        x2 = self.half_again(x2 + _twice(self.up0(x4)))
+        x8 = self.eighth_again(x8 + twice_as_large(self.up2(torch.cat((x16, _places(x16)), 1))))
+        x4 = self.quarter_again(x4 + twice_as_large(self.up1(x8)))
+        x2 = self.half_again(x2 + twice_as_large(self.up0(x4)))
         blurry = gradient(picture.float()) / unit
         edges = blurry + F.pixel_shuffle(self.edges(x2), 2).float()
         with torch.autocast(picture.device.type, enabled=False):
@@ -86,22 +87,6 @@ class KernelNet(nn.Module):
         kernels, summary = self.plane(maps, self.calm(spread))
         shares = self.shares(x4 + self.told(summary)[..., None, None])
         return kernels, shares, edges
-
-
-class _NormalisedBlock(nn.Module):
-    """x + conv(relu(conv(norm(x)))). Without the norm (Wu and He 2018) training diverges."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.norm = nn.GroupNorm(8, width)
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        with torch.no_grad():
-            self.second.weight.mul_(0.1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = x + self.second(F.relu(self.first(self.norm(x))))
-        return out
 
 
 class _Plane(nn.Module):
@@ -113,16 +98,16 @@ class _Plane(nn.Module):
         self.summary = coarse
         self.enter = nn.Conv2d(maps + 2, fine, 3, padding=1)
         self.listen = nn.ModuleList(nn.Linear(context, width) for width in _PLANE)
-        self.fine = _NormalisedBlock(fine)
+        self.fine = NormalisedBlock(fine)
         self.down1 = nn.Conv2d(fine, middle, 3, stride=2, padding=1)
-        self.middle = nn.Sequential(_NormalisedBlock(middle), _NormalisedBlock(middle))
+        self.middle = nn.Sequential(NormalisedBlock(middle), NormalisedBlock(middle))
         self.down2 = nn.Conv2d(middle, coarse, 3, stride=2, padding=1)
-        self.coarse = nn.Sequential(_NormalisedBlock(coarse), _NormalisedBlock(coarse), _NormalisedBlock(coarse))
+        self.coarse = nn.Sequential(NormalisedBlock(coarse), NormalisedBlock(coarse), NormalisedBlock(coarse))
         self.mix = nn.Linear(coarse, coarse)
         self.up2 = nn.Conv2d(coarse, middle, 1)
-        self.middle_again = nn.Sequential(_NormalisedBlock(middle), _NormalisedBlock(middle))
+        self.middle_again = nn.Sequential(NormalisedBlock(middle), NormalisedBlock(middle))
         self.up1 = nn.Conv2d(middle, fine, 1)
-        self.fine_again = nn.Sequential(_NormalisedBlock(fine), _NormalisedBlock(fine))
+        self.fine_again = nn.Sequential(NormalisedBlock(fine), NormalisedBlock(fine))
         self.leave = nn.Conv2d(fine, KERNELS, 3, padding=1)
 
     def forward(self, lags: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
@@ -241,7 +226,3 @@ def _places(x: Tensor) -> Tensor:
     """(B, 2, H, W): position in the picture, y and x, -1 to 1."""
     y, z = (torch.linspace(-1, 1, n, device=x.device, dtype=x.dtype) for n in x.shape[-2:])
     return torch.stack(torch.meshgrid(y, z, indexing="ij")).expand(len(x), -1, -1, -1)
-
-
-def _twice(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2.0, mode="bilinear")

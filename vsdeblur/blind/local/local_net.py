@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vsdeblur.blind.local.lags import DIRECTIONS, KINDS, LAGS
+from vsdeblur.unet import NormalisedBlock, twice_as_large
 
 LENGTHS = torch.arange(4.0, 38.0, 2.0)  # pixels, of the motions that are distinguished
 MATTES = 2  # where the thing is in the middle of the exposure, and the mean over it
@@ -39,19 +40,19 @@ class LocalNet(nn.Module):
         self.few = nn.Conv3d(_READ, 4, 1)
         self.places = nn.Conv2d(2 * _READ + 4 * DIRECTIONS, last, 1)
         self.enter = nn.Conv2d(4 * 3 + _FINE, half, 3, padding=1)
-        self.fine = _Block(half)
+        self.fine = NormalisedBlock(half)
         self.down1 = nn.Conv2d(half, quarter, 2, stride=2)
-        self.middle = nn.Sequential(_Block(quarter), _Block(quarter))
+        self.middle = nn.Sequential(NormalisedBlock(quarter), NormalisedBlock(quarter))
         self.down2 = nn.Conv2d(quarter, eighth, 2, stride=2)
-        self.coarse = nn.Sequential(_Block(eighth), _Block(eighth))
+        self.coarse = nn.Sequential(NormalisedBlock(eighth), NormalisedBlock(eighth))
         self.down3 = nn.Conv2d(eighth, last, 2, stride=2)
-        self.deep = nn.Sequential(_Block(last), _Block(last))
+        self.deep = nn.Sequential(NormalisedBlock(last), NormalisedBlock(last))
         self.up2 = nn.Conv2d(last, eighth, 1)
-        self.coarse_again = nn.Sequential(_Block(eighth), _Block(eighth))
+        self.coarse_again = nn.Sequential(NormalisedBlock(eighth), NormalisedBlock(eighth))
         self.up1 = nn.Conv2d(eighth, quarter, 1)
-        self.middle_again = nn.Sequential(_Block(quarter), _Block(quarter))
+        self.middle_again = nn.Sequential(NormalisedBlock(quarter), NormalisedBlock(quarter))
         self.up0 = nn.Conv2d(quarter, half, 1)
-        self.fine_again = _Block(half)
+        self.fine_again = NormalisedBlock(half)
         self.leave = nn.Conv2d(half, 4 * MATTES, 3, padding=1)
 
     def forward(self, picture: Tensor, lags: Tensor) -> Tensor:
@@ -69,9 +70,9 @@ class LocalNet(nn.Module):
         x4 = self.middle(self.down1(x2))
         x8 = self.coarse(self.down2(x4))
         x16 = self.deep(x16 + self.down3(x8))
-        x8 = self.coarse_again(x8 + _twice(self.up2(x16)))
-        x4 = self.middle_again(x4 + _twice(self.up1(x8)))
-        x2 = self.fine_again(x2 + _twice(self.up0(x4)))
+        x8 = self.coarse_again(x8 + twice_as_large(self.up2(x16)))
+        x4 = self.middle_again(x4 + twice_as_large(self.up1(x8)))
+        x2 = self.fine_again(x2 + twice_as_large(self.up0(x4)))
         return F.pixel_shuffle(self.leave(x2), 2).float()
 
     def motion(self, lags: Tensor) -> Tensor:
@@ -114,22 +115,6 @@ class _PartReader(nn.Module):
         return votes
 
 
-class _Block(nn.Module):
-    """x + conv(relu(conv(norm(x)))) (Wu and He 2018 for the norm)."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.norm = nn.GroupNorm(8, width)
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        with torch.no_grad():
-            self.second.weight.mul_(0.1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = x + self.second(F.relu(self.first(self.norm(x))))
-        return out
-
-
 def _pixels(picture: Tensor) -> Tensor:
     """(B, 12 + _FINE, H / 2, W / 2): the pixels, and the logarithm of how steep the picture is in each direction."""
     level, unit = picture.mean((1, 2, 3), keepdim=True), picture.std((1, 2, 3), keepdim=True).clamp_min(0.02)
@@ -156,7 +141,3 @@ def _compressed(lags: Tensor) -> Tensor:
 def _turned(x: Tensor, axis: int) -> Tensor:
     """x with one more direction at either end of the axis: the first one follows the last."""
     return torch.cat((x.narrow(axis, DIRECTIONS - 1, 1), x, x.narrow(axis, 0, 1)), axis)
-
-
-def _twice(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2.0, mode="bilinear")
