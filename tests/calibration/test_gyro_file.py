@@ -15,7 +15,7 @@ from vsdeblur.errors import ArgumentError, DeblurError
 from vsdeblur.filters.pyav.inspect import gyro as _gyro
 from vsdeblur.filters.pyav.inspect import gyro_file, telemetry
 from vsdeblur.filters.pyav.inspect.gyro_file import read_gyro_file
-from vsdeblur.filters.pyav.whole import task_of
+from vsdeblur.filters.pyav.transcoding import task_of
 
 GCSV = """GYROFLOW IMU LOG
 version,1.3

@@ -16,7 +16,7 @@ from vsdeblur.batch import batch
 from vsdeblur.cli import main
 from vsdeblur.errors import DeblurError
 from vsdeblur.filters.pyav import join, transcode
-from vsdeblur.stores.near import Near, work_folder
+from vsdeblur.stores.local import LocalFiles, work_folder
 from vsdeblur.stores.stored import Stored
 
 SETTINGS = {"factor": 2, "preset": "fast", "shutter": 0.5, "crf": 0, "encoder_options": {"preset": "ultrafast"}}
@@ -99,7 +99,7 @@ def test_segments_and_their_join(store: str, tmp_path: Path, work: Path) -> None
 def test_which_segments_are_copied(store: str, tmp_path: Path) -> None:
     folder = tmp_path / "here"
     folder.mkdir()
-    files = Near("in.mkv", str(folder / "out.mkv"), Stored.at(f"{store}/out.mkv"))
+    files = LocalFiles("in.mkv", str(folder / "out.mkv"), Stored.at(f"{store}/out.mkv"))
     for name in ("1-of-12.json", "1-of-12.packets", "1-of-1.json", "2-of-12.packets"):
         Stored.at(f"{store}/out.mkv.vsdeblur-parts/{name}").put(_text(tmp_path / "text"))
     files.pull("1-of-1")

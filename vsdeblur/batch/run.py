@@ -14,13 +14,13 @@ from vsdeblur.batch.listing import output_name, refuse_nested
 from vsdeblur.batch.page import write_page
 from vsdeblur.batch.places import Place, place_at
 from vsdeblur.batch.summary import DONE, FAILED, NAME, PAGE, PARTIAL, Outcome, Summary
-from vsdeblur.cluster.course import Nodes
+from vsdeblur.cluster.progress import Nodes
 from vsdeblur.cluster.run import transcode as shared_transcode
 from vsdeblur.cluster.where import Where, connected
 from vsdeblur.errors import DeblurError, InputError
 from vsdeblur.files import reason
 from vsdeblur.filters.pyav.report import Progress, Report
-from vsdeblur.filters.pyav.whole import task_of, transcode
+from vsdeblur.filters.pyav.transcoding import task_of, transcode
 from vsdeblur.settings.engine import Number
 from vsdeblur.settings.files import FileSettings
 from vsdeblur.settings.signature import takes

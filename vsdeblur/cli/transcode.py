@@ -96,7 +96,7 @@ def _forecast(
     """Print how long it will take, measured on a little of it; wrong arguments are found on the way."""
     from vsdeblur.filters.pyav.file.target import check
     from vsdeblur.filters.pyav.inspect.probe import forecast
-    from vsdeblur.stores.near import fetched, writable
+    from vsdeblur.stores.local import fetched, writable
     from vsdeblur.stores.stored import is_stored
 
     if is_stored(target):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Unpack
 
-from vsdeblur.cluster.course import Course, Nodes
+from vsdeblur.cluster.progress import JobProgress, Nodes
 from vsdeblur.cluster.tasks import Needs, on_all_nodes, run_tasks
 from vsdeblur.cluster.where import Where, connected
 from vsdeblur.engine.grid import Spans
@@ -20,12 +20,12 @@ from vsdeblur.filters.pyav.segments.opened import OpenedJob
 from vsdeblur.filters.pyav.segments.parts import Parts
 from vsdeblur.filters.pyav.segments.share import part_name
 from vsdeblur.filters.pyav.segments.split import divided, source_frames
-from vsdeblur.filters.pyav.whole import near_task, run, task_of
+from vsdeblur.filters.pyav.transcoding import local_task, run, task_of
 from vsdeblur.settings.engine import Number
 from vsdeblur.settings.files import FileSettings
 from vsdeblur.settings.signature import takes
 from vsdeblur.settings.table import CLUSTER
-from vsdeblur.stores.near import SEGMENTS, Near, forget
+from vsdeblur.stores.local import SEGMENTS, LocalFiles, forget
 from vsdeblur.stores.stored import is_stored
 
 _FRAMES = 32  # source frames of a segment at least
@@ -70,7 +70,7 @@ def transcode(
     def arguments(segment: str) -> tuple[Any, ...]:
         return task.source, task.target, kept, segment
 
-    with near_task(task) as (here, files), connected(where) as ray:
+    with local_task(task) as (here, files), connected(where) as ray:
         report = run(here, lambda job: _write(job, ray, arguments, files, nodes))
         if is_stored(task.source) or is_stored(task.target):
             on_all_nodes(ray, forget, task.source, task.target, SEGMENTS)
@@ -84,7 +84,9 @@ def _anywhere(name: str | os.PathLike[str]) -> str:
     return name if is_stored(name) else os.path.abspath(name)
 
 
-def _write(job: Job, ray: Any, arguments: Callable[[str], tuple[Any, ...]], files: Near, nodes: Nodes | None) -> None:
+def _write(
+    job: Job, ray: Any, arguments: Callable[[str], tuple[Any, ...]], files: LocalFiles, nodes: Nodes | None
+) -> None:
     target = Path(job.task.target)
     with target_file.written(target) as temporary:
         opened = OpenedJob(job)
@@ -96,7 +98,7 @@ def _write(job: Job, ray: Any, arguments: Callable[[str], tuple[Any, ...]], file
         missing = [n for n in _longest_first(job, opened, count) if part_name(n, count) not in names]
         segments = [f"{n}/{count}" for n in missing]
         calls = {segment: arguments(segment) for segment in segments}
-        run_tasks(ray, _needs(ray, opened), calls, Course(job, ray, nodes))
+        run_tasks(ray, _needs(ray, opened), calls, JobProgress(job, ray, nodes))
         files.pull(anew={part_name(n, count) for n in missing})
         parts = _parts(target, opened, count)
         if parts.missing.ranges:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vsdeblur.filters.pyav.frames import deblur_frames as deblur_frames
-    from vsdeblur.filters.pyav.joined import join as join
+    from vsdeblur.filters.pyav.joining import join as join
     from vsdeblur.filters.pyav.report import Progress as Progress
     from vsdeblur.filters.pyav.report import Report as Report
     from vsdeblur.filters.pyav.report import eta as eta
-    from vsdeblur.filters.pyav.whole import transcode as transcode
+    from vsdeblur.filters.pyav.transcoding import transcode as transcode
 
 __all__ = ["Progress", "Report", "deblur_frames", "eta", "join", "transcode"]
 
@@ -30,8 +30,8 @@ _LAZY = {
     "Report": "report",
     "deblur_frames": "frames",
     "eta": "report",
-    "join": "joined",
-    "transcode": "whole",
+    "join": "joining",
+    "transcode": "transcoding",
 }
 
 

@@ -16,7 +16,7 @@ from vsdeblur.filters.pyav.file.source import Source
 from vsdeblur.filters.pyav.job import Job
 from vsdeblur.filters.pyav.report import Report
 from vsdeblur.filters.pyav.segments.split import divided
-from vsdeblur.filters.pyav.whole import task_of
+from vsdeblur.filters.pyav.transcoding import task_of
 
 END = Spans().stop
 FRAMES = 64

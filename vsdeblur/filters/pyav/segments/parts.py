@@ -22,7 +22,7 @@ from vsdeblur.errors import DeblurError
 from vsdeblur.files import reason, remove_dead, written
 from vsdeblur.filters.pyav.segments.packets import PacketWriter, checksum, read_packets
 from vsdeblur.filters.pyav.segments.record import Record
-from vsdeblur.stores.near import PARTS
+from vsdeblur.stores.local import PARTS
 
 _OWN = re.compile(r"(\d{6,18}|\d{1,9}-of-\d{1,9})\.(packets|json)")
 _END = Spans().stop

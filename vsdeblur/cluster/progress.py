@@ -14,7 +14,7 @@ from vsdeblur.filters.pyav.segments.split import source_frames
 Nodes = Callable[[Mapping[str, int]], None]
 
 
-class Course:
+class JobProgress:
     """Writes into a job's report, and reports progress, as segments are made."""
 
     def __init__(self, job: Job, ray: Any, nodes: Nodes | None) -> None:

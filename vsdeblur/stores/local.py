@@ -26,7 +26,7 @@ _WAIT = 3600.0  # seconds, for the copy that another segment's job makes
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
+class LocalFiles:
     """The names that a job reads and writes; those that were given where no store is concerned.
 
     Attributes:
@@ -72,7 +72,7 @@ class Near:
 
 
 @contextmanager
-def near(source: str, target: str, overwrite: bool = False, part: str = "") -> Iterator[Near]:
+def local_files(source: str, target: str, overwrite: bool = False, part: str = "") -> Iterator[LocalFiles]:
     """Within the block local files stand for those in stores; at its end the target is put where it belongs.
 
     Args:
@@ -85,12 +85,12 @@ def near(source: str, target: str, overwrite: bool = False, part: str = "") -> I
         DeblurError: A store cannot be reached, read or written.
     """
     if not is_stored(source) and not is_stored(target):
-        yield Near(source, target)
+        yield LocalFiles(source, target)
         return
     stored = writable(target, overwrite) if is_stored(target) else None
     what = SEGMENTS if part else ""
     here = fetched(source, target, what)
-    files = Near(here, str(_made(_folder_of(source, target, what)) / stored.name) if stored else target, stored)
+    files = LocalFiles(here, str(_made(_folder_of(source, target, what)) / stored.name) if stored else target, stored)
     if part:
         files.pull(part)
     yield files

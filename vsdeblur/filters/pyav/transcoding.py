@@ -30,7 +30,7 @@ from vsdeblur.settings.files import Coding, FileSettings
 from vsdeblur.settings.refusals import refuse_unused
 from vsdeblur.settings.signature import takes
 from vsdeblur.settings.table import TABLE, TRANSCODE
-from vsdeblur.stores.near import Near, near
+from vsdeblur.stores.local import LocalFiles, local_files
 from vsdeblur.stores.stored import is_stored
 
 log = logging.getLogger("vsdeblur")
@@ -62,14 +62,14 @@ def transcode(
         DeblurError: ArgumentError, InputError or MemoryBudgetError, with one line on what is wrong.
     """
     task = task_of(os.fspath(src), os.fspath(dst), {"factor": factor, **settings}, progress)
-    with near_task(task, part_name(*task.segment) if task.segment else "") as (here, _):
+    with local_task(task, part_name(*task.segment) if task.segment else "") as (here, _):
         report = run(here, _writer(here))
     report.source, report.output = task.source, task.target
     return report
 
 
 @contextmanager
-def near_task(task: Task, part: str = "") -> Iterator[tuple[Task, Near]]:
+def local_task(task: Task, part: str = "") -> Iterator[tuple[Task, LocalFiles]]:
     """A task, checked, with local files in place of those in stores, which the target is put into at the end.
 
     Args:
@@ -81,7 +81,7 @@ def near_task(task: Task, part: str = "") -> Iterator[tuple[Task, Near]]:
     """
     if is_stored(task.target) and not task.is_y4m:
         target_file.format_of(Path(task.target))  # before anything is copied
-    with near(task.source, task.target, task.overwrite, part) as files:
+    with local_files(task.source, task.target, task.overwrite, part) as files:
         overwrite = task.overwrite or files.stored is not None
         here = replace(task, source=files.source, target=files.target, overwrite=overwrite)
         check_task(here)

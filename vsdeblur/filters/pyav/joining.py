@@ -8,9 +8,9 @@ from pathlib import Path
 from vsdeblur.filters.pyav.file import target as target_file
 from vsdeblur.filters.pyav.report import Progress, Report
 from vsdeblur.filters.pyav.segments.join import finished, join_into
-from vsdeblur.filters.pyav.whole import run, task_of
+from vsdeblur.filters.pyav.transcoding import run, task_of
 from vsdeblur.settings import checked
-from vsdeblur.stores.near import near
+from vsdeblur.stores.local import local_files
 
 
 def join(
@@ -38,7 +38,7 @@ def join(
         DeblurError: A segment is missing or damaged, they do not fit together, or the source is another one.
     """
     checked("overwrite", overwrite)
-    with near("" if src is None else os.fspath(src), os.fspath(dst), overwrite) as files:
+    with local_files("" if src is None else os.fspath(src), os.fspath(dst), overwrite) as files:
         files.pull()
         target = Path(files.target)
         parts = finished(target)
