@@ -208,7 +208,7 @@ def test_the_command_takes_the_stage(
     def trained(recipe: Any, scenes: Any, count: int, *, photos: Path, **course: Any) -> None:
         asked.append((recipe, scenes))
 
-    monkeypatch.setattr(import_module("vsdeblur.cli.train"), "train_photos", trained)
+    monkeypatch.setattr(import_module("vsdeblur.cli._train_pictures"), "train_photos", trained)
     done = CliRunner().invoke(
         main, ["train", "restoration", "--photos", str(tmp_path), "--out", str(tmp_path / "o"), *given]
     )

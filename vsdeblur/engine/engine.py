@@ -277,9 +277,8 @@ class Engine:
             solved = replace(solved, cuts=cuts)
             at = with_unblended(at, self._composed(solved, kept), window, window.light, self.device)
         if self._consistency_flow is not None:
-            factor = self.options.factor
-            at_once = 1 + sizes.spare // period_bytes(solved, factor)
-            consistency = TemporalConsistency(solved, at, self._consistency_flow, 1 / float(factor), at_once)
+            at_once, step = 1 + sizes.spare // period_bytes(solved, self.options.factor), 1 / float(self.options.factor)
+            consistency = TemporalConsistency(solved, at, self._consistency_flow, step, at_once)
             instants = [t for (t,) in shown]  # without an output shutter
             rest = islice(zip(instants, consistency.instants(instants), strict=True), done, None)
             yield from (shown_at(u, t) for t, u in rest)
