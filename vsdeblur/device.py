@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
@@ -46,17 +46,19 @@ def free_memory(device: torch.device) -> int | None:
 
 
 @contextmanager
-def single_thread() -> Iterator[int]:
-    """Torch on one thread, and on one in every thread that begins within; yields how many it has otherwise.
-
-    For operations so small that sharing them takes longer, the longer the busier the machine is.
-    """
-    count = torch.get_num_threads()
-    torch.set_num_threads(1)
+def torch_threads(count: int) -> Iterator[int]:
+    """Torch on so many threads, here and in every thread that begins within; yields how many it has otherwise."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
     try:
-        yield count
+        yield before
     finally:
-        torch.set_num_threads(count)
+        torch.set_num_threads(before)
+
+
+def single_thread() -> AbstractContextManager[int]:
+    """Torch on one thread: for operations so small that sharing them takes longer, on a busy machine above all."""
+    return torch_threads(1)
 
 
 def network_dtype(device: torch.device) -> torch.dtype:

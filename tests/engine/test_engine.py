@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from fractions import Fraction
 from typing import Any
 
@@ -12,13 +13,14 @@ from torch import Tensor
 from tests.support.quality import FACTOR, H, W, as_tensor, psnr
 from vsdeblur import restore
 from vsdeblur.colour.transfer import to_linear
-from vsdeblur.device import choose_device
+from vsdeblur.device import choose_device, torch_threads
 from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.grid import Grid
 from vsdeblur.errors import ArgumentError
 from vsdeblur.flow.motion import Motion
 from vsdeblur.settings import parse_options
 from vsdeblur.settings.transfers import TRANSFERS
+from vsdeblur.solver.render.compositing import composite
 from vsdeblur.synthetic.scene import Scene, film
 from vsdeblur.timing import instant, output_count
 from vsdeblur.window import Window
@@ -155,16 +157,32 @@ def test_chunks_do_not_show(blurry: Tensor) -> None:
         assert psnr(a, b) > 36
 
 
-def test_the_number_of_threads_changes_no_bit(blurry: Tensor) -> None:
-    before, results = torch.get_num_threads(), []
-    try:
-        for threads in (1, 2, 3):
-            torch.set_num_threads(threads)
-            results.append(restore(blurry[:3], 3, preset="fast"))
-    finally:
-        torch.set_num_threads(before)
+@pytest.mark.parametrize("readout", [0.0, 0.5])
+def test_the_number_of_threads_changes_no_bit(blurry: Tensor, readout: float) -> None:
+    results = []
+    for threads in (1, 2, 3):
+        with torch_threads(threads):
+            results.append(restore(blurry[:3], 3, preset="fast", readout=readout))
     assert torch.equal(results[0], results[1])
     assert torch.equal(results[0], results[2])
+
+
+def test_the_number_of_threads_changes_no_bit_of_several_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a picture whose motion is found at half the resolution; each of two threads renders some of the bands."""
+    wide = as_tensor(film(Scene(136, 656), 2, 4, 0.6, lambda light: light)[1])
+    renderers: set[str] = set()
+
+    def seen(*given: Any) -> Tensor:
+        renderers.add(threading.current_thread().name)
+        return composite(*given)
+
+    monkeypatch.setattr("vsdeblur.solver.render.instant.composite", seen)
+    results = []
+    for threads in (1, 2):
+        with torch_threads(threads):
+            results.append(restore(wide, 1, shutter=0.6, preset="fast"))
+    assert torch.equal(*results)
+    assert len(renderers) == 1 + 2
 
 
 def test_every_instant_is_the_same_alone(blurry: Tensor) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from itertools import pairwise
 from typing import Any
 from unittest.mock import patch
 
@@ -15,6 +16,7 @@ from vsdeblur.engine.light import cleaning_footprint, unblended_footprint
 from vsdeblur.engine.plan import default_budget, make_plan
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.footprint import FrameSize
+from vsdeblur.priors import TotalVariation
 from vsdeblur.settings import parse_options
 
 
@@ -44,6 +46,31 @@ def test_1080p_at_eight_times_the_rate_fits_in_700_mib() -> None:
     plan = make_plan(given, 1080, 1920, 3, 1920 * 1080 * 3 // 2)
     assert (plan.chunk, plan.flow_workers) == (1, 1)
     assert make_plan(options(factor=8, preset="balanced"), 1080, 1920, 3, 2**22).flow_workers > 4
+
+
+@pytest.mark.parametrize(("preset", "budget"), [("fast", "1GiB"), ("balanced", "2GiB"), ("best", "4GiB")])
+def test_threads_take_what_the_budget_leaves_and_change_no_cut(preset: str, budget: str) -> None:
+    given = options(preset=preset, max_memory=budget)
+    alone, *shared = (make_plan(given, 720, 1280, 3, 2**21, threads=count) for count in (1, 2, 4, 64))
+    assert (alone.solve_workers, alone.render_workers) == (1, 1)
+    for fewer, more in pairwise([alone, *shared]):
+        assert fewer.peak_bytes <= more.peak_bytes <= more.budget
+        assert fewer.solve_workers <= more.solve_workers
+        assert 1 <= fewer.render_workers <= more.render_workers
+        names = ("chunk", "halo", "tile", "rows", "consistent", "unblended", "overlap")
+        assert all(getattr(fewer, name) == getattr(more, name) for name in names)
+    assert shared[0].render_workers == 2
+    assert shared[-1].solve_workers < 64
+
+
+def test_workers_are_as_many_as_threads_where_there_is_room() -> None:
+    plan = make_plan(options(preset="fast"), 360, 640, 3, 2**20, threads=8)
+    assert (plan.solve_workers, plan.render_workers) == (8, 8)
+    alone = make_plan(options(preset="fast"), 360, 640, 3, 2**20)
+    assert plan.peak_bytes > alone.peak_bytes  # what they hold counts
+    kinds = ({"solver": "admm"}, {"mode": "frame", "factor": 1})
+    plans = [make_plan(options(**kind), 360, 640, 3, 0, threads=8, prior=TotalVariation(time=0.0)) for kind in kinds]
+    assert [(plan.solve_workers, plan.render_workers) for plan in plans] == [(1, 1)] * 2
 
 
 def test_more_memory_never_makes_a_smaller_plan_and_the_default_is_fixed() -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tests.support.operators import check_adjoint, conjugate_gradients, power_iteration
+from vsdeblur.device import torch_threads
 from vsdeblur.flow.motion import displacement, extent
 from vsdeblur.flow.paths import Paths, Sampling
 from vsdeblur.flow.warp import sampling_grid
@@ -99,6 +100,12 @@ MOTIONS = ("still", "pan", "inward", "outward", "onto a line", "onto a point", "
 @pytest.mark.parametrize("kind", ["pan", "inward", "rough"])
 def test_the_adjoint_is_the_transpose(kernel: Sampling, kind: str) -> None:
     check_adjoint(problem(kind, kernel=kernel).exposure(1), (1, 2, H, W))
+
+
+def test_several_key_frames_at_once_give_the_same_bytes() -> None:
+    one = problem("rough", size=(40, 56), dtype=torch.float32, occlusion=1.0)
+    with torch.inference_mode(), torch_threads(2):
+        assert torch.equal(one.solve(3), replace(one, workers=2).solve(3))
 
 
 def test_the_blur_is_the_mean_of_shifted_frames() -> None:

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vsdeblur.at_once import at_once
+
 QUANTISATION = 12**-0.5 / 255  # the standard deviation of rounding to 8 bits
 _NORMAL = 0.6745  # the median of |g| for a Gaussian g of deviation 1
 _BLOCK = 16  # pixels
@@ -130,5 +132,7 @@ def _blocks(v: Tensor, most: int | None = None) -> tuple[Tensor, Tensor, Tensor,
     bands = [(n, y) for n in range(len(v)) for y in tops]
     if most is not None:
         bands = bands[:: max(1, len(bands) * v.shape[1] * _ROWS * (v.shape[-1] // size) // most)]
-    calm, mean, extreme, far = torch.cat([statistics(v[n, :, y : y + _ROWS * size + 2 * border]) for n, y in bands], 1)
+    parts = [v[n, :, y : y + _ROWS * size + 2 * border] for n, y in bands]
+    workers = torch.get_num_threads() if v.device.type == "cpu" else 1
+    calm, mean, extreme, far = torch.cat(list(at_once(statistics, parts, workers)), 1)
     return calm, mean, extreme <= _CLIPPED, far

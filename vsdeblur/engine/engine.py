@@ -85,7 +85,8 @@ class Engine:
         # E1 has the prior already: a model of the user's own is loaded, and tried, once.
         self.key_frame_solver = KeyFrameSolver(replace(options, prior=None) if self.classical else options, self.device)
         prior = (self.classical or self.key_frame_solver).prior
-        self.plan: Plan = make_plan(options, height, width, channels, host_bytes, total, prior)
+        threads = torch.get_num_threads() if self.device.type == "cpu" else 1
+        self.plan: Plan = make_plan(options, height, width, channels, host_bytes, total, prior, threads)
         if options.max_memory is None and self.plan.peak_bytes > max(self.plan.budget, total / 2):
             raise MemoryBudgetError(
                 f"max_memory must be given to use more than half of the memory: {width}x{height} takes about "
@@ -195,6 +196,7 @@ class Engine:
             cuts=window.cuts,
             taus=exposures.taus,
             band=self.plan.rows,
+            workers=self.plan.render_workers,
             delays=None if delays is None else delays[near],
             joint=joint,
             lights=streaks,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from itertools import product
 from math import log2
 
@@ -61,7 +61,10 @@ class Plan:
         budget: Bytes that the peak was to stay within.
         per_frame_bytes: Of these, for the tiles of a frame that is restored by itself.
         consistent: Whether sub-frames are made consistent in time.
-        flow_workers: Threads that find flow on the processor, at most: as many as fit in what other stages take.
+        flow_workers: Pairs whose flow is found at once on the processor, at most: as many as fit in what other stages
+            take.
+        solve_workers: Key frames of a tile that are solved at once on the processor.
+        render_workers: Bands of rows that are rendered at once on the processor.
         unblended: Whether residuals without blending are kept beside those with it, where light changes. Otherwise
             they take turns and are computed more often.
         overlap: Of tiles, least and most, pixels: the motion chooses between, a prior's halo may raise both.
@@ -77,6 +80,8 @@ class Plan:
     per_frame_bytes: int = 0
     consistent: bool = False
     flow_workers: int = 1
+    solve_workers: int = 1
+    render_workers: int = 1
     unblended: bool = False
     overlap: tuple[int, int] = MIN_OVERLAP, MAX_OVERLAP
 
@@ -95,10 +100,12 @@ def make_plan(
     host_bytes: int,
     total: int | None = None,
     prior: ImagePrior | None = None,
+    threads: int = 1,
 ) -> Plan:
     """The most efficient plan within ``options.max_memory``, or within the default budget.
 
-    Where the budget is too little for temporal consistency, that is left out with a warning.
+    Where the budget is too little for temporal consistency, that is left out with a warning. How a clip is cut does not
+    depend on the number of threads; what they work on at once fits in what that leaves of the budget.
 
     Args:
         options: The arguments.
@@ -108,6 +115,7 @@ def make_plan(
         host_bytes: Of one output frame in the host's format.
         total: Memory of the device in bytes, for the default budget; None where it is unknown.
         prior: What ``options.prior`` is.
+        threads: Of the processor, where that is the device; 1 where the device is another.
 
     Raises:
         MemoryBudgetError: Nothing fits; the message has the smallest budget that would.
@@ -142,7 +150,7 @@ def make_plan(
     if uses_consistency(options):
         consistent = [plan(*size, consistent=True) for size in sizes]
         if best := fitting(consistent):
-            return best
+            return sums.with_workers(best, threads)
         needed = min(plan.peak_bytes for plan in consistent)
     plans = [plan(*size, consistent=False) for size in sizes]
     if best := fitting(plans):
@@ -151,7 +159,7 @@ def make_plan(
                 "without temporal consistency: at %dx%d and factor %s it takes max_memory=%dMiB, not %dMiB",
                 *(width, height, options.factor, -(-needed // 2**20), budget // 2**20),
             )
-        return best
+        return sums.with_workers(best, threads)
     least = min(plans, key=lambda plan: plan.peak_bytes)
     if options.max_memory is None:  # a picture so large that the default cannot hold it: the least there is
         return least
@@ -209,17 +217,41 @@ class _Sums:
         """The largest of the stages: frames are cleaned, motion is found, key frames are solved, instants rendered."""
         if classical.uses_admm(self.options):
             return self._classical(chunk, tile)
-        solved = self._key_frame_count(chunk)
-        solving = self._solving().bytes(self._tile_pixels(tile), solved)
-        keys = solved * self.size.frame
         before = max(cleaning_footprint(self.size, self._window(chunk)), self._motion(chunk))
+        before += self._resident(chunk) + overlay.footprint(self.size, self._window(chunk))
+        return max(before, self._solved(chunk, tile), self._rendered(chunk, consistent, unblended))
+
+    def _solved(self, chunk: int, tile: int) -> int:
+        """What is held while key frames are solved one by one."""
+        solved = self._key_frame_count(chunk)
+        solving = max(self._solving().bytes(self._tile_pixels(tile), solved), learning_bytes(self.prior))
+        over = overlay.footprint(self.size, self._window(chunk))
+        return int(self._resident(chunk) + solved * self.size.frame + solving + over)
+
+    def _rendered(self, chunk: int, consistent: bool, unblended: bool) -> int:
+        """What is held while instants are rendered, band by band."""
+        solved = self._key_frame_count(chunk)
         # Either light changes, and instants are composed twice, or there is an overlay.
         twice, over = self.size.frame, overlay.footprint(self.size, self._window(chunk))
         if unblended:
             twice += unblended_footprint(self.size, refined=uses_instant_step(self.options), rolling=self.rolling)
         rendering = splatting_footprint(self.size, solved) + self._rendering(consistent) + max(twice, over)
-        solving = max(solving, learning_bytes(self.prior)) + over
-        return int(self._resident(chunk) + max(before + over, keys + max(solving, rendering)))
+        return int(self._resident(chunk) + solved * self.size.frame + rendering)
+
+    def with_workers(self, plan: Plan, threads: int) -> Plan:
+        """The plan, with as many workers as there are threads and as the budget has room for."""
+        if self.options.single_frame or classical.uses_admm(self.options):
+            return plan
+        solved = self._solved(plan.chunk, plan.tile)
+        key_frame = int(keyframes.footprint(self.size.channels).bytes(self._tile_pixels(plan.tile), 0))
+        rendered = self._rendered(plan.chunk, plan.consistent, plan.unblended)
+        band = instant.band_footprint(self.size, self.rows)
+        solving, rendering = (
+            max(min(threads, 1 + (plan.budget - alone) // each), 1)
+            for alone, each in ((solved, key_frame), (rendered, band))
+        )
+        peak = max(plan.peak_bytes, solved + (solving - 1) * key_frame, rendered + (rendering - 1) * band)
+        return replace(plan, peak_bytes=peak, solve_workers=solving, render_workers=rendering)
 
     def _classical(self, chunk: int, tile: int) -> int:
         """Frames are cleaned; all sub-frames of a tile are solved beside the outputs, which are held whole."""

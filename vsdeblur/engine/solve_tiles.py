@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from vsdeblur.at_once import at_once
 from vsdeblur.camera.noise import QUANTISATION
 from vsdeblur.engine import quadrature
 from vsdeblur.engine.independent_blur import INDEPENDENT_WEIGHT
@@ -131,7 +133,7 @@ class KeyFrameSolver:
 
         Args:
             exposures: The data.
-            plan: Its tile size.
+            plan: Its tile size, and how many key frames are worked on at once.
             batch: As in ``KeyFrameProblem``; changes memory, not the result.
             record: Called with the energy before and after every u-step.
         """
@@ -148,7 +150,7 @@ class KeyFrameSolver:
         streaks: Tensor | None = None
         for tile in tiles(*size, *tiling(plan, motion), keys.device):
             release_unused()  # between tiles, and before the step: what the stage before has freed lies in between
-            problem = self._problem(exposures, tile, batch)
+            problem = self._problem(exposures, tile, batch, plan.solve_workers)
             v = problem.v
             lights = None if white is None else find_lights(problem, white, window.colour)
             if lights:
@@ -178,7 +180,7 @@ class KeyFrameSolver:
         clean, noisy = _AFTER_PRIOR if self.z_step else _WITHOUT
         return min(max((noisy - sigma) / (noisy - clean), 0.0), 1.0)
 
-    def _problem(self, exposures: ExposureModel, tile: Tile, batch: int) -> KeyFrameProblem:
+    def _problem(self, exposures: ExposureModel, tile: Tile, batch: int, workers: int) -> KeyFrameProblem:
         frames, motion, weights = exposures.window.frames, exposures.motion, exposures.weights
         size = (frames.shape[-2], frames.shape[-1])
         scale, rows, columns = motion.scale(*size), tile.rows, tile.columns
@@ -197,6 +199,7 @@ class KeyFrameSolver:
             taus=exposures.taus,
             spans=exposures.spans,
             batch=batch,
+            workers=workers,
             data_weight=data_weight,
             metric=weights.metric(colours),
         )
@@ -238,10 +241,16 @@ class KeyFrameSolver:
         """
         for share in [1.0] + [_LEARNED_AGAIN] * (self.rounds - 1):
             keys = torch.lerp(keys, step(keys, problem, trust, shutters, colour), share)
-            for n in range(len(keys)):  # one at a time takes less memory than the u-step before
-                alone, target = problem.alone(n, trust[n : n + 1].square()), keys[n : n + 1]
-                target.copy_(alone.solve(LEARNED_STEPS, target, target, LEARNED_RIDGE, lowest=_LEARNED_LOWEST))
+            solved = partial(_after_learned, keys, problem, trust)
+            for n, key in enumerate(at_once(solved, range(len(keys)), problem.workers)):  # not all, to save memory
+                keys[n : n + 1] = key
         return keys
+
+
+def _after_learned(keys: Tensor, problem: KeyFrameProblem, trust: Tensor, n: int) -> Tensor:
+    """The u-step towards key frame n of the learned step, (1, C, H, W)."""
+    alone, target = problem.alone(n, trust[n : n + 1].square()), keys[n : n + 1]
+    return alone.solve(LEARNED_STEPS, target, target, LEARNED_RIDGE, lowest=_LEARNED_LOWEST)
 
 
 def tiling(plan: Plan, motion: Motion) -> tuple[int, int]:

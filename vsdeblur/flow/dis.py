@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vsdeblur.at_once import at_once
 from vsdeblur.crossing import sent
 from vsdeblur.tensors import constants
 
@@ -26,7 +26,7 @@ class DisFlow:
     Args:
         preset: "fast" or "medium".
         halved: As fine as half the resolution, in a fourth of the time.
-        workers: Threads that share the pairs; each takes memory of its own (``vsdeblur.flow.footprint``).
+        workers: Pairs that are worked on at once; each takes memory of its own (``vsdeblur.flow.footprint``).
     """
 
     on_host = True
@@ -55,11 +55,7 @@ class DisFlow:
         return flows if device.type == "cpu" else list(sent(torch.stack(flows), device))
 
     def _all(self, pairs: Sequence[tuple[_Grey, _Grey]]) -> list[NDArray[np.float32]]:
-        workers = min(self.workers, len(pairs))
-        if workers < 2:
-            return [self._between(a, b) for a, b in pairs]
-        with ThreadPoolExecutor(workers) as pool:
-            return list(pool.map(self._between, *zip(*pairs, strict=True)))
+        return list(at_once(lambda pair: self._between(*pair), pairs, self.workers))
 
     def _between(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float32]:
         if np.array_equal(first, second):

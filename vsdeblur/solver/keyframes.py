@@ -19,6 +19,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from vsdeblur.at_once import at_once
 from vsdeblur.flow.paths import BATCH, Instants, Paths, Sampling
 from vsdeblur.footprint import TileFootprint
 from vsdeblur.solver.chebyshev import chebyshev
@@ -44,6 +45,7 @@ class KeyFrameProblem:
         mu: Weight of the coupling.
         kernel: Of the warps, as of ``Paths``.
         batch: As of ``Paths``.
+        workers: Key frames that are worked on at once, see ``vsdeblur.at_once``; changes memory, not the result.
         data_weight: (n, 1, H, W) in (0, 1], lambda where there is noise; None for 1 everywhere.
         metric: (n, 1, H, W), the weight of squared errors of frame n, its coupling's too; None for 1 everywhere.
     """
@@ -57,6 +59,7 @@ class KeyFrameProblem:
     mu: float = MU
     kernel: Sampling = "supersampled"
     batch: int = BATCH
+    workers: int = 1
     data_weight: Tensor | None = None
     metric: Tensor | None = None
 
@@ -156,9 +159,10 @@ class KeyFrameProblem:
 
         Without ridge.
         """
-        out = torch.zeros_like(keys)
-        for n in range(len(keys)):
-            instants = self._instants(paths, n)
+
+        def sampled(n: int) -> tuple[list[tuple[int, Tensor]], Tensor]:
+            """By what key frame n pulls which neighbours, and what it is pulled by in all, (1, C, H, W) each."""
+            instants, pulls = self._instants(paths, n), []
             points, onto = paths.points(keys[n : n + 1]), paths.no_points(keys[n : n + 1])
             seen = points.mean(instants)
             if v is not None:
@@ -166,11 +170,18 @@ class KeyFrameProblem:
             onto.spread(self._weighed(seen, n).div_(len(self.taus[n])), instants)
             for link in links:
                 if link.there == n:
-                    here, moved = slice(link.here, link.here + 1), link.moved(paths)
-                    pull = points.mean(moved).sub_(keys[here]).mul_(link.weight)
+                    moved = link.moved(paths)
+                    pull = points.mean(moved).sub_(keys[link.here : link.here + 1]).mul_(link.weight)
                     onto.spread(pull, moved)
-                    out[here] -= pull
-            out[n : n + 1] += onto.gathered()
+                    pulls.append((link.here, pull))
+            del points, seen
+            return pulls, onto.gathered()
+
+        out = torch.zeros_like(keys)
+        for n, (pulls, own) in enumerate(at_once(sampled, range(len(keys)), self.workers)):
+            for here, pull in pulls:
+                out[here : here + 1] -= pull
+            out[n : n + 1] += own
         return out
 
     def _row_sums(self, paths: Paths, links: list[KeyFrameLink]) -> Tensor:
@@ -178,13 +189,18 @@ class KeyFrameProblem:
         ones = self.v.new_ones(1, 1, *self.v.shape[-2:])
         sums = self.v.new_zeros(len(self.v), 1, *self.v.shape[-2:])
         paths = replace(paths, kernel="bilinear")
-        for n, taus in enumerate(self.taus):
+
+        def sampled(n: int) -> Tensor:
+            """How much is sampled from the points of key frame n, (1, 1, H, W)."""
             onto = paths.no_points(ones)
-            onto.spread(self._weighed(ones, n) / len(taus), self._instants(paths, n))
+            onto.spread(self._weighed(ones, n) / len(self.taus[n]), self._instants(paths, n))
             for link in links:
                 if link.there == n:
                     onto.spread(2 * link.weight, link.moved(paths))
-            sums[n : n + 1] += onto.gathered()
+            return onto.gathered()
+
+        for n, found in enumerate(at_once(sampled, range(len(sums)), self.workers)):
+            sums[n : n + 1] += found
         for link in links:
             sums[link.here : link.here + 1] += 2 * link.weight
         if self.metric is None:

@@ -59,6 +59,25 @@ def composite(solved: SolvedWindow, layers: Sequence[Layer], rows: slice, onto: 
     return total
 
 
+def subtract(
+    solved: SolvedWindow, u: Tensor, layers: Sequence[Layer], rows: slice | None = None, *, parts: int = 1
+) -> None:
+    """u -= a composite / parts, in place.
+
+    Args:
+        solved: The window.
+        u: (C, H, W), overwritten.
+        layers: Of the composite.
+        rows: Of u, None for all.
+        parts: 1 or more.
+    """
+
+    def subtract_band(band: slice) -> None:
+        u[:, band] -= composite(solved, layers, band)[0].div_(parts)
+
+    solved.by_bands(subtract_band, rows)
+
+
 def empty_rows(solved: SolvedWindow, rows: slice) -> Tensor:
     """Zeros of the shape of some rows, (1, C, rows, W)."""
     return solved.frames.new_zeros(1, solved.frames.shape[1], rows.stop - rows.start, solved.size[1])
@@ -101,10 +120,17 @@ def keep_static(solved: SolvedWindow, u: Tensor, groups: Sequence[RowGroup]) -> 
         u.
     """
     for group in groups:
-        moving = moving_share(extent(solved.path(group.n)))
-        for rows in solved.bands(group.rows):
-            u[:, rows] = torch.lerp(solved.frames[group.n, :, rows], u[:, rows], solved.upsampled(moving, rows)[0])
+        _keep_static_group(solved, u, group)
     return u
+
+
+def _keep_static_group(solved: SolvedWindow, u: Tensor, group: RowGroup) -> None:
+    moving, still = moving_share(extent(solved.path(group.n))), solved.frames[group.n]
+
+    def keep(rows: slice) -> None:
+        u[:, rows] = torch.lerp(still[:, rows], u[:, rows], solved.upsampled(moving, rows)[0])
+
+    solved.by_bands(keep, group.rows)
 
 
 def moving_share(distance: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vsdeblur.footprint import FLOAT, FrameSize
 from vsdeblur.solver.render.compositing import composite, keep_static, key_frame_layers
-from vsdeblur.solver.render.geometry import key_frame_positions, row_groups
+from vsdeblur.solver.render.geometry import RowGroup, key_frame_positions, row_groups
 from vsdeblur.solver.render.residual import Residual, add_residual, residual_layers
 from vsdeblur.solver.render.solved import SolvedWindow
 
@@ -26,19 +26,26 @@ def render_instant(solved: SolvedWindow, t: float, residual: Residual) -> Tensor
     out = torch.empty_like(solved.frames[0])
     groups = row_groups(solved, t)
     for group in groups:
-        layers = key_frame_layers(solved, key_frame_positions(solved, group))
-        rest = residual_layers(solved, group, residual)
-        for rows in solved.bands(group.rows):
-            out[:, rows] = add_residual(solved, composite(solved, layers, rows), rest, rows)[0]
+        _render_group(solved, group, residual, out)
     return keep_static(solved, out, groups)
+
+
+def _render_group(solved: SolvedWindow, group: RowGroup, residual: Residual, out: Tensor) -> None:
+    """The rows of a group, into ``out`` (C, H, W)."""
+    layers = key_frame_layers(solved, key_frame_positions(solved, group))
+    rest = residual_layers(solved, group, residual)
+
+    def render(rows: slice) -> None:
+        out[:, rows] = add_residual(solved, composite(solved, layers, rows), rest, rows)[0]
+
+    solved.by_bands(render, group.rows)
 
 
 def footprint(size: FrameSize, band: int, *, averaged: bool, rolling: bool) -> int:
     """Bytes of rendering an instant.
 
     The instant and the one before it, two residuals, a third while it is computed, or its power: 6 frames. One more
-    for the mean of an output shutter, and one for the exposure that a rolling shutter's first rows lie in. Per pixel of
-    a band the images that are sampled and their fields.
+    for the mean of an output shutter, and one for the exposure that a rolling shutter's first rows lie in. And a band.
 
     Args:
         size: Of the frame.
@@ -46,4 +53,9 @@ def footprint(size: FrameSize, band: int, *, averaged: bool, rolling: bool) -> i
         averaged: There is an output shutter.
         rolling: There is a rolling shutter.
     """
-    return (6 + averaged + rolling) * size.frame + band * size.width * FLOAT * (8 * size.channels + 32)
+    return (6 + averaged + rolling) * size.frame + band_footprint(size, band)
+
+
+def band_footprint(size: FrameSize, band: int) -> int:
+    """Bytes of rendering a band of so many rows: the images that are sampled, and their fields."""
+    return band * size.width * FLOAT * (8 * size.channels + 32)

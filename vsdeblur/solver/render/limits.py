@@ -80,7 +80,8 @@ def _limits(
     """
     least, greatest = torch.empty_like(solved.frames[0]), torch.empty_like(solved.frames[0])
     radius = radii(n)
-    for rows in solved.bands():
+
+    def limit(rows: slice) -> None:
         ranges = [_around(solved, k, radius, rows, linear) for k in nearest]
         low = torch.stack([x for x, _ in ranges]).amin(0)
         high = torch.stack([x for _, x in ranges]).amax(0)
@@ -88,6 +89,8 @@ def _limits(
         margin = LOOSE * (1 - strong) / strong  # infinite where nothing is limited
         low, high = low - margin, torch.where(high >= _CLIPPED, math.inf, high + margin)
         least[:, rows], greatest[:, rows] = (from_display(low), from_display(high)) if linear else (low, high)
+
+    solved.by_bands(limit)
     return least, greatest
 
 

@@ -22,10 +22,10 @@ from vsdeblur.footprint import FrameSize
 from vsdeblur.heap import release_unused
 from vsdeblur.solver.render.compositing import (
     add_layer,
-    composite,
     empty_rows,
     keep_static,
     key_frame_layers,
+    subtract,
     warped,
 )
 from vsdeblur.solver.render.geometry import Position, RowGroup, key_frame_positions, row_groups, whole_frame
@@ -85,9 +85,7 @@ class RefinedInstants:
         out, change = self._changed(groups)
         out += change
         for group in groups:
-            layers = residual_layers(solved, group, excess)
-            for rows in solved.bands(group.rows):
-                out[:, rows] -= composite(solved, layers, rows)[0]
+            subtract(solved, out, residual_layers(solved, group, excess), group.rows)
         return keep_static(solved, out, groups)
 
     def excess(self, n: int) -> Tensor:
@@ -124,18 +122,30 @@ def instant_features(solved: SolvedWindow, groups: list[RowGroup], residual: Res
     hints = composed.new_empty(1, HINTS, *(-(-x // CELL) for x in composed.shape[-2:]))
     for group, (first, last) in zip(groups, around, strict=True):
         places = key_frame_positions(solved, group)
-        layers, rest = key_frame_layers(solved, places), residual_layers(solved, group, residual)
-        for rows in solved.bands(group.rows):
-            u, moved = empty_rows(solved, rows), [warped(solved, layer, rows) for layer in layers]
-            for layer, one in zip(layers, moved, strict=True):
-                add_layer(solved, u, layer, one, rows)
-            composed[:, rows] = add_residual(solved, u, rest, rows)[0]
-            before[:, rows], after[:, rows] = moved[0][0], moved[-1][0]
-            if not whole:
-                opened[:, rows], closing[:, rows] = solved.frames[first, :, rows], solved.frames[last, :, rows]
+        _compose(solved, group, places, residual, (composed, before, after))
+        if not whole:
+            rows = group.rows
+            opened[:, rows], closing[:, rows] = solved.frames[first, :, rows], solved.frames[last, :, rows]
         cells = slice(group.rows.start // CELL, -(-group.rows.stop // CELL))
         hints[:, :, cells] = _hints(solved, group, places)[:, :, cells]
     return InstantFeatures((composed, before, after, opened, closing), hints)
+
+
+def _compose(
+    solved: SolvedWindow, group: RowGroup, places: Sequence[Position], residual: Residual, into: Sequence[Tensor]
+) -> None:
+    """The rows of a group: the instant, and the key frames before and after moved to it, (C, H, W) each."""
+    layers, rest = key_frame_layers(solved, places), residual_layers(solved, group, residual)
+    composed, before, after = into
+
+    def compose(rows: slice) -> None:
+        u, moved = empty_rows(solved, rows), [warped(solved, layer, rows) for layer in layers]
+        for layer, one in zip(layers, moved, strict=True):
+            add_layer(solved, u, layer, one, rows)
+        composed[:, rows] = add_residual(solved, u, rest, rows)[0]
+        before[:, rows], after[:, rows] = moved[0][0], moved[-1][0]
+
+    solved.by_bands(compose, group.rows)
 
 
 def _exposures(solved: SolvedWindow, group: RowGroup) -> tuple[int, int]:

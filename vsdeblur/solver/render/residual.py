@@ -11,12 +11,14 @@ not pulse with the shutter.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from vsdeblur.at_once import at_once
 from vsdeblur.flow.motion import displacement
-from vsdeblur.solver.render.compositing import Layer, composite, key_frame_layers
+from vsdeblur.solver.render.compositing import Layer, composite, key_frame_layers, subtract
 from vsdeblur.solver.render.geometry import RowGroup, key_frame_positions, whole_frame
 from vsdeblur.solver.render.solved import SolvedWindow
 from vsdeblur.tensors import known_zero
@@ -38,21 +40,24 @@ def exposure_residual(solved: SolvedWindow, n: int) -> Tensor:
     if solved.joint is not None and (by_itself or known_zero(solved.joint[n])):
         return torch.zeros_like(solved.frames[n])
     out = solved.frames[n].clone()
-    for tau in solved.taus[n]:
-        group = whole_frame(solved, n, solved.shutters[n] / 2 + tau)
-        layers = key_frame_layers(solved, key_frame_positions(solved, group))
-        for rows in solved.bands():
-            out[:, rows] -= composite(solved, layers, rows)[0] / len(solved.taus[n])
+    for layers in at_once(partial(_layers_at, solved, n), solved.taus[n], solved.workers):
+        subtract(solved, out, layers, parts=len(solved.taus[n]))
     colours = solved.frames[n : n + 1, : solved.colour]
     if solved.data_weights.noisy:
         out.mul_(solved.data_weights.signal_share(out[None, : solved.colour], colours)[0])
     if solved.data_weights.linear:
-        for rows in solved.bands():
+
+        def weigh(rows: slice) -> None:
             out[: solved.colour, rows] /= solved.data_weights.step(colours[0, :, rows])
-    if solved.joint is not None:
-        for rows in solved.bands():
-            out[:, rows] *= solved.upsampled(solved.joint[n : n + 1], rows)[0]
-    return out
+
+        solved.by_bands(weigh)
+    return joint_part(solved, out, [whole_frame(solved, n, 0.0)])
+
+
+def _layers_at(solved: SolvedWindow, n: int, tau: float) -> list[Layer]:
+    """The key frames at an instant of exposure n, periods from its middle."""
+    group = whole_frame(solved, n, solved.shutters[n] / 2 + tau)
+    return key_frame_layers(solved, key_frame_positions(solved, group))
 
 
 def residual_layers(solved: SolvedWindow, group: RowGroup, residual: Residual) -> list[Layer]:
@@ -113,6 +118,14 @@ def joint_part(solved: SolvedWindow, change: Tensor, groups: Sequence[RowGroup])
     """
     if solved.joint is not None:
         for group in groups:
-            for rows in solved.bands(group.rows):
-                change[:, rows] *= solved.upsampled(solved.joint[group.n : group.n + 1], rows)[0]
+            _scale_rows(solved, change, solved.joint[group.n : group.n + 1], group.rows)
     return change
+
+
+def _scale_rows(solved: SolvedWindow, change: Tensor, share: Tensor, rows: slice) -> None:
+    """change (C, H, W) times a share (1, 1, h, w), in some rows."""
+
+    def scale(rows: slice) -> None:
+        change[:, rows] *= solved.upsampled(share, rows)[0]
+
+    solved.by_bands(scale, rows)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from vsdeblur.at_once import at_once
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.project import foreground_weight
 from vsdeblur.flow.resolution import downsampled_rows, upsampled
@@ -28,6 +30,7 @@ class SolvedWindow:
         cuts: Numbers in the clip of the frames that open a scene.
         taus: For each frame the instants of its exposure's quadrature, in periods from its middle.
         band: Rows rendered at once; changes memory, not the result.
+        workers: Bands that are rendered at once, see ``vsdeblur.at_once``; changes memory, not the result.
         delays: (n, H) float64, how much later each row of a frame is exposed, in periods of the frame; None for a
             global shutter (see ``vsdeblur.camera.rolling``).
         joint: (n, 1, h, w) in [0, 1], the share of keys and frames that is the joint solution; the rest was restored
@@ -51,6 +54,7 @@ class SolvedWindow:
     cuts: frozenset[int]
     taus: tuple[tuple[float, ...], ...]
     band: int
+    workers: int = 1
     delays: Tensor | None = None
     joint: Tensor | None = None
     lights: Tensor | None = None
@@ -94,7 +98,8 @@ class SolvedWindow:
         """Rows of a field (B, C, h, w) of the motion's resolution, at that of the frame; all columns where None."""
         return upsampled(field, self.scale, self.size, rows, columns)
 
-    def bands(self, rows: slice | None = None) -> Iterator[slice]:
-        """``rows``, or all of them, in slices of at most ``band``."""
+    def by_bands(self, render: Callable[[slice], None], rows: slice | None = None) -> None:
+        """Call ``render`` for ``rows``, or all of them, in slices of at most ``band``, several of them at once."""
         first, last = (rows.start, rows.stop) if rows else (0, self.size[0])
-        return (slice(y, min(y + self.band, last)) for y in range(first, last, self.band))
+        bands = [slice(y, min(y + self.band, last)) for y in range(first, last, self.band)]
+        deque(at_once(render, bands, self.workers), maxlen=0)
