@@ -70,6 +70,15 @@ def test_threads_of_torch_are_divided_among_the_pieces() -> None:
     assert later == [4]
 
 
+def test_single_pieces_have_one_thread_however_many_there_are() -> None:
+    def threads(_: int) -> int:
+        return torch.get_num_threads()
+
+    for workers in (1, 2, 4):
+        for pieces in (1, 5):
+            assert list(at_once(threads, range(pieces), workers, single=True)) == [1] * pieces
+
+
 def test_the_first_error_is_raised_and_what_has_not_begun_is_dropped() -> None:
     begun: list[int] = []
 
@@ -102,6 +111,7 @@ def test_an_interrupt_does_not_wait_for_pieces_that_run() -> None:
 
     def interrupts(n: int) -> None:
         if n == 0:
+            time.sleep(0.2)  # the caller waits by then
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         goes_on.wait(LONG)
 

@@ -15,24 +15,29 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 
 import torch
+from torch import Tensor
 
 from vsdeblur.device import torch_threads
 
 _this_thread = threading.local()
 
 
-def at_once[T, R](function: Callable[[T], R], pieces: Sequence[T], workers: int) -> Iterator[R]:
+def at_once[T, R](
+    function: Callable[[T], R], pieces: Sequence[T], workers: int, *, single: bool = False
+) -> Iterator[R]:
     """The results of a function of one piece, in the order of the pieces.
 
     One piece after the other, each with all of torch's threads, where ``workers`` or those are less than two, and in
     what is one of several pieces itself.
 
     Args:
-        function: Gives the same with any number of torch's threads; pieces that run at once do not depend on one
-            another. It is to be called under ``torch.inference_mode`` or to need no gradients.
+        function: Pieces that run at once do not depend on one another. It is to be called under
+            ``torch.inference_mode`` or to need no gradients.
         pieces: What it is called with.
         workers: Pieces that are worked on at once, no more than torch has threads. The results of as many wait to be
             taken, and one more.
+        single: Each piece has one of torch's threads: the number changes the last bits of what networks give, since
+            oneDNN adds up the sums of a convolution in another order.
 
     Raises:
         Exception: What the function raises, for the first of the pieces that it does; those that have not begun are
@@ -40,7 +45,8 @@ def at_once[T, R](function: Callable[[T], R], pieces: Sequence[T], workers: int)
     """
     threads = torch.get_num_threads()
     workers = min(workers, threads)
-    if workers < 2 or len(pieces) < 2 or getattr(_this_thread, "has_a_piece", False):
+    shared = (workers > 1 and len(pieces) > 1) or (single and threads > 1)
+    if not shared or getattr(_this_thread, "has_a_piece", False):
         yield from map(function, pieces)
         return
     inference = torch.is_inference_mode_enabled()
@@ -49,7 +55,7 @@ def at_once[T, R](function: Callable[[T], R], pieces: Sequence[T], workers: int)
         with torch.inference_mode(inference):
             return function(piece)
 
-    pool, under_way = _pool(os.getpid(), workers, threads // workers), deque[Future[R]]()
+    pool, under_way = _pool(os.getpid(), workers, 1 if single else threads // workers), deque[Future[R]]()
     try:
         for piece in pieces:
             under_way.append(pool.submit(work, piece))
@@ -60,6 +66,11 @@ def at_once[T, R](function: Callable[[T], R], pieces: Sequence[T], workers: int)
     finally:
         for one in under_way:
             one.cancel()
+
+
+def on_threads(x: Tensor) -> bool:
+    """Whether what is computed from x is to be ``single``: on the processor, and not to learn from."""
+    return x.device.type == "cpu" and not torch.is_grad_enabled()
 
 
 @cache

@@ -157,18 +157,18 @@ def test_chunks_do_not_show(blurry: Tensor) -> None:
         assert psnr(a, b) > 36
 
 
-@pytest.mark.parametrize("readout", [0.0, 0.5])
-def test_the_number_of_threads_changes_no_bit(blurry: Tensor, readout: float) -> None:
+@pytest.mark.parametrize(("preset", "readout"), [("fast", 0.0), ("fast", 0.5), ("balanced", 0.0), ("best", 0.0)])
+def test_the_number_of_threads_changes_no_bit(blurry: Tensor, preset: str, readout: float) -> None:
     results = []
     for threads in (1, 2, 3):
         with torch_threads(threads):
-            results.append(restore(blurry[:3], 3, preset="fast", readout=readout))
+            results.append(restore(blurry[:3], 3, preset=preset, readout=readout))
     assert torch.equal(results[0], results[1])
     assert torch.equal(results[0], results[2])
 
 
 def test_the_number_of_threads_changes_no_bit_of_several_bands(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a picture whose motion is found at half the resolution; with two threads, others than the caller's render the bands."""
+    """Of a picture whose motion is found at half the resolution; with two, others than the caller's render it."""
     wide = as_tensor(film(Scene(136, 656), 2, 4, 0.6, lambda light: light)[1])
     renderers: set[str] = set()
 

@@ -243,9 +243,14 @@ class _Sums:
         if self.options.single_frame or classical.uses_admm(self.options):
             return plan
         solved = self._solved(plan.chunk, plan.tile)
-        key_frame = int(keyframes.footprint(self.size.channels).bytes(self._tile_pixels(plan.tile), 0))
+        one = keyframes.footprint(self.size.channels)
+        if uses_key_frame_step(self.options):
+            one |= stage.footprint()
+        key_frame = int(one.bytes(self._tile_pixels(plan.tile), 0))
         rendered = self._rendered(plan.chunk, plan.consistent, plan.unblended)
         band = instant.band_footprint(self.size, self.rows)
+        if uses_instant_step(self.options):  # or a tile of the learned step
+            band = max(band, instants.footprint(self.size))
         solving, rendering = (
             max(min(threads, 1 + (plan.budget - alone) // each), 1)
             for alone, each in ((solved, key_frame), (rendered, band))

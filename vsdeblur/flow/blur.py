@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vsdeblur.at_once import at_once, on_threads
 from vsdeblur.flow.blur_net import BlurNet, aligned
 from vsdeblur.flow.changing import changing
 from vsdeblur.flow.motion import Motion, displacement
@@ -52,10 +53,15 @@ class BlurMotion:
         colour = display.expand(-1, 3, -1, -1)
         path = motion.path.div_(scale)
         release_unused()
-        for n in inner:
+
+        def corrected(n: int) -> Tensor:
             open_part = window.shutters[n] if window.shutters else shutter
             hints = torch.cat((motion.reliability[n], motion.occlusion[n]))
-            path[n] = self._corrected(colour[n - 1 : n + 2], path[n], hints, open_part)
+            return self._corrected(colour[n - 1 : n + 2], path[n], hints, open_part)
+
+        workers = self.first.flows.at_once if path.device.type == "cpu" else 1
+        for n, found in zip(inner, at_once(corrected, inner, workers, single=on_threads(path)), strict=True):
+            path[n] = found
         reliability, occlusion = _confidence(display, path, motion, inner)
         return Motion(path.mul_(scale), reliability, occlusion)
 

@@ -47,5 +47,5 @@ def finding_footprint(size: FrameSize, frames: int, *, engine: str | None, passe
 
 
 def workers_within(size: FrameSize, spare: int) -> int:
-    """Threads of DIS whose pairs fit in ``spare`` bytes beside the first one."""
-    return 1 + max(spare, 0) // ((_PAIR // 2 + SCRATCH) * field(size))
+    """Pairs whose flow is found at once, or frames that "blur" corrects, in ``spare`` bytes beside the first one."""
+    return 1 + max(spare, 0) // (max(_PAIR // 2 + SCRATCH, NETWORKS["blur"]) * field(size))

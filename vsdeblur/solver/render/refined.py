@@ -36,7 +36,8 @@ CELL = 4  # pixels per side of what one hint stands for
 HINTS = 13
 HELD = 4  # Q, instants of an exposure at which the change is averaged
 
-Step = Callable[[Sequence[Tensor], Tensor], Tensor]  # colours of ``InstantFeatures`` -> the change of the first
+# Colours and hints of ``InstantFeatures``, how much is worked on at once -> the change of the first colours.
+Step = Callable[[Sequence[Tensor], Tensor, int], Tensor]
 
 
 class InstantFeatures(NamedTuple):
@@ -103,7 +104,7 @@ class RefinedInstants:
         release_unused()
         change = torch.zeros_like(known.pictures[0])
         colours = [x[: solved.colour] for x in known.pictures]
-        change[: solved.colour] = self.step(colours, known.hints).mul_(self.share)
+        change[: solved.colour] = self.step(colours, known.hints, solved.workers).mul_(self.share)
         return known.pictures[0], joint_part(solved, change, groups)
 
 

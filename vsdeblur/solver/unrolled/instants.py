@@ -8,12 +8,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from vsdeblur.at_once import at_once, on_threads
 from vsdeblur.device import compiled, network_dtype
 from vsdeblur.footprint import FLOAT, FrameSize
 from vsdeblur.priors.pictures import in_colour, padded
 from vsdeblur.solver.render.refined import CELL
 from vsdeblur.solver.unrolled.instant_net import ALIGNED, InstantNet
-from vsdeblur.tiles import tiles
+from vsdeblur.tiles import Tile, tiles
 from vsdeblur.weights import fill
 
 TILE, OVERLAP = 384, 32
@@ -33,25 +34,30 @@ class InstantStep:
         self.network, self.linear = network.eval(), linear
         self._change = compiled(network.folded)
 
-    def __call__(self, pictures: Sequence[Tensor], hints: Tensor) -> Tensor:
+    def __call__(self, pictures: Sequence[Tensor], hints: Tensor, workers: int = 1) -> Tensor:
         """The change of an instant.
 
         Args:
             pictures: The five of ``InstantFeatures``, (C, H, W) each, C 1 or 3.
             hints: (1, HINTS, h, w), of cells that begin with the picture and may extend past its end.
+            workers: Tiles that are worked on at once.
 
         Returns:
             (C, H, W).
         """
         height, width = pictures[0].shape[-2:]
-        out = torch.zeros_like(pictures[0])
-        for tile in tiles(height, width, TILE, OVERLAP, out.device):
+
+        def changed(tile: Tile) -> Tensor:
             # Tiles begin at the network's coarsest cells, so that every tile divides the picture into the same cells.
             rows, columns = (slice(x.start // ALIGNED * ALIGNED, x.stop) for x in (tile.rows, tile.columns))
             down, across = (slice(x.start // CELL, -(-x.stop // CELL)) for x in (rows, columns))
             change = self._through(torch.stack([x[:, rows, columns] for x in pictures]), hints[..., down, across])
-            change = change[:, tile.rows.start - rows.start :, tile.columns.start - columns.start :]
-            out[:, tile.rows, tile.columns] += change.mul_(tile.weight)
+            return change[:, tile.rows.start - rows.start :, tile.columns.start - columns.start :].mul_(tile.weight)
+
+        out = torch.zeros_like(pictures[0])
+        parts = list(tiles(height, width, TILE, OVERLAP, out.device))
+        for tile, change in zip(parts, at_once(changed, parts, workers, single=on_threads(out)), strict=True):
+            out[:, tile.rows, tile.columns] += change
         return out
 
     def _through(self, pictures: Tensor, hints: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from vsdeblur.at_once import at_once, on_threads
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.device import compiled, network_dtype
 from vsdeblur.flow.motion import extent
@@ -61,13 +62,17 @@ class ProximalStep:
         """
         shown, blurry = (from_linear(x[:, :colour], self.curve) for x in (keys, problem.v))
         hints = torch.cat((reliability, problem.occlusion), 1)
-        out = keys.clone()
-        for n in range(len(keys)):
+
+        def changed(n: int) -> Tensor:
             before, here, after = aligned(shown, n, problem.path, problem.occlusion, problem.spans, 1)
             pictures = torch.stack((here, blurry[n], after, before))
             found = self._through(pictures, problem.path[n : n + 1, :4], hints[n : n + 1], shutters[n])
             known = ((_FAR - shutters[n] * extent(problem.path[n : n + 1])) / (_FAR - _KNOWN)).clamp_(0, 1)
-            out[n : n + 1, :colour].lerp_(to_linear(found, self.curve, inplace=True), known)
+            return torch.lerp(keys[n : n + 1, :colour], to_linear(found, self.curve, inplace=True), known)
+
+        out = keys.clone()
+        for n, key in enumerate(at_once(changed, range(len(keys)), problem.workers, single=on_threads(keys))):
+            out[n : n + 1, :colour] = key
         return out
 
     def _through(self, pictures: Tensor, path: Tensor, hints: Tensor, shutter: float) -> Tensor:
