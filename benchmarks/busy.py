@@ -81,14 +81,14 @@ def another_job(threads: int) -> Iterator[None]:
 
 def run(size: str, frames: int, preset: str) -> dict[str, float]:
     """Seconds until the first picture and until the last one, of a chunk where ``frames`` is 0."""
-    import torch
-
     from vsdeblur.engine.chunks import chunk_windows
     from vsdeblur.engine.engine import Engine
     from vsdeblur.engine.grid import Grid, by_factor
     from vsdeblur.restore import TensorSource
     from vsdeblur.settings import parse_options
     from vsdeblur.synthetic.scene import Scene, film
+
+    import torch  # isort: skip  # after the package, as in every face: then its threads sleep while they wait
 
     width, height = map(int, size.split("x"))
     options = parse_options(factor=FACTOR, shutter=SHUTTER, preset=preset, duplicates=False, device="cpu")

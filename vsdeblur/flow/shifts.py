@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vsdeblur.at_once import at_once
 from vsdeblur.tensors import box
 
 # Of the width: how much a pair's shift differs from the last pair's where a camera shakes, or a pan sets in.
@@ -29,7 +30,7 @@ def is_shaken(frames: Tensor) -> bool:
         return False
     scale = max(min(max(frames.shape[-2:]) // 160, min(frames.shape[-2:]) // 32), 1)
     pairs = list(pairwise(F.avg_pool2d(frames[None], scale)[0].cpu()))
-    shifts = [likely_shifts(a, b)[0] for a, b in pairs]
+    shifts = list(at_once(lambda pair: likely_shifts(*pair)[0], pairs, torch.get_num_threads()))
     least = ERRATIC * pairs[0][0].shape[-1]
     return any(
         float((after - before).norm()) > least
@@ -88,16 +89,18 @@ def _correlation(a: Tensor, b: Tensor) -> Tensor:
     height, width = a.shape
     size = (2 * height, 2 * width)
 
-    def correlate(x: Tensor, y: Tensor) -> Tensor:
-        found: Tensor = torch.fft.irfft2(torch.fft.rfft2(x, size).conj() * torch.fft.rfft2(y, size), size)
+    def correlated(x: Tensor, y: Tensor) -> Tensor:
+        """The correlation of two pictures, by their spectra."""
+        found: Tensor = torch.fft.irfft2(x.conj() * y, size)
         return found
 
-    one = torch.ones_like(a)
-    shared = correlate(one, one).clamp(min=1)
-    sum_a, sum_b = correlate(a, one), correlate(one, b)
-    power_a = (correlate(a * a, one) - sum_a.square() / shared).clamp(min=1e-9)
-    power_b = (correlate(one, b * b) - sum_b.square() / shared).clamp(min=1e-9)
-    score = (correlate(a, b) - sum_a * sum_b / shared) / (power_a * power_b).sqrt()
+    one, of_a, of_b = (torch.fft.rfft2(x, size) for x in (torch.ones_like(a), a, b))
+    shared = correlated(one, one).clamp(min=1)
+    sum_a, sum_b = correlated(of_a, one), correlated(one, of_b)
+    squared_a, squared_b = (torch.fft.rfft2(x * x, size) for x in (a, b))
+    power_a = (correlated(squared_a, one) - sum_a.square() / shared).clamp(min=1e-9)
+    power_b = (correlated(one, squared_b) - sum_b.square() / shared).clamp(min=1e-9)
+    score = (correlated(of_a, of_b) - sum_a * sum_b / shared) / (power_a * power_b).sqrt()
     score[shared < _OVERLAP * height * width] = -1
     centred: Tensor = torch.fft.fftshift(score)
     return centred
