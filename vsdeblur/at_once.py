@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from vsdeblur.device import torch_threads
+from vsdeblur.heap import share_one_heap
 
 _this_thread = threading.local()
 
@@ -81,6 +82,7 @@ def _pool(process: int, workers: int, threads: int) -> ThreadPoolExecutor:
         _this_thread.has_a_piece = True
         torch.get_num_threads()  # a thread keeps the number that is set when it first asks
 
+    share_one_heap()
     pool = ThreadPoolExecutor(workers, f"vsdeblur-{process}", initializer=begin)
     all_there = threading.Barrier(workers)
     with torch_threads(threads):

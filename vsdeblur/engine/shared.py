@@ -8,6 +8,7 @@ from functools import cache, lru_cache
 
 from vsdeblur.device import choose_device
 from vsdeblur.engine.engine import Engine
+from vsdeblur.heap import share_one_heap
 from vsdeblur.settings import Options
 
 
@@ -48,4 +49,5 @@ def run_alone[Result](device: str | None, task: Callable[[], Result]) -> Result:
 
 @cache
 def _thread_of(device: str) -> ThreadPoolExecutor:
+    share_one_heap()
     return ThreadPoolExecutor(1, thread_name_prefix=f"vsdeblur-{device}")

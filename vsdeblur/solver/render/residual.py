@@ -18,6 +18,7 @@ from torch import Tensor
 
 from vsdeblur.at_once import at_once
 from vsdeblur.flow.motion import displacement
+from vsdeblur.heap import release_unused
 from vsdeblur.solver.render.compositing import Layer, composite, key_frame_layers, subtract
 from vsdeblur.solver.render.geometry import RowGroup, key_frame_positions, whole_frame
 from vsdeblur.solver.render.solved import SolvedWindow
@@ -39,6 +40,7 @@ def exposure_residual(solved: SolvedWindow, n: int) -> Tensor:
     by_itself = solved.keys is solved.frames  # every frame was restored so
     if solved.joint is not None and (by_itself or known_zero(solved.joint[n])):
         return torch.zeros_like(solved.frames[n])
+    release_unused()
     out = solved.frames[n].clone()
     for layers in at_once(partial(_layers_at, solved, n), solved.taus[n], solved.workers):
         subtract(solved, out, layers, parts=len(solved.taus[n]))
