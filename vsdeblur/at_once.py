@@ -29,7 +29,7 @@ def at_once[T, R](
     """The results of a function of one piece, in the order of the pieces.
 
     One piece after the other, each with all of torch's threads, where ``workers`` or those are less than two, and in
-    what is one of several pieces itself.
+    what is one of several pieces itself: pieces never wait for a thread that waits for them.
 
     Args:
         function: Pieces that run at once do not depend on one another. It is to be called under

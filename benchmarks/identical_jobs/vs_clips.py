@@ -84,7 +84,8 @@ def formats(form: str, size: tuple[int, int] = (128, 96), frames: int = 5, **opt
     from vsdeblur import deblur
 
     given: dict[str, Any] = {} if options.get("mode") == "frame" else {"shutter": 0.5, "preset": "fast"}
-    chosen = {"factor": 2} | given | options
+    rate = {} if "fps_num" in options else {"factor": 2}
+    chosen = rate | given | options
     yield from outputs(deblur(clip_of(form, pictures(form, film(frames, size))), **chosen))
 
 
