@@ -35,6 +35,9 @@ from tests.support.vapoursynth import (
     yuv,
 )
 from vsdeblur import deblur
+from vsdeblur.device import torch_threads
+from vsdeblur.engine.shared import _kept_engine as engines
+from vsdeblur.engine.shared import _thread_of as engine_threads
 from vsdeblur.filters.vapoursynth import chunk as _vs_chunk
 from vsdeblur.filters.vapoursynth.props import ClipTiming
 from vsdeblur.settings import parse_options
@@ -253,6 +256,21 @@ def test_order_threads_and_ranges_give_the_same_bytes(threads: None) -> None:
     assert backwards == everything
     for some in ([21], [7, 8, 9, 10], [13, 2, 13, 5]):
         assert frames(some, 2).items() <= everything.items()
+
+
+def test_many_requests_and_several_threads_of_torch_give_the_same_bytes(threads: None) -> None:
+    """Threads that a chunk's pieces are shared over wait for none of the core's, however many requests wait for it."""
+    source, found = yuv(9), []
+    core.num_threads = 4
+    for count in (1, 3):
+        with torch_threads(count):
+            engine_threads.cache_clear()  # the thread that chunks are solved in begins anew, with so many
+            engines.cache_clear()
+            out = deblur(source, 2, shutter=1.0)
+            found.append([digest(frame) for frame in out.frames(prefetch=8, backlog=16)])
+    engine_threads.cache_clear()
+    assert found[0] == found[1]
+    assert len(found[0]) == 18
 
 
 def test_nothing_is_asked_for_at_construction_and_every_frame_once(threads: None) -> None:
