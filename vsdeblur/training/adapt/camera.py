@@ -44,5 +44,5 @@ class Camera:
         shot, read = (math.log(max(x, _LEAST)) for x in (self.noise.shot, self.noise.read))
         if max(shot, read) <= math.log(_LEAST):
             return replace(CALM, compressed=0.0)
-        ranges = {"shot": (shot - _SPREAD, shot + _SPREAD), "read": (read - _SPREAD, read + _SPREAD)}
-        return replace(CALM, compressed=0.0, clean=0.0, **ranges)
+        around_shot, around_read = ((x - _SPREAD, x + _SPREAD) for x in (shot, read))
+        return replace(CALM, compressed=0.0, clean=0.0, shot=around_shot, read=around_read)
