@@ -211,7 +211,7 @@ def _by_true_motion(light: Tensor, flow: Tensor, options: Options, record: Calla
     if not bool((flow.abs() <= FARTHEST).all()):
         raise ArgumentError("flow", f"one with values that are not finite or beyond {FARTHEST:g}", "in pixels")
     exposure = _exposure(light, options, device)
-    prior = None if options.prior is None else get_prior(options.prior, device)
+    prior = None if options.fixed_prior is None else get_prior(options.fixed_prior, device)
     if prior is not None:
         prior = of_window(prior, light.to(device), noise_level(light), linear=False)
     with torch.inference_mode():

@@ -9,7 +9,9 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+import torch
 
+from vsdeblur.camera.noise import Noise
 from vsdeblur.clip import overlay
 from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.light import cleaning_footprint, unblended_footprint
@@ -18,6 +20,7 @@ from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.footprint import FrameSize
 from vsdeblur.priors import TotalVariation
 from vsdeblur.settings import parse_options
+from vsdeblur.solver.data_weights import DataWeights
 
 
 def options(**given: Any) -> Any:
@@ -124,3 +127,26 @@ def test_residuals_without_blending_are_kept_where_there_is_room(
     plans = [make_plan(one, 1080, 1920, 3, 0) for one in budgets]
     assert all(plan.peak_bytes <= plan.budget for plan in plans)
     assert {plan.unblended for plan in plans} == {True, False}
+
+
+@pytest.mark.parametrize(("budget", "room"), [("700MiB", False), ("8GiB", True)])
+def test_a_prior_for_noise_changes_neither_tiles_nor_chunks(
+    budget: str, room: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = {"factor": 8, "max_memory": budget}
+    engine, without = (Engine(options(**given, **more), 1080, 1920) for more in ({}, {"prior": None}))
+    plan = engine.plan
+    assert (plan.chunk, plan.tile, plan.overlap) == (without.plan.chunk, without.plan.tile, without.plan.overlap)
+    assert (plan.overlap_denoised is not None) == room
+    assert plan.peak_bytes <= plan.budget
+    # Noise of 5/255 has the prior act where there is room, and otherwise one warning.
+    noise, grey = DataWeights(Noise(0.0, (5 / 255) ** 2)), torch.full((1, 3, 4, 4), 0.5)
+    for _ in range(2):
+        sigma = engine.key_frame_solver.noise(grey, noise)
+        learned = engine.key_frame_solver.learned_weight(sigma)
+        assert learned == without.key_frame_solver.learned_weight(sigma) * (not room)
+    assert (
+        [r.getMessage() for r in caplog.records if "left in" in r.getMessage()] == []
+        if room
+        else ['noise of 5.0/255 is left in: prior="video" takes more memory than max_memory leaves beside these tiles']
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -50,6 +51,21 @@ def test_the_prior_does_no_harm_and_helps_where_there_is_noise(filmed: tuple[Ten
         noisy = blurry + noise * torch.randn(blurry.shape, generator=torch.Generator().manual_seed(0))
         plain, with_prior = gains(noisy)
         assert with_prior > plain + least
+
+
+def test_noise_brings_the_prior_by_itself_where_the_preset_has_time(filmed: tuple[Tensor, Tensor]) -> None:
+    sharp, clean = (x / 4 for x in filmed)
+    noisy = clean + 5 / 255 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+
+    def restored(v: Tensor, preset: str = "balanced", **given: Any) -> Tensor:
+        return restore(v, 2, preset=preset, transfer="linear", **given)
+
+    assert torch.equal(restored(clean), restored(clean, prior=None))
+    assert torch.equal(restored(noisy, "fast"), restored(noisy, "fast", prior=None))
+    found = restored(noisy)
+    assert torch.equal(found, restored(noisy, prior="video"))
+    truth = sharp[:: FACTOR // 2]
+    assert psnr(found, truth) > psnr(restored(noisy, prior=None), truth) + 0.3
 
 
 @pytest.mark.parametrize("noise", [0.0, 5 / 255])

@@ -21,12 +21,13 @@ from vsdeblur.training.adapt import INSTANTS, KEY_FRAMES, NETWORKS, PICTURES, pa
 from vsdeblur.training.adapt.agreement import Exposures
 from vsdeblur.training.adapt.camera import Camera
 from vsdeblur.training.adapt.networks import ADAPTABLE
-from vsdeblur.training.adapt.parts import LENGTH, find_parts
+from vsdeblur.training.adapt.parts import LENGTH, filmed_by, find_parts
 from vsdeblur.training.adapt.reblurred import OwnStretch
 from vsdeblur.training.adapt.recipe import FREE, AdaptRecipe
 from vsdeblur.training.adapt.report import REPORT, reported
 from vsdeblur.training.adapt.run import adapt, wins
 from vsdeblur.training.recipes.unrolled import UnrolledRecipe
+from vsdeblur.training.solved import CALM
 from vsdeblur.weights import fill, load
 
 
@@ -56,6 +57,25 @@ def test_some_parts_are_held_out(clip: Path, tmp_path: Path) -> None:
     assert found[1].blurry.shape == (LENGTH, 3, 96, 128)
     assert not torch.equal(found[0].blurry, found[1].blurry)
     assert not found[0].ready
+
+
+def test_samples_have_the_noise_of_the_clip(blurry: np.ndarray, tmp_path: Path) -> None:
+    shot, read = 6e-4, 4e-6
+    light = torch.from_numpy(blurry).permute(0, 3, 1, 2).float() / 255
+    noise = torch.randn(light.shape, generator=torch.Generator().manual_seed(0)) * (shot * light + read).sqrt()
+    for name, frames in (("clean", light), ("noisy", light + noise)):
+        part = parts.Part(tmp_path, name, False)
+        part.write((frames.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy())
+        camera = filmed_by([part], 0.5, "linear")
+        how = camera.degradation
+        assert camera.shutter == 0.5
+        assert how.compressed == 0
+        if name == "clean":
+            assert how.clean == CALM.clean
+        else:
+            assert camera.noise.variance(torch.tensor([0.5])).item() == pytest.approx(shot * 0.5 + read, rel=0.3)
+            assert how.clean == 0
+            assert how.shot[0] < np.log(camera.noise.shot) < how.shot[1]
 
 
 @pytest.mark.parametrize(("shutter", "per", "open_"), [(1.0, 8, 7), (0.5, 8, 3), (0.01, 8, 1), (0.6, 10, 5)])

@@ -44,7 +44,7 @@ def test_usable_clips_have_parts_to_learn_from_and_to_judge(
 ) -> None:
     found = find_filmed(folder, tmp_path, 0.5, "srgb")
     assert [one.part.held_out for one in found] == [False, True, False] * 2
-    assert {one.camera for one in found} == {Camera(0.5, linear=True)}
+    assert {(one.camera.shutter, one.camera.linear) for one in found} == {(0.5, True)}
     assert not any(one.part.ready for one in found)  # until they are needed
     skipped = [re.sub(r".*/", "", record.getMessage()) for record in caplog.records]
     assert [line.split(":")[0] for line in skipped] == ["notes.txt", "short.mp4", "small.mp4"]

@@ -74,7 +74,7 @@ class ClassicalSolver:
     @classmethod
     def of(cls, options: Options, device: torch.device) -> ClassicalSolver:
         """What the options ask for; R1 is total variation in space and time unless another prior is given."""
-        prior = get_prior("tv" if options.prior is None else options.prior, device)
+        prior = get_prior(options.fixed_prior or "tv", device)
         return cls(options=options, device=device, prior=prior, cells=cells(options))
 
     @property

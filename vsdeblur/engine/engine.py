@@ -27,7 +27,7 @@ from vsdeblur.engine.kept import Kept
 from vsdeblur.engine.light import find_window_motion, frame_at, gains_of, with_unblended, within_exposures
 from vsdeblur.engine.mapped import alone, ways_at
 from vsdeblur.engine.per_frame import PerFrame, blend_per_frame, restore_each
-from vsdeblur.engine.plan import Plan, make_plan
+from vsdeblur.engine.plan import Plan, make_plan, with_prior_for_noise
 from vsdeblur.engine.retry import BatchSizes, MemoryRetry
 from vsdeblur.engine.solve_tiles import ExposureModel, KeyFrames, KeyFrameSolver
 from vsdeblur.errors import InputError, MemoryBudgetError
@@ -84,9 +84,13 @@ class Engine:
         self.classical = ClassicalSolver.of(options, self.device) if uses_admm(options) else None
         # E1 has the prior already: a model of the user's own is loaded, and tried, once.
         self.key_frame_solver = KeyFrameSolver(replace(options, prior=None) if self.classical else options, self.device)
-        prior = (self.classical or self.key_frame_solver).prior
+        prior, size = (self.classical or self.key_frame_solver).prior, (height, width, channels, host_bytes)
+        for_noise = self.key_frame_solver.automatic
         threads = torch.get_num_threads() if self.device.type == "cpu" else 1
-        self.plan: Plan = make_plan(options, height, width, channels, host_bytes, total, prior, threads)
+        self.plan: Plan = make_plan(options, *size, total, None if for_noise else prior, threads)
+        if for_noise and prior is not None:
+            self.plan = with_prior_for_noise(self.plan, options, *size, prior, threads)
+            self.key_frame_solver.affordable = self.plan.overlap_denoised is not None
         if options.max_memory is None and self.plan.peak_bytes > max(self.plan.budget, total / 2):
             raise MemoryBudgetError(
                 f"max_memory must be given to use more than half of the memory: {width}x{height} takes about "

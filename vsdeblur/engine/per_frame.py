@@ -62,7 +62,7 @@ class PerFrame:
         if options.mode == "joint":
             return None
         # A frame by itself has no window to learn from: what the prior starts from is taken as it is.
-        alone = "video" if options.prior == INTERNAL else options.prior
+        alone = "video" if options.prior == INTERNAL else options.fixed_prior
         return cls(options.transfer != "linear", alone, options.deconvolver, tile_bytes, retry)
 
     def __call__(self, frame: Tensor, colour: int, blur: Blur | None = None) -> Tensor:

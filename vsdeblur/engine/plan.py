@@ -68,6 +68,8 @@ class Plan:
         unblended: Whether residuals without blending are kept beside those with it, where light changes. Otherwise
             they take turns and are computed more often.
         overlap: Of tiles, least and most, pixels: the motion chooses between, a prior's halo may raise both.
+        overlap_denoised: The same in windows where a prior acts that does so only where there is noise; None where
+            there is none, or no memory for it.
     """
 
     chunk: int
@@ -84,6 +86,7 @@ class Plan:
     render_workers: int = 1
     unblended: bool = False
     overlap: tuple[int, int] = MIN_OVERLAP, MAX_OVERLAP
+    overlap_denoised: tuple[int, int] | None = None
 
     @property
     def still_tiling(self) -> tuple[int, int]:
@@ -167,6 +170,38 @@ def make_plan(
         f"max_memory must be at least {-(-least.peak_bytes // 2**20)}MiB for {width}x{height} at factor "
         f"{options.factor}, not {budget / 2**20:.3g}MiB"
     )
+
+
+def with_prior_for_noise(
+    plan: Plan,
+    options: Options,
+    height: int,
+    width: int,
+    channels: int,
+    host_bytes: int,
+    prior: ImagePrior,
+    threads: int = 1,
+) -> Plan:
+    """The plan with room for a prior that acts only where there is noise: chunks and tiles stay what they are.
+
+    Args:
+        plan: Without it.
+        options: As in ``make_plan``, like the others.
+        height: Of a frame, pixels.
+        width: Of a frame, pixels.
+        channels: Of a frame.
+        host_bytes: Of one output frame.
+        prior: That acts there.
+        threads: As in ``make_plan``; its tiles may be larger, and fewer key frames be worked on at once.
+
+    Returns:
+        ``plan`` itself where the budget has no room.
+    """
+    sums = _Sums(options, FrameSize(height, width, channels), host_bytes, prior)
+    peak = max(plan.peak_bytes, sums.joint(plan.chunk, plan.tile, plan.consistent, unblended=plan.unblended))
+    if peak > plan.budget:
+        return plan
+    return sums.with_workers(replace(plan, peak_bytes=peak, overlap_denoised=sums.overlap), threads)
 
 
 def default_budget(total: int | None) -> int:

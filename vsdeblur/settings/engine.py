@@ -22,14 +22,16 @@ class EngineSettings(TypedDict, total=False):
     prior: Annotated[
         Named,
         Setting(
-            default=None,
+            default=AUTO,
             parse=parse.optional(parse.name_or_callable),
-            wanted="{none}, a name or a callable",
+            wanted='"auto", {none}, a name or a callable',
             summary="Prior on sharp video, for noise",
-            values="video, tv, ...",
+            values="auto, video, tv, ...",
             usual="none",
-            detail='"tv", "video", "video:PATH", "internal", "fastdvdnet:PATH", "deepinv:NAME:PATH", "onnx:PATH", '
+            detail='"auto" is "video" in balanced and best where the noise exceeds 1.5/255, and none elsewhere. "tv", '
+            '"video", "video:PATH", "internal", "fastdvdnet:PATH", "deepinv:NAME:PATH", "onnx:PATH", '
             '"torchscript:PATH" or a callable prior(u, sigma) -> u; None is no prior.',
+            defaults={"image": None},
         ),
     ]
     scene_cuts: Annotated[

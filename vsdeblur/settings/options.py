@@ -46,6 +46,11 @@ class Options:
     given_as_time: frozenset[str] = frozenset()
 
     @property
+    def fixed_prior(self) -> str | Callable[..., Any] | None:
+        """The prior, whatever the noise is; None where there is none, or where the noise decides."""
+        return None if self.prior == AUTO else self.prior
+
+    @property
     def single_frame(self) -> bool:
         """Whether every output is computed from one source frame, without its neighbours."""
         return self.mode == "frame" and self.factor == 1 and not self.out_shutter and not self.readout

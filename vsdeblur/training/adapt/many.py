@@ -14,7 +14,7 @@ from torch import nn
 from vsdeblur.errors import InputError
 from vsdeblur.training.adapt.camera import Camera
 from vsdeblur.training.adapt.networks import ADAPTABLE, gain
-from vsdeblur.training.adapt.parts import Part, estimated_shutter, find_parts
+from vsdeblur.training.adapt.parts import Part, estimated_shutter, filmed_by, find_parts
 from vsdeblur.training.pool import Sample
 
 log = logging.getLogger("vsdeblur")
@@ -88,7 +88,8 @@ def find_filmed(folder: Path, cache: Path, shutter: float | None, transfer: str)
             log.warning("skipping %s", error)
             continue
         own = estimated_shutter(parts, transfer) if shutter is None else shutter
-        found += [Filmed(part, Camera(own, transfer != "linear")) for part in parts]
+        camera = filmed_by(parts, own, transfer)
+        found += [Filmed(part, camera) for part in parts]
     if not found:
         raise InputError(f"{folder}: none of its clips can be used")
     return found

@@ -7,7 +7,7 @@ clip shows, moves as the clip moves, and is what new blur is made from (``reblur
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,11 @@ import torch
 from torch import Tensor
 
 from vsdeblur import restore
+from vsdeblur.camera.noise import Noise, sensor_noise
+from vsdeblur.colour.transfer import to_linear
 from vsdeblur.errors import InputError
 from vsdeblur.estimate import estimate_shutter
+from vsdeblur.training.adapt.camera import Camera
 from vsdeblur.training.clips import ClipFile, Frames, measured, write_array
 from vsdeblur.training.footage import COMB
 
@@ -29,6 +32,7 @@ SIDE = 288  # pixels of the shorter side that parts are restored at, at most
 HELD_OUT = 3  # every third part is for judging
 _SHARPER = 2 / 3  # the size of what is taken for sharp
 _LEAST_SIDE = 96
+_MEASURED = 3  # parts by which shutter and noise are measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +122,25 @@ def find_parts(clips: Sequence[Path], folder: Path, most: int | None = None) -> 
 
 def estimated_shutter(parts: Sequence[Part], transfer: str) -> float:
     """The mean of the parts' estimates, by their confidence; half of the period where nothing moves."""
-    found = [estimate_shutter(part.blurry, transfer) for part in parts[:3]]
+    found = [estimate_shutter(part.blurry, transfer) for part in parts[:_MEASURED]]
     total = sum(one.confidence for one in found)
     if total < 0.1:
         return 0.5
     return sum(one.shutter * one.confidence for one in found) / total
+
+
+def filmed_by(parts: Sequence[Part], shutter: float, transfer: str) -> Camera:
+    """The camera of parts: of shot and of read noise the median over parts.
+
+    Args:
+        parts: Of one camera.
+        shutter: Of it.
+        transfer: How values are stored; "linear" where blur is a mean of the values as they are.
+    """
+    camera = Camera(shutter, transfer != "linear")
+    found = [sensor_noise(to_linear(part.blurry, camera.curve)) for part in parts[:_MEASURED]]
+    shot, read = (float(np.median(values)) for values in ([x.shot for x in found], [x.read for x in found]))
+    return replace(camera, noise=Noise(shot, read))
 
 
 def restore_parts(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +20,12 @@ from vsdeblur.training.instants import PERIODS, instants_sample
 from vsdeblur.training.paths import Array
 from vsdeblur.training.pool import Sample
 from vsdeblur.training.recipes.restoration import CROP
-from vsdeblur.training.solved import CALM, solved_sample
+from vsdeblur.training.solved import solved_sample
 from vsdeblur.training.stretches import Stretch, Wanted, random_stretch
 
 _SIZE = 112  # pixels per side of a sample, at most
 _OWN_PACE = 0.5  # share of the samples that move by the frame as the clip does; others move as far as is wanted
 _MOTION = (1.0, 12.0)  # pixels per period of those
-_NOISY = replace(CALM, compressed=0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +63,7 @@ class ReblurredParts:
         """One sample, drawn by ``rng``."""
         own = own_stretch(rng, self.clips, self.camera, periods=3)
         with torch.inference_mode():
-            take = film(own, rng, how=_NOISY)
+            take = film(own, rng, how=self.camera.degradation)
         return solved_sample(take, own.gamma, rng)
 
 
@@ -85,7 +84,7 @@ class ReblurredInstants:
     def __call__(self, rng: np.random.Generator) -> Sample:
         """One sample, drawn by ``rng``."""
         own = own_stretch(rng, self.clips, self.camera, PERIODS)
-        return instants_sample(own, rng, key_frames=self.key_frames)
+        return instants_sample(own, rng, self.camera.degradation, self.key_frames)
 
 
 @dataclass(frozen=True, slots=True)

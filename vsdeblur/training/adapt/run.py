@@ -16,7 +16,7 @@ from vsdeblur.errors import ArgumentError, InputError
 from vsdeblur.training.adapt import INSTANTS, KEY_FRAMES
 from vsdeblur.training.adapt.camera import Camera
 from vsdeblur.training.adapt.networks import ADAPTABLE, gain
-from vsdeblur.training.adapt.parts import Part, estimated_shutter, find_parts, restore_parts
+from vsdeblur.training.adapt.parts import Part, estimated_shutter, filmed_by, find_parts, restore_parts
 from vsdeblur.training.adapt.recipe import AdaptRecipe
 from vsdeblur.training.adapt.report import Adapted, Learned, claim, reported, write_report
 from vsdeblur.training.checkpoint import CHECKPOINT, PROJECT
@@ -104,7 +104,7 @@ def adapt(
     say("restoring what is learned from", run.spent(), run.left())
     preparing = (1 - _PREPARING) * 60 * minutes
     kept = restore_parts(parts, shutter, transfer, device, lambda: run.left() > preparing and not stop())
-    camera, wanted = Camera(shutter, transfer != "linear"), tuple(dict.fromkeys(networks))
+    camera, wanted = filmed_by(parts, shutter, transfer), tuple(dict.fromkeys(networks))
     before = reported(out) if resume else {}
     learned = []
     for number, name in enumerate(wanted):
