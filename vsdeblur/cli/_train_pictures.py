@@ -13,6 +13,7 @@ from vsdeblur.cli._training import (
     course_options,
     photo_options,
     start_option,
+    train_made,
     train_photos,
     train_video,
     video_options,
@@ -129,6 +130,23 @@ def diffusion(steps: int | None, rate: float | None, **course: Any) -> None:
     train_video(recipe, lambda material, _: SharpPictures(material), 12000, steps=recipe.steps, **course)
 
 
+@click.command("kernel-prior", short_help="The network of blur kernels for blind diffusion.")
+@start_option
+@course_options
+def kernel_prior(steps: int | None, rate: float | None, **course: Any) -> None:
+    """Learn what the kernels of shaken cameras look like under noise of any level.
+
+    They are drawn; no photographs are needed. The rate of learning falls along --steps (8000 unless given): choose
+    what fits into --minutes. OUT/kernel-prior.safetensors has the weights so far; give them to vsdeblur image with
+    --estimator blind-dps:OUT.
+    """
+    from vsdeblur.training.camera_kernels import CameraKernels
+    from vsdeblur.training.recipes.kernel_prior import STEPS, KernelPriorRecipe
+
+    recipe = KernelPriorRecipe(steps or STEPS, rate)
+    train_made(recipe, CameraKernels(), 1500, steps=recipe.steps, **course)
+
+
 @click.command(short_help="Both together, the one through the other.")
 @click.option("--kernels", type=_WEIGHTS, help="Its weights to start from, file or folder, if not the project's.")
 @click.option("--restoration", type=_WEIGHTS, help="The same of the other network.")
@@ -167,4 +185,4 @@ def local(steps: int | None, rate: float | None, **course: Any) -> None:
     train_photos(recipe, LocalPhotos, 3000, steps=recipe.steps, **course)
 
 
-COMMANDS = (kernels, restoration, bridge, diffusion, joint, local)
+COMMANDS = (kernels, restoration, bridge, diffusion, kernel_prior, joint, local)

@@ -203,6 +203,11 @@ def train_photos(
     _train(recipe, lambda _: (scenes(kept), scenes(held)), count, **course)
 
 
+def train_made(recipe: Recipe, maker: Maker, count: int, **course: Any) -> None:
+    """Train on what ``maker`` makes of random numbers alone; the rest as ``_train``."""
+    _train(recipe, lambda _: (maker, maker), count, **course)
+
+
 def _train(
     recipe: Recipe,
     makers: Callable[[str], tuple[Maker, Maker]],

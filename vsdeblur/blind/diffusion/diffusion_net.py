@@ -36,16 +36,19 @@ class DiffusionNet(nn.Module):
 
     Args:
         widths: Channels at a half, a quarter and an eighth of the resolution.
+        colours: Channels of a picture.
+        middle: The mean of its values.
     """
 
-    def __init__(self, widths: tuple[int, int, int] = WIDTHS) -> None:
+    def __init__(self, widths: tuple[int, int, int] = WIDTHS, colours: int = _COLOURS, middle: float = _MIDDLE) -> None:
         super().__init__()
+        self.centre = middle
         half, quarter, eighth = widths
         self.register_buffer("waves", torch.logspace(-1, 1, _WAVES), persistent=False)
         self.embed = nn.Sequential(
             nn.Linear(2 * _WAVES, _EMBEDDED), nn.SiLU(), nn.Linear(_EMBEDDED, _EMBEDDED), nn.SiLU()
         )
-        self.enter = nn.Conv2d(_COLOURS * _CELL, half, 3, padding=1)
+        self.enter = nn.Conv2d(colours * _CELL, half, 3, padding=1)
         self.fine = _blocks(half, 1)
         self.down = nn.Conv2d(half, quarter, 2, stride=2)
         self.middle = _blocks(quarter, 2)
@@ -55,7 +58,7 @@ class DiffusionNet(nn.Module):
         self.middle_again = _blocks(quarter, 2)
         self.upper = nn.Conv2d(quarter, 4 * half, 1)
         self.fine_again = _blocks(half, 2)
-        self.leave = nn.Conv2d(half, _COLOURS * _CELL, 3, padding=1)
+        self.leave = nn.Conv2d(half, colours * _CELL, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
         assert self.leave.bias is not None
         nn.init.zeros_(self.leave.bias)
@@ -64,20 +67,20 @@ class DiffusionNet(nn.Module):
         """D(x; sigma), the posterior mean.
 
         Args:
-            x: (B, 3, H, W), display values, nominally in [0, 1], with noise; H and W multiples of ALIGNED.
+            x: (B, colours, H, W), display values, nominally in [0, 1], with noise; H and W multiples of ALIGNED.
             sigma: (B,), the deviation of the noise, above 0.
 
         Returns:
-            (B, 3, H, W), display values.
+            (B, colours, H, W), display values.
         """
         spread = sigma.view(-1, 1, 1, 1).to(x)
         total = (spread.square() + DEVIATION**2).sqrt()
-        centred = x - _MIDDLE
+        centred = x - self.centre
         found = self.raw(centred / total, sigma)
-        return centred * (DEVIATION / total).square() + spread * DEVIATION / total * found + _MIDDLE
+        return centred * (DEVIATION / total).square() + spread * DEVIATION / total * found + self.centre
 
     def raw(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """F of x (B, 3, H, W), computed in the precision of the weights; (B, 3, H, W) in the precision of x."""
+        """F of x (B, colours, H, W), computed in the precision of the weights; of x's shape and precision."""
         given, kind = x.dtype, self.enter.weight.dtype
         level = self._embedded(sigma).to(kind)
         x = F.pixel_unshuffle(x, 2).to(kind, memory_format=torch.channels_last)
