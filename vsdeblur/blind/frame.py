@@ -17,8 +17,7 @@ from vsdeblur.blind.estimate.confidence import spread as spread_of
 from vsdeblur.blind.footprint import TILE_VALUES, beside_tiles
 from vsdeblur.blind.harm import harmless_share
 from vsdeblur.blind.methods import Estimator, deconvolver_of, estimator_of, sampling
-from vsdeblur.blind.operators.piecewise import PiecewiseBlur
-from vsdeblur.blind.operators.protocol import Blur
+from vsdeblur.blind.operators.protocol import Blur, LayeredBlur
 from vsdeblur.camera.noise import noise_level
 from vsdeblur.colour.display import PHOTOGRAPH
 from vsdeblur.colour.transfer import from_linear, to_linear
@@ -56,11 +55,12 @@ def restore_frame(
         transfer: How it is stored; "linear" averages the values as they are, "srgb", "bt709", ... linearise first.
         estimator: "path" (a camera that turned in any way), "uniform" (one kernel for the whole picture), "network"
             (kernels of every pixel, learned; quick and coarse), "em" (a path improved on pictures restored by
-            diffusion, learned), "local" (things that moved before a still camera, learned), or a callable
+            diffusion, learned), "blind-dps" (a path improved by picture and kernel diffused in parallel, learned),
+            "local" (things that moved before a still camera, learned), or a callable
             ``estimate(picture (1, C, H, W)) -> Blur`` of display values, taken without a gate. "network:PATH",
-            "em:PATH", "local:PATH": with weights of your own, the file or the folder that ``vsdeblur train kernels``
-            or ``joint``, ``vsdeblur train diffusion``, ``vsdeblur train local`` wrote. None is "path", and "local"
-            where that finds nothing.
+            "em:PATH", "blind-dps:PATH", "local:PATH": with weights of your own, the file or the folder that ``vsdeblur
+            train kernels`` or ``joint``, ``vsdeblur train diffusion``, ``vsdeblur train kernel-prior``, ``vsdeblur
+            train local`` wrote. None is "path", and "local" where that finds nothing.
         deconvolver: "plug-and-play" (the default), "unrolled" (learned), "richardson-lucy", or a callable
             ``deconvolve(v, blur, sigma) -> u``. "unrolled:PATH": with weights that ``vsdeblur train restoration`` or
             ``joint`` wrote. "indi", "i2sb" and "cddb" are bridges from the result of plug and play (learned; the last
@@ -71,8 +71,9 @@ def restore_frame(
             project's: "diffusers:PATH" (a folder with a UNet2DModel), "deepinv:DiffUNet:PATH".
         noise: Standard deviation in frame's values, measured when None.
         steps: Of bridges and diffusion, evaluations of the network; None is the method's own number.
-        seed: Of bridges and diffusion: the same seed gives the same picture, another one another sample. None is 0 for
-            bridges; diffusion then draws nothing, and its result is near the mean of all samples.
+        seed: Of bridges and diffusion, "em" and "blind-dps" too: the same seed gives the same picture, another one
+            another sample. None is 0 for bridges; diffusion then draws nothing, and its result is near the mean of all
+            samples.
         device: As in ``restore``.
         max_memory: Bytes or "4GiB", of the tiles that are worked on; None is half of the device's, 4 GiB at most.
 
@@ -93,9 +94,10 @@ def restore_frame(
     v = to_linear(stored, transfer)
     shown = from_linear(v, PHOTOGRAPH) if linear else v
     room = _room(max_memory, place, v.shape[-2] * v.shape[-1])
-    estimate = estimator_of(estimator, place)
     clip = 1.0 if float(v.max()) <= 1 else None
-    deconvolve = sampling(deconvolver_of(deconvolver, prior, linear, clip, place), deconvolver, steps, seed)
+    restore = deconvolver_of(deconvolver, prior, linear, clip, place)
+    deconvolve = sampling(restore, deconvolver, steps, seed, estimator)
+    estimate = estimator_of(estimator, place, seed)
     with torch.inference_mode():
         blur = estimate(shown)
         if blur.margin == 0:
@@ -166,10 +168,10 @@ def blurred_share(blur: Blur) -> Tensor:
 
     Returns:
         (1, 1, H, W): 0 where the kernels spread light no further than a sharp picture's, 1 where they blur; of a
-        ``PiecewiseBlur`` 0 where only plane 0 is seen.
+        ``LayeredBlur`` 0 where nothing is seen that moved.
     """
     height, width = blur.size
-    if isinstance(blur, PiecewiseBlur):
+    if isinstance(blur, LayeredBlur):
         return smoothstep(blur.moved(), *_MOVED)[None, None]
     y, x = (torch.linspace(0, n - 1, min(max(2, -(-n // _GRID)), _MOST)).round().long() for n in (height, width))
     # Row by row: the kernels of a large picture are large.

@@ -15,8 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.blind.deconvolve.protocol import extended
-from vsdeblur.blind.operators.piecewise import PiecewiseBlur
-from vsdeblur.blind.operators.protocol import Blur
+from vsdeblur.blind.operators.protocol import Blur, LayeredBlur
 from vsdeblur.camera.noise import noise_level
 from vsdeblur.tensors import box, greatest, smoothstep
 
@@ -29,7 +28,6 @@ _DETAIL = 3.2, 2.4  # times as much: where it helped 0.9 to 2.3, where it harmed
 _NO_DETAIL = 2e-3  # gradient that is added to both
 _REBLURRED = 6.0, 3.0  # the same for the misfit of the result, blurred again, over the noise
 _LEAST_NOISE = 1 / 255
-_HIDDEN = 0.02  # share of the exposure in which a hidden plane is seen
 _WORTHLESS = 0.6  # mean share below which the picture is given back as a whole
 _FEATHER = 15  # pixels
 
@@ -81,17 +79,10 @@ def misfit(before: Tensor, after: Tensor, blur: Blur, display: Callable[[Tensor]
     again = blur(extended(after, blur))
     edge = min(blur.margin, (min(before.shape[-2:]) - 1) // 2)  # there light from outside is missing
     off = (display(again) - display(before)).square().mean(1, keepdim=True)
-    if isinstance(blur, PiecewiseBlur):
-        off = off * _known(blur)
+    if isinstance(blur, LayeredBlur):
+        off = off * blur.known().to(off)
     inner = off[..., edge : off.shape[-2] - edge, edge : off.shape[-1] - edge]
     return box(F.pad(inner, (edge,) * 4, mode="replicate"), _AROUND).sqrt()
-
-
-def _known(blur: PiecewiseBlur) -> Tensor:
-    """(1, 1, H, W): 0 where planes are seen that others hide in the result, which then does not say what is there."""
-    m = blur.margin
-    hidden = blur.mattes[:, m : m + blur.size[0], m : m + blur.size[1]].amax(0)
-    return ((hidden == 0) | (blur.seen()[0] < _HIDDEN)).to(hidden)[None, None]
 
 
 def _gradient(x: Tensor) -> Tensor:

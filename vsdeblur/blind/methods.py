@@ -18,18 +18,24 @@ from vsdeblur.blind.estimate.path import estimate_path, estimate_uniform
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.errors import ArgumentError
 from vsdeblur.named import split_named
-from vsdeblur.settings.parse import DECONVOLVERS
+from vsdeblur.settings.parse import DECONVOLVERS, ESTIMATORS
 from vsdeblur.weights import available, within
 
 Estimator = Callable[[Tensor], Blur]
 
-ESTIMATORS = ("path", "uniform", "network", "em", "local")
 BRIDGES = ("indi", "i2sb", "cddb")
 DIFFUSION = ("dds", "pigdm", "dps")
+DRAWING = ("em", "blind-dps")  # estimators that draw where a seed is given
+_WEIGHTS = {"network": "kernels", "em": "diffusion", "blind-dps": "kernel-prior", "local": "local"}
 
 
-def estimator_of(given: str | Estimator | None, device: torch.device) -> Estimator:
+def estimator_of(given: str | Estimator | None, device: torch.device, seed: int | None = None) -> Estimator:
     """The estimator of a name, of "NAME:PATH" or of a callable; None for the automatic choice.
+
+    Args:
+        given: What was asked for.
+        device: Of networks.
+        seed: Of those that draw.
 
     Errors as in ``restore_frame``.
     """
@@ -38,7 +44,7 @@ def estimator_of(given: str | Estimator | None, device: torch.device) -> Estimat
     if given is None:
         ways = ("path", "local") if available("local") else ("path",)
         return InTurn(tuple(partial(_estimate, way, device) for way in ways))
-    name, weights = _chosen("estimator", given, ESTIMATORS, {"network": "kernels", "em": "diffusion", "local": "local"})
+    name, weights = _chosen("estimator", given, ESTIMATORS, _WEIGHTS)
     if name == "network":
         from vsdeblur.blind.estimate.kernels import load_kernel_estimator
 
@@ -50,7 +56,13 @@ def estimator_of(given: str | Estimator | None, device: torch.device) -> Estimat
     if name == "em":
         from vsdeblur.blind.diffusion.em import load_diffusion_em
 
-        return ConfidenceGate(load_diffusion_em(weights))
+        em = load_diffusion_em(weights)
+        return ConfidenceGate(em if seed is None else em.with_seed(seed))
+    if name == "blind-dps":
+        from vsdeblur.blind.diffusion.blind_dps import load_blind_dps
+
+        parallel = load_blind_dps(weights)
+        return ConfidenceGate(parallel if seed is None else parallel.with_seed(seed))
     return ConfidenceGate(estimate_path if name == "path" else estimate_uniform)
 
 
@@ -128,17 +140,25 @@ def deconvolver_of(
     return PlugAndPlay(known, clip=clip)
 
 
-def sampling(restore: Deconvolver, name: str | Deconvolver | None, steps: int | None, seed: int | None) -> Deconvolver:
-    """The deconvolver with that many steps and that seed."""
+def sampling(
+    restore: Deconvolver,
+    name: str | Deconvolver | None,
+    steps: int | None,
+    seed: int | None,
+    estimator: str | Estimator | None = None,
+) -> Deconvolver:
+    """The deconvolver with that many steps and that seed; the seed of an estimator that draws may be given too."""
+    draws = isinstance(estimator, str) and estimator.partition(":")[0] in DRAWING
     for argument, value, least in (("steps", steps, 1), ("seed", seed, 0)):
         if value is None:
             continue
-        if not isinstance(restore, SamplingDeconvolver):
+        if not isinstance(restore, SamplingDeconvolver) and not (draws and argument == "seed"):
             method = "a callable" if callable(name) else name or DECONVOLVERS[0]
             raise ArgumentError(argument, value, f"{{none}} with {{deconvolver={method}}}, which draws nothing")
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**63:
             raise ArgumentError(argument, value, f"a whole number, {least} or more")
-        restore = restore.with_steps(value) if argument == "steps" else restore.with_seed(value)
+        if isinstance(restore, SamplingDeconvolver):
+            restore = restore.with_steps(value) if argument == "steps" else restore.with_seed(value)
     return restore
 
 

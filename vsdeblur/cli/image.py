@@ -33,8 +33,9 @@ _CHANGE = 1e-4  # parts of white: less comes from the transfer function, there a
     "--estimator",
     metavar="NAME",
     help=(
-        "Finds the blur: path (a shaken camera), em (goes on from it by diffusion), uniform, network (quick), local "
-        "(things that moved before a still camera); em:PATH and so on with your weights.  [default: path, else local]"
+        "Finds the blur: path (a shaken camera), em or blind-dps (go on from it by diffusion), uniform, network "
+        "(quick), local (things that moved before a still camera); em:PATH and so on with your weights.  [default: "
+        "path, else local]"
     ),
 )
 @click.option(
@@ -176,23 +177,23 @@ def _run(
 
 def _method(options: dict[str, Any], blur: Blur) -> str:
     """What made the picture: how the blur was found, and how it was undone."""
-    from vsdeblur.blind.operators.piecewise import PiecewiseBlur
+    from vsdeblur.blind.operators.protocol import LayeredBlur
 
     given = [f"{name} {options[name]}" for name in ("steps", "seed") if name in options]
     given += [f"mean of {options['samples']}"] if options["samples"] > 1 else []
     deconvolver = " ".join([options.get("deconvolver") or "plug-and-play", *given])
-    automatic = "local" if isinstance(blur, PiecewiseBlur) else "path"
+    automatic = "local" if isinstance(blur, LayeredBlur) else "path"
     return f"{options.get('estimator') or automatic}, {deconvolver}"
 
 
 def _line(one: Deblurred, target: Path, method: str, seconds: float) -> str:
     from vsdeblur.blind.draw import grid_points, strokes
-    from vsdeblur.blind.operators.piecewise import PiecewiseBlur
+    from vsdeblur.blind.operators.protocol import LayeredBlur
 
     lengths = strokes(one.blur.kernels(grid_points(one.blur.size)))[0]
     height, width = one.blur.size
     found = f"blur of {lengths.median():.1f} px, {method}"
-    if isinstance(one.blur, PiecewiseBlur):
+    if isinstance(one.blur, LayeredBlur):
         parts = one.blur.count - 1
         found = f"{parts} {'part' if parts == 1 else 'parts'} moved by up to {lengths.max():.0f} px, {method}"
     if float((one.after.values - one.before.values).abs().max()) < _CHANGE:

@@ -45,6 +45,7 @@ class PerFrame:
     Attributes:
         linear: Whether frames are linear light; else they are averaged, and displayed, as they are.
         prior: As in ``Options``.
+        estimator: As in ``Options``.
         deconvolver: As in ``Options``.
         tile_bytes: For the tiles of one frame.
         retry: What runs on the device.
@@ -52,6 +53,7 @@ class PerFrame:
 
     linear: bool
     prior: str | Callable[..., Any] | None
+    estimator: str | None
     deconvolver: str | None
     tile_bytes: int
     retry: MemoryRetry
@@ -63,7 +65,8 @@ class PerFrame:
             return None
         # A frame by itself has no window to learn from: what the prior starts from is taken as it is.
         alone = "video" if options.prior == INTERNAL else options.fixed_prior
-        return cls(options.transfer != "linear", alone, options.deconvolver, tile_bytes, retry)
+        linear = options.transfer != "linear"
+        return cls(linear, alone, options.estimator, options.deconvolver, tile_bytes, retry)
 
     def __call__(self, frame: Tensor, colour: int, blur: Blur | None = None) -> Tensor:
         """The sharp frame.
@@ -93,7 +96,7 @@ class PerFrame:
             deconvolver=self.deconvolver,
             device=str(self.retry.device),
             max_memory=room,
-            estimator="path" if blur is None else lambda _: blur,
+            estimator=(self.estimator or "path") if blur is None else lambda _: blur,
         )
         parts = [to_linear(sharp.contiguous(), curve)]
         parts += [self._with_blur(plane[None], blur, room) for plane in frame[colour:]]

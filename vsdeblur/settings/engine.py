@@ -160,6 +160,18 @@ class EngineSettings(TypedDict, total=False):
             "elsewhere.",
         ),
     ]
+    estimator: Annotated[
+        str | None,
+        Setting(
+            default=None,
+            parse=parse.optional(parse.estimator),
+            wanted="{none}, " + ", ".join(parse.ESTIMATORS) + ' or "em:PATH" and so on for a learned one',
+            summary="What finds the blur of a frame by itself",
+            values="path, em, blind-dps, ...",
+            usual="path",
+            detail="What finds the blur of a frame by itself, by the names that ``vsdeblur.blind.restore_frame`` has.",
+        ),
+    ]
     deconvolver: Annotated[
         str | None,
         Setting(

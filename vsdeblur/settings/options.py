@@ -41,6 +41,7 @@ class Options:
     out_shutter: float = _DEFAULT["out_shutter"]
     readout: float = _DEFAULT["readout"]
     mode: str = _DEFAULT["mode"]
+    estimator: str | None = _DEFAULT["estimator"]
     deconvolver: str | None = _DEFAULT["deconvolver"]
     duplicates: bool = _DEFAULT["duplicates"]
     given_as_time: frozenset[str] = frozenset()

@@ -19,6 +19,8 @@ from vsdeblur.settings.transfers import is_known
 type Cuts = bool | Literal["props"] | frozenset[int]
 
 DECONVOLVERS = ("plug-and-play", "unrolled", "richardson-lucy", "indi", "i2sb", "cddb", "dds", "pigdm", "dps")
+ESTIMATORS = ("path", "uniform", "network", "em", "blind-dps", "local")
+LEARNED_ESTIMATORS = ("network", "em", "blind-dps", "local")
 LEARNED = ("unrolled", "indi", "i2sb", "cddb", "dds", "pigdm", "dps")  # those that have weights
 SOLVERS = ("keyframes", "unrolled", "unrolled:PATH", "admm")  # as ``vsdeblur.named`` reads them
 MAX_FACTOR = 16
@@ -95,6 +97,13 @@ def solver(value: Any) -> str:
 def deconvolver(value: Any) -> str:
     """The name of what restores a frame by itself, with a path where it is learned."""
     if match_named(value, (*DECONVOLVERS, *(f"{name}:PATH" for name in LEARNED))) is None:
+        raise ValueError
+    return text(value)
+
+
+def estimator(value: Any) -> str:
+    """The name of what finds the blur of a frame by itself, with a path where it is learned."""
+    if match_named(value, (*ESTIMATORS, *(f"{name}:PATH" for name in LEARNED_ESTIMATORS))) is None:
         raise ValueError
     return text(value)
 

@@ -63,7 +63,7 @@ def _cases(face: Face, values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, .
         if not idle(split):
             yield ("map",), f"with {{{split}}}, which makes the output in parts"
     if values.get("mode", "joint") == "joint":
-        yield ("deconvolver",), "with {mode=joint}, which restores no frame by itself"
+        yield ("estimator", "deconvolver"), "with {mode=joint}, which restores no frame by itself"
     elif not idle("deconvolver") and values["deconvolver"] != "plug-and-play" and values.get("mode") == "frame":
         yield ("prior",), "with a {deconvolver} other than plug-and-play"
     if values.get("mode") == "frame":

@@ -7,8 +7,7 @@ from typing import Protocol, Self, runtime_checkable
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.blind.operators.piecewise import PiecewiseBlur
-from vsdeblur.blind.operators.protocol import Blur
+from vsdeblur.blind.operators.protocol import Blur, LayeredBlur
 from vsdeblur.errors import ArgumentError
 
 
@@ -59,7 +58,7 @@ def extended(v: Tensor, blur: Blur) -> Tensor:
         blur: Of v's size.
 
     Returns:
-        (B, C, H + 2 margin, W + 2 margin); of a ``PiecewiseBlur`` of P planes (B * P, ...), the same for each plane.
+        (B, C, H + 2 margin, W + 2 margin); of a ``LayeredBlur`` of P planes (B * P, ...), the same for each plane.
 
     Raises:
         ArgumentError: v is not of the blur's size.
@@ -68,7 +67,7 @@ def extended(v: Tensor, blur: Blur) -> Tensor:
         raise ArgumentError("v", tuple(v.shape), f"pictures (B, C, H, W) of the blur's size {blur.size}")
     m = blur.margin
     u = F.pad(v, (m, m, m, m), mode="replicate")
-    return u.repeat_interleave(blur.count, 0) if isinstance(blur, PiecewiseBlur) else u
+    return u.repeat_interleave(blur.count, 0) if isinstance(blur, LayeredBlur) else u
 
 
 def inside(u: Tensor, blur: Blur) -> Tensor:
@@ -81,7 +80,7 @@ def inside(u: Tensor, blur: Blur) -> Tensor:
     Returns:
         (B, C, H, W).
     """
-    if isinstance(blur, PiecewiseBlur):
+    if isinstance(blur, LayeredBlur):
         return blur.compose(u)
     m = blur.margin
     return u[..., m : m + blur.size[0], m : m + blur.size[1]]

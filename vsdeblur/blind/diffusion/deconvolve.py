@@ -98,7 +98,7 @@ class DiffusionDeconvolution:
             sigma: Standard deviation of v's noise.
 
         Returns:
-            (1, 3, H + 2 margin, W + 2 margin); of a ``PiecewiseBlur`` of P planes (P, ...).
+            (1, 3, H + 2 margin, W + 2 margin); of a ``LayeredBlur`` of P planes (P, ...).
         """
         level = max(sigma, _QUIETEST)
         colour = v.expand(-1, 3, -1, -1)

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import torch
 from torch import Tensor, nn
 
 from vsdeblur.blind.diffusion.diffusion_net import DiffusionNet, padded
@@ -33,7 +32,7 @@ class KernelPrior(Protocol):
         """D(y; sigma), of y's shape.
 
         Args:
-            y: (n, n), SCALE times a kernel, with noise of deviation sigma.
+            y: (1, 1, n, n), SCALE times a kernel, with noise of deviation sigma.
             sigma: Above 0.
         """
         ...
@@ -59,7 +58,7 @@ class NetworkKernelPrior:
 
     def __call__(self, y: Tensor, sigma: float) -> Tensor:
         """D(y; sigma), see ``KernelPrior``."""
-        found: Tensor = padded(self.network, y[None, None], y.new_full((1,), sigma))[0, 0]
+        found: Tensor = padded(self.network, y, y.new_full((1,), sigma))
         return found
 
     def deviation(self, sigma: float) -> float:

@@ -26,8 +26,7 @@ def sample(
 
         x_0 = start + sigma_0 n
         u_k = E[u | x_k, v]
-        x_k+1 = u_k + sqrt(sigma_k+1^2 - t^2) (x_k - u_k) / sigma_k + t n
-        t = churn sigma_k+1 sqrt(1 - (sigma_k+1 / sigma_k)^2)
+        x_k+1 by ``following``
 
     Args:
         prior: D and C.
@@ -40,17 +39,40 @@ def sample(
 
     Returns:
         The last u_k, of start's shape.
+    """
+    x = start + levels[0] * noise(start, 0)
+    for step, (now, then) in enumerate(pairwise(levels), 1):
+        x = following(x, guidance(prior, x, now, observation), (now, then), noise, step, churn)
+    return guidance(prior, x, levels[-1], observation)
+
+
+def following(
+    x: Tensor,
+    u: Tensor,
+    levels: tuple[float, float],
+    noise: Callable[[Tensor, int], Tensor],
+    step: int,
+    churn: float = 1.0,
+) -> Tensor:
+    """The state at the next level of the noise.
+
+        x_k+1 = u_k + sqrt(sigma_k+1^2 - t^2) (x_k - u_k) / sigma_k + t n
+        t = churn sigma_k+1 sqrt(1 - (sigma_k+1 / sigma_k)^2)
+
+    Args:
+        x: x_k.
+        u: E[u | x_k, v], of x's shape.
+        levels: sigma_k and sigma_k+1, falling.
+        noise: n by shape and number of the step.
+        step: That number.
+        churn: See ``sample``.
 
     References:
         Song, Meng and Ermon: Denoising diffusion implicit models, ICLR 2021, eq. 12 and 16, for noise that is added to
         pictures of constant scale (Karras et al. 2022).
     """
-    x = start + levels[0] * noise(start, 0)
-    for step, (now, following) in enumerate(pairwise(levels), 1):
-        u = guidance(prior, x, now, observation)
-        fresh = churn * following * (1 - (following / now) ** 2) ** 0.5
-        kept = max(following**2 - fresh**2, 0.0) ** 0.5 / now
-        x = torch.lerp(u, x, kept)
-        if fresh > 0:
-            x = x + fresh * noise(x, step)
-    return guidance(prior, x, levels[-1], observation)
+    now, then = levels
+    fresh = churn * then * (1 - (then / now) ** 2) ** 0.5
+    kept = max(then**2 - fresh**2, 0.0) ** 0.5 / now
+    state = torch.lerp(u, x, kept)
+    return state + fresh * noise(state, step) if fresh > 0 else state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +18,20 @@ _RIDGE = 1e-3  # of the gradients' energy
 _STEPS = 40
 
 
-def kernel_step(u: Tensor, v: Tensor, poses: Poses, patches: Patches) -> Poses:
+@dataclass(frozen=True, slots=True, eq=False)
+class ExpectedKernel:
+    """What is known of the kernel in the middle of the picture beside the data: weight || S_0 w - kernel ||^2.
+
+    Attributes:
+        kernel: (n, n).
+        weight: In units of the data's squared misfit.
+    """
+
+    kernel: Tensor
+    weight: float
+
+
+def kernel_step(u: Tensor, v: Tensor, poses: Poses, patches: Patches, expected: ExpectedKernel | None = None) -> Poses:
     """argmin over densities w >= 0 of  sum_p || Dv - (S_p w) Du ||^2 + ridge |w|^2, over the pieces p of the picture.
 
     Convex; on gradients, as flat areas do not constrain the kernel. The local kernels are S_p w, so that the pictures
@@ -29,6 +43,7 @@ def kernel_step(u: Tensor, v: Tensor, poses: Poses, patches: Patches) -> Poses:
         v: Dv, (P, 2, h, w): ``gradients`` of the blurry pieces.
         poses: The estimate so far.
         patches: The pieces.
+        expected: A further term, of the kernel in the middle; it takes the place of the ridge.
 
     Returns:
         The new poses; those given where the pieces have no gradients.
@@ -44,14 +59,21 @@ def kernel_step(u: Tensor, v: Tensor, poses: Poses, patches: Patches) -> Poses:
     which = poses.active(1)
     spread = poses.shares(which, patches.middles)
     gather = spread.t().coalesce()
-    ridge = _RIDGE * float(slopes.square().sum())
+    ridge = _RIDGE * float(slopes.square().sum()) if expected is None else 0.0
+    pull = torch.sparse.mm(gather, quadratic.cross.reshape(-1, 1))
+    if expected is not None:
+        spread_0 = poses.shares(which, torch.tensor([[poses.size[1] // 2, poses.size[0] // 2]]))
+        gather_0 = expected.weight * spread_0.t().coalesce()
+        pull += torch.sparse.mm(gather_0, expected.kernel.reshape(-1, 1))
 
     def gram(w: Tensor) -> Tensor:
         kernels = torch.sparse.mm(spread, w).view(-1, n, n)
         seen: Tensor = torch.sparse.mm(gather, quadratic.gram(kernels).reshape(-1, 1))
-        return seen + ridge * w
+        if expected is None:
+            return seen + ridge * w
+        middle: Tensor = torch.sparse.mm(gather_0, torch.sparse.mm(spread_0, w))
+        return seen + middle
 
-    pull = torch.sparse.mm(gather, quadratic.cross.reshape(-1, 1))
     at = which.unbind(1)
     found = nonnegative(gram, pull, poses.density[at][:, None])
     if float(found.sum()) <= 0:

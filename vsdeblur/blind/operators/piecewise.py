@@ -15,11 +15,12 @@ from vsdeblur.flow.warp import sample, sample_adjoint
 from vsdeblur.tensors import greatest
 
 GENEROUS = 2  # pixels by which mattes that were estimated reach beyond the things
+_HIDDEN = 0.02  # share of the exposure in which a hidden plane is seen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PiecewiseBlur:
-    """The blur of P planes that move and occlude one another: a ``Blur`` with ``compose`` for the sharp picture.
+    """The blur of P planes that move and occlude one another: a ``LayeredBlur``.
 
         v(x) = sum_t w_t sum_p s_p(x, t) u_p(H_pt x),     s_p(x, t) = m_p(H_pt x) prod_{q > p} (1 - m_q(H_qt x))
 
@@ -117,6 +118,12 @@ class PiecewiseBlur:
         """(H, W): the share of the exposure in which near planes are seen, GENEROUS pixels inside their outlines."""
         inside = -greatest(-self.mattes[None], 2 * GENEROUS + 1)[0]
         return 1 - replace(self, mattes=inside).seen()[0]
+
+    def known(self) -> Tensor:
+        """(H, W) bool: False where planes are seen that others hide at rest; see ``LayeredBlur.known``."""
+        m = self.margin
+        hiding = self.mattes[:, m : m + self.size[0], m : m + self.size[1]].amax(0)
+        return (hiding == 0) | (self.seen()[0] < _HIDDEN)
 
     def seen(self) -> Tensor:
         """(P, H, W): the share of the exposure in which each plane is seen at each pixel of v; they sum to 1."""

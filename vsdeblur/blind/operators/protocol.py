@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -60,4 +60,26 @@ class Blur(LinearOperator, Protocol):
             rows: Of v, step 1.
             columns: Of v, step 1.
         """
+        ...
+
+
+@runtime_checkable
+class LayeredBlur(Blur, Protocol):
+    """A blur of P planes that hide one another: u is (B * P, C, H + 2 margin, W + 2 margin), the planes in turn."""
+
+    @property
+    def count(self) -> int:
+        """Number of planes, P."""
+        ...
+
+    def compose(self, u: Tensor) -> Tensor:
+        """The sharp picture at rest, (B, C, H, W), of u."""
+        ...
+
+    def moved(self) -> Tensor:
+        """(H, W): the share of the exposure in which planes are seen that moved on their own."""
+        ...
+
+    def known(self) -> Tensor:
+        """(H, W) bool: whether the sharp picture at rest shows all that is seen of a pixel during the exposure."""
         ...

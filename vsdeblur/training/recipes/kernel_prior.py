@@ -1,4 +1,4 @@
-"""The prior of blur kernels: kernels of shaken cameras under noise of any level, as ``DiffusionRecipe`` has pictures."""
+"""The prior of blur kernels: those of shaken cameras under noise of any level, as ``DiffusionRecipe`` has pictures."""
 
 from __future__ import annotations
 
