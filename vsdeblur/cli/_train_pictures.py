@@ -130,6 +130,22 @@ def diffusion(steps: int | None, rate: float | None, **course: Any) -> None:
     train_video(recipe, lambda material, _: SharpPictures(material), 12000, steps=recipe.steps, **course)
 
 
+@click.command(short_help="The networks of diffusion in latents.")
+@video_options
+def latent(steps: int | None, rate: float | None, **course: Any) -> None:
+    """Learn to code pictures at a quarter of their size, and what their latents look like under noise of any level.
+
+    The pictures are photographs, frames of clips or both. The rate of learning falls along --steps (4000 unless
+    given): choose what fits into --minutes. OUT/latent.safetensors has the weights so far; give them to vsdeblur image
+    with --deconvolver dds --prior latent:OUT.
+    """
+    from vsdeblur.training.recipes.latent import STEPS, LatentRecipe
+    from vsdeblur.training.sharp import SharpPictures
+
+    recipe = LatentRecipe(steps or STEPS, rate)
+    train_video(recipe, lambda material, _: SharpPictures(material), 12000, steps=recipe.steps, **course)
+
+
 @click.command("kernel-prior", short_help="The network of blur kernels for blind diffusion.")
 @start_option
 @course_options
@@ -185,4 +201,4 @@ def local(steps: int | None, rate: float | None, **course: Any) -> None:
     train_photos(recipe, LocalPhotos, 3000, steps=recipe.steps, **course)
 
 
-COMMANDS = (kernels, restoration, bridge, diffusion, kernel_prior, joint, local)
+COMMANDS = (kernels, restoration, bridge, diffusion, latent, kernel_prior, joint, local)

@@ -45,7 +45,7 @@ class DiffusionRecipe(FallingRate):
 
     def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Sample:
         """clean, noisy (B, 3, CROP, CROP), sigma (B,)."""
-        clean = torch.stack([_varied(sample["sharp"], rng) for sample in samples])
+        clean = torch.stack([varied(sample["sharp"], rng) for sample in samples])
         sigma = torch.from_numpy(levels(len(samples), rng))
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         noise = torch.randn(clean.shape, generator=generator)
@@ -86,7 +86,7 @@ def levels(count: int, rng: np.random.Generator) -> np.ndarray[tuple[int], np.dt
     return np.where(place < 1 - _ABOVE, below, above).astype(np.float32)
 
 
-def _varied(sharp: Tensor, rng: np.random.Generator) -> Tensor:
+def varied(sharp: Tensor, rng: np.random.Generator) -> Tensor:
     """(3, CROP, CROP) in [0, 1]: a piece under a random symmetry of the square, in another contrast or without colour.
 
     Args:
