@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,6 +17,9 @@ from vsdeblur.blind.diffusion.guidance.dds import DDS
 from vsdeblur.blind.diffusion.guidance.dps import DPS
 from vsdeblur.blind.diffusion.guidance.pigdm import PiGDM
 from vsdeblur.blind.diffusion.guidance.protocol import Guidance
+from vsdeblur.blind.diffusion.latent.autoencoder import SMALLER, Autoencoder
+from vsdeblur.blind.diffusion.latent.latent_net import load_latent
+from vsdeblur.blind.diffusion.latent.observation import LatentObservation, consistent, decoded
 from vsdeblur.blind.diffusion.noise import PlacedNoise, no_noise
 from vsdeblur.blind.diffusion.observation import Observation
 from vsdeblur.blind.diffusion.prior import DiffusionPrior, load_diffusion_prior
@@ -23,6 +27,7 @@ from vsdeblur.blind.diffusion.sample import sample
 from vsdeblur.blind.diffusion.schedule import noise_levels
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.colour.display import from_smooth_display, to_smooth_display
+from vsdeblur.named import match_named, resolve_named
 from vsdeblur.priors.pictures import as_given, colours
 
 GUIDANCES: dict[str, Callable[[], Guidance]] = {"dds": DDS, "pigdm": PiGDM, "dps": DPS}
@@ -49,6 +54,7 @@ class DiffusionDeconvolution:
         first: Deviation of the noise at the start.
         churn: See ``sample``.
         place: (row, column) of v's first pixel in the whole picture.
+        codec: The autoencoder in whose latents the process runs, and which the prior is of; None for pictures.
     """
 
     prior: DiffusionPrior
@@ -61,6 +67,7 @@ class DiffusionDeconvolution:
     first: float = FIRST
     churn: float = 1.0
     place: tuple[int, int] = (0, 0)
+    codec: Autoencoder | None = None
 
     def at(self, row: int, column: int) -> DiffusionDeconvolution:
         """The same for a tile whose first pixel lies at (row, column) of the whole picture."""
@@ -107,11 +114,21 @@ class DiffusionDeconvolution:
         # Three equal channels are one observation, not three.
         level *= (3 / v.shape[1]) ** 0.5
         observation = Observation(colour, blur, level, self.linear, self.clip, norm_bound(blur, colour))
-        levels = noise_levels(self.first, min(LAST, self.first), self.steps)
-        row, column = (n - blur.margin for n in self.place)
-        noise = no_noise if self.seed is None else PlacedNoise(self.seed, row, column)
-        u = sample(self.prior.fitted(start), self.guidance, observation, start, levels, noise, self.churn)
+        u = self._sampled(observation, start)
         return from_smooth_display(u) if self.linear else u
+
+    def _sampled(self, observation: Observation, start: Tensor) -> Tensor:
+        """The picture of display values, with its margin, that the process around ``start`` ends with."""
+        levels = noise_levels(self.first, min(LAST, self.first), self.steps)
+        row, column = (n - observation.blur.margin for n in self.place)
+        if self.codec is None:
+            noise = no_noise if self.seed is None else PlacedNoise(self.seed, row, column)
+            return sample(self.prior.fitted(start), self.guidance, observation, start, levels, noise, self.churn)
+        noise = no_noise if self.seed is None else PlacedNoise(self.seed, row // SMALLER, column // SMALLER)
+        decode = partial(decoded, self.codec, size=(start.shape[-2], start.shape[-1]))
+        z = self.codec.encode(start)
+        seen = LatentObservation.of(observation, decode, z)
+        return consistent(decode(sample(self.prior, self.guidance, seen, z, levels, noise, self.churn)), observation)
 
 
 def load_diffusion(
@@ -123,7 +140,8 @@ def load_diffusion(
         method: A name in ``GUIDANCES``.
         weights: A file that ``vsdeblur train diffusion`` wrote; None for the project's own.
         device: Of the network; None for the processor.
-        prior: A user's network in place of the project's, see ``load_users_prior``.
+        prior: A user's network in place of the project's, see ``load_users_prior``; "latent" for the project's
+            autoencoder and prior of its latents, "latent:PATH" for those that ``vsdeblur train latent`` wrote.
 
     Raises:
         ArgumentError: prior has none of the forms, or nothing is at its path.
@@ -132,6 +150,9 @@ def load_diffusion(
     """
     if prior is None:
         return DiffusionDeconvolution(load_diffusion_prior(weights, device), GUIDANCES[method]())
-    from vsdeblur.blind.diffusion.users_prior import load_users_prior
+    from vsdeblur.blind.diffusion.users_prior import LATENT, WANTED, load_users_prior
 
+    if match_named(prior, LATENT) is not None:
+        codec, latents = load_latent(resolve_named("prior", prior, LATENT, WANTED).path, device)
+        return DiffusionDeconvolution(latents, GUIDANCES[method](), codec=codec)
     return DiffusionDeconvolution(load_users_prior(prior, device or torch.device("cpu")), GUIDANCES[method]())

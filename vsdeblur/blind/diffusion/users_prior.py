@@ -16,6 +16,8 @@ from vsdeblur.external import line, package, refuse_values, with_weights
 from vsdeblur.named import resolve_named
 
 FORMS = ("diffusers:PATH", "deepinv:DiffUNet:PATH")
+LATENT = ("latent", "latent:PATH")  # read by ``load_diffusion``
+WANTED = "{none}, " + " or ".join(f'"{form}"' for form in (*LATENT, *FORMS)) + " with samplers"
 _COLOURS = 3
 _ALIGN = 32  # the coarsest stride of DiffUNet
 
@@ -84,8 +86,7 @@ def load_users_prior(given: object, device: torch.device) -> NetworkPrior:
         ArgumentError: It is neither, or there is nothing at PATH.
         DeblurError: The package is missing, or what is at PATH does not fit.
     """
-    wanted = "{none}, " + " or ".join(f'"{form}"' for form in FORMS) + " with samplers"
-    named = resolve_named("prior", given, FORMS, wanted)
+    named = resolve_named("prior", given, FORMS, WANTED)
     path = str(named.path)
     network = _of_diffusers(path) if named.family == "diffusers" else _of_deepinv(path)
     return NetworkPrior(network.to(device).eval().requires_grad_(False))
