@@ -188,7 +188,8 @@ def test_expectation_and_em() -> None:
     found = RestoredExpectation(quick)(v, blur, 0.01, 1.0)
     assert found.shape == u.shape
     assert psnr(found[..., 4:-4, 4:-4], u[..., 4:-4, 4:-4]) > psnr(v, u[..., 4:-4, 4:-4])
-    estimated = DiffusionEM(quick, 1, Alternation(3, rounds=1))(v)
+    step = Alternation(3, rounds=1)
+    estimated = DiffusionEM(quick, 1, step, begin=step)(v)
     assert estimated.size == (64, 72)
 
 

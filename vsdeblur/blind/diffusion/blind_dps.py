@@ -31,25 +31,23 @@ from vsdeblur.blind.diffusion.observation import Observation
 from vsdeblur.blind.diffusion.prior import DiffusionPrior, load_diffusion_prior
 from vsdeblur.blind.diffusion.sample import following
 from vsdeblur.blind.diffusion.schedule import noise_levels
-from vsdeblur.blind.estimate.alternate import Alternation
 from vsdeblur.blind.estimate.kernel_step import ExpectedKernel, gradients, kernel_step
 from vsdeblur.blind.estimate.multiscale import refine_scales
 from vsdeblur.blind.estimate.patches import Patches
-from vsdeblur.blind.estimate.path import COUNT, FINER, REACH, TURN, blended, grey_of, small
+from vsdeblur.blind.estimate.path import FINER, blended, camera_poses, grey_of, small
 from vsdeblur.blind.estimate.poses import Poses
 from vsdeblur.blind.operators.filter_flow import FilterFlow
 from vsdeblur.blind.operators.sampled import sampled_flow
 from vsdeblur.priors.tv import TotalVariation
 
-STEPS = 16
-FIRST, LAST = 0.1, 0.02  # deviations of the picture's noise
-KERNEL_FIRST, KERNEL_LAST = 0.3, 0.05  # of the kernel's, in units of SCALE k
+STEPS = 8
+FIRST, LAST = 0.05, 0.02  # deviations of the picture's noise
+KERNEL_FIRST, KERNEL_LAST = 0.1, 0.03  # of the kernel's, in units of SCALE k
 _SPACING = 64  # pixels between the kernels of the blur under which the picture is restored
 _QUIETEST = 0.5 / 255
 _QUICK = PlugAndPlay(TotalVariation(strength=0.9, time=0.0), rounds=3, steps=6)
 _ELSEWHERE = 1 << 20, 1 << 20  # row and column from which the kernel's noise is taken: no picture reaches there
 Noise = Callable[[Tensor, int], Tensor]
-_EDGES = Alternation(REACH, TURN, COUNT, FINER)  # that of ``estimate_path``
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,8 @@ class BlindDPS:
         guidance: How the data enters the picture's process.
         steps: Evaluations of both priors.
         seed: Of all noise; None draws none.
-        start: Where both processes start.
+        begin: Finds the poses from which both processes start, in a picture and under its noise.
+        finer: Pieces along each side that have a kernel of their own.
         slack: Variance of the data's misfit over that of its noise: the expected picture errs too.
         levels: First and last deviation of the picture's noise.
         kernel_levels: The same of the kernel's.
@@ -73,7 +72,8 @@ class BlindDPS:
     guidance: Guidance = field(default_factory=DDS)
     steps: int = STEPS
     seed: int | None = None
-    start: Alternation = _EDGES
+    begin: Callable[[Tensor, float], Poses] = camera_poses
+    finer: int = FINER
     slack: float = 10.0
     levels: tuple[float, float] = (FIRST, LAST)
     kernel_levels: tuple[float, float] = (KERNEL_FIRST, KERNEL_LAST)
@@ -98,7 +98,7 @@ class BlindDPS:
         """
         grey, level = grey_of(v, None)
         seen, less = small(grey, level)
-        poses = self.diffused(seen, self.start(seen, less), less)
+        poses = self.diffused(seen, self.begin(seen, less), less)
         return blended(refine_scales(grey, poses, level), v)
 
     def _noises(self) -> tuple[Noise, Noise]:
@@ -119,7 +119,7 @@ class BlindDPS:
         level = max(sigma, _QUIETEST)
         noise, of_kernels = self._noises()
         levels, taus = (noise_levels(*ends, self.steps) for ends in (self.levels, self.kernel_levels))
-        patches = Patches.over(poses.size, self.start.finer)
+        patches = Patches.over(poses.size, self.finer)
         slopes = patches.cut(gradients(v))
         blur = sampled_flow(poses.blur, _SPACING)
         colour = v.expand(-1, 3, -1, -1)

@@ -12,6 +12,7 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
 from vsdeblur.blind.diffusion.deconvolve import DiffusionDeconvolution, load_diffusion
 from vsdeblur.blind.estimate.alternate import Alternation
 from vsdeblur.blind.estimate.multiscale import refine_scales
-from vsdeblur.blind.estimate.path import COUNT, FINER, REACH, TURN, blended, grey_of, small
+from vsdeblur.blind.estimate.path import COUNT, FINER, REACH, TURN, blended, camera_poses, grey_of, small
+from vsdeblur.blind.estimate.poses import Poses
 from vsdeblur.blind.estimate.restored import RestoredExpectation
 from vsdeblur.blind.operators.filter_flow import FilterFlow
 from vsdeblur.priors.tv import TotalVariation
@@ -39,12 +41,14 @@ class DiffusionEM:
     Attributes:
         draw: The E-step.
         rounds: Of both steps.
-        start: Where EM begins, and its M-step.
+        step: The M-step.
+        begin: Finds the poses from which EM starts, in a picture and under its noise.
     """
 
     draw: DiffusionDeconvolution
     rounds: int = ROUNDS
-    start: Alternation = _EDGES
+    step: Alternation = _EDGES
+    begin: Callable[[Tensor, float], Poses] = camera_poses
 
     def with_steps(self, steps: int) -> DiffusionEM:
         """The same with that many evaluations of the prior in each E-step."""
@@ -67,7 +71,7 @@ class DiffusionEM:
         grey, level = grey_of(v, None)
         seen, less = small(grey, level)
         expectation = RestoredExpectation(self.draw)
-        poses = replace(self.start, expectation=expectation).improved(seen, self.start(seen, less), less, self.rounds)
+        poses = replace(self.step, expectation=expectation).improved(seen, self.begin(seen, less), less, self.rounds)
         return blended(refine_scales(grey, poses, level), v)
 
 

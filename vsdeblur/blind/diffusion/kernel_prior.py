@@ -22,7 +22,7 @@ from vsdeblur.weights import fill
 
 SCALE = 40.0  # kernels of 31 x 31 pixels have values of deviation 0.25 then, as the network expects
 WIDTHS = (28, 48, 64)
-SHARE = 0.5  # deviation of what is uncertain in D over that of an even distribution's, measured
+SHARE = 0.25  # deviation of what is uncertain in D over that of the best linear estimate, measured
 
 
 class KernelPrior(Protocol):

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from vsdeblur.blind.estimate.alternate import LAST, Alternation
 from vsdeblur.blind.estimate.kernel_step import fitted
+from vsdeblur.blind.estimate.long_path import long_path, longer_if_better
 from vsdeblur.blind.estimate.multiscale import LARGEST, refine_scales, scaled
 from vsdeblur.blind.estimate.patches import Patches
 from vsdeblur.blind.estimate.poses import Poses
@@ -56,7 +57,20 @@ def estimate_path(v: Tensor, sigma: float | None = None, reach: int = REACH) -> 
         ArgumentError: v is not one picture of at least 48 px a side.
     """
     grey, level = grey_of(v, sigma)
-    return blended(refine_scales(grey, Alternation(reach, TURN, COUNT, FINER)(*small(grey, level)), level), v)
+    found = camera_poses(*small(grey, level), reach)
+    return blended(refine_scales(grey, found, level), v)
+
+
+def camera_poses(seen: Tensor, sigma: float, reach: int = REACH) -> Poses:
+    """The poses of a camera that rotated in any way, in a picture of moderate size.
+
+    Args:
+        seen: (1, 1, H, W), display values.
+        sigma: Standard deviation of its noise.
+        reach: As in ``estimate_path``.
+    """
+    poses = Alternation(reach, TURN, COUNT, FINER)(seen, sigma)
+    return longer_if_better(seen, poses, long_path(seen, sigma, reach, TURN), sigma)
 
 
 def refine(v: Tensor, blur: Blur, sigma: float | None = None, reach: int = REACH, rounds: int = LAST) -> FilterFlow:
