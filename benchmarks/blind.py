@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,18 @@ def finders(rows: list[str], deconvolvers: list[str]) -> dict[str, Find | str]:
 
         em = load_diffusion_em()
         found["fast diffusion EM"] = lambda picture: em(picture.blurry)
+    if "blind-dps" in rows:
+        from vsdeblur.blind.diffusion.blind_dps import load_blind_dps
+
+        parallel = load_blind_dps()
+        found["BlindDPS"] = lambda picture: parallel(picture.blurry)
+    if "bridge" in rows:
+        from vsdeblur.blind.bridge.deconvolve import QUICK, load_bridge
+        from vsdeblur.blind.diffusion.em import load_diffusion_em
+
+        guided = replace(load_bridge("cddb"), start=QUICK)
+        bridged = replace(load_diffusion_em(), draw=guided)
+        found["EM with a guided bridge"] = lambda picture: bridged(picture.blurry)
     if PUBLIC in rows:
         found[PUBLIC] = "plug-and-play"
     return found | {f"{PUBLIC}, {name.partition(':')[0]}": name for name in deconvolvers}
@@ -182,7 +195,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--rows",
         nargs="+",
-        choices=["uniform", "path", "confident", "network", "em", PUBLIC],
+        choices=["uniform", "path", "confident", "network", "em", "blind-dps", "bridge", PUBLIC],
         default=["uniform", "path"],
     )
     parser.add_argument("--others", action="store_true", help="the rest of the held-out photographs too, public alone")

@@ -67,6 +67,8 @@ def deconvolvers(weights: Path | None = None, diffusion: Path | None = None) -> 
         "diffusion, DDS": load_diffusion("dds", diffusion),
         "diffusion, DDS, one sample": load_diffusion("dds", diffusion).with_seed(0),
         "diffusion, PiGDM": load_diffusion("pigdm", diffusion),
+        "latent diffusion, DDS, 2 steps": load_diffusion("dds", prior="latent").with_steps(2),
+        "latent diffusion, PiGDM, 4 steps": load_diffusion("pigdm", prior="latent").with_steps(4),
         "diffusion, DPS": load_diffusion("dps", diffusion),
     }
 

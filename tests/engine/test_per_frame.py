@@ -81,6 +81,12 @@ def test_frames_are_restored_by_the_deconvolver_that_is_named(blurry: Tensor, ca
     assert [(one["deconvolver"], one["prior"]) for one in calls] == [("dds", None), ("dds", None), (None, "tv")]
 
 
+def test_the_blur_is_found_by_the_estimator_that_is_named(blurry: Tensor, calls: list[dict[str, Any]]) -> None:
+    restore(blurry[:1], mode="frame", device="cpu", estimator="blind-dps")
+    restore(blurry[:1], mode="frame", device="cpu")
+    assert [one["estimator"] for one in calls] == ["blind-dps", "path"]
+
+
 def test_nothing_is_asked_of_neighbours(calls: list[dict[str, Any]]) -> None:
     engine = Engine(options(mode="frame"), H, W)
     assert (engine.plan.chunk, engine.plan.halo) == (1, 0)

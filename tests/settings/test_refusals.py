@@ -26,6 +26,7 @@ EVERYWHERE: list[tuple[dict[str, Any], str]] = [
     ({"mode": "frame", "shutter": 0.25}, f"shutter must be {FRAME} and factor=1"),
     ({"mode": "frame", "flow": "dis"}, f"flow must be {FRAME} and factor=1"),
     ({"mode": "frame", "solver": "keyframes"}, f"solver must be {FRAME}, which solves nothing jointly"),
+    ({"estimator": "blind-dps"}, 'estimator must be left out with mode="joint", which restores no frame by itself'),
     ({"deconvolver": "dds"}, 'deconvolver must be left out with mode="joint", which restores no frame by itself'),
     ({"mode": "frame", "deconvolver": "dds", "prior": "tv"}, "prior must be left out with a deconvolver other than"),
     ({"mode": "frame", "prior": "internal"}, 'prior must be left out or "video" with mode="frame": one frame is too'),

@@ -10,6 +10,7 @@ from vsdeblur.blind.operators.patched import PatchedBlur
 from vsdeblur.blind.operators.piecewise import PiecewiseBlur
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
 from vsdeblur.blind.operators.projective import ProjectiveBlur
+from vsdeblur.blind.operators.protocol import LayeredBlur
 from vsdeblur.blind.operators.sampled import sampled_flow
 from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.errors import ArgumentError
@@ -167,6 +168,18 @@ def test_a_plane_in_front_hides_what_is_behind_it_instant_by_instant():
     sharp = blur.compose(u)[0, :, 4]
     assert torch.equal(sharp[:, 5:7], torch.full((2, 2), 5.0))
     assert torch.equal(sharp[:, :5], behind[:, :5])
+
+
+def test_planes_know_where_the_picture_at_rest_shows_all_that_was_seen():
+    size, still, moving = (9, 20), torch.eye(3).repeat(5, 1, 1), torch.eye(3).repeat(5, 1, 1)
+    moving[:, 0, 2] = torch.arange(-2.0, 3)
+    matte = torch.zeros(1, 13, 24)
+    matte[..., 10:14] = 1  # columns 8 to 11 at rest
+    blur = PiecewiseBlur.along([still, moving], matte, size)
+    assert isinstance(blur, LayeredBlur)
+    assert not isinstance(uniform(), LayeredBlur)
+    # Behind columns 8 to 11 the far plane is seen while the near one is away, and its picture there is hidden at rest.
+    assert blur.known()[4].tolist() == [x not in (8, 9, 10, 11) for x in range(20)]
 
 
 @pytest.mark.parametrize(

@@ -15,22 +15,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 
 from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
-from vsdeblur.blind.diffusion.deconvolve import DiffusionDeconvolution, load_diffusion
+from vsdeblur.blind.diffusion.deconvolve import load_diffusion
 from vsdeblur.blind.estimate.alternate import Alternation
 from vsdeblur.blind.estimate.multiscale import refine_scales
 from vsdeblur.blind.estimate.path import COUNT, FINER, REACH, TURN, blended, camera_poses, grey_of, small
 from vsdeblur.blind.estimate.poses import Poses
-from vsdeblur.blind.estimate.restored import RestoredExpectation
+from vsdeblur.blind.estimate.restored import RestorationWithMargin, RestoredExpectation
 from vsdeblur.blind.operators.filter_flow import FilterFlow
 from vsdeblur.priors.tv import TotalVariation
 
 ROUNDS, STEPS = 4, 6
 _QUICK = PlugAndPlay(TotalVariation(strength=0.9, time=0.0), rounds=3, steps=6)
+
+
+class SampledRestoration(RestorationWithMargin, Protocol):
+    """A restoration that draws its result, in steps that can be chosen: diffusion, or a bridge."""
+
+    def with_steps(self, steps: int) -> Self:
+        """The same with that many evaluations of its network."""
+        ...
+
+    def with_seed(self, seed: int) -> Self:
+        """The same with other noise."""
+        ...
+
+
 _EDGES = Alternation(REACH, TURN, COUNT, FINER)  # that of ``estimate_path``
 
 
@@ -45,7 +60,7 @@ class DiffusionEM:
         begin: Finds the poses from which EM starts, in a picture and under its noise.
     """
 
-    draw: DiffusionDeconvolution
+    draw: SampledRestoration
     rounds: int = ROUNDS
     step: Alternation = _EDGES
     begin: Callable[[Tensor, float], Poses] = camera_poses

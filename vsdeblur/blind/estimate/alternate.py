@@ -14,7 +14,7 @@ from torch import Tensor
 from vsdeblur.blind.estimate.kernel_step import gradients, kernel_step
 from vsdeblur.blind.estimate.latent import StrongEdges
 from vsdeblur.blind.estimate.patches import Patches
-from vsdeblur.blind.estimate.poses import FAINT, Poses
+from vsdeblur.blind.estimate.poses import Poses
 from vsdeblur.blind.operators.protocol import Blur
 
 _RATIO = math.sqrt(2)  # of two scales
@@ -55,7 +55,6 @@ class Alternation:
         finer: The same at the end.
         rounds: Of both steps at each scale.
         expectation: None for ``StrongEdges``.
-        faint: See ``Poses.cleaned``.
     """
 
     reach: int = 15
@@ -64,7 +63,6 @@ class Alternation:
     finer: int = 1
     rounds: int = 8
     expectation: Expectation | None = None
-    faint: float = FAINT
 
     @torch.no_grad()
     def __call__(self, v: Tensor, sigma: float) -> Poses:
@@ -80,11 +78,7 @@ class Alternation:
             small = v if share == 1 else _smaller(v, share)
             size = (small.shape[-2], small.shape[-1])
             turns = 2 * round(self.turn * (n // 2)) + 1
-            poses = (
-                Poses.nearly_still(size, n, turns)
-                if poses is None
-                else poses.resized(size, n, turns).cleaned(self.faint)
-            )
+            poses = Poses.nearly_still(size, n, turns) if poses is None else poses.resized(size, n, turns).cleaned()
             course = [k / max(self.rounds - 1, 1) for k in range(self.rounds)]
             poses = self._alternated(small, poses, sigma, self.count, course)
         assert poses is not None
@@ -109,8 +103,7 @@ class Alternation:
         slopes = patches.cut(gradients(v))
         for progress in course:
             u = expectation(v, poses.blur, sigma, progress)
-            around = patches.cut(gradients(u), poses.blur.margin)
-            poses = kernel_step(around, slopes, poses, patches, faint=self.faint)
+            poses = kernel_step(patches.cut(gradients(u), poses.blur.margin), slopes, poses, patches)
         return poses
 
     def _sides(self) -> Iterator[int]:

@@ -6,16 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.blind.estimate.edge_cost import cost
+from vsdeblur.blind.estimate.latent import StrongEdges, strong_edges
 from vsdeblur.blind.estimate.multiscale import LARGEST, PIECES, SIDE, scaled
 from vsdeblur.blind.estimate.patches import Patches
 from vsdeblur.blind.estimate.path import MIN_ESTIMATE_SIDE, REACH, estimate_path, grey_of, resized
+from vsdeblur.blind.operators.fourier import fast_length, transfer
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.blind.operators.uniform import UniformBlur
 
 _PIECES = 3  # along each side, under one kernel each: fewer than for the estimate, as borders cost
+_EDGE = 0.01  # a step in value that counts as an edge
 # The share of its pixels that must be edges in half of a large picture's pieces, at least: of twelve sharp photographs
 # one of a petal partly out of focus passed the gate, with 5%; those that passed rightly had 23% and more.
 _ENOUGH = 0.1
@@ -83,6 +86,32 @@ def confidence(v: Tensor, blur: Blur, sigma: float | None = None) -> float:
         return 0.0
     price, left = cost(seen, kernels, patches, less)
     return rule(far, float(left.sum() / edges.sum()), price / simply)
+
+
+def cost(v: Tensor, kernels: Tensor, patches: Patches, sigma: float) -> tuple[float, Tensor]:
+    """The cost ||k u - v||^2 + price |D u|_0 of the strong edges u that explain v, per pixel.
+
+    Args:
+        v: (1, 1, H, W), display values.
+        kernels: (P, n, n), of each of the P pieces.
+        patches: The pieces.
+        sigma: Standard deviation of v's noise.
+
+    Returns:
+        The cost, and |D u|_0 of each piece, (P,), both per pixel.
+    """
+    edges, m = StrongEdges(), kernels.shape[-1] // 2
+    pieces, windows = patches.cut(v), patches.windows
+    u = strong_edges(pieces, kernels, edges.price(sigma))
+    side = [fast_length(n) for n in u.shape[-2:]]
+    blurred = torch.fft.irfft2(torch.fft.rfft2(u, s=side) * transfer(kernels, (side[0], side[1]))[:, None], s=side)
+    tall, wide = windows.shape[-2:]
+    misfit, inside = (x[..., m : m + tall, m : m + wide] for x in (blurred, u))
+    right, down = inside.diff(dim=-1)[..., :-1, :], inside.diff(dim=-2)[..., :-1]
+    many = F.pad((right.square() + down.square() > _EDGE**2).to(v), (0, 1, 0, 1))
+    error, number = ((x * windows).sum((1, 2, 3)) for x in ((misfit - pieces).square(), many))
+    price = float((error + edges.price(sigma) * number).sum() / windows.sum())
+    return price, number / windows.sum((1, 2, 3))
 
 
 def spread(kernels: Tensor) -> Tensor:

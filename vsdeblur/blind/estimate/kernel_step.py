@@ -31,14 +31,7 @@ class ExpectedKernel:
     weight: float
 
 
-def kernel_step(
-    u: Tensor,
-    v: Tensor,
-    poses: Poses,
-    patches: Patches,
-    expected: ExpectedKernel | None = None,
-    faint: float = FAINT,
-) -> Poses:
+def kernel_step(u: Tensor, v: Tensor, poses: Poses, patches: Patches, expected: ExpectedKernel | None = None) -> Poses:
     """argmin over densities w >= 0 of  sum_p || Dv - (S_p w) Du ||^2 + ridge |w|^2, over the pieces p of the picture.
 
     Convex; on gradients, as flat areas do not constrain the kernel. The local kernels are S_p w, so that the pictures
@@ -51,7 +44,6 @@ def kernel_step(
         poses: The estimate so far.
         patches: The pieces.
         expected: A further term, of the kernel in the middle; it takes the place of the ridge.
-        faint: See ``Poses.cleaned``.
 
     Returns:
         The new poses; those given where the pieces have no gradients.
@@ -88,7 +80,7 @@ def kernel_step(
         return poses  # no edges, no quadratic
     density = torch.zeros_like(poses.density)
     density[at] = found[:, 0]
-    return Poses(density, poses.size).cleaned(faint)
+    return Poses(density, poses.size).cleaned()
 
 
 def fitted(kernels: Tensor, poses: Poses, points: Tensor, faint: float = FAINT) -> Poses:

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from vsdeblur.blind.estimate.alternate import LAST, Alternation
 from vsdeblur.blind.estimate.kernel_step import fitted
-from vsdeblur.blind.estimate.long_path import long_path, longer_if_better
 from vsdeblur.blind.estimate.multiscale import LARGEST, refine_scales, scaled
 from vsdeblur.blind.estimate.patches import Patches
 from vsdeblur.blind.estimate.poses import Poses
@@ -69,8 +68,7 @@ def camera_poses(seen: Tensor, sigma: float, reach: int = REACH) -> Poses:
         sigma: Standard deviation of its noise.
         reach: As in ``estimate_path``.
     """
-    poses = Alternation(reach, TURN, COUNT, FINER)(seen, sigma)
-    return longer_if_better(seen, poses, long_path(seen, sigma, reach, TURN), sigma)
+    return Alternation(reach, TURN, COUNT, FINER)(seen, sigma)
 
 
 def refine(v: Tensor, blur: Blur, sigma: float | None = None, reach: int = REACH, rounds: int = LAST) -> FilterFlow:

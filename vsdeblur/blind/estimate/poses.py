@@ -13,7 +13,7 @@ from vsdeblur.blind.operators.projective import ProjectiveBlur
 
 _FOCAL = 1.2  # of the picture's longer side: between a phone's wide lens and a small crop
 _APART = 0.1
-FAINT = 0.05  # of the largest density, summed over roll: what is less is removed
+FAINT = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,16 +77,6 @@ class Poses:
         """
         density = F.interpolate(self.density[None, None], (turns, n, n), mode="trilinear", align_corners=True)[0, 0]
         return Poses(density / density.sum(), size)
-
-    def turning(self, turns: int) -> Poses:
-        """The same yaw and pitch, none of them turned, on a grid that has steps of roll.
-
-        Args:
-            turns: Steps of roll, odd.
-        """
-        density = self.density.new_zeros(turns, *self.density.shape[1:])
-        density[turns // 2] = self.density.sum(0)
-        return Poses(density, self.size)
 
     @property
     def fullness(self) -> float:
