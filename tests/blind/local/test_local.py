@@ -15,9 +15,9 @@ from vsdeblur.blind import restore_frame
 from vsdeblur.blind.frame import blurred_share, deblurred
 from vsdeblur.blind.local import estimate, parts
 from vsdeblur.blind.local.estimate import LocalMotion, load_local_motion
-from vsdeblur.blind.local.lags import DIRECTIONS, LAGS, lag_maps, part_lags, window_lags
+from vsdeblur.blind.local.lags import DIRECTIONS, LAGS, lag_maps, part_lags
 from vsdeblur.blind.local.local_net import LENGTHS, LocalNet
-from vsdeblur.blind.local.parts import MovingPart, disagreeing, motion_of, moving_parts, outlined, roughness
+from vsdeblur.blind.local.parts import MovingPart, motion_of, moving_parts, outlined, roughness
 from vsdeblur.blind.methods import estimator_of
 from vsdeblur.blind.operators.piecewise import PiecewiseBlur
 from vsdeblur.blind.operators.uniform import UniformBlur
@@ -108,58 +108,6 @@ def test_a_part_of_one_place_is_that_place() -> None:
     found = part_lags(picture, lags, share)
     assert found.shape == (1, 4, DIRECTIONS, LAGS)
     assert torch.allclose(found[0], lags[0, 2, 3].repeat(2, 1, 1), atol=1e-5)
-
-
-def test_windows_are_parts_of_the_places_in_them() -> None:
-    picture = blocks(96, 128)
-    lags = lag_maps(picture)
-    share = torch.rand(1, 6, 8)
-    found = window_lags(picture, lags, share, 1)
-    assert found.shape == (6, 8, 4, DIRECTIONS, LAGS)
-    for row, column in ((2, 3), (0, 7)):
-        inside = torch.zeros(1, 6, 8)
-        inside[:, max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2] = 1
-        expected = part_lags(picture, lags, share * inside)[0]
-        assert torch.allclose(found[row, column], expected, atol=1e-5)
-
-
-class Sided(Known):
-    """Finds its motion where the left half of a picture is looked at, and another one elsewhere."""
-
-    def motion(self, lags: Tensor) -> Tensor:
-        votes = super().motion(lags)
-        right = lags[:, 0, 0, 0] > 1.5
-        votes[right] = votes[right].roll(DIRECTIONS // 2, 1)
-        return votes
-
-
-def test_what_moves_otherwise_beside_a_part_is_left_out_of_it(
-    any_steepness: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A band from side to side, whose right end stands for something else that the network took along."""
-    mattes = torch.zeros(2, *SIZE)
-    mattes[:, 24:72, 8:] = 1
-    lags = torch.ones(1, 6, 8, 2, DIRECTIONS, LAGS)
-    lags[:, :, 6:] = 2.5  # so that the mean over the whole band is that of the left
-    (part,) = moving_parts(blocks(*SIZE).expand(-1, 3, -1, -1), lags, Sided(mattes))
-    assert part.angle == pytest.approx(math.pi * TURN / DIRECTIONS, abs=1e-4)
-    assert float(part.matte[32:64, 100:].mean()) < 0.1
-    assert float(part.matte[32:64, 24:56].mean()) > 0.9
-    monkeypatch.setattr(parts, "_GROUP", 1000)
-    (both,) = moving_parts(blocks(*SIZE).expand(-1, 3, -1, -1), lags, Sided(mattes))
-    assert float(both.matte[32:64, 100:].mean()) > 0.9
-
-
-def test_single_places_that_disagree_stay() -> None:
-    agrees, share = torch.ones(6, 8), torch.ones(6, 8)
-    agrees[1, 1] = agrees[3, 3:6] = 0
-    assert not disagreeing(agrees, share).any()
-    agrees[4, 4] = 0
-    expected = torch.zeros(6, 8, dtype=torch.bool)
-    expected[3, 3:6] = expected[4, 4] = True
-    assert torch.equal(disagreeing(agrees, share), expected)
-    share[4, 4] = 0
-    assert not disagreeing(agrees, share).any()
 
 
 def test_a_motion_lies_between_the_steps() -> None:

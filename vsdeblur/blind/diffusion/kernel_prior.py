@@ -11,6 +11,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -63,7 +64,7 @@ class NetworkKernelPrior:
 
     def deviation(self, sigma: float) -> float:
         """That of the best linear estimate of white kernels, by ``share``."""
-        return self.share * sigma * self.spread / (sigma**2 + self.spread**2) ** 0.5
+        return self.share * sigma * self.spread / math.hypot(sigma, self.spread)
 
 
 def kernel_network() -> DiffusionNet:

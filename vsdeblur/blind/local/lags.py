@@ -58,47 +58,15 @@ def part_lags(picture: Tensor, lags: Tensor, share: Tensor) -> Tensor:
     Returns:
         (B, 2 KINDS, DIRECTIONS, LAGS).
     """
-    power = _power(picture)
+    around = (_WINDOW - _STEP) // 2
+    power = _slopes(picture).square().sum(1, keepdim=True)
+    power = F.avg_pool2d(F.pad(power, (around,) * 4), _WINDOW, _STEP)[:, 0] + _LEAST
     found = []
     for exponent in _POWERS:
         weight = share * power**exponent
         weight = weight / weight.sum((1, 2), keepdim=True).clamp_min(1e-9)
         found.append(torch.einsum("brc,brckdl->bkdl", weight, lags.float()))
     return torch.cat(found, 1)
-
-
-def window_lags(picture: Tensor, lags: Tensor, share: Tensor, reach: int) -> Tensor:
-    """``part_lags`` of the window around each place.
-
-    Args:
-        picture: (1, C, H, W), display values.
-        lags: (1, H / CELL, W / CELL, KINDS, DIRECTIONS, LAGS), its ``lag_maps``.
-        share: (1, H / CELL, W / CELL), 0 or more: of each place that counts.
-        reach: Places on either side of the middle one that a window has.
-
-    Returns:
-        (H / CELL, W / CELL, 2 KINDS, DIRECTIONS, LAGS).
-    """
-    power = _power(picture)
-    rows, columns = power.shape[-2:]
-    maps = lags[0].float().flatten(2).permute(2, 0, 1)
-
-    def window(x: Tensor) -> Tensor:
-        return F.avg_pool2d(x[None], 2 * reach + 1, 1, reach)[0]
-
-    found = []
-    for exponent in _POWERS:
-        weight = share * power**exponent
-        mean = window(weight * maps) / window(weight).clamp_min(1e-9)
-        found.append(mean.permute(1, 2, 0).reshape(rows, columns, KINDS, DIRECTIONS, LAGS))
-    return torch.cat(found, 2)
-
-
-def _power(picture: Tensor) -> Tensor:
-    """(B, H / CELL, W / CELL): the gradient's power in the window of each place."""
-    around = (_WINDOW - _STEP) // 2
-    power = _slopes(picture).square().sum(1, keepdim=True)
-    return F.avg_pool2d(F.pad(power, (around,) * 4), _WINDOW, _STEP)[:, 0] + _LEAST
 
 
 def _slopes(picture: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.blind.local.lags import CELL, DIRECTIONS, part_lags, window_lags
+from vsdeblur.blind.local.lags import CELL, DIRECTIONS, part_lags
 from vsdeblur.blind.local.local_net import LENGTHS, LocalNet
 from vsdeblur.camera.noise import noise_level
 from vsdeblur.flow.warp import warp
@@ -28,12 +28,6 @@ _ROUGH = 0.7
 _CUTS = 3  # rounds of clusters and cut
 _SOFT = 1.0  # pixels: deviation of the edge
 _BESIDE = 1  # steps around the best motion that are averaged
-# Of a part's motion at a place, by the five by five places around it: in things that moved less than one place in fifty
-# was below, in what stood still nine of ten (eighteen photographs that thresholds of the twenty were not chosen on).
-_AGREES = 0.1
-_REACH = 2  # places around each by which that is measured
-_GROUP = 4  # neighbouring places that have to disagree
-_AT_ONCE = 256  # places
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,58 +73,12 @@ def moving_parts(picture: Tensor, lags: Tensor, network: LocalNet) -> Iterator[M
         inside = torch.from_numpy(labels == k)
         share = F.avg_pool2d(inside[None].float(), CELL).to(picture)
         angle, length, sure = motion_of(network.motion(part_lags(picture, lags, share))[0].cpu())
-        other = disagreeing(agreement(picture, lags, share, network, angle, length), share[0].cpu())
-        if bool(other.any()):  # what lies beside the thing was taken along: without it the motion is known better
-            inside = inside & ~other.repeat_interleave(CELL, 0).repeat_interleave(CELL, 1)
-            if int(inside.sum()) < _SMALLEST:
-                continue
-            share = F.avg_pool2d(inside[None].float(), CELL).to(picture)
-            angle, length, sure = motion_of(network.motion(part_lags(picture, lags, share))[0].cpu())
         near = F.max_pool2d(inside[None].float(), 2 * _AROUND + 1, 1, _AROUND)[0]
         matte = outlined(picture, ((middle + mean) / 2) * near)
         core = -F.max_pool2d(-matte[None], 2 * _EDGE + 1, 1, _EDGE)[0]
         if roughness(picture, core.to(picture), angle, length) > _ROUGH:
             continue
         yield MovingPart(matte.to(picture), angle, length, sure * float(mean[inside].mean()))
-
-
-def agreement(picture: Tensor, lags: Tensor, share: Tensor, network: LocalNet, angle: float, length: float) -> Tensor:
-    """How likely each place of a part moved as the part does, by the places around it; 1 where the part is not.
-
-    Args:
-        picture: (1, 3, H, W), display values.
-        lags: Its ``lag_maps``.
-        share: (1, H / CELL, W / CELL), of each place that the part has.
-        network: Finds motions.
-        angle: Of the part's motion, radians.
-        length: The same, pixels.
-
-    Returns:
-        (H / CELL, W / CELL) in [0, 1].
-    """
-    rows, columns = _beside(round(angle / math.pi * DIRECTIONS), int((LENGTHS - length).abs().argmin()))
-    found = torch.ones_like(share[0])
-    there = share[0] > 0
-    maps = window_lags(picture, lags, share, _REACH)[there]
-    votes = torch.cat([network.motion(some) for some in maps.split(_AT_ONCE)])
-    chance = votes.flatten(1).softmax(1).view_as(votes)
-    found[there] = chance[:, rows.to(chance.device)][:, :, columns.to(chance.device)].sum((1, 2))
-    return found.cpu()
-
-
-def disagreeing(agrees: Tensor, share: Tensor) -> Tensor:
-    """(H / CELL, W / CELL) bool: the groups of neighbouring places of a part that moved otherwise, or not at all.
-
-    Args:
-        agrees: (H / CELL, W / CELL), of ``agreement``.
-        share: (H / CELL, W / CELL), of each place that the part has.
-    """
-    import cv2
-
-    other = (agrees < _AGREES) & (share > 0)
-    _, labels, areas, _ = cv2.connectedComponentsWithStats(other.numpy().astype("uint8"), connectivity=4)
-    large = torch.from_numpy(areas[:, cv2.CC_STAT_AREA] >= _GROUP)
-    return other & large[torch.from_numpy(labels).long()]
 
 
 def roughness(picture: Tensor, share: Tensor, angle: float, length: float) -> float:
@@ -209,14 +157,8 @@ def motion_of(votes: Tensor) -> tuple[float, float, float]:
     best = int(chance.argmax())
     turn, far = best // len(LENGTHS), best % len(LENGTHS)
     around = torch.arange(-_BESIDE, _BESIDE + 1)
-    rows, columns = _beside(turn, far)
-    near = chance[rows][:, columns]
+    columns = (far + around).clamp(0, len(LENGTHS) - 1).unique()
+    near = chance[(turn + around) % DIRECTIONS][:, columns]
     sure = float(near.sum())
     angle = (turn + float((near.sum(1) * around).sum()) / sure) * math.pi / DIRECTIONS
     return angle % math.pi, float((near.sum(0) * LENGTHS[columns]).sum()) / sure, sure
-
-
-def _beside(turn: int, far: int) -> tuple[Tensor, Tensor]:
-    """The directions and the lengths next to one of each, itself among them, as indices."""
-    around = torch.arange(-_BESIDE, _BESIDE + 1)
-    return (turn + around) % DIRECTIONS, (far + around).clamp(0, len(LENGTHS) - 1).unique()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from vsdeblur.blind.diffusion.latent.autoencoder import CHANNELS, Autoencoder
 from vsdeblur.weights import fill
 
 WIDTHS = (48, 56, 80)
-SHARE = 0.8  # deviation of what is uncertain in D over that of white latents, measured
+SHARE = 0.8  # deviation of what is uncertain in D over that of the best linear estimate, measured
 
 
 class LatentNet(nn.Module):
@@ -59,7 +60,7 @@ class LatentPrior:
 
     def largest(self, sigma: float) -> float:
         """The deviation, alike in all latents."""
-        return self.share * DEVIATION * sigma / (DEVIATION**2 + sigma**2) ** 0.5
+        return self.share * DEVIATION * sigma / math.hypot(DEVIATION, sigma)
 
     def fitted(self, picture: Tensor) -> LatentPrior:
         """The same: the deviation is that of all pictures' latents."""
