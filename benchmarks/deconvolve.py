@@ -2,12 +2,14 @@
 
 python benchmarks/deconvolve.py --photos PHOTOS [--pictures 20] [--only shaken levin extreme] [--name deconvolve]
                                 [--rows plug bridge diffusion] [--bridge WEIGHTS] [--diffusion WEIGHTS]
+                                [--latent WEIGHTS]
 
 shaken: projective camera shake of 5 to 25 px at 256 x 256 in colour; levin: one winding kernel of 13 to 27 px, 255 x
 255, grey; noise 1% in both (see blurred.py for how the blur is made). extreme: two planes that move by 40 to 80 px in
 different ways, 512 x 512, noise 0.5%. Gains in dB PSNR, in brackets without the outer 16 px; SSIMULACRA 2 of the
 pictures in 8 bits; times are of the processor, one thread. --rows takes those whose names have one of the words,
---bridge and --diffusion weights of ``vsdeblur train`` in the place of the project's.
+--bridge and --diffusion weights of ``vsdeblur train`` in the place of the project's; --latent weights for rows of their
+own.
 """
 
 from __future__ import annotations
@@ -47,8 +49,10 @@ LARGE = 600  # px, the shorter side of photographs for extreme blur
 Scores = dict[str, dict[str, list[float]]]
 
 
-def deconvolvers(weights: Path | None = None, diffusion: Path | None = None) -> dict[str, Deconvolver]:
-    """The rows: anything that takes (v, blur, sigma)."""
+def deconvolvers(
+    weights: Path | None = None, diffusion: Path | None = None, latent: Path | None = None
+) -> dict[str, Deconvolver]:
+    """The rows: anything that takes (v, blur, sigma). latent: weights of ``vsdeblur train latent``, for two more."""
     bridge = load_bridge("indi", weights)
     video, calm = get_prior("video"), TotalVariation(strength=0.5, time=0.0, steps=10)
     return {
@@ -67,9 +71,15 @@ def deconvolvers(weights: Path | None = None, diffusion: Path | None = None) -> 
         "diffusion, DDS": load_diffusion("dds", diffusion),
         "diffusion, DDS, one sample": load_diffusion("dds", diffusion).with_seed(0),
         "diffusion, PiGDM": load_diffusion("pigdm", diffusion),
-        "latent diffusion, DDS, 2 steps": load_diffusion("dds", prior="latent").with_steps(2),
-        "latent diffusion, PiGDM, 4 steps": load_diffusion("pigdm", prior="latent").with_steps(4),
         "diffusion, DPS": load_diffusion("dps", diffusion),
+    } | (latent_rows(latent) if latent else {})
+
+
+def latent_rows(weights: Path) -> dict[str, Deconvolver]:
+    """In about the time of DDS on pictures."""
+    return {
+        f"latent diffusion, {name}, {steps} steps": load_diffusion(method, prior=f"latent:{weights}").with_steps(steps)
+        for name, method, steps in (("DDS", "dds", 2), ("PiGDM", "pigdm", 4))
     }
 
 
@@ -167,5 +177,6 @@ if __name__ == "__main__":
     parser.add_argument("--rows", nargs="+", default=[""])
     parser.add_argument("--bridge", type=Path)
     parser.add_argument("--diffusion", type=Path)
+    parser.add_argument("--latent", type=Path)
     given = parser.parse_args()
-    main(given.photos, given.pictures, given.only, given.name, given.rows, given.bridge, given.diffusion)
+    main(given.photos, given.pictures, given.only, given.name, given.rows, given.bridge, given.diffusion, given.latent)

@@ -68,8 +68,8 @@ def restore_frame(
             "dds", "pigdm" and "dps" restore by guided diffusion (learned); "dds:PATH" and so on: with weights
             that ``vsdeblur train diffusion`` wrote.
         prior: Of plug and play, as in ``restore``; None is "tv". Of diffusion a network of your own in place of the
-            project's: "diffusers:PATH" (a folder with a UNet2DModel), "deepinv:DiffUNet:PATH"; or "latent", by which it
-            runs in the latents of an autoencoder, "latent:PATH" in those of ``vsdeblur train latent``.
+            project's: "diffusers:PATH" (a folder with a UNet2DModel), "deepinv:DiffUNet:PATH"; or
+            "latent:PATH", by which it runs in the latents of the autoencoder that ``vsdeblur train latent`` wrote.
         noise: Standard deviation in frame's values, measured when None.
         steps: Of bridges and diffusion, evaluations of the network; None is the method's own number.
         seed: Of bridges and diffusion, "em" and "blind-dps" too: the same seed gives the same picture, another one

@@ -57,7 +57,7 @@ _CHANGE = 1e-4  # parts of white: less comes from the transfer function, there a
 )
 @setting_option(
     "prior",
-    help="Prior on sharp pictures: tv, video, ...; of dds, pigdm and dps latent, diffusers:PATH.  [default: tv]",
+    help="Prior on sharp pictures: tv, video, ...; of dds, pigdm and dps diffusers:PATH, latent:PATH.  [default: tv]",
 )
 @click.option(
     "--noise", type=float, metavar="SIGMA", help="Standard deviation, in parts of white; measured by default."

@@ -140,8 +140,8 @@ def load_diffusion(
         method: A name in ``GUIDANCES``.
         weights: A file that ``vsdeblur train diffusion`` wrote; None for the project's own.
         device: Of the network; None for the processor.
-        prior: A user's network in place of the project's, see ``load_users_prior``; "latent" for the project's
-            autoencoder and prior of its latents, "latent:PATH" for those that ``vsdeblur train latent`` wrote.
+        prior: A user's network in place of the project's, see ``load_users_prior``; "latent:PATH" for the
+            autoencoder and the prior of its latents that ``vsdeblur train latent`` wrote.
 
     Raises:
         ArgumentError: prior has none of the forms, or nothing is at its path.
@@ -153,6 +153,8 @@ def load_diffusion(
     from vsdeblur.blind.diffusion.users_prior import LATENT, WANTED, load_users_prior
 
     if match_named(prior, LATENT) is not None:
-        codec, latents = load_latent(resolve_named("prior", prior, LATENT, WANTED).path, device)
+        path = resolve_named("prior", prior, LATENT, WANTED).path
+        assert path is not None  # of this form
+        codec, latents = load_latent(path, device)
         return DiffusionDeconvolution(latents, GUIDANCES[method](), codec=codec)
     return DiffusionDeconvolution(load_users_prior(prior, device or torch.device("cpu")), GUIDANCES[method]())

@@ -16,7 +16,7 @@ from vsdeblur.external import line, package, refuse_values, with_weights
 from vsdeblur.named import resolve_named
 
 FORMS = ("diffusers:PATH", "deepinv:DiffUNet:PATH")
-LATENT = ("latent", "latent:PATH")  # read by ``load_diffusion``
+LATENT = ("latent:PATH",)  # read by ``load_diffusion``
 WANTED = "{none}, " + " or ".join(f'"{form}"' for form in (*LATENT, *FORMS)) + " with samplers"
 _COLOURS = 3
 _ALIGN = 32  # the coarsest stride of DiffUNet

@@ -156,7 +156,7 @@ def test_by_name_with_weights_of_your_own(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match=r'prior must be .*"latent:PATH" or "diffusers:PATH"'):
         restore_frame(v, prior="latents", **given)
     with pytest.raises(ArgumentError, match="prior must be None with"):
-        restore_frame(v, prior="latent", estimator=lambda _: blur, deconvolver="indi")
+        restore_frame(v, prior=f"latent:{tmp_path}", estimator=lambda _: blur, deconvolver="indi")
     save_file({"other": torch.ones(1)}, tmp_path / "latent.safetensors")
     with pytest.raises(InputError, match="not weights of vsdeblur train latent"):
         restore_frame(v, prior=f"latent:{tmp_path}", **given)

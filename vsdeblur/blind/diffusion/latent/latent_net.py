@@ -67,16 +67,15 @@ class LatentPrior:
         return self
 
 
-def load_latent(weights: Path | None = None, device: torch.device | None = None) -> tuple[Autoencoder, LatentPrior]:
+def load_latent(weights: Path, device: torch.device | None = None) -> tuple[Autoencoder, LatentPrior]:
     """The autoencoder and the prior with trained weights.
 
     Args:
-        weights: A file that ``vsdeblur train latent`` wrote; None for the project's own.
+        weights: A file that ``vsdeblur train latent`` wrote, or the folder with it.
         device: Of the networks; None for the processor.
 
     Raises:
-        DeblurError: The weights are missing or damaged.
-        InputError: The file holds no such weights.
+        InputError: The file is missing, or holds no such weights.
     """
     network = LatentNet()
     fill(network, "latent", weights)
