@@ -15,7 +15,6 @@ from torch import Tensor
 from vsdeblur.blind.deconvolve.protocol import Deconvolver, SamplingDeconvolver
 from vsdeblur.blind.estimate.confidence import ConfidenceGate
 from vsdeblur.blind.estimate.path import estimate_path, estimate_uniform
-from vsdeblur.blind.estimate.views import Viewed
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.errors import ArgumentError
 from vsdeblur.named import split_named
@@ -43,10 +42,8 @@ def estimator_of(given: str | Estimator | None, device: torch.device, seed: int 
     if callable(given):
         return given
     if given is None:
-        named = ("path", "local") if available("local") else ("path",)
-        ways = [partial(_estimate, way, device) for way in named]
-        views = (Viewed(estimate_path, transposed=True), Viewed(estimate_path, turned=True))
-        return InTurn((*ways, *(ConfidenceGate(view) for view in views)))
+        ways = ("path", "local") if available("local") else ("path",)
+        return InTurn(tuple(partial(_estimate, way, device) for way in ways))
     name, weights = _chosen("estimator", given, ESTIMATORS, _WEIGHTS)
     if name == "network":
         from vsdeblur.blind.estimate.kernels import load_kernel_estimator

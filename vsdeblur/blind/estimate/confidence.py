@@ -46,9 +46,6 @@ class _Rule:
 # photographs as they were, sixty-five shaken, none held out. On pieces of large ones the same rule passed a sharp
 # photograph.
 _WHOLE = _Rule(spread=(1.1, 1.4), edges=(0.9, 0.95), cost=(1.1, 1.2))
-# Blur as wide as no estimate of a sharp picture: fewer edges less are enough, at hardly any cost. Of fourteen shaken
-# photographs, none of those twenty, one more is found (+3.4 dB), and no estimate that lost.
-_WIDE = _Rule(spread=(1.7, 2.0), edges=(0.94, 0.97), cost=(1.03, 1.06))
 _OF_PIECES = _Rule(spread=(1.3, 2.0), edges=(1.0, 1.1), cost=(1.02, 1.05))
 
 
@@ -78,9 +75,9 @@ def confidence(v: Tensor, blur: Blur, sigma: float | None = None) -> float:
     here = (patches.middles / share).long()
     kernels = blur.kernels(here.minimum(torch.tensor(blur.size[::-1]) - 1).to(v.device)).float().cpu()
     kernels = resized(kernels, share, max(3, 2 * round(blur.margin * share) + 1))
-    rules = (_OF_PIECES,) if large else (_WHOLE, _WIDE)
+    rule = _OF_PIECES if large else _WHOLE
     far = float(spread(kernels).median())
-    if far <= rules[0].spread[0]:
+    if far <= rule.spread[0]:
         return 0.0
     still = torch.zeros_like(kernels)  # of the same size, so that the same border around the picture is extrapolated
     still[:, still.shape[-1] // 2, still.shape[-1] // 2] = 1
@@ -88,7 +85,7 @@ def confidence(v: Tensor, blur: Blur, sigma: float | None = None) -> float:
     if bool((edges == 0).all()) or (large and float(edges.median()) < _ENOUGH):
         return 0.0
     price, left = cost(seen, kernels, patches, less)
-    return max(rule(far, float(left.sum() / edges.sum()), price / simply) for rule in rules)
+    return rule(far, float(left.sum() / edges.sum()), price / simply)
 
 
 def cost(v: Tensor, kernels: Tensor, patches: Patches, sigma: float) -> tuple[float, Tensor]:
