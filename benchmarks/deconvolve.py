@@ -55,7 +55,7 @@ def deconvolvers(
     """The rows: anything that takes (v, blur, sigma). latent: weights of ``vsdeblur train latent``, for two more."""
     bridge = load_bridge("indi", weights)
     video, calm = get_prior("video"), TotalVariation(strength=0.5, time=0.0, steps=10)
-    return {
+    rows: dict[str, Deconvolver] = {
         "Richardson-Lucy": RichardsonLucy(30),
         "Richardson-Lucy, TV": RichardsonLucy(60, variation=0.01),
         "plug and play, TV": PlugAndPlay(TotalVariation(strength=0.9, time=0.0)),
@@ -72,7 +72,8 @@ def deconvolvers(
         "diffusion, DDS, one sample": load_diffusion("dds", diffusion).with_seed(0),
         "diffusion, PiGDM": load_diffusion("pigdm", diffusion),
         "diffusion, DPS": load_diffusion("dps", diffusion),
-    } | (latent_rows(latent) if latent else {})
+    }
+    return rows | (latent_rows(latent) if latent else {})
 
 
 def latent_rows(weights: Path) -> dict[str, Deconvolver]:
