@@ -157,12 +157,17 @@ def test_chunks_do_not_show(blurry: Tensor) -> None:
         assert psnr(a, b) > 36
 
 
-@pytest.mark.parametrize(("preset", "readout"), [("fast", 0.0), ("fast", 0.5), ("balanced", 0.0), ("best", 0.0)])
-def test_the_number_of_threads_changes_no_bit(blurry: Tensor, preset: str, readout: float) -> None:
+@pytest.mark.parametrize(
+    ("preset", "readout", "noise"),
+    [("fast", 0.0, 0.0), ("fast", 0.5, 0.0), ("balanced", 0.0, 0.0), ("balanced", 0.0, 5 / 255), ("best", 0.0, 0.0)],
+)
+def test_the_number_of_threads_changes_no_bit(blurry: Tensor, preset: str, readout: float, noise: float) -> None:
+    """With noise there is a prior."""
+    v = blurry[:3] + noise * torch.randn(blurry[:3].shape, generator=torch.Generator().manual_seed(0))
     results = []
     for threads in (1, 2, 3):
         with torch_threads(threads):
-            results.append(restore(blurry[:3], 3, preset=preset, readout=readout))
+            results.append(restore(v, 3, preset=preset, readout=readout))
     assert torch.equal(results[0], results[1])
     assert torch.equal(results[0], results[2])
 

@@ -22,6 +22,8 @@ from vsdeblur.priors import TotalVariation
 from vsdeblur.settings import parse_options
 from vsdeblur.solver.data_weights import DataWeights
 
+TOO_LITTLE = 'noise is left in: prior="video" takes more memory than max_memory leaves beside tiles of this size'
+
 
 def options(**given: Any) -> Any:
     return parse_options(**{"factor": 2, "shutter": 1.0, "transfer": "linear", "device": "cpu", **given})
@@ -99,7 +101,7 @@ def test_the_copy_of_cleaned_frames_counts() -> None:
     """Of a window of 12 frames; where it is the most that is held at once, the plan is larger by it."""
     size = FrameSize(480, 640, 3)
     assert cleaning_footprint(size, 12) == (12 + 6) * size.frame
-    with patch("vsdeblur.engine.plan.cleaning_footprint", lambda size, frames: 2**33):
+    with patch("vsdeblur.engine.footprints.cleaning_footprint", lambda size, frames: 2**33):
         plan = make_plan(options(max_memory="16GiB"), 480, 640, 3, 0)
     assert 2**33 < plan.peak_bytes < 2**34
 
@@ -108,7 +110,7 @@ def test_the_search_for_light_and_overlays_counts() -> None:
     """An overlay's pixels are there until the last instant; the pictures that are looked at are within the copy."""
     size = FrameSize(480, 640, 3)
     assert overlay.footprint(size, 12) == pytest.approx(0.1 * 12 * size.frame, abs=1)
-    with patch("vsdeblur.engine.plan.overlay.footprint", lambda size, frames: 2**33):
+    with patch("vsdeblur.engine.footprints.overlay.footprint", lambda size, frames: 2**33):
         plan = make_plan(options(max_memory="16GiB"), 480, 640, 3, 0)
     assert 2**33 < plan.peak_bytes < 2**34
 
@@ -145,8 +147,5 @@ def test_a_prior_for_noise_changes_neither_tiles_nor_chunks(
         sigma = engine.key_frame_solver.noise(grey, noise)
         learned = engine.key_frame_solver.learned_weight(sigma)
         assert learned == without.key_frame_solver.learned_weight(sigma) * (not room)
-    assert (
-        [r.getMessage() for r in caplog.records if "left in" in r.getMessage()] == []
-        if room
-        else ['noise of 5.0/255 is left in: prior="video" takes more memory than max_memory leaves beside these tiles']
-    )
+    said = [record.getMessage() for record in caplog.records if "is left in" in record.getMessage()]
+    assert said == ([] if room else [TOO_LITTLE])

@@ -64,6 +64,7 @@ def test_noise_brings_the_prior_by_itself_where_the_preset_has_time(filmed: tupl
     assert torch.equal(restored(noisy, "fast"), restored(noisy, "fast", prior=None))
     found = restored(noisy)
     assert torch.equal(found, restored(noisy, prior="video"))
+    assert torch.equal(restored(noisy, prior=None), restored(noisy, prior="none"))
     truth = sharp[:: FACTOR // 2]
     assert psnr(found, truth) > psnr(restored(noisy, prior=None), truth) + 0.3
 

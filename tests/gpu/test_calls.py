@@ -80,8 +80,8 @@ def test_what_waits_more_often(v: Tensor) -> None:
 
 
 def test_results_that_have_no_room_beside_the_plan_come_one_by_one(v: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*given: Any) -> Plan:
-        plan = make_plan(*given)
+    def full(*given: Any, **named: Any) -> Plan:
+        plan = make_plan(*given, **named)
         return replace(plan, budget=plan.peak_bytes)
 
     with simulated() as device:

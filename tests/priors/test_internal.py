@@ -162,6 +162,12 @@ def test_what_it_costs_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
+@pytest.mark.parametrize("prior", ["auto", "none"])
+def test_what_clips_have_alone_is_refused_for_pictures(prior: str) -> None:
+    with pytest.raises(ArgumentError, match="prior must be used with clips: plug and play is by a prior"):
+        restore_frame(torch.rand(3, 64, 64), prior=prior)
+
+
 def test_a_single_picture_has_nothing_to_learn_from() -> None:
     with pytest.raises(ArgumentError, match="prior must be used with clips: it learns from successive frames"):
         restore_frame(torch.rand(3, 40, 40), deconvolver="plug-and-play", prior="internal")

@@ -30,7 +30,9 @@ EVERYWHERE: list[tuple[dict[str, Any], str]] = [
     ({"deconvolver": "dds"}, 'deconvolver must be left out with mode="joint", which restores no frame by itself'),
     ({"mode": "frame", "deconvolver": "dds", "prior": "tv"}, "prior must be left out with a deconvolver other than"),
     ({"mode": "frame", "prior": "internal"}, 'prior must be left out or "video" with mode="frame": one frame is too'),
+    ({"mode": "frame", "prior": "none"}, f"prior must be {FRAME}, where plug and play takes no step without one"),
     ({"mode": "frame", "factor": 2, "solver": "unrolled"}, f"solver must be {FRAME}, which solves nothing jointly"),
+    ({"solver": "admm", "prior": "none"}, 'prior must be left out with solver="admm", which takes no step without one'),
 ]
 CUTS: tuple[dict[str, Any], str] = ({"mode": "frame", "scene_cuts": [1]}, f"scene_cuts must be {FRAME} and factor=1")
 TAPS: tuple[dict[str, Any], str] = ({"mode": "frame", "factor": 2, "quadrature": "taps"}, f"quadrature must be {FRAME}")

@@ -19,6 +19,7 @@ from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.errors import ArgumentError
 from vsdeblur.named import split_named
 from vsdeblur.settings.parse import DECONVOLVERS, ESTIMATORS
+from vsdeblur.settings.setting import AUTO, NONE
 from vsdeblur.weights import available, within
 
 Estimator = Callable[[Tensor], Blur]
@@ -133,6 +134,8 @@ def deconvolver_of(
     from vsdeblur.priors import TotalVariation, get_prior
     from vsdeblur.priors.registry import INTERNAL
 
+    if prior in (AUTO, NONE):
+        raise ArgumentError("prior", prior, "used with clips: plug and play is by a prior, total variation by default")
     if prior == INTERNAL:
         raise ArgumentError("prior", prior, "used with clips: it learns from successive frames")
     # Of one picture, tuned on photographs (benchmarks/deconvolve.py).

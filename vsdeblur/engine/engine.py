@@ -27,10 +27,10 @@ from vsdeblur.engine.kept import Kept
 from vsdeblur.engine.light import find_window_motion, frame_at, gains_of, with_unblended, within_exposures
 from vsdeblur.engine.mapped import alone, ways_at
 from vsdeblur.engine.per_frame import PerFrame, blend_per_frame, restore_each
-from vsdeblur.engine.plan import Plan, make_plan, with_prior_for_noise
+from vsdeblur.engine.plan import Plan, make_plan
 from vsdeblur.engine.retry import BatchSizes, MemoryRetry
 from vsdeblur.engine.solve_tiles import ExposureModel, KeyFrames, KeyFrameSolver
-from vsdeblur.errors import InputError, MemoryBudgetError
+from vsdeblur.errors import InputError
 from vsdeblur.flow import find_fast_flow, find_motion_engine
 from vsdeblur.flow.motion import Motion
 from vsdeblur.heap import release_unused
@@ -84,18 +84,11 @@ class Engine:
         self.classical = ClassicalSolver.of(options, self.device) if uses_admm(options) else None
         # E1 has the prior already: a model of the user's own is loaded, and tried, once.
         self.key_frame_solver = KeyFrameSolver(replace(options, prior=None) if self.classical else options, self.device)
-        prior, size = (self.classical or self.key_frame_solver).prior, (height, width, channels, host_bytes)
-        for_noise = self.key_frame_solver.automatic
+        prior, gate = (self.classical or self.key_frame_solver).prior, self.key_frame_solver.gate
         threads = torch.get_num_threads() if self.device.type == "cpu" else 1
-        self.plan: Plan = make_plan(options, *size, total, None if for_noise else prior, threads)
-        if for_noise and prior is not None:
-            self.plan = with_prior_for_noise(self.plan, options, *size, prior, threads)
-            self.key_frame_solver.affordable = self.plan.overlap_denoised is not None
-        if options.max_memory is None and self.plan.peak_bytes > max(self.plan.budget, total / 2):
-            raise MemoryBudgetError(
-                f"max_memory must be given to use more than half of the memory: {width}x{height} takes about "
-                f"{self.plan.peak_bytes / 2**30:.1f}GiB"
-            )
+        size = (height, width, channels, host_bytes)
+        self.plan: Plan = make_plan(options, *size, total, prior, threads, for_noise=gate.automatic)
+        self.key_frame_solver.gate = gate.within(self.plan)
         workers = min(self.plan.flow_workers, torch.get_num_threads())
         self.find_motion = find_motion_engine(
             options.flow, effort.flow, linear=linear, device=self.device, passes=effort.motion_passes, workers=workers
@@ -283,8 +276,8 @@ class Engine:
             solved = replace(solved, cuts=cuts)
             at = with_unblended(at, self._composed(solved, kept), window, window.light, self.device)
         if self._consistency_flow is not None:
-            at_once, step = 1 + sizes.spare // period_bytes(solved, self.options.factor), 1 / float(self.options.factor)
-            consistency = TemporalConsistency(solved, at, self._consistency_flow, step, at_once)
+            periods, step = 1 + sizes.spare // period_bytes(solved, self.options.factor), 1 / float(self.options.factor)
+            consistency = TemporalConsistency(solved, at, self._consistency_flow, step, periods)
             instants = [t for (t,) in shown]  # without an output shutter
             rest = islice(zip(instants, consistency.instants(instants), strict=True), done, None)
             yield from (shown_at(u, t) for t, u in rest)

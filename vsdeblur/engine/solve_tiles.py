@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -16,6 +15,7 @@ from vsdeblur.at_once import at_once
 from vsdeblur.camera.noise import QUANTISATION
 from vsdeblur.engine import quadrature
 from vsdeblur.engine.independent_blur import INDEPENDENT_WEIGHT
+from vsdeblur.engine.noise_gate import NoiseGate
 from vsdeblur.engine.plan import Plan
 from vsdeblur.flow.motion import Motion
 from vsdeblur.flow.resolution import downsampled, upsampled
@@ -24,7 +24,6 @@ from vsdeblur.presets import EFFORTS
 from vsdeblur.priors import ImagePrior, get_prior
 from vsdeblur.priors.tv import TotalVariation
 from vsdeblur.settings import Options
-from vsdeblur.settings.setting import AUTO
 from vsdeblur.solver.data_weights import DataWeights
 from vsdeblur.solver.highlights import find_lights, white_level
 from vsdeblur.solver.keyframes import BATCH, KeyFrameProblem
@@ -33,10 +32,7 @@ from vsdeblur.solver.unrolled.stage import ProximalStep
 from vsdeblur.solver.zstep import ZStep
 from vsdeblur.tensors import constants
 from vsdeblur.tiles import Tile, tiles
-from vsdeblur.weights import available
 from vsdeblur.window import Window
-
-log = logging.getLogger("vsdeblur")
 
 CONTINUATION = (2.0, 1.5, 1.0)  # u-step and z-step in alternation: the prior's sigma over the noise of v
 PRIOR_RIDGE = 0.1
@@ -45,9 +41,6 @@ _LEARNED_AGAIN = 0.5  # share of the learned step's change that is taken from th
 _LEARNED_LOWEST = 0.2  # of its spectrum: ridge over row sums + ridge
 # Noise up to which learned steps have full weight, and from which on none: after a prior, and without any.
 _AFTER_PRIOR, _WITHOUT = (1 / 255, 3 / 255), (4 / 255, 12 / 255)
-
-FOR_NOISE = "video"  # the prior that acts where there is noise
-NOISY = 1.5 / 255  # of display values, from where on it does: below it wins 0.1 dB, and no clip of our lists has more
 
 Record = Callable[[float], None]
 
@@ -118,8 +111,7 @@ class KeyFrameSolver:
 
     Attributes:
         z_step: The prior in place of R1's prox, None without.
-        automatic: Whether it acts only where there is noise.
-        affordable: Whether the plan has room for it then.
+        gate: At which noise it acts.
         step: The learned proximal step, None without.
         rounds: How often it is taken.
     """
@@ -127,10 +119,8 @@ class KeyFrameSolver:
     def __init__(self, options: Options, device: torch.device) -> None:
         linear = options.transfer != "linear"
         self.steps = EFFORTS[options.preset].steps
-        self.automatic = uses_prior_for_noise(options)
-        prior = FOR_NOISE if self.automatic else options.fixed_prior
-        self.z_step = None if prior is None else ZStep(_key_frame_prior(prior, device), linear)
-        self.affordable = True
+        self.gate = NoiseGate.of(options)
+        self.z_step = None if self.gate.prior is None else ZStep(_key_frame_prior(self.gate.prior, device), linear)
         self.rounds = max(EFFORTS[options.preset].learned, 1)
         self.step = load_key_frame_step(options, device) if uses_key_frame_step(options) else None
 
@@ -157,12 +147,12 @@ class KeyFrameSolver:
         # Frames that were divided by their gains clip at levels of their own.
         white = white_level(colours) if window.light is None else None
         learned = self.learned_weight(sigma)
-        z_step = self.z_step if self._acts(sigma) else None
+        z_step = self.z_step if self.gate.acts(sigma) else None
         z_step = z_step and z_step.of_window(window.frames[:, : window.colour], sigma)
         open_for = [0.0 if n in exposures.independent else s for n, s in enumerate(exposures.shutters)]
         keys = torch.zeros_like(window.frames)
         streaks: Tensor | None = None
-        for tile in tiles(*size, *tiling(plan, motion, denoised=self.automatic and z_step is not None), keys.device):
+        for tile in tiles(*size, *tiling(plan, motion, denoised=z_step is not None), keys.device):
             release_unused()  # between tiles, and before the step: what the stage before has freed lies in between
             problem = self._problem(exposures, tile, batch, plan.solve_workers, weighted=z_step is None)
             v = problem.v
@@ -187,11 +177,11 @@ class KeyFrameSolver:
     def noise(self, colours: Tensor, weights: DataWeights) -> float:
         """The deviation of the sensor's noise in frames (n, C, H, W), in display values; with a prior never 0."""
         level = weights.level(colours)
-        return max(level, QUANTISATION) if self._acts(level) else level
+        return max(level, QUANTISATION) if self.gate.acts(level) else level
 
     def learned_weight(self, sigma: float) -> float:
         """The weight of learned steps, [0, 1]: they take up v once more, with its noise."""
-        clean, noisy = _AFTER_PRIOR if self._acts(sigma) else _WITHOUT
+        clean, noisy = _AFTER_PRIOR if self.gate.acts(sigma) else _WITHOUT
         return min(max((noisy - sigma) / (noisy - clean), 0.0), 1.0)
 
     def _problem(
@@ -219,14 +209,6 @@ class KeyFrameSolver:
             data_weight=data_weight,
             metric=weights.metric(colours),
         )
-
-    def _acts(self, sigma: float) -> bool:
-        """Whether there is a prior that acts at this noise."""
-        if not self.automatic:
-            return self.z_step is not None
-        if sigma > NOISY and not self.affordable:
-            _say_noisy(round(255 * sigma, 1))
-        return sigma > NOISY and self.affordable
 
     def _alternate(
         self,
@@ -280,9 +262,9 @@ def _after_learned(keys: Tensor, problem: KeyFrameProblem, trust: Tensor, n: int
 def tiling(plan: Plan, motion: Motion, *, denoised: bool = False) -> tuple[int, int]:
     """Size and overlap of the tiles that a window with this motion is solved in.
 
-    denoised: by a prior that acts in some windows only.
+    denoised: by a prior, which may act in some windows only.
     """
-    least, most = (plan.overlap_denoised or plan.overlap) if denoised else plan.overlap
+    least, most = (denoised and plan.overlap_denoised) or plan.overlap
     overlap = min(max(16 * math.ceil((quadrature.reach(motion) + 16) / 16), least), most)
     # What slow motion needs no overlap for is solved as part of the tile: fewer tiles in the same memory.
     return plan.tile + 2 * (most - overlap), overlap
@@ -293,20 +275,6 @@ def _add_streaks(streaks: Tensor, zone: Tensor, tile: Tile, scale: int) -> None:
     small = downsampled(zone, scale)
     top, left = tile.rows.start // scale, tile.columns.start // scale  # tiles begin at multiples of 4
     streaks[..., top : top + small.shape[-2], left : left + small.shape[-1]] += small
-
-
-@lru_cache
-def _say_noisy(level: float) -> None:
-    log.warning(
-        'noise of %.1f/255 is left in: prior="video" takes more memory than max_memory leaves beside these tiles',
-        level,
-    )
-
-
-def uses_prior_for_noise(options: Options) -> bool:
-    """Whether the options ask for a prior where there is noise, and the preset has time for it."""
-    timely = EFFORTS[options.preset].learned > 0 and options.mode != "frame"
-    return options.prior == AUTO and timely and available("denoiser")
 
 
 def _key_frame_prior(prior: str | Callable[..., Any], device: torch.device) -> ImagePrior:

@@ -24,13 +24,12 @@ class EngineSettings(TypedDict, total=False):
         Setting(
             default=AUTO,
             parse=parse.optional(parse.name_or_callable),
-            wanted='"auto", {none}, a name or a callable',
+            wanted='"auto", "none", a name or a callable',
             summary="Prior on sharp video, for noise",
-            values="auto, video, tv, ...",
-            usual="none",
+            values="auto, none, video, tv, ...",
             detail='"auto" is "video" in balanced and best where the noise exceeds 1.5/255, and none elsewhere. "tv", '
             '"video", "video:PATH", "internal", "fastdvdnet:PATH", "deepinv:NAME:PATH", "onnx:PATH", '
-            '"torchscript:PATH" or a callable prior(u, sigma) -> u; None is no prior.',
+            '"torchscript:PATH" or a callable prior(u, sigma) -> u; "none", or None, is no prior.',
             defaults={"image": None},
         ),
     ]

@@ -11,7 +11,7 @@ from vsdeblur.errors import ArgumentError
 from vsdeblur.settings.engine import Factor, Quadrature
 from vsdeblur.settings.hosts import DEFAULT_SHUTTER, Fps, ScriptSettings
 from vsdeblur.settings.parse import MAX_FACTOR, Cuts, is_time
-from vsdeblur.settings.setting import AUTO
+from vsdeblur.settings.setting import AUTO, NONE
 from vsdeblur.settings.table import RESTORE, TABLE, checked
 
 _DEFAULT: Mapping[str, Any] = {name: checked(name, TABLE[name].default) for name in RESTORE.names - {"shutter"}}
@@ -49,7 +49,7 @@ class Options:
     @property
     def fixed_prior(self) -> str | Callable[..., Any] | None:
         """The prior, whatever the noise is; None where there is none, or where the noise decides."""
-        return None if self.prior == AUTO else self.prior
+        return None if self.prior in (AUTO, NONE) else self.prior
 
     @property
     def single_frame(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vsdeblur.errors import ArgumentError
-from vsdeblur.settings.setting import AUTO
+from vsdeblur.settings.setting import AUTO, NONE
 from vsdeblur.settings.table import TABLE, Face, checked
 
 _NO_EFFECT = {  # values that ask for nothing in particular, besides the default
@@ -59,6 +59,8 @@ def _cases(face: Face, values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, .
         )
     if values.get("solver") == "admm":
         yield ("flow", "mode", "out_shutter", "map", "gyro"), "with {solver=admm}, which knows no motion"
+        if values.get("prior") in (None, NONE):
+            yield ("prior",), "with {solver=admm}, which takes no step without one"
     for split in ("resume", "segment"):
         if not idle(split):
             yield ("map",), f"with {{{split}}}, which makes the output in parts"
@@ -68,6 +70,8 @@ def _cases(face: Face, values: Mapping[str, Any]) -> Iterator[tuple[tuple[str, .
         yield ("prior",), "with a {deconvolver} other than plug-and-play"
     if values.get("mode") == "frame":
         yield ("solver",), "with {mode=frame}, which solves nothing jointly"
+        if values.get("prior") in (None, NONE):
+            yield ("prior",), "with {mode=frame}, where plug and play takes no step without one"
         if values.get("prior") == "internal":
             yield ("prior",), 'or "video" with {mode=frame}: one frame is too little to learn from'
         # The output of a VapourSynth script carries the cuts that it was given, whether they are used or not.

@@ -11,6 +11,7 @@ from vsdeblur.errors import ArgumentError
 from vsdeblur.settings.parse import Ambiguous, NeedsRate
 
 AUTO = "auto"  # a shutter or a readout that is estimated from the clip, a prior that is used where there is noise
+NONE = "none"  # no prior, where None cannot be written
 TELEMETRY = "telemetry"  # a shutter, or a readout, that the camera wrote into the file
 FIT = "fit"  # a transfer function that is fitted to the clip
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from vsdeblur.errors import ArgumentError
 from vsdeblur.settings.refusals import refuse_unused
-from vsdeblur.settings.setting import Setting
+from vsdeblur.settings.setting import NONE, Setting
 from vsdeblur.settings.table import TABLE, TRANSCODE, checked
 
 MAIN = ("factor", "shutter", "preset", "mode")
@@ -20,7 +20,7 @@ MORE = (
     *("duplicates", "progressive", "strict", "overwrite"),
 )
 SHOWN = frozenset(MAIN + MORE)
-_PRIORS = ("tv", "video", "internal")
+_PRIORS = (NONE, "tv", "video", "internal")
 _TYPICAL = {"factor": ("2", "4", "8"), "shutter": ("auto", "180deg", "1/60s", "0.8", "1.0")}
 
 

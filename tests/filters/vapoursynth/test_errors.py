@@ -36,7 +36,7 @@ torch.set_num_threads(1)
         ({"shutter": 1.5}, "shutter must be a fraction of the period"),
         ({"transfer": "log"}, "transfer must be None or one of linear"),
         ({"preset": "slow"}, "preset must be one of fast, balanced, best"),
-        ({"prior": 3}, 'prior must be "auto", None, a name or a callable'),
+        ({"prior": 3}, 'prior must be "auto", "none", a name or a callable'),
         ({"flow": 3}, "flow must be None, a name or a callable"),
         ({"scene_cuts": "maybe"}, "scene_cuts must be True, False"),
         ({"device": "tpu"}, "device must be"),

@@ -260,7 +260,7 @@ def test_the_plan_counts_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vsdeblur.engine.plan._TILES", (128,))
     frame = 3 * 2160 * 3840 * 4
     with_it = make_plan(options, 2160, 3840, 3, 0).peak_bytes
-    monkeypatch.setattr("vsdeblur.engine.plan.uses_instant_step", lambda _: False)
+    monkeypatch.setattr("vsdeblur.engine.footprints.uses_instant_step", lambda _: False)
     assert with_it > make_plan(options, 2160, 3840, 3, 0).peak_bytes + 2 * frame
 
 
