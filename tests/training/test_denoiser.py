@@ -11,6 +11,7 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file
 
+from tests.support.learning import learned
 from vsdeblur.cli import main
 from vsdeblur.priors.video_net import VideoNet
 from vsdeblur.training.material import Material
@@ -54,17 +55,10 @@ def test_a_few_steps_lessen_the_loss(samples: list[Sample]) -> None:
     recipe = DenoiserRecipe(100)
     torch.manual_seed(0)
     network = recipe.network()
-    optimiser = torch.optim.AdamW(network.parameters(), 1e-3)
     batch = recipe.collate(samples, np.random.default_rng(1))
     loudest = batch["sigma"].mean((1, 2, 3)).argsort()[-2:]
     batch = {key: value[loudest] for key, value in batch.items()}
-    losses = []
-    for _ in range(60):
-        loss, scalars = recipe.loss(network, batch, 0)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(scalars["loss"])
+    losses = [one["loss"] for one in learned(recipe, network, batch, 60)]
     assert losses[-1] < 0.8 * losses[0]
 
 

@@ -11,6 +11,7 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file
 
+from tests.support.learning import learned
 from vsdeblur.blind.diffusion.diffusion_net import DiffusionNet
 from vsdeblur.cli import main
 from vsdeblur.training.clips import ClipFile
@@ -42,14 +43,7 @@ def test_a_few_steps_lessen_the_loss(photos: Path) -> None:
     batch = recipe.collate([maker(np.random.default_rng(k)) for k in range(2)], np.random.default_rng(0))
     torch.manual_seed(0)
     network = recipe.network()
-    optimiser = torch.optim.AdamW(network.parameters(), 1e-3)
-    losses = []
-    for _ in range(15):
-        loss, scalars = recipe.loss(network, batch, 0)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(scalars["loss"])
+    losses = [one["loss"] for one in learned(recipe, network, batch, 15)]
     assert losses[-1] < 0.8 * losses[0]
 
 

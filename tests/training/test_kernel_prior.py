@@ -11,6 +11,7 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file
 
+from tests.support.learning import learned
 from vsdeblur.blind.diffusion.kernel_prior import SCALE, kernel_network
 from vsdeblur.blind.estimate.path import REACH
 from vsdeblur.cli import main
@@ -37,14 +38,7 @@ def test_a_few_steps_lessen_the_loss() -> None:
     assert batch["clean"].shape == (8, 1, 32, 32)
     torch.manual_seed(0)
     network = recipe.network()
-    optimiser = torch.optim.AdamW(network.parameters(), 1e-3)
-    losses = []
-    for _ in range(20):
-        loss, scalars = recipe.loss(network, batch, 0)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(scalars["loss"])
+    losses = [one["loss"] for one in learned(recipe, network, batch, 20)]
     assert losses[-1] < 0.8 * losses[0]
 
 

@@ -11,6 +11,7 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
+from tests.support.learning import learned
 from vsdeblur.blind.bridge.bridge_net import BridgeNet
 from vsdeblur.blind.deconvolve.restoration_net import RestorationNet
 from vsdeblur.blind.estimate.kernel_net import REACH, SPAN, KernelNet, autocorrelations, gradient, quotients
@@ -109,15 +110,8 @@ def test_quotients_find_the_kernel_between_two_pictures() -> None:
 def test_a_few_steps_lessen_the_loss(samples: list[Sample], recipe: Recipe, count: int, fall: float) -> None:
     torch.manual_seed(0)
     network = recipe.network()
-    optimiser = torch.optim.AdamW(network.parameters(), 1e-3)
     batch = recipe.collate(samples[:2], np.random.default_rng(1))
-    losses = []
-    for _ in range(count):
-        loss, scalars = recipe.loss(network, batch, 0)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(scalars["loss"])
+    losses = [one["loss"] for one in learned(recipe, network, batch, count)]
     assert losses[-1] < fall * losses[0]
 
 
@@ -233,12 +227,5 @@ def test_a_bridge_grows_out_of_weights_that_are_given(photos: Path, tmp_path: Pa
     assert float(network.enter.weight[:, count:].detach().abs().max()) == 0
     make = RestoredPhotos(find_photos(photos)[0], 24)
     batch = recipe.collate([make(np.random.default_rng(k)) for k in (1, 2)], np.random.default_rng(4))
-    optimiser = torch.optim.AdamW(network.parameters(), 1e-3)
-    losses = []
-    for _ in range(10):
-        loss, _ = recipe.loss(network, batch, 0)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(float(loss.detach()))
+    losses = [one["total"] for one in learned(recipe, network, batch, 10)]
     assert losses[-1] < 0.95 * losses[0]

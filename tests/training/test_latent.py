@@ -11,6 +11,7 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file
 
+from tests.support.learning import learned
 from vsdeblur.blind.diffusion.latent.latent_net import LatentNet
 from vsdeblur.cli import main
 from vsdeblur.training.material import Material
@@ -30,14 +31,7 @@ def test_a_few_steps_lessen_both_losses(batch: Sample) -> None:
     recipe = LatentRecipe(100)
     torch.manual_seed(0)
     network = recipe.network()
-    optimiser = torch.optim.AdamW(network.parameters(), 1e-3)
-    found = []
-    for _ in range(30):
-        loss, scalars = recipe.loss(network, batch, 0)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        found.append(scalars)
+    found = learned(recipe, network, batch, 30)
     assert found[-1]["pictures"] < 0.8 * found[0]["pictures"]
     assert found[-1]["uneven"] < 0.8 * found[0]["uneven"]
     assert found[-1]["prior"] < found[0]["prior"]

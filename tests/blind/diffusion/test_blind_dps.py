@@ -15,7 +15,7 @@ from tests.blind.diffusion.test_diffusion import VariationPrior
 from tests.blind.test_frame import line, scene
 from vsdeblur.blind import restore_frame
 from vsdeblur.blind.diffusion.blind_dps import BlindDPS
-from vsdeblur.blind.diffusion.diffusion_net import DiffusionNet
+from vsdeblur.blind.diffusion.diffusion_net import DEVIATION, DiffusionNet
 from vsdeblur.blind.diffusion.kernel_prior import SCALE, NetworkKernelPrior, kernel_network
 from vsdeblur.blind.diffusion.observation import Observation
 from vsdeblur.blind.diffusion.prior import DiffusionPrior
@@ -141,7 +141,7 @@ def test_the_network_removes_noise_from_kernels_of_any_size() -> None:
     y = torch.rand(1, 1, 31, 31)
     assert torch.allclose(prior(y, 1e-3), y, atol=1e-4)
     assert float(prior(y, 50.0).detach().abs().max()) < 1e-3
-    assert prior.deviation(0.01) < prior.deviation(0.1) < prior.share * prior.spread
+    assert prior.deviation(0.01) < prior.deviation(0.1) < prior.share * DEVIATION
 
 
 def test_by_name_with_weights_and_a_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,9 +32,8 @@ from vsdeblur.blind.diffusion.prior import DiffusionPrior, load_diffusion_prior
 from vsdeblur.blind.diffusion.sample import following
 from vsdeblur.blind.diffusion.schedule import noise_levels
 from vsdeblur.blind.estimate.kernel_step import ExpectedKernel, gradients, kernel_step
-from vsdeblur.blind.estimate.multiscale import refine_scales
 from vsdeblur.blind.estimate.patches import Patches
-from vsdeblur.blind.estimate.path import FINER, blended, camera_poses, grey_of, small
+from vsdeblur.blind.estimate.path import FINER, blur_of, camera_poses
 from vsdeblur.blind.estimate.poses import Poses
 from vsdeblur.blind.operators.filter_flow import FilterFlow
 from vsdeblur.blind.operators.sampled import sampled_flow
@@ -96,10 +95,7 @@ class BlindDPS:
         Raises:
             ArgumentError: v is not one picture of at least 48 px a side.
         """
-        grey, level = grey_of(v, None)
-        seen, less = small(grey, level)
-        poses = self.diffused(seen, self.begin(seen, less), less)
-        return blended(refine_scales(grey, poses, level), v)
+        return blur_of(v, lambda seen, level: self.diffused(seen, self.begin(seen, level), level))
 
     def _noises(self) -> tuple[Noise, Noise]:
         """Of the picture, and of the kernel."""

@@ -129,6 +129,11 @@ def _through(blocks: nn.ModuleList, x: Tensor, level: Tensor) -> Tensor:
     return x
 
 
+def white_deviation(sigma: float) -> float:
+    """The deviation that the best linear estimate leaves, of white values of deviation DEVIATION under noise sigma."""
+    return DEVIATION * sigma / math.hypot(DEVIATION, sigma)
+
+
 def padded(network: nn.Module, x: Tensor, sigma: Tensor) -> Tensor:
     """``network`` on pictures of any size, mirrored at their ends where they are no multiple of ALIGNED.
 

@@ -23,8 +23,7 @@ from torch import Tensor
 from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
 from vsdeblur.blind.diffusion.deconvolve import load_diffusion
 from vsdeblur.blind.estimate.alternate import Alternation
-from vsdeblur.blind.estimate.multiscale import refine_scales
-from vsdeblur.blind.estimate.path import COUNT, FINER, REACH, TURN, blended, camera_poses, grey_of, small
+from vsdeblur.blind.estimate.path import COUNT, FINER, REACH, TURN, blur_of, camera_poses
 from vsdeblur.blind.estimate.poses import Poses
 from vsdeblur.blind.estimate.restored import RestorationWithMargin, RestoredExpectation
 from vsdeblur.blind.operators.filter_flow import FilterFlow
@@ -83,11 +82,8 @@ class DiffusionEM:
         Raises:
             ArgumentError: v is not one picture of at least 48 px a side.
         """
-        grey, level = grey_of(v, None)
-        seen, less = small(grey, level)
-        expectation = RestoredExpectation(self.draw)
-        poses = replace(self.step, expectation=expectation).improved(seen, self.begin(seen, less), less, self.rounds)
-        return blended(refine_scales(grey, poses, level), v)
+        step = replace(self.step, expectation=RestoredExpectation(self.draw))
+        return blur_of(v, lambda seen, level: step.improved(seen, self.begin(seen, level), level, self.rounds))
 
 
 def load_diffusion_em(weights: Path | None = None) -> DiffusionEM:

@@ -11,14 +11,13 @@ References:
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from torch import Tensor, nn
 
-from vsdeblur.blind.diffusion.diffusion_net import DiffusionNet, padded
+from vsdeblur.blind.diffusion.diffusion_net import DiffusionNet, padded, white_deviation
 from vsdeblur.weights import fill
 
 SCALE = 40.0  # kernels of 31 x 31 pixels have values of deviation 0.25 then, as the network expects
@@ -49,12 +48,10 @@ class NetworkKernelPrior:
 
     Attributes:
         network: D, for (B, 1, H, W) and deviations (B,).
-        spread: Deviation of SCALE k where nothing is known.
         share: See SHARE.
     """
 
     network: nn.Module
-    spread: float = 0.25
     share: float = SHARE
 
     def __call__(self, y: Tensor, sigma: float) -> Tensor:
@@ -64,7 +61,7 @@ class NetworkKernelPrior:
 
     def deviation(self, sigma: float) -> float:
         """That of the best linear estimate of white kernels, by ``share``."""
-        return self.share * sigma * self.spread / math.hypot(sigma, self.spread)
+        return self.share * white_deviation(sigma)
 
 
 def kernel_network() -> DiffusionNet:

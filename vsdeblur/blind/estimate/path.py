@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -55,9 +57,22 @@ def estimate_path(v: Tensor, sigma: float | None = None, reach: int = REACH) -> 
     Raises:
         ArgumentError: v is not one picture of at least 48 px a side.
     """
+    return blur_of(v, lambda seen, level: camera_poses(seen, level, reach), sigma)
+
+
+def blur_of(v: Tensor, find: Callable[[Tensor, float], Poses], sigma: float | None = None) -> FilterFlow:
+    """The blur of a picture by the poses that are found in it at moderate size, refined at its own.
+
+    Args:
+        v: (1, C, H, W), display values.
+        find: Poses of a picture (1, 1, h, w), display values, under noise of some deviation.
+        sigma: Standard deviation of v's noise; None measures it.
+
+    Raises:
+        ArgumentError: v is not one picture of at least 48 px a side.
+    """
     grey, level = grey_of(v, sigma)
-    found = camera_poses(*small(grey, level), reach)
-    return blended(refine_scales(grey, found, level), v)
+    return blended(refine_scales(grey, find(*small(grey, level)), level), v)
 
 
 def camera_poses(seen: Tensor, sigma: float, reach: int = REACH) -> Poses:

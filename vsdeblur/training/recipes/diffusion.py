@@ -45,17 +45,12 @@ class DiffusionRecipe(FallingRate):
 
     def collate(self, samples: Sequence[Sample], rng: np.random.Generator) -> Sample:
         """clean, noisy (B, 3, CROP, CROP), sigma (B,)."""
-        clean = torch.stack([varied(sample["sharp"], rng) for sample in samples])
-        sigma = torch.from_numpy(levels(len(samples), rng))
-        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        noise = torch.randn(clean.shape, generator=generator)
-        return {"clean": clean, "noisy": clean + sigma[:, None, None, None] * noise, "sigma": sigma}
+        return noised(torch.stack([varied(sample["sharp"], rng) for sample in samples]), rng)
 
     def loss(self, network: nn.Module, batch: Sample, step: int) -> tuple[Tensor, dict[str, float]]:
-        """Mean square error of the clean picture, over the square of what F is multiplied by (Karras 2022, eq. 8)."""
+        """The mean of ``denoising_error``, and that of usual levels."""
         sigma = batch["sigma"]
-        scale = (sigma * DEVIATION).square() / (sigma.square() + DEVIATION**2)
-        error = (network(batch["noisy"], sigma) - batch["clean"]).square().mean((1, 2, 3)) / scale
+        error = denoising_error(network(batch["noisy"], sigma), batch["clean"], sigma)
         low = error.detach()[sigma < USUAL]
         total = error.mean()
         return total, {"loss": float(total.detach()), "loss_usual": float(low.mean()) if len(low) else math.nan}
@@ -76,6 +71,25 @@ class DiffusionRecipe(FallingRate):
                 error = float((found - clean).square().mean())
                 totals.setdefault(f"psnr_{round(1000 * sigma)}", []).append(-10 * math.log10(max(error, 1e-9)))
         return {key: float(np.mean(values)) for key, values in totals.items()}
+
+
+def noised(clean: Tensor, rng: np.random.Generator) -> Sample:
+    """clean and noisy (B, C, H, W), and the deviations sigma (B,) of its noise."""
+    sigma = torch.from_numpy(levels(len(clean), rng))
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(int(rng.integers(2**62))))
+    return {"clean": clean, "noisy": clean + sigma[:, None, None, None] * noise, "sigma": sigma}
+
+
+def denoising_error(found: Tensor, clean: Tensor, sigma: Tensor) -> Tensor:
+    """(B,): mean square error over the square of what F is multiplied by (Karras et al. 2022, eq. 8).
+
+    Args:
+        found: (B, C, H, W), D.
+        clean: Of that shape.
+        sigma: (B,), deviations of the noise.
+    """
+    scale = (sigma * DEVIATION).square() / (sigma.square() + DEVIATION**2)
+    return (found - clean).square().mean((1, 2, 3)) / scale
 
 
 def levels(count: int, rng: np.random.Generator) -> np.ndarray[tuple[int], np.dtype[np.float32]]:

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vsdeblur.blind.diffusion.diffusion_net import DEVIATION, padded
+from vsdeblur.blind.diffusion.diffusion_net import padded
 from vsdeblur.blind.diffusion.kernel_prior import SCALE, kernel_network
 from vsdeblur.training.pool import Sample
 from vsdeblur.training.recipe import FallingRate
-from vsdeblur.training.recipes.diffusion import levels
+from vsdeblur.training.recipes.diffusion import denoising_error, noised
 from vsdeblur.unet import ALIGNED
 
 STEPS = 8000
@@ -45,18 +45,13 @@ class KernelPriorRecipe(FallingRate):
         """clean, noisy (B, 1, n, n), sigma (B,); n a multiple of ALIGNED, B all kernels of the samples together."""
         kernels = torch.cat([sample["kernels"] for sample in samples]).float()
         more = -kernels.shape[-1] % ALIGNED
-        clean = SCALE * nn.functional.pad(torch.stack([_turned(one, rng) for one in kernels])[:, None], (0, more) * 2)
-        sigma = torch.from_numpy(levels(len(clean), rng))
-        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        noise = torch.randn(clean.shape, generator=generator)
-        return {"clean": clean, "noisy": clean + sigma[:, None, None, None] * noise, "sigma": sigma}
+        turned = torch.stack([_turned(one, rng) for one in kernels])[:, None]
+        return noised(SCALE * nn.functional.pad(turned, (0, more) * 2), rng)
 
     def loss(self, network: nn.Module, batch: Sample, step: int) -> tuple[Tensor, dict[str, float]]:
-        """Mean square error of the kernel, over the square of what F is multiplied by (Karras 2022, eq. 8)."""
+        """The mean of ``denoising_error``."""
         sigma = batch["sigma"]
-        scale = (sigma * DEVIATION).square() / (sigma.square() + DEVIATION**2)
-        error = (network(batch["noisy"], sigma) - batch["clean"]).square().mean((1, 2, 3)) / scale
-        total = error.mean()
+        total = denoising_error(network(batch["noisy"], sigma), batch["clean"], sigma).mean()
         return total, {"loss": float(total.detach())}
 
     @torch.no_grad()

@@ -15,7 +15,7 @@ from vsdeblur.blind.diffusion.diffusion_net import DEVIATION
 from vsdeblur.blind.diffusion.latent.latent_net import LatentNet
 from vsdeblur.training.pool import Sample
 from vsdeblur.training.recipe import FallingRate
-from vsdeblur.training.recipes.diffusion import levels, varied
+from vsdeblur.training.recipes.diffusion import denoising_error, levels, varied
 
 STEPS = 4000
 WARM_UP = 100  # steps
@@ -63,9 +63,8 @@ class LatentRecipe(FallingRate):
         fixed = z.detach()
         generator = torch.Generator().manual_seed(int(batch["seed"][0]))
         noise = torch.randn(fixed.shape, generator=generator).to(fixed)
-        scale = (sigma * DEVIATION).square() / (sigma.square() + DEVIATION**2)
         found = network.denoise(fixed + sigma[:, None, None, None] * noise, sigma)
-        prior = ((found - fixed).square().mean((1, 2, 3)) / scale).mean()
+        prior = denoising_error(found, fixed, sigma).mean()
         total = pictures + _EVEN * uneven + _LATENTS * prior
         scalars = {"loss": total, "pictures": pictures, "uneven": uneven, "prior": prior}
         return total, {key: float(value.detach()) for key, value in scalars.items()}

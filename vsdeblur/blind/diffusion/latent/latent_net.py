@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from vsdeblur.blind.diffusion.diffusion_net import DEVIATION, DiffusionNet, padded
+from vsdeblur.blind.diffusion.diffusion_net import DiffusionNet, padded, white_deviation
 from vsdeblur.blind.diffusion.latent.autoencoder import CHANNELS, Autoencoder
 from vsdeblur.weights import fill
 
@@ -60,7 +59,7 @@ class LatentPrior:
 
     def largest(self, sigma: float) -> float:
         """The deviation, alike in all latents."""
-        return self.share * DEVIATION * sigma / math.hypot(DEVIATION, sigma)
+        return self.share * white_deviation(sigma)
 
     def fitted(self, picture: Tensor) -> LatentPrior:
         """The same: the deviation is that of all pictures' latents."""
