@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,7 @@ from vsdeblur.cli._training import refuse_camera, self_supervised_options, train
 if TYPE_CHECKING:
     from vsdeblur.training.material import Material
     from vsdeblur.training.pool import Maker
+    from vsdeblur.training.recipe import Recipe
 
 
 @click.command(short_help='The network of flow="blur".')
@@ -73,14 +75,7 @@ def denoiser(steps: int | None, rate: float | None, **course: Any) -> None:
 @click.command(short_help='The network of solver="unrolled".')
 @self_supervised_options
 @video_options
-def unrolled(
-    self_supervised: bool,
-    shutter: str | None,
-    transfer: str | None,
-    steps: int | None,
-    rate: float | None,
-    **course: Any,
-) -> None:
+def unrolled(steps: int | None, rate: float | None, **course: Any) -> None:
     """Learn what key frames look like, from those that the solver finds.
 
     Scenes are made from photographs and clips and solved; that takes longer than the learning does. The rate of
@@ -96,24 +91,13 @@ def unrolled(
     from vsdeblur.training.solved import SolvedScenes
 
     recipe = UnrolledRecipe(steps or STEPS, rate)
-    if self_supervised:
-        train_blurry(recipe, KEY_FRAMES, shutter=shutter, transfer=transfer, steps=recipe.steps, **course)
-        return
-    refuse_camera(shutter, transfer)
-    train_video(recipe, lambda material, _: SolvedScenes(material), 4000, steps=recipe.steps, **course)
+    _train_solved(recipe, KEY_FRAMES, SolvedScenes, steps=recipe.steps, **course)
 
 
 @click.command(short_help='The network at rendered instants, of solver="unrolled".')
 @self_supervised_options
 @video_options
-def instants(
-    self_supervised: bool,
-    shutter: str | None,
-    transfer: str | None,
-    steps: int | None,
-    rate: float | None,
-    **course: Any,
-) -> None:
+def instants(steps: int | None, rate: float | None, **course: Any) -> None:
     """Learn what instants look like, from what the solver makes of them.
 
     Scenes are made from photographs and clips, solved and rendered; that takes longer than the learning does. The rate
@@ -129,11 +113,25 @@ def instants(
     from vsdeblur.training.recipes.instants import STEPS, InstantsRecipe
 
     recipe = InstantsRecipe(steps or STEPS, rate)
+    _train_solved(recipe, INSTANTS, InstantScenes, steps=recipe.steps, **course)
+
+
+def _train_solved(
+    recipe: Recipe,
+    network: str,
+    scenes: Callable[[Material], Maker],
+    *,
+    self_supervised: bool,
+    shutter: str | None,
+    transfer: str | None,
+    **course: Any,
+) -> None:
+    """From what the solver makes of scenes, or of blurry clips."""
     if self_supervised:
-        train_blurry(recipe, INSTANTS, shutter=shutter, transfer=transfer, steps=recipe.steps, **course)
+        train_blurry(recipe, network, shutter=shutter, transfer=transfer, **course)
         return
     refuse_camera(shutter, transfer)
-    train_video(recipe, lambda material, _: InstantScenes(material), 4000, steps=recipe.steps, **course)
+    train_video(recipe, lambda material, _: scenes(material), 4000, **course)
 
 
 @click.command(short_help='The network of shutter="auto".')
