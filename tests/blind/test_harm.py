@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vsdeblur.blind import restore_frame
-from vsdeblur.blind.harm import detail_gain, harmless_share, misfit, overshoot
+from vsdeblur.blind.harm import detail_gain, harmless_share, misfit, overshoot, wideness
 from vsdeblur.blind.operators.uniform import UniformBlur
 
 torch.set_num_threads(1)
@@ -78,6 +78,24 @@ def test_blotches_are_taken_out_and_the_rest_is_kept() -> None:
     assert float(share[..., 46:52, 46:52].max()) < 0.05
     assert float(share[..., 70:90, 10:80].min()) > 0.8
     assert float(overshoot(blurry[None], spoilt)[..., 44:54, 44:54].mean()) > 2
+
+
+def test_a_wide_blur_that_passed_the_gate_may_bring_more_detail() -> None:
+    size, kernel = 160, line(17)
+    blur = UniformBlur(kernel, (size, size))
+    wide = size + 2 * blur.margin
+    grain = torch.randn(1, 3, wide, wide, generator=torch.Generator().manual_seed(1))
+    u = 0.5 + 0.05 * F.avg_pool2d(F.pad(grain, (1, 2, 1, 2)), 4, 1)[..., :wide, :wide]
+    edge = blur.margin
+    before, after = blur(u), u[..., edge:-edge, edge:-edge]
+
+    def share(assured: bool) -> float:
+        return float(harmless_share(before, after, blur, lambda values: values, assured=assured).mean())
+
+    assert float(detail_gain(before, after).mean()) > 2.4
+    assert share(assured=True) > share(assured=False) + 0.3
+    assert wideness(UniformBlur(line(5), (size, size))) == 1
+    assert wideness(blur) == pytest.approx(17 / 12**0.5 / 2, rel=0.05)
 
 
 def test_noise_that_has_grown_is_not_taken() -> None:

@@ -107,7 +107,8 @@ def restore_frame(
         stored_by = PHOTOGRAPH if noise is None and linear else transfer
         sigma = _in_light(v, noise_level(shown) if noise is None else noise, stored_by)
         shows = (lambda light: from_linear(light, PHOTOGRAPH)) if linear else (lambda values: values)
-        sharp = deblurred(v, blur, sigma, deconvolve, _tile_size(room, blur), shows)
+        gated = not callable(estimator)
+        sharp = deblurred(v, blur, sigma, deconvolve, _tile_size(room, blur), shows, assured=gated)
     out = from_linear(sharp, transfer)[0].to(given.device, given.dtype)
     return out.clone(), blur
 
@@ -119,6 +120,8 @@ def deblurred(
     deconvolve: Deconvolver,
     tile: int,
     display: Callable[[Tensor], Tensor] = lambda values: values,
+    *,
+    assured: bool = False,
 ) -> Tensor:
     """The picture without its blur: tile by tile, blended in by ``blurred_share`` and as far as it does no harm.
 
@@ -129,6 +132,7 @@ def deblurred(
         deconvolve: Of one tile.
         tile: Side of the inner part of a tile, pixels.
         display: Display values of v's, in which harm is judged.
+        assured: As in ``harmless_share``.
 
     Returns:
         (1, C, H, W).
@@ -147,7 +151,8 @@ def deblurred(
                 restore = restore.at(piece.rows.start + rows.start, piece.columns.start + columns.start)
             restored = restore(near, here, sigma)
             part = part.clone()
-            part[..., rows, columns] = torch.lerp(near, restored, fade * harmless_share(near, restored, here, display))
+            share = fade * harmless_share(near, restored, here, display, assured=assured)
+            part[..., rows, columns] = torch.lerp(near, restored, share)
         out[..., piece.rows, piece.columns] += part * piece.weight.to(v)
     return out
 

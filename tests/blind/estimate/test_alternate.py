@@ -99,6 +99,34 @@ def test_fitting_finds_the_movement_in_its_kernels():
     assert error < 0.25
 
 
+def test_a_grid_of_half_pixels_has_kernels_that_one_of_whole_pixels_has_not():
+    """With the sharp picture known, so that the grid alone limits."""
+    size, points = (96, 104), Patches.over((96, 104), 3).middles
+    density = torch.zeros(5, 17, 17)
+    for k in range(5):
+        density[k, 8, 5 + k] = 0.2  # half a pixel and half a step of roll each
+    blur = Poses(density, size, 0.5).blur
+    sharp = blocks(96 + 8, 104 + 8, seed=3)
+    start = Poses.nearly_still(size, 9, 3)
+
+    def error(step):
+        found = Alternation(4, 0.5, 3, 3, expectation=lambda *given: sharp, step=step)
+        kernels = found.improved(blur(sharp), start, 0.003, rounds=12).blur.kernels(points)
+        return float((kernels - blur.kernels(points)).norm())
+
+    assert error(0.5) < 0.75 * error(1.0)
+
+
+def test_a_finer_grid_has_the_same_movement():
+    poses = Poses(sway(9, 3), (60, 80))
+    finer = poses.finer(0.5)
+    points = torch.tensor([[40, 30], [5, 7]])
+    assert finer.density.shape == (5, 17, 17)
+    assert finer.side == poses.side == 9
+    assert finer.cleaned().step == finer.zoomed((120, 160), 1.5).step == 0.5
+    assert spread(finer.blur.kernels(points)) == pytest.approx(spread(poses.blur.kernels(points)), abs=0.3)
+
+
 def test_cleaning_keeps_the_curve_and_centres_it():
     density = torch.zeros(1, 11, 11)
     density[0, 3, 2:7] = 1.0
@@ -184,6 +212,18 @@ def test_a_blur_passes_where_it_leaves_fewer_edges(monkeypatch, left, passes):
     )
     v = blocks(96, 104)
     assert (confidence(v, UniformBlur(hook(), (96, 104)), 0.003) > 0.7) == passes
+
+
+@pytest.mark.parametrize(("filled", "passes"), [(False, True), (True, False)])
+def test_a_blur_passes_where_it_is_a_path(monkeypatch, filled, passes):
+    """What is found in waves or clouds spreads over the plane."""
+    edges = iter((1.0, 0.85))
+    monkeypatch.setattr(
+        "vsdeblur.blind.estimate.confidence.cost", lambda *given: (1.0, 0.3 * torch.full((9,), next(edges)))
+    )
+    kernel = torch.ones(11, 11) / 121 if filled else hook(11)
+    gate = ConfidenceGate(lambda v: UniformBlur(kernel, (96, 104)))
+    assert bool(gate(blocks(96, 104)).margin) == passes
 
 
 def test_the_pieces_of_largest_gradient_are_looked_at():

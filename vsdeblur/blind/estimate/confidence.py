@@ -18,6 +18,7 @@ from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.blind.operators.uniform import UniformBlur
 
 _PIECES = 3  # along each side, under one kernel each: fewer than for the estimate, as borders cost
+_LEAST_SPREAD = 0.5  # pixels, of a kernel whose scatter is measured
 _EDGE = 0.01  # a step in value that counts as an edge
 # The share of its pixels that must be edges in half of a large picture's pieces, at least: of twelve sharp photographs
 # one of a petal partly out of focus passed the gate, with 5%; those that passed rightly had 23% and more.
@@ -32,14 +33,19 @@ class _Rule:
         spread: Standard deviation of the kernels, pixels.
         edges: Number of edges that explain the picture through the blur, over that without one.
         cost: Their cost, over that without a blur.
+        scatter: Effective number of the kernels' pixels, over their spread.
     """
 
     spread: tuple[float, float]
     edges: tuple[float, float]
     cost: tuple[float, float]
+    # A path of one pixel's width has 4 to 15, whatever its length; what is found in waves and clouds, where hardly an
+    # edge is strong, fills the plane and has 16.5 to 42.
+    scatter: tuple[float, float] = 14.0, 17.0
 
-    def __call__(self, spread: float, edges: float, cost: float) -> float:
-        return _ramp(spread, *self.spread) * (1 - _ramp(edges, *self.edges)) * (1 - _ramp(cost, *self.cost))
+    def __call__(self, spread: float, edges: float, cost: float, scatter: float) -> float:
+        path = 1 - _ramp(scatter, *self.scatter)
+        return path * _ramp(spread, *self.spread) * (1 - _ramp(edges, *self.edges)) * (1 - _ramp(cost, *self.cost))
 
 
 # Estimates of sharp pictures spread light by up to 1.16 px, shakes that were worth undoing by 1.24 and more: twenty
@@ -52,10 +58,10 @@ _OF_PIECES = _Rule(spread=(1.3, 2.0), edges=(1.0, 1.1), cost=(1.02, 1.05))
 def confidence(v: Tensor, blur: Blur, sigma: float | None = None) -> float:
     """The confidence that v is blurred by ``blur``: 0 for no blur, to 1.
 
-    A product of two measures. The blur must spread light further than the estimates of sharp pictures do, about a
-    pixel. And fewer strong edges must explain the picture through it than without any blur, for a blurred edge is a
-    flight of steps; nor may their cost, misfit and number, be much larger: text, whose edges are as sharp as edges can
-    be, takes as many at a larger cost.
+    A product of three measures. The blur must spread light further than the estimates of sharp pictures do, about a
+    pixel, and along a path. And fewer strong edges must explain the picture through it than without any blur, for a
+    blurred edge is a flight of steps; nor may their cost, misfit and number, be much larger: text, whose edges are as
+    sharp as edges can be, takes as many at a larger cost.
 
     Pixels are those of the scale at which the blur fills REACH. Of a picture that is larger than LARGEST there, pieces
     of the largest gradient alone are evaluated, under the stricter rule.
@@ -85,7 +91,8 @@ def confidence(v: Tensor, blur: Blur, sigma: float | None = None) -> float:
     if bool((edges == 0).all()) or (large and float(edges.median()) < _ENOUGH):
         return 0.0
     price, left = cost(seen, kernels, patches, less)
-    return rule(far, float(left.sum() / edges.sum()), price / simply)
+    scatter = float((effective_pixels(kernels) / spread(kernels).clamp_min(_LEAST_SPREAD)).median())
+    return rule(far, float(left.sum() / edges.sum()), price / simply, scatter)
 
 
 def cost(v: Tensor, kernels: Tensor, patches: Patches, sigma: float) -> tuple[float, Tensor]:
@@ -126,6 +133,19 @@ def spread(kernels: Tensor) -> Tensor:
     return covariance(kernels).diagonal(dim1=1, dim2=2).sum(1).clamp_min(0).sqrt()
 
 
+def effective_pixels(kernels: Tensor) -> Tensor:
+    """The exponential of the entropy of kernels: so many pixels, if all were alike.
+
+    Args:
+        kernels: (P, n, n), each summing to 1.
+
+    Returns:
+        (P,).
+    """
+    entropy: Tensor = torch.special.entr(kernels.clamp_min(0)).sum((-2, -1))
+    return entropy.exp()
+
+
 def covariance(kernels: Tensor) -> Tensor:
     """The covariance of kernels about their mean, square pixels.
 
@@ -155,7 +175,7 @@ class ConfidenceGate:
     """
 
     estimate: Callable[[Tensor], Blur] = estimate_path
-    threshold: float = 0.7
+    threshold: float = 0.4
 
     def __call__(self, picture: Tensor) -> Blur:
         """The blur of a picture, one pixel wide where none passes the gate.

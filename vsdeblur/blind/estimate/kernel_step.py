@@ -51,7 +51,7 @@ def kernel_step(u: Tensor, v: Tensor, poses: Poses, patches: Patches, expected: 
     References:
         Whyte et al. 2010, eq. 12; Hirsch et al. 2011 for local kernels.
     """
-    n = poses.density.shape[-1]
+    n = poses.side
     m = n // 2
     root = patches.windows.sqrt()
     slopes = u * F.pad(root, (m,) * 4)  # around a piece u is extrapolated
@@ -80,7 +80,7 @@ def kernel_step(u: Tensor, v: Tensor, poses: Poses, patches: Patches, expected: 
         return poses  # no edges, no quadratic
     density = torch.zeros_like(poses.density)
     density[at] = found[:, 0]
-    return Poses(density, poses.size).cleaned()
+    return Poses(density, poses.size, poses.step).cleaned()
 
 
 def fitted(kernels: Tensor, poses: Poses, points: Tensor, faint: float = FAINT) -> Poses:
@@ -102,7 +102,7 @@ def fitted(kernels: Tensor, poses: Poses, points: Tensor, faint: float = FAINT) 
 
     start = torch.full((len(which), 1), 1.0 / len(which))
     found = nonnegative(gram, torch.sparse.mm(gather, kernels.reshape(-1, 1)), start)
-    return Poses(found.view_as(poses.density), poses.size).cleaned(faint)
+    return Poses(found.view_as(poses.density), poses.size, poses.step).cleaned(faint)
 
 
 def nonnegative(gram: Callable[[Tensor], Tensor], pull: Tensor, start: Tensor, steps: int = _STEPS) -> Tensor:

@@ -21,10 +21,10 @@ class Poses:
     """The share of the exposure in each pose of a grid: pitch, yaw and roll.
 
     Attributes:
-        density: (Z, n, n), Z and n odd, summing to 1. A step along each axis moves pixels by about 1 px: along y and x
-            (the last two axes) in the middle of the picture, along z (roll) half its shorter side away from there. Z =
-            1 is a camera without roll.
+        density: (Z, N, N), Z and N odd, summing to 1. Z = 1 is a camera without roll.
         size: (H, W) of the picture.
+        step: Pixels by which a step along an axis moves the picture: along y and x (the last two axes) in its middle,
+            along z (roll) half its shorter side away from there.
 
     References:
         Gupta et al. 2010; Whyte et al. 2010.
@@ -32,6 +32,7 @@ class Poses:
 
     density: Tensor
     size: tuple[int, int]
+    step: float = 1.0
 
     @classmethod
     def still(cls, size: tuple[int, int], n: int, turns: int = 1) -> Poses:
@@ -65,7 +66,12 @@ class Poses:
         """The blur of the picture by this density."""
         which = self.active(0)
         path = self.homographies(which).to(self.density)
-        return ProjectiveBlur(path, self.density[which.unbind(1)], self.size, self.density.shape[-1] // 2)
+        return ProjectiveBlur(path, self.density[which.unbind(1)], self.size, self.side // 2)
+
+    @property
+    def side(self) -> int:
+        """Of the kernels, pixels."""
+        return 2 * round(self.step * (self.density.shape[-1] // 2)) + 1
 
     def resized(self, size: tuple[int, int], n: int, turns: int) -> Poses:
         """The same motion in a picture of another size.
@@ -75,8 +81,17 @@ class Poses:
             n: Side of its grid, odd.
             turns: Steps of roll, odd.
         """
-        density = F.interpolate(self.density[None, None], (turns, n, n), mode="trilinear", align_corners=True)[0, 0]
-        return Poses(density / density.sum(), size)
+        return Poses(_interpolated(self.density, turns, n), size, self.step)
+
+    def finer(self, step: float) -> Poses:
+        """The same motion on a grid of smaller steps.
+
+        Args:
+            step: Pixels; a whole fraction of the present step.
+        """
+        times = round(self.step / step)
+        turns, n = (times * (length - 1) + 1 for length in self.density.shape[:2])
+        return Poses(_interpolated(self.density, turns, n), self.size, step)
 
     @property
     def fullness(self) -> float:
@@ -94,11 +109,11 @@ class Poses:
         """
         turns, n = self.density.shape[0], self.density.shape[-1]
         wide, deep = (2 * round(length // 2 * times) + 1 for length in (n, turns))
-        grown = self.resized(size, wide, deep).density
+        grown = _interpolated(self.density, deep, wide)
         z, m = turns // 2, n // 2
         density = grown[deep // 2 - z : deep // 2 + z + 1]
         density = density[:, wide // 2 - m : wide // 2 + m + 1, wide // 2 - m : wide // 2 + m + 1]
-        return Poses(density / density.sum(), size).cleaned()
+        return Poses(density / density.sum(), size, self.step).cleaned()
 
     def cleaned(self, faint: float = FAINT) -> Poses:
         """The density without faint and isolated poses, its mean moved to the middle.
@@ -118,7 +133,7 @@ class Poses:
         axes = (0, 1, 2)
         shift = [-round(float((_line(density, axis) * density).sum() / density.sum())) for axis in axes]
         density = density.roll(shift, axes)
-        return Poses(density / density.sum(), self.size)
+        return Poses(density / density.sum(), self.size, self.step)
 
     def homographies(self, which: Tensor) -> Tensor:
         """Homographies of poses, in pixels of the picture.
@@ -130,7 +145,7 @@ class Poses:
             (J, 3, 3) float64.
         """
         reach = torch.tensor(self.density.shape) // 2
-        z, y, x = (which - reach).double().unbind(-1)
+        z, y, x = (self.step * (which - reach).double()).unbind(-1)
         height, width = self.size
         focal = _FOCAL * max(height, width)
         roll = z / (min(height, width) / 2)
@@ -156,9 +171,9 @@ class Poses:
             points: (P, 2) pixels, x then y: where the kernels lie.
 
         Returns:
-            Sparse (P n n, J).
+            Sparse (P n n, J), n the side of the kernels.
         """
-        n = self.density.shape[-1]
+        n = self.side
         at = torch.cat((points, torch.ones_like(points[:, :1])), 1).double()
         seen = at @ self.homographies(which).transpose(1, 2)  # (J, P, 3)
         way = seen[..., :2] / seen[..., 2:] - points + n // 2
@@ -183,6 +198,12 @@ class Poses:
         used = (self.density > 0).float()[None, None]
         grown = F.max_pool3d(used, 2 * spread + 1, 1, spread)[0, 0] if spread else used[0, 0]
         return grown.nonzero()
+
+
+def _interpolated(density: Tensor, turns: int, n: int) -> Tensor:
+    """A density on a grid (turns, n, n) of the same extent."""
+    found = F.interpolate(density[None, None], (turns, n, n), mode="trilinear", align_corners=True)[0, 0]
+    return found / found.sum()
 
 
 def _line(density: Tensor, axis: int) -> Tensor:
