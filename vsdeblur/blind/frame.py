@@ -32,6 +32,9 @@ _OVERLAP = 64  # pixels around a tile, besides the blur's margin
 _LEAST = 48  # pixels, of the inner part of a tile
 _STILL, _BLURRED = 0.9, 1.4  # deviation of kernels, pixels: up to which a picture is sharp, from which it is blurred
 _MOVED = 0.2, 0.5  # share of the exposure in which a plane but the last one is seen: the same
+# Deviation of what is taken for noise, over the noise: what a found blur lacks in exactness leaves as much as noise does.
+# Twenty-five shaken photographs gained 4.37 dB at 1, 4.61 at 1.5, 4.45 at 2 by plug and play, which was tuned with true blurs.
+_INEXACT = 1.5
 _GRID, _MOST = 24, 12  # pixels between the points at which that is measured; points along a side, at most
 
 
@@ -107,8 +110,9 @@ def restore_frame(
         stored_by = PHOTOGRAPH if noise is None and linear else transfer
         sigma = _in_light(v, noise_level(shown) if noise is None else noise, stored_by)
         shows = (lambda light: from_linear(light, PHOTOGRAPH)) if linear else (lambda values: values)
-        gated = not callable(estimator)
-        sharp = deblurred(v, blur, sigma, deconvolve, _tile_size(room, blur), shows, assured=gated)
+        found = not callable(estimator)
+        sigma = _INEXACT * sigma if found else sigma
+        sharp = deblurred(v, blur, sigma, deconvolve, _tile_size(room, blur), shows, assured=found)
     out = from_linear(sharp, transfer)[0].to(given.device, given.dtype)
     return out.clone(), blur
 
