@@ -110,7 +110,7 @@ def restore_frame(
         stored_by = PHOTOGRAPH if noise is None and linear else transfer
         sigma = _in_light(v, noise_level(shown) if noise is None else noise, stored_by)
         shows = (lambda light: from_linear(light, PHOTOGRAPH)) if linear else (lambda values: values)
-        found = not callable(estimator)
+        found = not callable(estimator) and not isinstance(blur, LayeredBlur)
         sigma = _INEXACT * sigma if found else sigma
         sharp = deblurred(v, blur, sigma, deconvolve, _tile_size(room, blur), shows, assured=found)
     out = from_linear(sharp, transfer)[0].to(given.device, given.dtype)
