@@ -19,6 +19,9 @@ from vsdeblur.blind.operators.protocol import Blur
 
 _RATIO = math.sqrt(2)  # of two scales
 LAST = 6  # rounds on the smallest pieces
+# Poses in use from which on the grid stays coarse: paths of up to 25 px use 300 to 700 before faint ones are removed,
+# what fills the plane 2,600 and more, which would take minutes on a finer one.
+_MANY = 1200
 
 
 class Expectation(Protocol):
@@ -103,8 +106,9 @@ class Alternation:
         return self._alternated(v, self._finest(poses), sigma, self.finer, [1.0] * rounds)
 
     def _finest(self, poses: Poses) -> Poses:
-        """The poses on the grid of the largest scale."""
-        return poses.finer(self.step) if self.turn and poses.step > self.step else poses
+        """The poses on the grid of the largest scale, where they are few enough to be a path."""
+        few = int((poses.density > 0).sum()) <= _MANY
+        return poses.finer(self.step) if self.turn and few and poses.step > self.step else poses
 
     def _alternated(self, v: Tensor, poses: Poses, sigma: float, count: int, course: Sequence[float]) -> Poses:
         """A round of both steps for each element of ``course``: the progress of the estimate, 0 to 1."""
