@@ -27,7 +27,7 @@ _OVERSHOOT = 1.6, 0.8  # root mean square of overshoot over what is allowed: the
 _PLACE = 81  # pixels over which detail is compared
 _DETAIL = 3.2, 2.4  # times as much: where it helped 0.9 to 2.3, where it harmed 1.5 to 4.2, two thirds above 2.4
 # The same for kernels of this spread, pixels, that passed the gate, and in proportion for wider ones: undoing the true
-# blur of forty photographs multiplied detail by up to 7.8 where the spread was 4.4 and by 3.7 where it was 1.5.
+# blur of thirty-one photographs multiplied detail by up to 7.8 where the spread was 4.4 and by 3.7 where it was 1.5.
 _NARROW = 2.0
 _POINTS = 3  # along each side, at which the spread is measured
 _NO_DETAIL = 2e-3  # gradient that is added to both
