@@ -27,6 +27,7 @@ from vsdeblur.clip.light import find_light
 from vsdeblur.clip.overlay import find_overlay
 from vsdeblur.clip.pauses import split_at_pauses, usual_durations
 from vsdeblur.engine.grid import ALL, Chunk, Grid, Schedule, Shown, Spans
+from vsdeblur.heap import release_unused
 from vsdeblur.settings import Options
 from vsdeblur.window import Window
 
@@ -144,6 +145,7 @@ def chunk_window[S: Shown](
     chunk: Chunk, source: FrameSource, options: Options, schedule: Schedule[S]
 ) -> ChunkWindow[S]:
     """The window of a chunk whose frames ``source`` has at hand."""
+    release_unused()  # what the chunk before has freed between its outputs, which a host may still hold
     known = _known_cuts(chunk.read, source, options)
     around = _neighbourhood(chunk, source, known) if options.detects_repeats else None
     if around is not None and not around.repeats:
