@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,10 @@ class Window:
     camera: CameraPath | None = None
     light: Light | None = None
     overlay: Overlay | None = None
+
+    def without_frames(self) -> Window:
+        """The window with pictures of no size: what else is known of it, where the pictures are of no more use."""
+        return replace(self, frames=self.frames.new_empty(*self.frames.shape[:2], 0, 0))
 
     @property
     def spans(self) -> tuple[float, ...]:

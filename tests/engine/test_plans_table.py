@@ -16,7 +16,7 @@ from vsdeblur.priors import TotalVariation
 from vsdeblur.settings import Options
 
 # What was planned when tiles and chunks were fixed: a plan that differs gives other bytes. plans.json has a line of
-# arguments and of the plan each: chunk, halo, tile, rows, peak, bytes per frame, consistency; or the refusal.
+# arguments and of the plan each: chunk, halo, tile, rows, peak, bytes per frame, tile of consistency; or the refusal.
 HEAD, *PLANS = json.loads((Path(__file__).parent / "plans.json").read_text())
 PRIORS = {
     None: None,

@@ -13,10 +13,11 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import chain, count
+from itertools import count
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -92,13 +93,13 @@ class FrameSource(ABC):
         return None
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+@dataclass(slots=True, eq=False, kw_only=True)
 class ChunkWindow[S: Shown]:
     """What the outputs of a chunk are restored from.
 
     Attributes:
         chunk: The chunk.
-        window: Its window, without the frames that repeat the one before.
+        window: Its window, without the frames that repeat the one before; once it is restored, without any.
         outputs: What the schedule says of its outputs, in order.
         instants: Of the outputs, as the window counts frames.
         cuts: Frames that open a scene, among those that were read, as the clip counts them.
@@ -118,10 +119,18 @@ class ChunkWindow[S: Shown]:
         record: Callable[[float], None] | None = None,
         ways: Callable[[Tensor], None] | None = None,
     ) -> Iterator[tuple[S, Tensor]]:
-        """The outputs with their pictures, (C, H, W) float32 on the CPU. record, ways: as in ``Engine.restore``."""
-        parts = split_at_pauses(self.window, self.instants, self.chunk.halo)
-        pictures = (engine.restore(part.window, part.instants, record=record, ways=ways) for part in parts)
-        return zip(self.outputs, chain.from_iterable(pictures), strict=True)
+        """The outputs with their pictures, (C, H, W) float32 on the CPU. record, ways: as in ``Engine.restore``.
+
+        The frames become the engine's, which lets go of those that nothing more is made of.
+        """
+        parts = deque(split_at_pauses(self.window, self.instants, self.chunk.halo))
+        self.window = self.window.without_frames()
+
+        def pictures() -> Iterator[Tensor]:
+            while parts:
+                yield from engine.restore(*parts.popleft(), record=record, ways=ways)
+
+        return zip(self.outputs, pictures(), strict=True)
 
 
 def chunk_windows[S: Shown](

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,7 +25,7 @@ from vsdeblur.engine.beside import spare_bytes
 from vsdeblur.engine.classical import ClassicalSolver, uses_admm
 from vsdeblur.engine.independent_blur import restore_independently_blurred
 from vsdeblur.engine.kept import Kept
-from vsdeblur.engine.light import find_window_motion, frame_at, gains_of, with_unblended, within_exposures
+from vsdeblur.engine.light import Within, find_window_motion, frame_at, gains_of, with_unblended, within_exposures
 from vsdeblur.engine.mapped import alone, ways_at
 from vsdeblur.engine.per_frame import PerFrame, blend_per_frame, restore_each
 from vsdeblur.engine.plan import Plan, make_plan
@@ -47,6 +48,13 @@ from vsdeblur.solver.unrolled.choose import load_instant_step, uses_instant_step
 from vsdeblur.window import Window
 
 Record = Callable[[float], None]
+
+
+class _Exposed(NamedTuple):
+    """Exposures, and the delays of their rows (n, H) with a rolling shutter."""
+
+    exposures: ExposureModel
+    delays: Tensor | None
 
 
 class Engine:
@@ -133,12 +141,16 @@ class Engine:
         if self.classical is not None:
             yield from self.classical.restore(window, instants, self.plan.still_tiling, self._retry, record)
             return
-        solved = self.solve(window, motion=motion, record=record)
+        exposed, within = self._beside_chunk(window, motion), within_exposures(window)
+        window = window.without_frames()
+        release_unused()
+        solved = self._solved(exposed, record)
+        del exposed
         offsets, periods = quadrature.output(self.options, solved.motion), window.output_periods
         shown = [[t + offset / periods[frame_at(window, t)] for offset in offsets] for t in instants]
         pictures = self._retry.stream(
             "rendering instants",
-            lambda sizes, done: received(self._rendered(solved, window, shown, sizes, done), sizes.spare),
+            lambda sizes, done: received(self._rendered(solved, window, within, shown, sizes, done), sizes.spare),
         )
         for times, picture in zip(shown, pictures, strict=True):
             if window.overlay is not None:
@@ -156,25 +168,20 @@ class Engine:
     @torch.inference_mode()
     def solve(self, window: Window, *, motion: Motion | None = None, record: Record | None = None) -> SolvedWindow:
         """What the instants of the chunk are rendered from. motion, record: as in ``restore``."""
-        whole = self._exposures(window, motion)
-        # Frames beyond the chunk's neighbours are there for the paths of those.
-        before = 2 if self.options.readout else 1  # the last rows of an instant lie up to a period back
-        near = slice(max(window.first - before, 0), window.first + window.count + 1)
-        if self.per_frame and self.options.mode == "auto":
-            whole = self._with_independent(self.per_frame, whole, motion, near)
-        delays = quadrature.delays(self.options, whole.window)
-        exposures = whole.part(near)
-        release_unused()
+        return self._solved(self._beside_chunk(window, motion), record)
+
+    def _solved(self, exposed: _Exposed, record: Record | None) -> SolvedWindow:
+        exposures, delays = exposed
         frames, joint, white, streaks = exposures.window.frames, None, None, None
         if self.per_frame and self.options.mode == "frame":
-            keys = frames = restore_each(self.per_frame, frames, window.colour)
+            keys = frames = restore_each(self.per_frame, frames, exposures.window.colour)
             joint = torch.zeros_like(exposures.motion.reliability)
         else:
             keys, white, streaks = self._solved_keys(exposures, record)
             release_unused()
             if self.per_frame:
                 frames, joint = blend_per_frame(
-                    self.per_frame, keys, frames, exposures.motion, window.colour, exposures.independent
+                    self.per_frame, keys, frames, exposures.motion, exposures.window.colour, exposures.independent
                 )
             if streaks is not None:
                 joint = 1 - streaks if joint is None else joint * (1 - streaks)
@@ -182,7 +189,7 @@ class Engine:
         noise = 0.0
         if self.instant_step is not None:
             read = exposures.given if frames is exposures.window.frames else frames
-            noise = self.key_frame_solver.noise(read[:, : window.colour], exposures.weights)
+            noise = self.key_frame_solver.noise(read[:, : exposures.window.colour], exposures.weights)
         return SolvedWindow(
             keys=keys,
             frames=frames,
@@ -190,17 +197,27 @@ class Engine:
             start=exposures.window.start,
             shutters=exposures.shutters,
             spans=exposures.spans,
-            cuts=window.cuts,
+            cuts=exposures.window.cuts,
             taus=exposures.taus,
             band=self.plan.rows,
             workers=self.plan.render_workers,
-            delays=None if delays is None else delays[near],
+            delays=delays,
             joint=joint,
             lights=streaks,
             white=white,
             data_weights=exposures.weights,
             noise=noise,
         )
+
+    def _beside_chunk(self, window: Window, motion: Motion | None) -> _Exposed:
+        """The chunk's exposures and those beside it. Frames beyond are there for the paths of those."""
+        whole = self._exposures(window, motion)
+        before = 2 if self.options.readout else 1  # the last rows of an instant lie up to a period back
+        near = slice(max(window.first - before, 0), window.first + window.count + 1)
+        if self.per_frame and self.options.mode == "auto":
+            whole = self._with_independent(self.per_frame, whole, motion, near)
+        delays = quadrature.delays(self.options, whole.window)
+        return _Exposed(whole.part(near), None if delays is None else delays[near])
 
     def _exposures(self, window: Window, motion: Motion | None) -> ExposureModel:
         """The whole window on the device, its motion and what follows from that."""
@@ -257,7 +274,13 @@ class Engine:
         return found
 
     def _rendered(
-        self, solved: SolvedWindow, window: Window, shown: Sequence[Sequence[float]], sizes: BatchSizes, done: int
+        self,
+        solved: SolvedWindow,
+        window: Window,
+        within: Within,
+        shown: Sequence[Sequence[float]],
+        sizes: BatchSizes,
+        done: int,
     ) -> Iterator[Tensor]:
         """The outputs but the first ``done``, each the mean of its instants."""
         if sizes.rows != solved.band:
@@ -266,7 +289,7 @@ class Engine:
         count = 2 if solved.delays is None else 3
         kept = Kept.of(2 * count if window.light is not None and self.plan.unblended else count)
         at, limit = self._composed(solved, kept), limited(solved, linear=self.options.transfer != "linear")
-        with_gain, within = gains_of(window, self.device), within_exposures(window)
+        with_gain = gains_of(window, self.device)
 
         def shown_at(u: Tensor, t: float) -> Tensor:
             return within(with_gain(limit(u, t), t), t)
@@ -277,7 +300,7 @@ class Engine:
             at = with_unblended(at, self._composed(solved, kept), window, window.light, self.device)
         if self._consistency_flow is not None:
             periods, step = 1 + sizes.spare // period_bytes(solved, self.options.factor), 1 / float(self.options.factor)
-            consistency = TemporalConsistency(solved, at, self._consistency_flow, step, periods)
+            consistency = TemporalConsistency(solved, at, self._consistency_flow, step, periods, self.plan.consistent)
             instants = [t for (t,) in shown]  # without an output shutter
             rest = islice(zip(instants, consistency.instants(instants), strict=True), done, None)
             yield from (shown_at(u, t) for t, u in rest)

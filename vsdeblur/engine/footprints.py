@@ -1,6 +1,7 @@
 """What the stages of a chunk hold: stages declare their footprints, here they are added up.
 
-    resident + max( taking out light and overlays, motion, key frames + max( solving a tile, rendering ) )
+    max( resident + max( taking out light and overlays, motion ),
+         resident of the chunk and those beside it + key frames + max( solving a tile, rendering ) )
 
 resident are the host's frames, the window and its motion. Where frames are restored by themselves, a second sum has
 what that takes, and the larger of both counts.
@@ -72,8 +73,11 @@ class StageFootprints:
         halo = 0 if self.prior is None else -(-self.prior.halo // _OVERLAP_STEP) * _OVERLAP_STEP
         return max(MIN_OVERLAP, halo), max(MAX_OVERLAP, halo)
 
-    def joint(self, chunk: int, tile: int, consistent: bool, *, unblended: bool) -> int:
-        """The largest of the stages: frames are cleaned, motion is found, key frames are solved, instants rendered."""
+    def joint(self, chunk: int, tile: int, consistent: int, *, unblended: bool) -> int:
+        """The largest of the stages: frames are cleaned, motion is found, key frames are solved, instants rendered.
+
+        consistent: Side of the tiles in which sub-frames are made consistent in time; 0 where they are not.
+        """
         if classical.uses_admm(self.options):
             return self._classical(chunk, tile)
         before = max(cleaning_footprint(self.size, self._window(chunk)), self._motion(chunk))
@@ -82,12 +86,12 @@ class StageFootprints:
 
     def _solved(self, chunk: int, tile: int) -> int:
         """What is held while key frames are solved one by one."""
-        solved = self._key_frame_count(chunk)
+        solved = self._key_frame_count(chunk)  # the window's other frames have been let go
         solving = max(self._solving().bytes(self._tile_pixels(tile), solved), learning_bytes(self.prior))
         over = overlay.footprint(self.size, self._window(chunk))
-        return int(self._resident(chunk) + solved * self.size.frame + solving + over)
+        return int(self._resident(chunk, solved) + solved * self.size.frame + solving + over)
 
-    def _rendered(self, chunk: int, consistent: bool, unblended: bool) -> int:
+    def _rendered(self, chunk: int, consistent: int, unblended: bool) -> int:
         """What is held while instants are rendered, band by band."""
         solved = self._key_frame_count(chunk)
         # Either light changes, and instants are composed twice, or there is an overlay.
@@ -95,10 +99,10 @@ class StageFootprints:
         if unblended:
             twice += unblended_footprint(self.size, refined=uses_instant_step(self.options), rolling=self.rolling)
         rendering = splatting_footprint(self.size, solved) + self._rendering(consistent) + max(twice, over)
-        return int(self._resident(chunk) + solved * self.size.frame + rendering)
+        return int(self._resident(chunk, solved) + solved * self.size.frame + rendering)
 
     def workers(
-        self, budget: int, chunk: int, tile: int, consistent: bool, unblended: bool, threads: int
+        self, budget: int, chunk: int, tile: int, consistent: int, unblended: bool, threads: int
     ) -> tuple[int, int, int]:
         """Key frames that are solved at once, bands that are rendered at once, and the peak of both, bytes.
 
@@ -150,14 +154,15 @@ class StageFootprints:
     def _window(self, chunk: int) -> int:
         return chunk + 2 * self.halo
 
-    def _resident(self, chunk: int) -> int:
-        """From the first stage to the last: the host's frames, the window, its motion."""
+    def _resident(self, chunk: int, frames: int | None = None) -> int:
+        """The host's frames, those of the window that are held, and their motion; frames: None for all of them."""
         window = self._window(chunk)
+        frames = window if frames is None else frames
         # Counted whether or not repeats are looked for: where there are none it is to make no difference.
         beyond = 0 if self.options.single_frame else 2 * REACH
         host = host_frames.footprint(self.host_bytes, int(chunk * self.options.factor + 1), window + beyond)
         copies = 2 if self.options.mode == "auto" else 1  # with those of shaken frames, restored by themselves
-        return host + window * copies * self.size.frame + motion_footprint(self.size, window) + _LIBRARIES
+        return host + frames * copies * self.size.frame + motion_footprint(self.size, frames) + _LIBRARIES
 
     def _motion(self, chunk: int) -> int:
         """The shutter is estimated first, from grey pictures of its own; then motion is found."""
@@ -175,18 +180,18 @@ class StageFootprints:
             stages |= stage.footprint()
         return stages
 
-    def _rendering(self, consistent: bool) -> int:
+    def _rendering(self, consistent: int) -> int:
         """An instant with its learned step, or the sub-frames of a period that are made consistent."""
-        rendering = instant.footprint(
-            self.size, self.rows, averaged=bool(self.options.out_shutter), rolling=self.rolling
-        )
-        rendering += limits.footprint(self.size, rolling=self.rolling)
+        kinds = {"averaged": bool(self.options.out_shutter), "rolling": self.rolling}
         if uses_instant_step(self.options):
-            rendering += refined.footprint(self.size, rolling=self.rolling) + instants.footprint(self.size)
+            rendering = refined.footprint(self.size, self.rows, instants.footprint(self.size), **kinds)
+        else:
+            rendering = instant.footprint(self.size, self.rows, **kinds)
+        rendering += limits.footprint(self.size, rolling=self.rolling)
         if not consistent:
             return rendering
-        kept, working = consistency.footprint(self.size, self.options.factor)
-        return max(rendering, working) + kept
+        kept, working = consistency.footprint(self.size, self.options.factor, consistent)
+        return max(rendering + kept, 2 * self.size.frame + working)
 
     def _tile_pixels(self, tile: int) -> int:
         """Of the largest tile that is solved at any overlap."""

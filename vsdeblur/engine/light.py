@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +23,7 @@ from vsdeblur.window import Window
 
 _TOLERANCE = 0.5 / 255  # display values by which a mean may leave the range of those around it
 
+Within = Callable[[Tensor, float], Tensor]  # what changes the picture (C, H, W) of an instant
 Instants = Callable[[float], Tensor]  # what gives the picture (C, H, W) at an instant of the clip
 
 
@@ -77,7 +77,7 @@ def gains_of(window: Window, device: torch.device) -> Callable[[Tensor, float], 
     return with_gain
 
 
-def within_exposures(window: Window) -> Callable[[Tensor, float], Tensor]:
+def within_exposures(window: Window) -> Within:
     """What keeps the mean of an instant within those of the two exposures around it, where their light differs.
 
     A gain that is found along the motion has in it how brightness slopes across the picture, and an instant that is
@@ -86,7 +86,7 @@ def within_exposures(window: Window) -> Callable[[Tensor, float], Tensor]:
         s^d = min(max(m, lo - TOLERANCE), hi + TOLERANCE) / m,        d the exponent of those values
 
     Args:
-        window: The window, its frames without changes of light.
+        window: The window, its frames without changes of light; they are read at once.
 
     Returns:
         A function of an instant's picture (C, H, W) with its gain put back, which is overwritten, and of its time.
@@ -96,17 +96,18 @@ def within_exposures(window: Window) -> Callable[[Tensor, float], Tensor]:
         return lambda picture, _: picture
     changed = [bool((gain != 1).any()) for gain in light.gains]
 
-    @lru_cache(maxsize=len(changed))
     def mean_of(n: int) -> float:
         frame = window.frames[n, : window.colour].clone()
         return float(_mean(frame.mul_(gain_at(light.gains[n : n + 1], frame))))
+
+    every, window = [mean_of(n) for n in range(len(changed))], window.without_frames()
 
     def within(picture: Tensor, t: float) -> Tensor:
         n = frame_at(window, t)
         around = _around(window, n, t)
         if not any(changed[k] for k in around):
             return picture
-        means = [mean_of(k) for k in around]
+        means = [every[k] for k in around]
         mean = _mean(picture[: window.colour]).clamp(min=_TOLERANCE)
         kept = mean.clamp(min(means) - _TOLERANCE, max(means) + _TOLERANCE)
         picture[: window.colour] *= (kept / mean).pow(1 / MATCHING_EXPONENT)

@@ -15,6 +15,7 @@ from vsdeblur.flow.footprint import workers_within
 from vsdeblur.footprint import FrameSize
 from vsdeblur.priors.protocol import ImagePrior
 from vsdeblur.settings import Options
+from vsdeblur.solver.consistency import TILES
 from vsdeblur.solver.unrolled.choose import uses_consistency
 
 log = logging.getLogger("vsdeblur")
@@ -36,7 +37,7 @@ class Plan:
         peak_bytes: Expected where motion is as fast as it can be.
         budget: Bytes that the peak was to stay within.
         per_frame_bytes: Of these, for the tiles of a frame that is restored by itself.
-        consistent: Whether sub-frames are made consistent in time.
+        consistent: Side of the tiles in which sub-frames are made consistent in time, pixels; 0 where they are not.
         flow_workers: Pairs whose flow is found at once on the processor, at most: as many as fit in what other stages
             take.
         solve_workers: Key frames of a tile that are solved at once on the processor.
@@ -56,7 +57,7 @@ class Plan:
     _: KW_ONLY
     budget: int = DEFAULT_BUDGET
     per_frame_bytes: int = 0
-    consistent: bool = False
+    consistent: int = 0
     flow_workers: int = 1
     solve_workers: int = 1
     render_workers: int = 1
@@ -125,7 +126,7 @@ def _most_efficient(stages: StageFootprints, budget: int) -> Plan:
     """The plan that keeps the largest share of the work, with one worker."""
     options, size = stages.options, stages.size
 
-    def plan(chunk: int, tile: int, consistent: bool) -> Plan:
+    def plan(chunk: int, tile: int, consistent: int) -> Plan:
         peak, per_frame, unblended = 0, 0, False
         if not options.single_frame:
             least, peak = (stages.joint(chunk, tile, consistent, unblended=both) for both in (False, True))
@@ -150,11 +151,12 @@ def _most_efficient(stages: StageFootprints, budget: int) -> Plan:
 
     cuts = [(1, _TILES[0])] if options.single_frame else list(product(_CHUNKS, _TILES))
     if uses_consistency(options):
-        consistent = [plan(*cut, consistent=True) for cut in cuts]
-        if best := fitting(consistent):
-            return best
-        needed = min(plan.peak_bytes for plan in consistent)
-    plans = [plan(*cut, consistent=False) for cut in cuts]
+        for tile in TILES:
+            consistent = [plan(*cut, consistent=tile) for cut in cuts]
+            if best := fitting(consistent):
+                return best
+            needed = min(plan.peak_bytes for plan in consistent)
+    plans = [plan(*cut, consistent=0) for cut in cuts]
     if best := fitting(plans):
         if uses_consistency(options):
             log.warning(

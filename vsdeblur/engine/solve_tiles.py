@@ -70,14 +70,15 @@ class ExposureModel:
     independent: frozenset[int] = frozenset()
 
     def part(self, frames: slice) -> ExposureModel:
-        """That of some neighbouring frames."""
+        """That of some neighbouring frames, in memory of its own: the whole can be let go."""
         first, end, _ = frames.indices(len(self.taus))
         motion, window = self.motion, self.window
+        light = window.frames[frames].clone()
         return replace(
             self,
-            window=replace(window, frames=window.frames[frames], start=window.start + first),
-            given=self.given[frames],
-            motion=Motion(motion.path[frames], motion.reliability[frames], motion.occlusion[frames]),
+            window=replace(window, frames=light, start=window.start + first),
+            given=light if self.given is window.frames else self.given[frames].clone(),
+            motion=Motion(*(x[frames].clone() for x in (motion.path, motion.reliability, motion.occlusion))),
             taus=self.taus[frames],
             shutters=self.shutters[frames],
             spans=self.spans[frames],

@@ -44,7 +44,7 @@ REACHES = (1 / 8, 1 / 4, 1 / 2)  # periods between sub-frames that are coupled; 
 STEP = 0.4
 STEPS = 3
 SCALE = 0.1  # of psi: a larger difference is another object, behind an edge
-TILE, OVERLAP = 192, 32
+TILES, OVERLAP = (192, 128), 32  # pixels; the smaller one where memory is short
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +57,7 @@ class TemporalConsistency:
         flow: Between sub-frames, light of the colours at the resolution of motion.
         spacing: Of the sub-frames, periods.
         periods: That are rendered before any is changed: more of them take memory, and call ``flow`` less often.
+        tile: Side of the inner part of the tiles that are changed, pixels.
     """
 
     solved: SolvedWindow
@@ -64,6 +65,7 @@ class TemporalConsistency:
     flow: FlowOfPairs
     spacing: float
     periods: int = 1
+    tile: int = TILES[0]
 
     @property
     def reaches(self) -> tuple[int, ...]:
@@ -87,10 +89,10 @@ class TemporalConsistency:
             here = _around(range(some[0][0], some[-1][-1] + 1), around, len(times))
             # Those out of reach are released before others are rendered: memory holds these periods and those around.
             kept = {k: kept[k] for k in here if k in kept}
+            steps = {k: steps[k] for k in here[:-1] if k in steps}
             kept |= {k: self._sub_frame(times[k]) for k in here if k not in kept}
             new = [k for k in here[:-1] if k not in steps]
             steps |= zip(new, self._steps([(kept[k], kept[k + 1]) for k in new]), strict=True)
-            steps = {k: steps[k] for k in here[:-1]}
             for own in some:
                 near = _around(range(own[0], own[-1] + 1), around, len(times))
                 mine = range(own[0] - near[0], own[-1] + 1 - near[0])
@@ -102,7 +104,7 @@ class TemporalConsistency:
         changes = [torch.zeros_like(subframes[k].picture) for k in own]
         pairs = [self._pairs(subframes, own, reach) for reach in self.reaches]
         exposures = self._exposures(subframes, own)
-        for tile in tiles(*solved.size, TILE, OVERLAP, solved.frames.device):
+        for tile in tiles(*solved.size, self.tile, OVERLAP, solved.frames.device):
             part = (slice(None), tile.rows, tile.columns)
             u = torch.stack([one.picture[part] for one in subframes]).float()
             paths, flows = (
@@ -117,7 +119,8 @@ class TemporalConsistency:
                 change[part] += more
         for k, change in zip(own, changes, strict=True):
             groups = row_groups(solved, subframes[k].t)
-            u = subframes[k].picture.float() + joint_part(solved, change.float(), groups)
+            u = subframes[k].picture.float()
+            u += joint_part(solved, change.float(), groups)
             yield keep_static(solved, u, groups)
 
     def _pairs(self, subframes: Sequence[SubFrame], own: range, reach: int) -> SubFramePairs:
@@ -238,17 +241,20 @@ def keep_exposures(change: Tensor, opened: Sequence[Tensor], steps: Tensor | Non
     return change
 
 
-def footprint(size: FrameSize, factor: Fraction) -> tuple[int, int]:
-    """Bytes that are kept of a period's sub-frames and those around them, and bytes at work while they change.
+def footprint(size: FrameSize, factor: Fraction, tile: int) -> tuple[int, int]:
+    """Bytes, beside the window's two residuals, while the last of a period's sub-frames is rendered, and at work.
 
-    Kept are pictures, paths and steps in half precision; at work, beside the window's residuals, the changes and a tile
-    of all sub-frames with its couplings, a grid and a weight each, of which one at a time is followed.
+    Sub-frames, their paths and the steps between them are kept in half precision; steps come when all are rendered. At
+    work are two instants and a change whole, the other changes, and a tile of all sub-frames with its couplings, a grid
+    and a weight each, of which one at a time is followed.
     """
     own, apart = ceil(factor), reaches(1 / float(factor))
     if not apart:
         return 0, 0
-    count = own + 2 * apart[-1]
-    kept = count * (size.frame + 8 * field(size)) // 2
+    around = 2 * apart[-1]
+    picture, path = size.frame // 2, 2 * field(size)  # and a step takes as much as a path
     links = sum(2 * (own + reach) for reach in apart)
-    values = 3 * links + (count + 4 * own) * size.channels + 8 * count + 3 * (own + apart[-1]) * size.channels
-    return kept, 6 * size.frame + own * size.frame // 2 + size.tile(TILE, OVERLAP) * FLOAT * values
+    values = 3 * links + (around + 5 * own) * size.channels + 8 * (own + around) + 3 * (own + apart[-1]) * size.channels
+    kept = (own + around) * (picture + 2 * path)
+    working = 3 * size.frame + own * picture + size.tile(tile, OVERLAP) * FLOAT * values
+    return (own + around - 1) * (picture + path) + around * path, kept + working

@@ -29,6 +29,7 @@ from vsdeblur.solver.render.compositing import (
     warped,
 )
 from vsdeblur.solver.render.geometry import Position, RowGroup, key_frame_positions, row_groups, whole_frame
+from vsdeblur.solver.render.instant import band_footprint
 from vsdeblur.solver.render.residual import Residual, add_residual, joint_part, residual_layers
 from vsdeblur.solver.render.solved import SolvedWindow
 
@@ -189,14 +190,18 @@ def _by_cells(field: Tensor, scale: int, size: tuple[int, ...]) -> Tensor:
     return F.avg_pool2d(field, (cell, wide), ceil_mode=True, count_include_pad=False)
 
 
-def footprint(size: FrameSize, *, rolling: bool) -> int:
-    """Bytes in addition to those of rendering.
+def footprint(size: FrameSize, band: int, step: int, *, averaged: bool, rolling: bool) -> int:
+    """Bytes of rendering an instant with its change.
 
-    Both key frames at the instant, and that change's mean over two exposures; with a rolling shutter rows of several
-    exposures side by side. The change itself takes the place of a residual's power, which is known by then.
+    Held are the instant before it, two residuals and two changes of a mean, and the instant and both key frames moved
+    to it; for an output shutter the mean; with a rolling shutter one residual more, and rows of several exposures side
+    by side. At work is either a residual and a band, or the change and the learned step.
 
     Args:
         size: Of the frame.
+        band: Rows rendered at once.
+        step: Bytes of the learned step at work.
+        averaged: There is an output shutter.
         rolling: There is a rolling shutter.
     """
-    return (4 + 3 * rolling) * size.frame
+    return (9 + averaged + 4 * rolling) * size.frame + max(band_footprint(size, band), step)
