@@ -22,6 +22,7 @@ from vsdeblur.settings import Options
 from vsdeblur.solver.consistency import (
     SCALE,
     STEP,
+    TILES,
     SubFramePairs,
     TemporalConsistency,
     keep_exposures,
@@ -202,14 +203,15 @@ def test_points_go_on_from_where_they_are() -> None:
 
 def test_memory_is_planned_or_the_step_left_out_aloud(caplog: pytest.LogCaptureFixture) -> None:
     options = Options(factor=Fraction(8), shutter=0.5, preset="best", max_memory=2 << 30)
-    assert make_plan(options, 1080, 1920, 3, 0).consistent
+    assert make_plan(options, 1080, 1920, 3, 0).consistent == TILES[0]
+    assert make_plan(replace(options, max_memory=900 << 20), 1080, 1920, 3, 0).consistent == TILES[1]
     assert not make_plan(replace(options, preset="balanced"), 1080, 1920, 3, 0).consistent
     assert not make_plan(replace(options, out_shutter=0.5), 1080, 1920, 3, 0).consistent
     assert not caplog.records
     with caplog.at_level(logging.WARNING, "vsdeblur"):
-        small = make_plan(replace(options, max_memory=1 << 30), 1080, 1920, 3, 0)
+        small = make_plan(replace(options, max_memory=800 << 20), 1080, 1920, 3, 0)
     assert not small.consistent
-    assert small.peak_bytes <= 1 << 30
+    assert small.peak_bytes <= 800 << 20
     assert "without temporal consistency" in caplog.text
 
 

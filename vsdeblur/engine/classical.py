@@ -82,6 +82,7 @@ class ClassicalSolver:
         """Whether values are linear light; otherwise they are display values as they are."""
         return self.options.transfer != "linear"
 
+    @torch.inference_mode()
     def restore(
         self,
         window: Window,

@@ -106,7 +106,6 @@ class Engine:
         self._retry = MemoryRetry(self.device, self.plan.rows, spare_bytes(self.plan, self.device))
         self.per_frame = PerFrame.of(options, self.plan.per_frame_bytes, self._retry)
 
-    @torch.inference_mode()
     def restore(
         self,
         window: Window,
@@ -116,7 +115,10 @@ class Engine:
         record: Record | None = None,
         ways: Callable[[Tensor], None] | None = None,
     ) -> Iterator[Tensor]:
-        """Yield one (C, H, W) float32 CPU tensor per instant, in order.
+        """One (C, H, W) float32 CPU tensor per instant, in order.
+
+        The motion is found at once, the rest as pictures are taken. A caller that keeps no reference to the window
+        frees its frames beyond the chunk's neighbours, which are there for the motion alone.
 
         Args:
             window: The frames and what is known of them.
@@ -130,22 +132,43 @@ class Engine:
             MemoryBudgetError: Where the device runs out of memory with the smallest batches too.
         """
         if not instants:
-            return
+            return iter(())
         if self.per_frame and self.options.single_frame:
-            for t in instants:
-                frame = sent(window.frames[math.floor(t) - window.start].to(torch.float32), self.device)
-                if ways:
-                    ways(alone())
-                yield self.per_frame(frame, window.colour).cpu()
-            return
+            return self._alone(self.per_frame, window, instants, ways)
         if self.classical is not None:
-            yield from self.classical.restore(window, instants, self.plan.still_tiling, self._retry, record)
-            return
-        exposed, within = self._beside_chunk(window, motion), within_exposures(window)
-        window = window.without_frames()
+            return self.classical.restore(window, instants, self.plan.still_tiling, self._retry, record)
+        with torch.inference_mode():
+            exposed, within = self._beside_chunk(window, motion), within_exposures(window)
+        return self._instants(exposed, window.without_frames(), within, instants, record, ways)
+
+    @torch.inference_mode()
+    def _alone(
+        self,
+        per_frame: PerFrame,
+        window: Window,
+        instants: Sequence[float],
+        ways: Callable[[Tensor], None] | None,
+    ) -> Iterator[Tensor]:
+        """Frames that are restored by themselves."""
+        for t in instants:
+            frame = sent(window.frames[math.floor(t) - window.start].to(torch.float32), self.device)
+            if ways:
+                ways(alone())
+            yield per_frame(frame, window.colour).cpu()
+
+    @torch.inference_mode()
+    def _instants(
+        self,
+        exposed: _Exposed,
+        window: Window,
+        within: Within,
+        instants: Sequence[float],
+        record: Record | None,
+        ways: Callable[[Tensor], None] | None,
+    ) -> Iterator[Tensor]:
+        """The pictures at ``instants``. window: without frames; the others as in ``restore``."""
         release_unused()
         solved = self._solved(exposed, record)
-        del exposed
         offsets, periods = quadrature.output(self.options, solved.motion), window.output_periods
         shown = [[t + offset / periods[frame_at(window, t)] for offset in offsets] for t in instants]
         pictures = self._retry.stream(
