@@ -72,8 +72,10 @@ class BlurMotion:
         opened, first = frames.new_full((1,), shutter), path
         with torch.no_grad():
             for _ in range(self.rounds):
+                release_unused()
                 found = self.network(frames, path, hints, opened, 1)[-1].path
                 if self.both_ways:
+                    release_unused()
                     swapped = torch.cat((hints[:, :1], hints[:, 1:].flip(1)), 1)
                     back = self.network(frames.flip(1), reversed_path(path), swapped, opened, 1)[-1].path
                     found = (found + reversed_path(back)) / 2

@@ -19,6 +19,7 @@ from vsdeblur.flow.resolution import downsampled, motion_scale
 from vsdeblur.flow.shake import blurred_like, camera_paths
 from vsdeblur.flow.together import Flows, Pair, fetched, sent
 from vsdeblur.flow.warp import inside, sample, sampling_grid, warp
+from vsdeblur.heap import release_unused
 from vsdeblur.tensors import box, known_zero
 from vsdeblur.window import Window
 
@@ -115,6 +116,7 @@ class PairwiseMotion:
         alone = light.device.type == "cpu" and not self.continuation
         several = -(-self.flows.at_once // 2) if alone else len(light)
         for numbers in batched(range(len(light) - 1), several):
+            release_unused()
             pairs = self._pairs(light, base, window, shutter, numbers)
             for pair, flows in zip(pairs, self._found(pairs, window.spans), strict=True):
                 yield None if pair is None or flows is None else (pair, flows)
