@@ -24,7 +24,7 @@ from common import machine, table
 from records import PICTURES, write_results
 
 from vsdeblur.blind.deconvolve.plug_and_play import PlugAndPlay
-from vsdeblur.blind.estimate.confidence import ConfidenceGate
+from vsdeblur.blind.estimate.choice import CameraBlur
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.priors import TotalVariation
 from vsdeblur.training.photos import read_photo
@@ -55,7 +55,7 @@ def gain(picture: Blurred, blur: Blur) -> float:
 
 def judged(picture: Blurred) -> dict[str, float]:
     begun = time.process_time()
-    blur = ConfidenceGate()(picture.blurry)
+    blur = CameraBlur()(picture.blurry)
     seconds = time.process_time() - begun
     found = blur.margin > 0
     return {"found": found, "gain": gain(picture, blur) if found else 0.0, "seconds": seconds}

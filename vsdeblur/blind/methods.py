@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from vsdeblur.blind.deconvolve.protocol import Deconvolver, SamplingDeconvolver
+from vsdeblur.blind.estimate.choice import CameraBlur
 from vsdeblur.blind.estimate.confidence import ConfidenceGate
 from vsdeblur.blind.estimate.path import estimate_path, estimate_uniform
 from vsdeblur.blind.operators.protocol import Blur
@@ -43,8 +44,8 @@ def estimator_of(given: str | Estimator | None, device: torch.device, seed: int 
     if callable(given):
         return given
     if given is None:
-        ways = ("path", "local") if available("local") else ("path",)
-        return InTurn(tuple(partial(_estimate, way, device) for way in ways))
+        moved = (partial(_estimate, "local", device),) if available("local") else ()
+        return InTurn((CameraBlur(), *moved))
     name, weights = _chosen("estimator", given, ESTIMATORS, _WEIGHTS)
     if name == "network":
         from vsdeblur.blind.estimate.kernels import load_kernel_estimator

@@ -178,11 +178,13 @@ def _run(
 def _method(options: dict[str, Any], blur: Blur) -> str:
     """What made the picture: how the blur was found, and how it was undone."""
     from vsdeblur.blind.operators.protocol import LayeredBlur
+    from vsdeblur.blind.operators.uniform import UniformBlur
 
     given = [f"{name} {options[name]}" for name in ("steps", "seed") if name in options]
     given += [f"mean of {options['samples']}"] if options["samples"] > 1 else []
     deconvolver = " ".join([options.get("deconvolver") or "plug-and-play", *given])
-    automatic = "local" if isinstance(blur, LayeredBlur) else "path"
+    kinds = {LayeredBlur: "local", UniformBlur: "uniform"}
+    automatic = next((name for kind, name in kinds.items() if isinstance(blur, kind)), "path")
     return f"{options.get('estimator') or automatic}, {deconvolver}"
 
 

@@ -254,6 +254,7 @@ def test_the_automatic_choice_looks_for_things_that_moved(monkeypatch: pytest.Mo
     monkeypatch.setattr("vsdeblur.blind.local.estimate.load_local_motion", lambda *_: known())
     none = UniformBlur(torch.ones(1, 1), SIZE)
     monkeypatch.setattr("vsdeblur.blind.methods.ConfidenceGate", lambda _: lambda _: none)
+    monkeypatch.setattr("vsdeblur.blind.methods.CameraBlur", lambda: lambda _: none)
     v, u, true = passing()
     sharp, blur = restore_frame(v)
     assert isinstance(blur, PiecewiseBlur)
@@ -261,7 +262,7 @@ def test_the_automatic_choice_looks_for_things_that_moved(monkeypatch: pytest.Mo
     assert psnr(sharp[:, moved], u[:, moved]) > psnr(v[:, moved], u[:, moved]) + 1
     assert restore_frame(v, estimator="path")[1] is none
     camera = UniformBlur(torch.full((3, 3), 1 / 9), SIZE)
-    monkeypatch.setattr("vsdeblur.blind.methods.ConfidenceGate", lambda _: lambda _: camera)
+    monkeypatch.setattr("vsdeblur.blind.methods.CameraBlur", lambda: lambda _: camera)
     assert restore_frame(v)[1] is camera
 
 

@@ -17,6 +17,7 @@ from vsdeblur.blind.operators.fourier import fast_length, transfer
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.blind.operators.uniform import UniformBlur
 
+THRESHOLD = 0.4  # of the confidence, from which on a blur is undone
 _PIECES = 3  # along each side, under one kernel each: fewer than for the estimate, as borders cost
 _LEAST_SPREAD = 0.5  # pixels, of a kernel whose scatter is measured
 _EDGE = 0.01  # a step in value that counts as an edge
@@ -55,8 +56,28 @@ _WHOLE = _Rule(spread=(1.1, 1.4), edges=(0.9, 0.95), cost=(1.1, 1.2))
 _OF_PIECES = _Rule(spread=(1.3, 2.0), edges=(1.0, 1.1), cost=(1.02, 1.05))
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a picture says of a blur.
+
+    Attributes:
+        confidence: That the picture is blurred by it, [0, 1].
+        spread: Standard deviation of the kernels, pixels; 0 where the blur is not judged further.
+        cost: Of the picture's strong edges through the blur, over that without one.
+    """
+
+    confidence: float
+    spread: float = 0.0
+    cost: float = 1.0
+
+
 def confidence(v: Tensor, blur: Blur, sigma: float | None = None) -> float:
-    """The confidence that v is blurred by ``blur``: 0 for no blur, to 1.
+    """That of ``judged``."""
+    return judged(v, blur, sigma).confidence
+
+
+def judged(v: Tensor, blur: Blur, sigma: float | None = None) -> Judgement:
+    """The confidence that v is blurred by ``blur``, and what it follows from.
 
     A product of three measures. The blur must spread light further than the estimates of sharp pictures do, about a
     pixel, and along a path. And fewer strong edges must explain the picture through it than without any blur, for a
@@ -84,15 +105,16 @@ def confidence(v: Tensor, blur: Blur, sigma: float | None = None) -> float:
     rule = _OF_PIECES if large else _WHOLE
     far = float(spread(kernels).median())
     if far <= rule.spread[0]:
-        return 0.0
+        return Judgement(0.0)
     still = torch.zeros_like(kernels)  # of the same size, so that the same border around the picture is extrapolated
     still[:, still.shape[-1] // 2, still.shape[-1] // 2] = 1
     simply, edges = cost(seen, still, patches, less)
     if bool((edges == 0).all()) or (large and float(edges.median()) < _ENOUGH):
-        return 0.0
+        return Judgement(0.0)
     price, left = cost(seen, kernels, patches, less)
     scatter = float((effective_pixels(kernels) / spread(kernels).clamp_min(_LEAST_SPREAD)).median())
-    return rule(far, float(left.sum() / edges.sum()), price / simply, scatter)
+    found = rule(far, float(left.sum() / edges.sum()), price / simply, scatter)
+    return Judgement(found, far, price / simply)
 
 
 def cost(v: Tensor, kernels: Tensor, patches: Patches, sigma: float) -> tuple[float, Tensor]:
@@ -175,7 +197,7 @@ class ConfidenceGate:
     """
 
     estimate: Callable[[Tensor], Blur] = estimate_path
-    threshold: float = 0.4
+    threshold: float = THRESHOLD
 
     def __call__(self, picture: Tensor) -> Blur:
         """The blur of a picture, one pixel wide where none passes the gate.

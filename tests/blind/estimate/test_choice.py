@@ -1,0 +1,66 @@
+"""A path or one kernel: which explains the picture."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from vsdeblur.blind.estimate.choice import CameraBlur
+from vsdeblur.blind.estimate.confidence import Judgement
+from vsdeblur.blind.operators.uniform import UniformBlur
+
+SIZE = (64, 72)
+PICTURE = torch.rand(1, 1, *SIZE, generator=torch.Generator().manual_seed(0))
+
+
+def of_side(n: int) -> UniformBlur:
+    return UniformBlur(torch.full((n, n), 1 / n**2), SIZE)
+
+
+@pytest.mark.parametrize(
+    ("path", "uniform", "taken"),
+    [
+        (Judgement(0.9, 3.0, 0.95), Judgement(0.9, 3.0, 0.90), 5),  # both pass, and one kernel is cheaper
+        (Judgement(0.9, 3.0, 0.95), Judgement(0.9, 3.0, 0.95), 3),
+        (Judgement(0.9, 3.0, 0.95), Judgement(0.9, 3.0, 0.948), 3),  # by too little
+        (Judgement(0.9, 3.0, 0.95), Judgement(0.9, 1.8, 0.80), 3),  # too narrow a kernel: a thing that moved
+        (Judgement(0.9, 3.0, 0.95), Judgement(0.2, 3.0, 0.80), 3),
+        (Judgement(0.2, 7.0, 0.90), Judgement(0.9, 3.0, 0.95), 5),  # no path explains it, one kernel does
+        (Judgement(0.2, 7.0, 0.90), Judgement(0.9, 1.8, 0.80), 1),
+        (Judgement(0.2), Judgement(0.2, 3.0, 0.80), 1),
+    ],
+)
+def test_the_cheaper_of_what_passes(
+    monkeypatch: pytest.MonkeyPatch, path: Judgement, uniform: Judgement, taken: int
+) -> None:
+    judgements = {3: path, 5: uniform}
+    monkeypatch.setattr("vsdeblur.blind.estimate.choice.judged", lambda picture, blur: judgements[2 * blur.margin + 1])
+    found = CameraBlur(lambda _: of_side(3), lambda _: of_side(5))(PICTURE)
+    assert 2 * found.margin + 1 == taken
+
+
+def test_tiny_pictures_have_no_blur() -> None:
+    assert CameraBlur()(PICTURE[..., :40, :]).margin == 0
+
+
+def test_one_kernel_is_found_where_it_is_the_truth() -> None:
+    """Squares under a bent kernel, by the public call."""
+    from vsdeblur.blind import restore_frame
+
+    generator = torch.Generator().manual_seed(3)
+    sharp = torch.zeros(1, 1, 150, 160)
+    for _ in range(60):
+        y, x, h, w = (int(torch.randint(0, n, (1,), generator=generator)) for n in (130, 140, 40, 40))
+        sharp[..., y : y + 6 + h, x : x + 6 + w] = float(torch.rand(1, generator=generator))
+    kernel = torch.zeros(17, 17)
+    kernel[3, 3:14] = 1
+    kernel[3:13, 13] = 1
+    kernel /= kernel.sum()
+    blur = UniformBlur(kernel, (134, 144))
+    v = (blur(sharp) + 0.003 * torch.randn(1, 1, 134, 144, generator=generator)).clamp(0, 1)
+    _, found = restore_frame(v[0])
+    assert isinstance(found, UniformBlur)
+    side = (48, 48)  # of a torus on which the kernels are compared at every shift
+    a, b = (torch.fft.rfft2(k, s=side) for k in (kernel, found.kernel))
+    match = torch.fft.irfft2(a.conj() * b, s=side).max() / (kernel.norm() * found.kernel.norm())
+    assert match > 0.8
