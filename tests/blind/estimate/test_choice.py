@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vsdeblur.blind.estimate.choice import CameraBlur
+from vsdeblur.blind.estimate.choice import CameraBlur, alikeness
 from vsdeblur.blind.estimate.confidence import Judgement
+from vsdeblur.blind.operators.filter_flow import FilterFlow
 from vsdeblur.blind.operators.uniform import UniformBlur
 
 SIZE = (64, 72)
@@ -37,6 +38,17 @@ def test_the_cheaper_of_what_passes(
     monkeypatch.setattr("vsdeblur.blind.estimate.choice.judged", lambda picture, blur: judgements[2 * blur.margin + 1])
     found = CameraBlur(lambda _: of_side(3), lambda _: of_side(5))(PICTURE)
     assert 2 * found.margin + 1 == taken
+
+
+def test_kernels_that_differ_are_not_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    judgements = {7: Judgement(0.9, 3.0, 0.95), 5: Judgement(0.9, 3.0, 0.80)}
+    monkeypatch.setattr("vsdeblur.blind.estimate.choice.judged", lambda picture, blur: judgements[2 * blur.margin + 1])
+    line = torch.zeros(4, 7, 7)
+    line[0, 3] = line[1, :, 3] = line[2, 3] = line[3, :, 3] = 1 / 7
+    turned = FilterFlow(line.view(2, 2, 7, 7), SIZE, 71, (0, 0))
+    assert alikeness(turned) < 0.9
+    assert alikeness(of_side(5)) == pytest.approx(1, abs=1e-4)
+    assert CameraBlur(lambda _: turned, lambda _: of_side(5))(PICTURE) is turned
 
 
 def test_tiny_pictures_have_no_blur() -> None:
