@@ -28,6 +28,7 @@ def of_side(n: int) -> UniformBlur:
         (Judgement(0.9, 3.0, 0.95), Judgement(0.2, 3.0, 0.80), 3),
         (Judgement(0.2, 7.0, 0.90), Judgement(0.9, 3.0, 0.95), 5),  # no path explains it, one kernel does
         (Judgement(0.2, 7.0, 0.90), Judgement(0.9, 1.8, 0.80), 1),
+        (Judgement(0.2, 7.0, 0.90), Judgement(0.9, 7.0, 1.1), 1),  # too dear
         (Judgement(0.2), Judgement(0.2, 3.0, 0.80), 1),
     ],
 )
