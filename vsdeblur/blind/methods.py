@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from vsdeblur.blind.deconvolve.protocol import Deconvolver, SamplingDeconvolver
-from vsdeblur.blind.estimate.choice import CameraBlur
+from vsdeblur.blind.estimate.choice import CameraBlur, KernelAlone
 from vsdeblur.blind.estimate.confidence import ConfidenceGate
 from vsdeblur.blind.estimate.path import estimate_path, estimate_uniform
 from vsdeblur.blind.operators.protocol import Blur
@@ -45,7 +45,7 @@ def estimator_of(given: str | Estimator | None, device: torch.device, seed: int 
         return given
     if given is None:
         moved = (partial(_estimate, "local", device),) if available("local") else ()
-        return InTurn((CameraBlur(), *moved))
+        return InTurn((CameraBlur(), *moved, KernelAlone()))
     name, weights = _chosen("estimator", given, ESTIMATORS, _WEIGHTS)
     if name == "network":
         from vsdeblur.blind.estimate.kernels import load_kernel_estimator

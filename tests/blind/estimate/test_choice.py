@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vsdeblur.blind.estimate.choice import CameraBlur, alikeness
+from vsdeblur.blind.estimate.choice import CameraBlur, KernelAlone, alikeness
 from vsdeblur.blind.estimate.confidence import Judgement
 from vsdeblur.blind.operators.filter_flow import FilterFlow
+from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.blind.operators.uniform import UniformBlur
 
 SIZE = (64, 72)
@@ -18,6 +19,22 @@ def of_side(n: int) -> UniformBlur:
     return UniformBlur(torch.full((n, n), 1 / n**2), SIZE)
 
 
+JUDGED = "vsdeblur.blind.estimate.{}.judged"
+
+
+def side(blur: Blur) -> int:
+    return 2 * blur.margin + 1
+
+
+@pytest.fixture
+def judgements(monkeypatch: pytest.MonkeyPatch) -> dict[int, Judgement]:
+    """Of blurs by their side, set by the test."""
+    found: dict[int, Judgement] = {}
+    for module in ("choice", "confidence"):
+        monkeypatch.setattr(JUDGED.format(module), lambda picture, blur, sigma=None: found[side(blur)])
+    return found
+
+
 @pytest.mark.parametrize(
     ("path", "uniform", "taken"),
     [
@@ -26,24 +43,32 @@ def of_side(n: int) -> UniformBlur:
         (Judgement(0.9, 3.0, 0.95), Judgement(0.9, 3.0, 0.948), 3),  # by too little
         (Judgement(0.9, 3.0, 0.95), Judgement(0.9, 1.8, 0.80), 3),  # too narrow a kernel: a thing that moved
         (Judgement(0.9, 3.0, 0.95), Judgement(0.2, 3.0, 0.80), 3),
-        (Judgement(0.2, 7.0, 0.90), Judgement(0.9, 3.0, 0.95), 5),  # no path explains it, one kernel does
-        (Judgement(0.2, 7.0, 0.90), Judgement(0.9, 1.8, 0.80), 1),
-        (Judgement(0.2, 7.0, 0.90), Judgement(0.9, 7.0, 1.1), 1),  # too dear
-        (Judgement(0.2), Judgement(0.2, 3.0, 0.80), 1),
+        (Judgement(0.2, 7.0, 0.90), Judgement(0.9, 3.0, 0.80), 1),
     ],
 )
 def test_the_cheaper_of_what_passes(
-    monkeypatch: pytest.MonkeyPatch, path: Judgement, uniform: Judgement, taken: int
+    judgements: dict[int, Judgement], path: Judgement, uniform: Judgement, taken: int
 ) -> None:
-    judgements = {3: path, 5: uniform}
-    monkeypatch.setattr("vsdeblur.blind.estimate.choice.judged", lambda picture, blur: judgements[2 * blur.margin + 1])
-    found = CameraBlur(lambda _: of_side(3), lambda _: of_side(5))(PICTURE)
-    assert 2 * found.margin + 1 == taken
+    judgements |= {3: path, 5: uniform}
+    assert side(CameraBlur(lambda _: of_side(3), lambda _: of_side(5))(PICTURE)) == taken
 
 
-def test_kernels_that_differ_are_not_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    judgements = {7: Judgement(0.9, 3.0, 0.95), 5: Judgement(0.9, 3.0, 0.80)}
-    monkeypatch.setattr("vsdeblur.blind.estimate.choice.judged", lambda picture, blur: judgements[2 * blur.margin + 1])
+@pytest.mark.parametrize(
+    ("uniform", "taken"),
+    [
+        (Judgement(0.9, 3.0, 0.95), 5),
+        (Judgement(0.2, 3.0, 0.95), 1),
+        (Judgement(0.9, 1.8, 0.80), 1),
+        (Judgement(0.9, 7.0, 1.10), 1),  # too dear
+    ],
+)
+def test_one_kernel_alone(judgements: dict[int, Judgement], uniform: Judgement, taken: int) -> None:
+    judgements[5] = uniform
+    assert side(KernelAlone(lambda _: of_side(5))(PICTURE)) == taken
+
+
+def test_kernels_that_differ_are_not_one(judgements: dict[int, Judgement]) -> None:
+    judgements |= {7: Judgement(0.9, 3.0, 0.95), 5: Judgement(0.9, 3.0, 0.80)}
     line = torch.zeros(4, 7, 7)
     line[0, 3] = line[1, :, 3] = line[2, 3] = line[3, :, 3] = 1 / 7
     turned = FilterFlow(line.view(2, 2, 7, 7), SIZE, 71, (0, 0))
@@ -73,7 +98,7 @@ def test_one_kernel_is_found_where_it_is_the_truth() -> None:
     v = (blur(sharp) + 0.003 * torch.randn(1, 1, 134, 144, generator=generator)).clamp(0, 1)
     _, found = restore_frame(v[0])
     assert isinstance(found, UniformBlur)
-    side = (48, 48)  # of a torus on which the kernels are compared at every shift
-    a, b = (torch.fft.rfft2(k, s=side) for k in (kernel, found.kernel))
-    match = torch.fft.irfft2(a.conj() * b, s=side).max() / (kernel.norm() * found.kernel.norm())
+    size = (48, 48)  # of a torus on which the kernels are compared at every shift
+    a, b = (torch.fft.rfft2(k, s=size) for k in (kernel, found.kernel))
+    match = torch.fft.irfft2(a.conj() * b, s=size).max() / (kernel.norm() * found.kernel.norm())
     assert match > 0.8

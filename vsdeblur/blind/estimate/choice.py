@@ -14,16 +14,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.blind.estimate.confidence import THRESHOLD, judged
-from vsdeblur.blind.estimate.path import MIN_ESTIMATE_SIDE, estimate_path, estimate_uniform
+from vsdeblur.blind.estimate.confidence import THRESHOLD, ConfidenceGate, Judgement, judged, no_blur
+from vsdeblur.blind.estimate.path import estimate_path, estimate_uniform
 from vsdeblur.blind.operators.protocol import Blur
-from vsdeblur.blind.operators.uniform import UniformBlur
 
 # Pixels of the kernel's deviation. Sharp photographs, and those in which a thing moved before a still camera, gave
 # kernels of up to 1.7 with confidence, uniformly blurred ones 2.1 to 5.7.
 _WIDE = 2.0
-# Where no path passes, the most that strong edges through one kernel may cost, over that without a blur. Dark and noisy
-# photographs that were shaken had 0.89 to 1.07; of sixty with a thing that moved one passed, at 1.09.
+# Where nothing else passes, the most that strong edges through one kernel may cost, over that without a blur. Dark and
+# noisy photographs that were shaken had 0.89 to 1.07; of sixty with a thing that moved four 0.96 to 1.09.
 _DEAREST = 1.08
 # How alike the path's kernels are: where one kernel was the truth 0.976 and more, where the camera rolled 0.86 to 0.99.
 # And by how much the one kernel's cost of edges, over that without a blur, is then lower: up to 0.028, and up to 0.005.
@@ -33,7 +32,7 @@ _PLACES = (0.15, 0.5, 0.85)  # of the sides, where kernels are compared
 
 @dataclass(frozen=True, slots=True)
 class CameraBlur:
-    """An estimator: the blur that passes the gate, one pixel wide where none does.
+    """An estimator: the blur of a camera whose path passes the gate, one pixel wide where none does.
 
     Attributes:
         path: Finds the blur of a camera that turned in any way.
@@ -49,16 +48,37 @@ class CameraBlur:
         Args:
             picture: (1, C, H, W), display values.
         """
-        none = UniformBlur(torch.ones(1, 1, device=picture.device), (picture.shape[-2], picture.shape[-1]))
-        if min(none.size) < MIN_ESTIMATE_SIDE:
-            return none
-        path, kernel = self.path(picture), self.uniform(picture)
-        turned, alike = judged(picture, path), judged(picture, kernel)
-        wide = alike.spread >= _WIDE and alike.confidence >= THRESHOLD
-        if turned.confidence < THRESHOLD:
-            return kernel if wide and alike.cost < _DEAREST else none
-        one = wide and alike.cost < turned.cost - _CHEAPER and alikeness(path) >= _ALIKE
-        return kernel if one else path
+        path = ConfidenceGate(self.path)(picture)
+        if not path.margin or alikeness(path) < _ALIKE:
+            return path
+        kernel = self.uniform(picture)
+        one = judged(picture, kernel)
+        return kernel if _passes(one) and one.cost < judged(picture, path).cost - _CHEAPER else path
+
+
+@dataclass(frozen=True, slots=True)
+class KernelAlone:
+    """An estimator: one kernel where it passes a stricter gate, one pixel wide where not.
+
+    For pictures in which neither a path nor a thing that moved is found: noise hides paths first.
+
+    Attributes:
+        uniform: Finds one kernel.
+    """
+
+    uniform: Callable[[Tensor], Blur] = estimate_uniform
+
+    def __call__(self, picture: Tensor) -> Blur:
+        """As of ``CameraBlur``."""
+        kernel = ConfidenceGate(self.uniform)(picture)
+        if not kernel.margin:
+            return kernel
+        one = judged(picture, kernel)
+        return kernel if _passes(one) and one.cost < _DEAREST else no_blur(picture)
+
+
+def _passes(one: Judgement) -> bool:
+    return one.confidence >= THRESHOLD and one.spread >= _WIDE
 
 
 def alikeness(blur: Blur) -> float:

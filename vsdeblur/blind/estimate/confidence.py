@@ -205,11 +205,15 @@ class ConfidenceGate:
         Args:
             picture: (1, C, H, W), display values.
         """
-        none = UniformBlur(torch.ones(1, 1, device=picture.device), (picture.shape[-2], picture.shape[-1]))
-        if min(none.size) < MIN_ESTIMATE_SIDE:
-            return none
+        if min(picture.shape[-2:]) < MIN_ESTIMATE_SIDE:
+            return no_blur(picture)
         blur = self.estimate(picture)
-        return blur if confidence(picture, blur) >= self.threshold else none
+        return blur if confidence(picture, blur) >= self.threshold else no_blur(picture)
+
+
+def no_blur(picture: Tensor) -> UniformBlur:
+    """A blur one pixel wide, of a picture (1, C, H, W)."""
+    return UniformBlur(torch.ones(1, 1, device=picture.device), (picture.shape[-2], picture.shape[-1]))
 
 
 def _ramp(x: float, low: float, high: float) -> float:
