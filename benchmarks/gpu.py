@@ -15,6 +15,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -233,13 +234,13 @@ def chunk(
 
 def restored(size: str, device: torch.device | str, given: argparse.Namespace, **options: Any) -> Tensor:
     engine, part = chunk(size, device, given, **options)
-    return torch.stack([picture for _, picture in part.restore(engine)])
+    return torch.stack([picture for _, picture in replace(part).restore(engine)])
 
 
 def consume(part: ChunkWindow[Any], engine: Engine) -> tuple[float, int]:
     """Seconds, and outputs, which come to the processor: nothing is left under way."""
     begin = time.perf_counter()
-    count = sum(1 for _ in part.restore(engine))
+    count = sum(1 for _ in replace(part).restore(engine))
     return time.perf_counter() - begin, count
 
 

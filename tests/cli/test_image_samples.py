@@ -51,7 +51,7 @@ def test_mean_samples_and_spread_are_written(source: Path, tmp_path: Path, calls
     assert result.exit_code == 0, result.stderr
     assert [one["seed"] for one in calls] == [2, 3, 4]
     assert {one["steps"] for one in calls} == {4}
-    assert "path, dds steps 4 seed 2 mean of 3" in result.stderr
+    assert "uniform, dds steps 4 seed 2 mean of 3" in result.stderr
     left = [
         round(255 * float(read_still(tmp_path / f"out{name}.png").values[0, 4, 4])) for name in ("", "-1", "-2", "-3")
     ]
