@@ -63,8 +63,8 @@ def restore_frame(
             ``estimate(picture (1, C, H, W)) -> Blur`` of display values, taken without a gate. "network:PATH",
             "em:PATH", "blind-dps:PATH", "local:PATH": with weights of your own, the file or the folder that ``vsdeblur
             train kernels`` or ``joint``, ``vsdeblur train diffusion``, ``vsdeblur train kernel-prior``, ``vsdeblur
-            train local`` wrote. None is "path", or "uniform" where that explains the picture better, and "local"
-            where neither is found.
+            train local`` wrote. None is "path", or "uniform" where that explains the picture better and the
+            path's kernels are alike; where no path is found "local", and then "uniform" under a stricter gate.
         deconvolver: "plug-and-play" (the default), "unrolled" (learned), "richardson-lucy", or a callable
             ``deconvolve(v, blur, sigma) -> u``. "unrolled:PATH": with weights that ``vsdeblur train restoration`` or
             ``joint`` wrote. "indi", "i2sb" and "cddb" are bridges from the result of plug and play (learned; the last
