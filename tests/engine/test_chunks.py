@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from fractions import Fraction
@@ -282,3 +283,22 @@ def test_a_given_cut_beside_the_window_parts_the_cadence() -> None:
     # The time that frame 15 is shown too long is spread over the five pictures after it, or the three before the cut.
     assert plain.instants[-1] - plain.instants[-2] == pytest.approx(0.5 / 1.2)
     assert cut.instants[-1] - cut.instants[-2] == pytest.approx(0.5 / (4 / 3))
+
+
+def test_frames_are_let_go_once_motion_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also by the caller, whose arguments a decorated generator would hold."""
+    options = parse_options(factor=2, shutter=0.5, preset="fast")
+    engine = Engine(options, HEIGHT, WIDTH, 1)
+    part = solved(Shown(as_tensor(codes(range(20)))), factor=2)
+    frames, alive = weakref.ref(part.window.frames), []
+    solve = Engine._solved
+
+    def watched(self: Engine, *given: Any) -> Any:
+        alive.append(frames() is not None)
+        return solve(self, *given)
+
+    monkeypatch.setattr(Engine, "_solved", watched)
+    assert len(list(part.restore(engine))) == 16
+    assert alive == [False]
+    with pytest.raises(ValueError, match="restored once"):
+        part.restore(engine)

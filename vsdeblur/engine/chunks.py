@@ -121,8 +121,11 @@ class ChunkWindow[S: Shown]:
     ) -> Iterator[tuple[S, Tensor]]:
         """The outputs with their pictures, (C, H, W) float32 on the CPU. record, ways: as in ``Engine.restore``.
 
-        The frames become the engine's, which lets go of those that nothing more is made of.
+        The frames become the engine's, which lets go of those that nothing more is made of: once only, a second time is
+        a ValueError.
         """
+        if not self.window.frames.numel():
+            raise ValueError("a chunk is restored once: its frames are gone (dataclasses.replace keeps them)")
         parts = deque(split_at_pauses(self.window, self.instants, self.chunk.halo))
         self.window = self.window.without_frames()
 

@@ -19,9 +19,6 @@ def of_side(n: int) -> UniformBlur:
     return UniformBlur(torch.full((n, n), 1 / n**2), SIZE)
 
 
-JUDGED = "vsdeblur.blind.estimate.{}.judged"
-
-
 def side(blur: Blur) -> int:
     return 2 * blur.margin + 1
 
@@ -30,8 +27,7 @@ def side(blur: Blur) -> int:
 def judgements(monkeypatch: pytest.MonkeyPatch) -> dict[int, Judgement]:
     """Of blurs by their side, set by the test."""
     found: dict[int, Judgement] = {}
-    for module in ("choice", "confidence"):
-        monkeypatch.setattr(JUDGED.format(module), lambda picture, blur, sigma=None: found[side(blur)])
+    monkeypatch.setattr("vsdeblur.blind.estimate.choice.judged", lambda picture, blur: found[side(blur)])
     return found
 
 

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.blind.estimate.confidence import THRESHOLD, ConfidenceGate, Judgement, judged, no_blur
-from vsdeblur.blind.estimate.path import estimate_path, estimate_uniform
+from vsdeblur.blind.estimate.confidence import THRESHOLD, Judgement, judged, no_blur
+from vsdeblur.blind.estimate.path import MIN_ESTIMATE_SIDE, estimate_path, estimate_uniform
 from vsdeblur.blind.operators.protocol import Blur
 
 # Pixels of the kernel's deviation. Sharp photographs, and those in which a thing moved before a still camera, gave
@@ -48,12 +48,17 @@ class CameraBlur:
         Args:
             picture: (1, C, H, W), display values.
         """
-        path = ConfidenceGate(self.path)(picture)
-        if not path.margin or alikeness(path) < _ALIKE:
+        if min(picture.shape[-2:]) < MIN_ESTIMATE_SIDE:
+            return no_blur(picture)
+        path = self.path(picture)
+        turned = judged(picture, path)
+        if turned.confidence < THRESHOLD:
+            return no_blur(picture)
+        if alikeness(path) < _ALIKE:
             return path
         kernel = self.uniform(picture)
         one = judged(picture, kernel)
-        return kernel if _passes(one) and one.cost < judged(picture, path).cost - _CHEAPER else path
+        return kernel if _passes(one) and one.cost < turned.cost - _CHEAPER else path
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +75,15 @@ class KernelAlone:
 
     def __call__(self, picture: Tensor) -> Blur:
         """As of ``CameraBlur``."""
-        kernel = ConfidenceGate(self.uniform)(picture)
-        if not kernel.margin:
-            return kernel
+        if min(picture.shape[-2:]) < MIN_ESTIMATE_SIDE:
+            return no_blur(picture)
+        kernel = self.uniform(picture)
         one = judged(picture, kernel)
         return kernel if _passes(one) and one.cost < _DEAREST else no_blur(picture)
 
 
 def _passes(one: Judgement) -> bool:
+    """Whether one kernel passes the gate, and is wider than those of sharp pictures are."""
     return one.confidence >= THRESHOLD and one.spread >= _WIDE
 
 
