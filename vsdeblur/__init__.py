@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from vsdeblur.version import __version__ as __version__
@@ -35,6 +37,16 @@ def __getattr__(name: str) -> Any:
         from importlib import import_module
 
         value = getattr(import_module(_LAZY[name]), name)
-        globals()[name] = value  # the submodule of the same name must not shadow the function
+        globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+class _Package(ModuleType):
+    """Its ``restore`` is the function, whenever the submodule of that name, which importing sets here, is loaded."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, getattr(value, name) if name in _LAZY and isinstance(value, ModuleType) else value)
+
+
+sys.modules[__name__].__class__ = _Package
