@@ -14,7 +14,6 @@ from torch import Tensor
 
 from tests.support.cuda import Accelerator, simulated
 from tests.support.native import torch_alone
-from vsdeblur import restore
 from vsdeblur.engine.chunks import chunk_windows
 from vsdeblur.engine.engine import Engine
 from vsdeblur.engine.grid import Grid, by_factor
