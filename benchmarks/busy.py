@@ -1,6 +1,6 @@
 """Threads, a machine that is not idle, and the first frame: what the clock says, not the processor.
 
-python benchmarks/busy.py [--size 640x360] [--frames 7] [--presets fast balanced] [--repeats 3]
+python benchmarks/busy.py [--size 640x360] [--frames 96] [--presets fast balanced] [--repeats 3]
 
 Seconds for a clip at factor 2 with 1 thread, with as many as there are cores, and with as many beside another job that
 multiplies matrices on as many threads; and for one chunk of 854x480 once all is loaded: its first frame, and all of
@@ -31,7 +31,7 @@ _BUSY = "import torch\nx = torch.rand(600, 600)\nwhile True: x = (x @ x).div_(30
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", default="640x360")
-    parser.add_argument("--frames", type=int, default=7)
+    parser.add_argument("--frames", type=int, default=96)
     parser.add_argument("--presets", nargs="+", default=["fast", "balanced"])
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
@@ -82,6 +82,7 @@ def another_job(threads: int) -> Iterator[None]:
 
 def run(size: str, frames: int, preset: str) -> dict[str, float]:
     """Seconds until the first picture and until the last one, of a chunk where ``frames`` is 0."""
+    from vsdeblur.at_once import streamed_at_once
     from vsdeblur.engine.chunks import chunk_windows
     from vsdeblur.engine.engine import Engine
     from vsdeblur.engine.grid import Grid, by_factor
@@ -93,7 +94,7 @@ def run(size: str, frames: int, preset: str) -> dict[str, float]:
 
     width, height = map(int, size.split("x"))
     options = parse_options(factor=FACTOR, shutter=SHUTTER, preset=preset, duplicates=False, device="cpu")
-    engine = Engine(options, height, width)
+    engine = Engine(options, height, width, chunks_at_once=True)
     grid = Grid.of(engine.plan, options)
     count = frames or grid.length + 2 * grid.halo
     blurry = film(Scene(height, width), count, 4, SHUTTER, lambda light: light)[1]
@@ -103,9 +104,8 @@ def run(size: str, frames: int, preset: str) -> dict[str, float]:
         parts = [max(parts, key=lambda part: part.window.count)]
         sum(1 for _ in replace(parts[0]).restore(engine))  # loads what is loaded once
     begin, first = time.perf_counter(), 0.0
-    for part in parts:
-        for _ in replace(part).restore(engine):
-            first = first or time.perf_counter() - begin
+    for _ in streamed_at_once(lambda part: replace(part).restore(engine), parts, engine.plan.chunk_workers):
+        first = first or time.perf_counter() - begin
     return {"first": first, "whole": time.perf_counter() - begin}
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import torch
 from torch import Tensor
 
+from vsdeblur.at_once import streamed_at_once
 from vsdeblur.calibration.readout.clip import clip_readout
 from vsdeblur.calibration.response.clip import clip_response
 from vsdeblur.calibration.shutter.clip import clip_shutter
@@ -23,9 +25,9 @@ from vsdeblur.clip.samples import clip_samples, tensor_samples
 from vsdeblur.colour.display import to_display
 from vsdeblur.colour.transfer import from_linear, to_linear
 from vsdeblur.device import choose_device
-from vsdeblur.engine.chunks import FrameSource, chunk_windows
+from vsdeblur.engine.chunks import ChunkWindow, FrameSource, chunk_windows
 from vsdeblur.engine.engine import Engine
-from vsdeblur.engine.grid import Grid, by_factor
+from vsdeblur.engine.grid import Grid, Output, by_factor
 from vsdeblur.errors import ArgumentError
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.together import FARTHEST
@@ -172,12 +174,17 @@ def _by_windows(
 ) -> Tensor:
     """small: as in ``TensorSource``."""
     frames, channels, height, width = light.shape
-    engine = Engine(options, height, width, channels)
+    engine = Engine(options, height, width, channels, chunks_at_once=record is None)  # energies come in order
     out = light.new_empty(output_count(frames, options.factor), channels, height, width)
     grid = Grid.of(engine.plan, options)
-    for part in chunk_windows(TensorSource(light, small), grid, options, by_factor(options)):
+
+    def restored(part: ChunkWindow[Output]) -> Iterator[None]:
         for output, picture in part.restore(engine, record):
             out[output.number] = picture
+            yield
+
+    parts = chunk_windows(TensorSource(light, small), grid, options, by_factor(options))
+    deque(streamed_at_once(restored, parts, engine.plan.chunk_workers), maxlen=0)
     return out
 
 

@@ -68,7 +68,16 @@ class Engine:
         classical: What solves E1 with solver="admm", None otherwise.
     """
 
-    def __init__(self, options: Options, height: int, width: int, channels: int = 3, *, host_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        options: Options,
+        height: int,
+        width: int,
+        channels: int = 3,
+        *,
+        host_bytes: int = 0,
+        chunks_at_once: bool = False,
+    ) -> None:
         """Load what the arguments ask for.
 
         Args:
@@ -77,6 +86,7 @@ class Engine:
             width: Of the frames.
             channels: 1 or 3 for colour, one more for alpha.
             host_bytes: Of one output frame in the host's format.
+            chunks_at_once: The host restores as many chunks at once as the plan has workers for.
 
         Raises:
             InputError: For frames of one row or one column.
@@ -95,7 +105,8 @@ class Engine:
         prior, gate = (self.classical or self.key_frame_solver).prior, self.key_frame_solver.gate
         threads = torch.get_num_threads() if self.device.type == "cpu" else 1
         size = (height, width, channels, host_bytes)
-        self.plan: Plan = make_plan(options, *size, total, prior, threads, for_noise=gate.automatic)
+        kinds = {"for_noise": gate.automatic, "chunks_at_once": chunks_at_once}
+        self.plan: Plan = make_plan(options, *size, total, prior, threads, **kinds)
         self.key_frame_solver.gate = gate.within(self.plan)
         workers = min(self.plan.flow_workers, torch.get_num_threads())
         self.find_motion = find_motion_engine(

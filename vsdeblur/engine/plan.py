@@ -9,12 +9,13 @@ from itertools import product
 from math import log2
 
 from vsdeblur.blind.footprint import TILE_BYTES
+from vsdeblur.engine.classical import uses_admm
 from vsdeblur.engine.footprints import MAX_OVERLAP, MIN_OVERLAP, StageFootprints
 from vsdeblur.errors import MemoryBudgetError
 from vsdeblur.flow.footprint import workers_within
 from vsdeblur.footprint import FrameSize
 from vsdeblur.priors.protocol import ImagePrior
-from vsdeblur.settings import Options
+from vsdeblur.settings import AUTO, Options
 from vsdeblur.solver.consistency import TILES
 from vsdeblur.solver.unrolled.choose import uses_consistency
 
@@ -23,6 +24,7 @@ log = logging.getLogger("vsdeblur")
 DEFAULT_BUDGET = 4 * 2**30
 _CHUNKS = (8, 6, 4, 3, 2, 1)
 _TILES = (512, 384, 256, 192, 128)
+_MOST_CHUNKS = 4  # at once: more would only make the first picture late
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Plan:
         budget: Bytes that the peak was to stay within.
         per_frame_bytes: Of these, for the tiles of a frame that is restored by itself.
         consistent: Side of the tiles in which sub-frames are made consistent in time, pixels; 0 where they are not.
+        chunk_workers: Chunks that are restored at once on the processor, each with its share of the threads.
         flow_workers: Pairs whose flow is found at once on the processor, at most: as many as fit in what other stages
             take.
         solve_workers: Key frames of a tile that are solved at once on the processor.
@@ -58,6 +61,7 @@ class Plan:
     budget: int = DEFAULT_BUDGET
     per_frame_bytes: int = 0
     consistent: int = 0
+    chunk_workers: int = 1
     flow_workers: int = 1
     solve_workers: int = 1
     render_workers: int = 1
@@ -83,6 +87,7 @@ def make_plan(
     threads: int = 1,
     *,
     for_noise: bool = False,
+    chunks_at_once: bool = False,
 ) -> Plan:
     """The most efficient plan within ``options.max_memory``, or within the default budget.
 
@@ -100,6 +105,7 @@ def make_plan(
         prior: What ``options.prior`` is.
         threads: Of the processor, where that is the device; 1 where the device is another.
         for_noise: The prior acts only where there is noise.
+        chunks_at_once: The host can restore several chunks at once.
 
     Raises:
         MemoryBudgetError: Nothing fits, and the message has the smallest budget that would; or by default it takes more
@@ -113,6 +119,8 @@ def make_plan(
     if for_noise and held <= budget:
         plan = replace(plan, peak_bytes=max(plan.peak_bytes, held), overlap_denoised=stages.overlap)
         always = stages
+    if chunks_at_once:
+        plan = _with_chunks(plan, always, threads)
     plan = _with_workers(plan, always, threads)
     if options.max_memory is None and total is not None and plan.peak_bytes > max(budget, total / 2):
         raise MemoryBudgetError(
@@ -171,6 +179,26 @@ def _most_efficient(stages: StageFootprints, budget: int) -> Plan:
         f"max_memory must be at least {-(-least.peak_bytes // 2**20)}MiB for {size.width}x{size.height} at factor "
         f"{options.factor}, not {budget / 2**20:.3g}MiB"
     )
+
+
+def _with_chunks(plan: Plan, stages: StageFootprints, threads: int) -> Plan:
+    """The plan, with as many chunks at once as there are threads and as the budget has room for, up to _MOST_CHUNKS."""
+    if not _independent(stages.options):
+        return plan
+    cut = (plan.chunk, plan.tile, plan.consistent, plan.unblended)
+    for chunks in range(min(threads, _MOST_CHUNKS), 1, -1):
+        _, _, busy = stages.workers(plan.budget // chunks, *cut, threads // chunks)
+        peak = chunks * max(plan.peak_bytes, busy)
+        if peak <= plan.budget:
+            return replace(plan, peak_bytes=peak, chunk_workers=chunks)
+    return plan
+
+
+def _independent(options: Options) -> bool:
+    """Whether chunks share nothing but networks of ours: a user's model may not be one for several threads."""
+    prior, flow = (x.partition(":")[0] if isinstance(x, str) else x for x in (options.prior, options.flow))
+    known = prior in (None, AUTO, "tv", "video") and flow in (None, "dis", "blur", "paths")
+    return known and options.mode == "joint" and not uses_admm(options)
 
 
 def _with_workers(plan: Plan, stages: StageFootprints, threads: int) -> Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import av
@@ -134,12 +135,14 @@ class Cloner:
     def __init__(self, frame: av.VideoFrame) -> None:
         self._whole = chain(frame)
         self._without_captions = chain(frame, ("sidedata", "mode=delete:type=A53_CC"))
+        self._alone = Lock()  # chunks that are restored at once share the graphs
 
     def __call__(self, frame: av.VideoFrame, *, first: bool) -> av.VideoFrame:
         """A copy of ``frame``; ``first``: the first of the copies of a source frame."""
         graph = self._whole if first else self._without_captions
-        graph.vpush(frame)
-        copy = graph.vpull()
+        with self._alone:
+            graph.vpush(frame)
+            copy = graph.vpull()
         copy.make_writable()
         copy.pict_type = 0  # an encoder would take the source's types as orders
         return copy

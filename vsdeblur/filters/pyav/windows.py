@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import islice
 from statistics import median
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ import av
 
 from vsdeblur.clip.repeats import Thumbnail
 from vsdeblur.colour.planes import Colour
-from vsdeblur.engine.chunks import FrameSource, chunk_windows
+from vsdeblur.engine.chunks import ChunkWindow, FrameSource, chunk_windows
 from vsdeblur.engine.grid import ALL, Chunk, Grid, Spans
 from vsdeblur.errors import InputError
 from vsdeblur.filters.pyav.colour import Converter, describe, kind
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vsdeblur.camera.path import CameraPath
+    from vsdeblur.engine.engine import Engine
 
 log = logging.getLogger("vsdeblur")
 
@@ -91,6 +93,7 @@ def restore_frames(frames: Iterable[TimedFrame], settings: StreamContext) -> Ite
     Raises:
         InputError: For interlaced frames and for formats that cannot be processed.
     """
+    from vsdeblur.at_once import streamed_at_once
     from vsdeblur.engine.engine import Engine
 
     stream, options = Peekable(frames), settings.options
@@ -100,18 +103,11 @@ def restore_frames(frames: Iterable[TimedFrame], settings: StreamContext) -> Ite
         converter = Converter(first.frame, options.transfer, settings.target, like, settings.even)
         run = StreamedFrames(stream, first, converter, settings, done)
         size = first.frame.height, first.frame.width, converter.channels
-        engine = Engine(options, *size, host_bytes=converter.host_bytes)
+        engine = Engine(options, *size, host_bytes=converter.host_bytes, chunks_at_once=True)
         grid = Grid.of(engine.plan, options)
-        for part in chunk_windows(run, grid, options, run.moments, settings.wanted.after(chunks)):
-            last = -1
-            ways: list[Tensor] = []
-            for moment, picture in part.restore(engine, ways=ways.append if settings.ways else None):
-                n = min(int(moment.instant), part.chunk.end - 1)
-                frame = converter.encode(picture, run.held(n).frame, first=n != last)
-                last = n
-                number = chunks + part.chunk.number
-                found = ways.pop() if ways else None
-                yield Restored(frame, moment.time, moment.duration, number, len(part.repeats), found)
+        parts = chunk_windows(run, grid, options, run.moments, settings.wanted.after(chunks))
+        restored = partial(_restored, engine, converter, chunks, settings.ways)
+        yield from streamed_at_once(restored, map(run.with_templates, parts), engine.plan.chunk_workers)
         if not run.ended:  # nothing after this is wanted
             return
         done, chunks = done + run.length, chunks + grid.chunks(run.length)
@@ -121,6 +117,25 @@ def restore_frames(frames: Iterable[TimedFrame], settings: StreamContext) -> Ite
             before, after, when = describe(first.frame), describe(following.frame), float(following.time)
             change = "changes its colour tags" if before == after else f"changes from {before} to {after}"
             settings.warn(f"the video {change} at {when:.3f} s: a new window starts there")
+
+
+def _restored(
+    engine: Engine,
+    converter: Converter,
+    before: int,
+    ways: bool,
+    taken: tuple[ChunkWindow[Moment], Sequence[av.VideoFrame]],
+) -> Iterator[Restored]:
+    """The outputs of a chunk, which has ``before`` others of the stream before its run, of its templates."""
+    part, templates = taken
+    number, last = before + part.chunk.number, None
+    seen: list[Tensor] = []
+    pictures = part.restore(engine, ways=seen.append if ways else None)
+    for (moment, picture), template in zip(pictures, templates, strict=True):
+        frame = converter.encode(picture, template, first=template is not last)
+        last = template
+        found = seen.pop() if seen else None
+        yield Restored(frame, moment.time, moment.duration, number, len(part.repeats), found)
 
 
 class Peekable[T]:
@@ -175,6 +190,11 @@ class StreamedFrames(FrameSource):
     def held(self, n: int) -> TimedFrame:
         """Frame ``n``, which is at hand."""
         return self._frames[n - self._base]
+
+    def with_templates(self, part: ChunkWindow[Moment]) -> tuple[ChunkWindow[Moment], list[av.VideoFrame]]:
+        """A chunk that is at hand, with the frame that each of its outputs is made like."""
+        shown = (min(int(moment.instant), part.chunk.end - 1) for moment in part.outputs)
+        return part, [self.held(n).frame for n in shown]
 
     def moments(self, chunk: Chunk, shutter: Callable[[int], float]) -> list[Moment]:
         """The outputs of a chunk."""

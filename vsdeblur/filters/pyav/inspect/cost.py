@@ -81,7 +81,8 @@ def plan_for(frame: av.VideoFrame, converter: Converter, options: Options) -> Pl
     """The plan for frames like this one."""
     from vsdeblur.engine.engine import Engine
 
-    return Engine(options, frame.height, frame.width, converter.channels, host_bytes=converter.host_bytes).plan
+    size = frame.height, frame.width, converter.channels
+    return Engine(options, *size, host_bytes=converter.host_bytes, chunks_at_once=True).plan
 
 
 def noise_in(frame: av.VideoFrame, converter: Converter) -> SensorGrain:
@@ -105,6 +106,7 @@ def seconds_each(kept: Sequence[av.VideoFrame], converter: Converter, options: O
     """Seconds per output frame: the engine's, measured on a piece from the middle, and the conversions'."""
     import torch
 
+    from vsdeblur.device import torch_threads
     from vsdeblur.engine.duration import PIECE, seconds_per_output
 
     height, width = kept[0].height, kept[0].width
@@ -119,5 +121,7 @@ def seconds_each(kept: Sequence[av.VideoFrame], converter: Converter, options: O
     begin = time.perf_counter()
     converter.encode(whole, kept[-1])
     encoding = time.perf_counter() - begin
-    engine = seconds_per_output(torch.stack(pieces), options, plan, height, width, reach(kept))
-    return engine + encoding + decoding / float(options.factor)
+    at_once = plan.chunk_workers  # chunks, each with its share of the threads
+    with torch_threads(max(torch.get_num_threads() // at_once, 1)):
+        engine = seconds_per_output(torch.stack(pieces), options, plan, height, width, reach(kept))
+    return (engine + encoding) / at_once + decoding / float(options.factor)
