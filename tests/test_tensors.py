@@ -6,7 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from vsdeblur.tensors import box, greatest
+from vsdeblur.device import torch_threads
+from vsdeblur.tensors import BLOCK, blocks, box, greatest, power
 
 
 @pytest.mark.parametrize("size", [1, 3, 5, 7, 15, 41])
@@ -25,3 +26,22 @@ def test_box_is_the_mean_of_the_square_around_each_pixel(size: int) -> None:
 def test_box_has_the_gradient_of_a_mean() -> None:
     x = torch.randn(1, 1, 6, 7, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda y: box(y, 3), x)
+
+
+@pytest.mark.parametrize("count", [1, 31, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK // 2, 5 * BLOCK + 77, 8 * BLOCK])
+def test_a_power_is_the_same_for_any_number_of_threads(count: int) -> None:
+    x = torch.rand(count, generator=torch.Generator().manual_seed(count))
+    results = []
+    for threads in (1, 2, 3, 4, 7, 8):
+        with torch_threads(threads):
+            assert sum(block.numel() for block in blocks(x)) == count
+            results.append(power(x, 1 / 2.2))
+    assert all(torch.equal(one, results[0]) for one in results)
+    torch.testing.assert_close(results[0], x ** (1 / 2.2))
+
+
+def test_a_power_leaves_its_argument_and_takes_any_layout() -> None:
+    x = torch.rand(3, 40, 50).permute(1, 2, 0)
+    before = x.clone()
+    torch.testing.assert_close(power(x, 2.4), before**2.4)
+    assert torch.equal(x, before)

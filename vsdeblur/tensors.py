@@ -13,6 +13,7 @@ from torch import Tensor
 from vsdeblur.errors import ArgumentError, DeblurError
 
 MIN_FRAME_SIDE = 16  # pixels
+BLOCK = 1 << 15  # elements that torch gives to one thread at least
 
 
 def as_frames(v: Any, name: str = "v") -> Tensor:
@@ -85,6 +86,28 @@ def known_zero(x: Tensor) -> bool:
 def exact_sum(x: Tensor) -> float:
     """The sum of x, of which the host adds the rows in float64: accelerators are slow at that, or lack it."""
     return float(x.sum(-1).cpu().double().sum())
+
+
+def blocks(flat: Tensor) -> tuple[Tensor, ...]:
+    """Views of a tensor (N,), in which elementwise functions give the same for any number of threads.
+
+    Torch shares the elements evenly, from BLOCK for each thread on, and computes what a thread has beyond whole vectors
+    by other functions: powers and sigmoids differ in the last bit. Here each thread has a whole block, and temporaries
+    stay in the cache.
+    """
+    if flat.device.type != "cpu":
+        return (flat,)
+    whole = flat.numel() - flat.numel() % BLOCK
+    shared, rest = flat[:whole].split(BLOCK * torch.get_num_threads()), flat[whole:]
+    return (*shared, rest) if whole else (rest,)
+
+
+def power(x: Tensor, exponent: float) -> Tensor:
+    """x^exponent, a new tensor, the same for any number of threads; without gradients."""
+    out = x.clone(memory_format=torch.contiguous_format)
+    for block in blocks(out.view(-1)):
+        block.pow_(exponent)
+    return out
 
 
 def smoothstep(x: Tensor, low: float, high: float) -> Tensor:

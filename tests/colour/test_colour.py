@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from vsdeblur.colour.planes import MATRICES, SITINGS, Colour
 from vsdeblur.colour.tags import colour_from_tags
 from vsdeblur.colour.transfer import from_linear, to_linear
+from vsdeblur.device import torch_threads
 from vsdeblur.errors import ArgumentError, DeblurError, InputError
 from vsdeblur.settings.transfers import LOGS, TRANSFERS
 
@@ -307,3 +308,15 @@ def test_planes_may_be_read_only_and_strided() -> None:
     wide = np.arange(64, dtype=np.uint8).reshape(8, 8)
     wide.setflags(write=False)
     np.testing.assert_array_equal(colour.encode(colour.decode([wide[:, :5]]))[0], wide[:, :5])
+
+
+@pytest.mark.parametrize("name", ["bt709", "srgb", "pq", "hlg", "slog3", "gamma2.2", "response1.9"])
+def test_curves_are_the_same_for_any_number_of_threads(name: str) -> None:
+    x = torch.rand(3, 338, 602, generator=torch.Generator().manual_seed(0))
+    results = []
+    for threads in (1, 2, 4, 5, 8):
+        with torch_threads(threads):
+            results.append((to_linear(x, name), from_linear(x, name)))
+    for light, stored in results[1:]:
+        assert torch.equal(light, results[0][0])
+        assert torch.equal(stored, results[0][1])

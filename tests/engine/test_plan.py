@@ -78,6 +78,46 @@ def test_workers_are_as_many_as_threads_where_there_is_room() -> None:
     assert [(plan.solve_workers, plan.render_workers) for plan in plans] == [(1, 1)] * 2
 
 
+@pytest.mark.parametrize("preset", ["fast", "balanced", "best"])
+def test_chunks_at_once_take_what_the_budget_leaves_and_change_no_cut(preset: str) -> None:
+    def plan(threads: int, at_once: bool, **more: Any) -> Any:
+        given = options(preset=preset, **more)
+        return make_plan(given, 360, 640, 3, 2**20, threads=threads, chunks_at_once=at_once)
+
+    alone = plan(2, False, max_memory="16GiB")
+    assert alone.chunk_workers == 1
+    for threads, chunks in ((1, 1), (2, 2), (3, 3), (4, 4), (64, 4)):
+        several = plan(threads, True, max_memory="16GiB")
+        assert several.chunk_workers == chunks
+        names = ("chunk", "halo", "tile", "rows", "consistent", "unblended", "overlap")
+        assert all(getattr(alone, name) == getattr(several, name) for name in names)
+    both = plan(2, True, max_memory="16GiB")
+    assert alone.peak_bytes < both.peak_bytes <= 2.2 * alone.peak_bytes
+    assert plan(2, True, max_memory=both.peak_bytes).chunk_workers == 2
+    assert plan(2, True, max_memory=both.peak_bytes - 2**20).chunk_workers == 1
+    for budget in ("700MiB", "1GiB", "2GiB"):
+        tight = plan(8, True, max_memory=budget)
+        assert tight.peak_bytes <= tight.budget
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"prior": "internal"},
+        {"prior": lambda u, sigma: u},
+        {"flow": lambda a, b: torch.zeros(2, *a.shape[1:])},
+        {"mode": "auto"},
+        {"mode": "frame", "factor": 1},
+        {"solver": "admm"},
+    ],
+    ids=["learns", "prior", "flow", "auto", "frame", "admm"],
+)
+def test_chunks_follow_one_another_where_they_may_share_something(kind: dict[str, Any]) -> None:
+    prior = TotalVariation(time=0.0)
+    plan = make_plan(options(**kind), 64, 96, 3, 0, threads=8, prior=prior, chunks_at_once=True)
+    assert plan.chunk_workers == 1
+
+
 def test_more_memory_never_makes_a_smaller_plan_and_the_default_is_fixed() -> None:
     plans = [make_plan(options(max_memory=f"{g}GiB"), 1080, 1920, 3, 2**22) for g in (2, 4, 8, 16, 32)]
     assert [p.chunk * p.tile for p in plans] == sorted(p.chunk * p.tile for p in plans)

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from vsdeblur.colour.display import MATCHING_EXPONENT
+from vsdeblur.tensors import power
 
 Picture = NDArray[np.float32]
 
@@ -61,7 +62,7 @@ def _small(frame: Tensor) -> Picture:
     size = max(_DIS_MIN_SIDE, round(height * scale)), max(_DIS_MIN_SIDE, round(width * scale))
     step = max(1, height // (4 * size[0]))  # four rows in each small pixel's height are as good as all of them
     small = adaptive_avg_pool2d(frame.detach()[:, ::step].float(), size)
-    small = torch.nan_to_num(small, 0.0, 0.0, 0.0).clamp_min(0).pow(MATCHING_EXPONENT)
+    small = power(torch.nan_to_num(small, 0.0, 0.0, 0.0).clamp_min(0), MATCHING_EXPONENT)
     picture: Picture = np.ascontiguousarray(small.permute(1, 2, 0).cpu().numpy())
     return picture
 

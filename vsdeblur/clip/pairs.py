@@ -16,7 +16,7 @@ from torch import Tensor
 from vsdeblur.colour.display import MATCHING_EXPONENT
 from vsdeblur.flow.dis import DisFlow
 from vsdeblur.flow.warp import inside, sample, sampling_grid
-from vsdeblur.tensors import box, smoothstep
+from vsdeblur.tensors import box, power, smoothstep
 
 EDGE = 128  # pixels on the longer side of the small pictures
 _LEAST = 0.025  # change of the logarithm of light from which on it counts, of the whole picture
@@ -145,7 +145,7 @@ def _contrast(x: Tensor) -> Tensor:
 
 def display(light: Tensor) -> Tensor:
     """Display values for comparison, of any shape: unlike ``to_matching`` not clipped at white, which gains shift."""
-    return light.clamp(min=0).pow(MATCHING_EXPONENT)
+    return power(light.clamp(min=0), MATCHING_EXPONENT)
 
 
 def small(frames: Tensor) -> Tensor:

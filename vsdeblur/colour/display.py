@@ -40,7 +40,9 @@ def from_display(values: Tensor) -> Tensor:
 
 def to_matching(light: Tensor) -> Tensor:
     """min(max(light, 0), 1)^(1 / 2.2), for comparing frames; any shape."""
-    return light.clamp(0, 1) ** MATCHING_EXPONENT
+    from vsdeblur.tensors import power
+
+    return power(light.clamp(0, 1), MATCHING_EXPONENT)
 
 
 def to_smooth_display(light: Tensor) -> Tensor:
@@ -63,4 +65,6 @@ def smooth_display_slope(values: Tensor) -> Tensor:
 
 def display_slope(light: Tensor) -> Tensor:
     """d light / d display value by BT.709, 2.022 light^0.55 and at least 1 / 4.5, at values of light of any shape."""
-    return light.clamp(min=0).pow_(0.55).mul_(2.022).clamp_(min=1 / 4.5)
+    from vsdeblur.tensors import power
+
+    return power(light.clamp(min=0), 0.55).mul_(2.022).clamp_(min=1 / 4.5)

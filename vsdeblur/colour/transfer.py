@@ -21,7 +21,6 @@ from vsdeblur.settings.transfers import KNOWN, LOGS, gamma_of, is_known
 if TYPE_CHECKING:
     from torch import Tensor
 
-_BLOCK = 1 << 16  # elements per thread handled at once on a CPU: the temporaries of a curve stay in the cache
 _SIGNED = tuple(name for name in LOGS if name != "protune")  # whose black is above 0: light below it is negative
 # HDR and logarithmic curves go on along a straight line from here, beyond every integer format's super-whites.
 _KNEE = 1.2
@@ -47,15 +46,15 @@ def from_linear(x: Tensor, name: str, *, inplace: bool = False) -> Tensor:
 def _apply(x: Tensor, name: str, direction: int, inplace: bool) -> Tensor:
     import torch
 
+    from vsdeblur.tensors import blocks
+
     if not is_known(name):
         raise ArgumentError("transfer", name, "one of " + KNOWN)
     out = x if inplace else x.clone(memory_format=torch.contiguous_format)
     if name == "linear":
         return out
     curve, signed = _CURVES[name][direction], name in _SIGNED
-    flat = out.view(-1)
-    size = _BLOCK * torch.get_num_threads() if flat.device.type == "cpu" else max(flat.numel(), 1)
-    for block in torch.split(flat, size):
+    for block in blocks(out.view(-1)):
         if signed:
             block.copy_(curve(block.clone()))
         else:

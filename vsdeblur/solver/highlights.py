@@ -25,7 +25,7 @@ from torch import Tensor
 from vsdeblur.flow.motion import extent
 from vsdeblur.operators import LinearOperator
 from vsdeblur.solver.keyframes import KeyFrameProblem
-from vsdeblur.tensors import constants, greatest, known_zero
+from vsdeblur.tensors import constants, greatest, known_zero, power
 
 STEPS, POWER = 16, 1.8  # an exponent below 2 halves the steps (Biggs and Andrews 1997 on its convergence)
 _LEAST = 0.97  # nominal white is 1: no format clips far below it
@@ -145,7 +145,7 @@ def _positive(exposure: LinearOperator, v: Tensor, clipped: Tensor) -> Tensor:
     for _ in range(STEPS):
         ratio = v / exposure(key).clamp_(min=_BLACK)
         ratio = torch.lerp(ratio, ratio.clamp(min=1), clipped)
-        key.mul_(exposure.adjoint(ratio).div_(sums).clamp_(min=0.05).pow_(POWER))
+        key.mul_(power(exposure.adjoint(ratio).div_(sums).clamp_(min=0.05), POWER))
     return key
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 
 import av
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.support.pyav import frames, picture
 from vsdeblur.clip.cadence import REACH
+from vsdeblur.device import torch_threads
 from vsdeblur.engine.engine import Engine
 from vsdeblur.errors import ArgumentError, DeblurError, InputError
 from vsdeblur.filters.pyav import deblur_frames
@@ -234,7 +236,8 @@ def test_a_change_of_size_starts_anew_and_is_logged(caplog: pytest.LogCaptureFix
     assert "yuv420p 64x40" in caplog.text
 
 
-def test_frames_are_read_as_they_are_needed() -> None:
+@pytest.mark.parametrize("threads", [1, 2])
+def test_frames_are_read_as_they_are_needed(threads: int) -> None:
     taken = 0
 
     def endless() -> object:
@@ -243,14 +246,17 @@ def test_frames_are_read_as_they_are_needed() -> None:
             taken += 1
             yield frame
 
-    restored = deblur_frames(endless(), 2, shutter=0.5)
-    assert taken == 0
-    plan = Engine(parse_options(shutter=0.5), 32, 48, 3).plan
-    for _ in range(6 * plan.chunk):
-        next(restored)
-    # Three chunks, the halo behind and where repeats are looked for, one more, and one held back.
-    assert taken <= 3 * plan.chunk + plan.halo + REACH + 3
-    restored.close()  # type: ignore[attr-defined]
+    with torch_threads(threads):
+        restored = deblur_frames(endless(), 2, shutter=0.5)
+        assert taken == 0
+        plan = Engine(parse_options(shutter=0.5), 32, 48, 3).plan
+        for _ in range(6 * plan.chunk):
+            next(restored)
+        # Three chunks, and those that are worked on or wait beside the third; the halo behind and where repeats are
+        # looked for, one more, and one held back.
+        chunks = 3 if threads == 1 else 3 + threads
+        assert taken <= chunks * plan.chunk + plan.halo + REACH + 3
+        restored.close()  # type: ignore[attr-defined]
 
 
 def test_the_same_frames_give_the_same_bytes() -> None:
@@ -261,7 +267,27 @@ def test_the_same_frames_give_the_same_bytes() -> None:
             np.testing.assert_array_equal(a, b)
 
 
-def test_interlaced_frames_are_refused(tmp_path: object) -> None:
+@pytest.mark.parametrize("name", ["yuv420p", "yuva420p", "gbrp10le"])
+def test_the_number_of_threads_changes_no_byte_and_no_timestamp(name: str) -> None:
+    runs = []
+    for threads in (1, 2, 3, 8):
+        with torch_threads(threads):
+            made = list(deblur_frames(frames(25, (50, 38), name), Fraction(3, 2), shutter=0.5, preset="fast"))
+        runs.append([(frame.pts, [x.tobytes() for x in layout(name).read(frame)]) for frame in made])
+    assert len(runs[0]) == 37
+    assert all(run == runs[0] for run in runs[1:])
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_frames_before_one_that_is_refused_are_given_out(threads: int) -> None:
+    clip = chain(islice(frames(40), 33), interlaced(islice(frames(40), 33, None)))
+    given: list[av.VideoFrame] = []
+    with torch_threads(threads), pytest.raises(InputError, match="interlaced"):
+        given.extend(deblur_frames(clip, 1, shutter=0.5, preset="fast"))
+    assert len(given) == 24  # three chunks: the fourth reaches up to it
+
+
+def interlaced(some: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
     graph = av.filter.Graph()
     chain = [
         graph.add("buffer", "video_size=48x32:pix_fmt=yuv420p:time_base=1/30"),
@@ -271,15 +297,15 @@ def test_interlaced_frames_are_refused(tmp_path: object) -> None:
     chain[0].link_to(chain[1])
     chain[1].link_to(chain[2])
     graph.configure()
+    for frame in some:
+        graph.vpush(frame)
+        yield graph.vpull()
 
-    def interlaced() -> object:
-        for frame in frames(3):
-            graph.vpush(frame)
-            yield graph.vpull()
 
+def test_interlaced_frames_are_refused() -> None:
     with pytest.raises(InputError, match=r"interlaced.*bwdif.*or, where only the flags are wrong, give progressive"):
-        list(deblur_frames(interlaced(), 2, shutter=0.5))
-    assert len(list(deblur_frames(interlaced(), 2, shutter=0.5, progressive=True))) == 6
+        list(deblur_frames(interlaced(frames(3)), 2, shutter=0.5))
+    assert len(list(deblur_frames(interlaced(frames(3)), 2, shutter=0.5, progressive=True))) == 6
 
 
 @pytest.mark.parametrize(
