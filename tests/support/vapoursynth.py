@@ -119,9 +119,10 @@ def record_engine(monkeypatch: pytest.MonkeyPatch) -> Record:
     record = Record()
 
     class Recorder:
-        def __init__(self, options: Any, height: int, width: int, channels: int = 3, *, host_bytes: int = 0) -> None:
+        def __init__(self, options: Any, height: int, width: int, channels: int = 3, **_: Any) -> None:
             record.channels.append(channels)
-            self.plan = SimpleNamespace(chunk=record.chunk, halo=record.halo, peak_bytes=0, budget=2**32)
+            plan = {"chunk": record.chunk, "halo": record.halo, "chunk_workers": 1}
+            self.plan = SimpleNamespace(**plan, peak_bytes=0, budget=2**32)
 
         def restore(self, window: Window, instants: Sequence[float], **_: Any) -> Iterator[Any]:
             record.windows.append(window)

@@ -1,4 +1,4 @@
-"""Engines and device threads that a process shares: one engine per set of arguments, one chunk at a time per device."""
+"""Engines and device threads that a process shares: one engine per set of arguments, one task at a time per device."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from vsdeblur.heap import share_one_heap
 from vsdeblur.settings import Options
 
 
-def engine_for(options: Options, height: int, width: int, channels: int, host_bytes: int) -> Engine:
+def engine_for(
+    options: Options, height: int, width: int, channels: int, host_bytes: int, *, chunks_at_once: bool = False
+) -> Engine:
     """An engine for these arguments, the same one as last time where that is safe.
 
     Players build the script anew on every seek, and an engine may hold weights. One that holds callables of the
@@ -24,14 +26,17 @@ def engine_for(options: Options, height: int, width: int, channels: int, host_by
         width: Of the frames.
         channels: Of the frames.
         host_bytes: Of an output frame.
+        chunks_at_once: As in ``Engine``.
     """
     make = Engine if callable(options.prior) or callable(options.flow) else _kept_engine
-    return make(options, height, width, channels, host_bytes=host_bytes)
+    return make(options, height, width, channels, host_bytes=host_bytes, chunks_at_once=chunks_at_once)
 
 
 @lru_cache(maxsize=4)
-def _kept_engine(options: Options, height: int, width: int, channels: int, *, host_bytes: int) -> Engine:
-    return Engine(options, height, width, channels, host_bytes=host_bytes)
+def _kept_engine(
+    options: Options, height: int, width: int, channels: int, *, host_bytes: int, chunks_at_once: bool
+) -> Engine:
+    return Engine(options, height, width, channels, host_bytes=host_bytes, chunks_at_once=chunks_at_once)
 
 
 def run_alone[Result](device: str | None, task: Callable[[], Result]) -> Result:

@@ -273,8 +273,36 @@ def test_many_requests_and_several_threads_of_torch_give_the_same_bytes(threads:
     assert len(found[0]) == 18
 
 
-def test_nothing_is_asked_for_at_construction_and_every_frame_once(threads: None) -> None:
+def test_a_chunk_that_fails_beside_another_fails_alone(threads: None) -> None:
+    """Two chunks are solved at once where torch has two threads; every output of the bad one says why."""
     core.num_threads = 2
+    with torch_threads(2):
+        engine_threads.cache_clear()
+        engines.cache_clear()
+        out = deblur(yuv(40, props=lambda n: {"_FieldBased": 2 * (n == 2)}), 1, shutter=1.0, preset="fast")
+        refused = []
+        for n in range(40):
+            try:
+                out.get_frame(n).close()
+            except vs.Error as error:
+                refused.append((n, "frame 2 is interlaced" in str(error)))
+    engine_threads.cache_clear()
+    engines.cache_clear()
+    assert refused == [(n, True) for n in range(8)]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_nothing_is_asked_for_at_construction_and_every_frame_once(threads: None, count: int) -> None:
+    core.num_threads = 2
+    with torch_threads(count):
+        engine_threads.cache_clear()
+        engines.cache_clear()
+        _asks_once()
+    engine_threads.cache_clear()
+    engines.cache_clear()
+
+
+def _asks_once() -> None:
     asked: list[int] = []
     fmt = core.get_video_format(vs.YUV420P8)
     clip = clip_of(fmt.id, 32, 24, 30, moving(fmt, 32, 24), asked=asked)

@@ -1,8 +1,9 @@
-"""Solving one chunk of a VapourSynth clip: its window's frames in, its output frames out, in the same format."""
+"""Solving chunks of a VapourSynth clip: their windows' frames in, their output frames out, in the same format."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +15,7 @@ from vsdeblur.colour.planes import Colour
 from vsdeblur.engine.chunks import FrameSource, chunk_window
 from vsdeblur.engine.grid import Grid, by_factor
 from vsdeblur.engine.shared import engine_for
-from vsdeblur.errors import InputError
+from vsdeblur.errors import DeblurError, InputError
 from vsdeblur.filters.vapoursynth.props import ClipTiming, Props, WindowProps, alpha_colour, colour_of, refuse_fields
 from vsdeblur.settings import Options
 from vsdeblur.timing import shown_frame
@@ -22,7 +23,11 @@ from vsdeblur.timing import shown_frame
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from vsdeblur.engine.engine import Engine
 
+log = logging.getLogger("vsdeblur")
+
+_PLAYERS = 1 << 24  # frames: clips that are longer have no end, and the player remembers the last few alone
 _ALLOCATED = 1.1  # times the bytes of its planes: what a frame of VapourSynth takes, sixty of 1080p 196 MiB
 
 
@@ -37,6 +42,9 @@ class ClipFrame(NamedTuple):
 class ChunkSolver:
     """Knows the clip's format, rate and options; holds no node and no frame.
 
+    Attributes:
+        at_once: Chunks of a parcel, which are solved at once.
+
     Raises:
         DeblurError: For arguments, formats and budgets that the engine cannot honour.
     """
@@ -50,34 +58,78 @@ class ChunkSolver:
             for p in range(fmt.num_planes)
         )
         self.frame_bytes = int(_ALLOCATED * fmt.bytes_per_sample * samples)
-        plan = engine_for(options, height, width, self.colours, self.frame_bytes).plan
+        self._several = timing.total < _PLAYERS
+        plan = self._engine(self.colours).plan
         self.grid, self.peak_bytes, self.budget = Grid.of(plan, options), plan.peak_bytes, plan.budget
+        self.at_once = plan.chunk_workers
 
     @property
-    def chunks(self) -> int:
-        """The number of chunks of the clip."""
-        return self.grid.chunks(self.timing.total)
+    def parcels(self) -> int:
+        """The number of parcels of the clip."""
+        return -(-self.grid.chunks(self.timing.total) // self.at_once)
+
+    @property
+    def length(self) -> int:
+        """Frames of a parcel."""
+        return self.at_once * self.grid.length
 
     @property
     def window_length(self) -> int:
-        """Frames that a chunk away from the clip's ends is a function of."""
-        return self.grid.length + 2 * self.grid.reach
+        """Frames that a parcel away from the clip's ends is a function of."""
+        return self.length + 2 * self.grid.reach
 
-    def chunk_of(self, output: int) -> int:
-        """The chunk that an output frame lies in."""
-        return shown_frame(output, self.options.factor) // self.grid.length
+    def parcel_of(self, output: int) -> int:
+        """The parcel that an output frame lies in."""
+        return shown_frame(output, self.options.factor) // self.length
+
+    def chunks(self, parcel: int) -> range:
+        """The chunks of a parcel."""
+        first = parcel * self.at_once
+        return range(first, min(first + self.at_once, self.grid.chunks(self.timing.total)))
 
     def outputs(self, chunk: int) -> range:
         """The numbers of the output frames that come from a chunk."""
         return self.grid.chunk(chunk, self.timing.total).outputs(self.options.factor)
+
+    def solve_parcel(self, parcel: int, around: Sequence[vs.VideoFrame]) -> dict[int, vs.VideoFrame | str]:
+        """The output frames of a parcel, or what went wrong, in one line: all outputs of a chunk then fail with it.
+
+        Args:
+            parcel: Its number.
+            around: Frames parcel * length - reach + (0 .. window_length - 1) of the clip; those before its start and
+                after its end are not read.
+        """
+        from vsdeblur.at_once import streamed_at_once
+
+        def solved(chunk: int) -> Iterator[tuple[int, vs.VideoFrame | str]]:
+            first = (chunk - parcel * self.at_once) * self.grid.length
+            frames = around[first : first + self.grid.length + 2 * self.grid.reach]
+            outputs, outcome = self.outputs(chunk), self._outcome(chunk, frames)
+            for n, output in enumerate(outputs):
+                yield output, outcome if isinstance(outcome, str) else outcome[n]
+
+        return dict(streamed_at_once(solved, self.chunks(parcel), self.at_once))
+
+    def _outcome(self, chunk: int, frames: Sequence[vs.VideoFrame]) -> list[vs.VideoFrame] | str:
+        try:
+            return self.solve(chunk, frames)
+        except DeblurError as error:
+            return str(error)
+        except Exception as error:
+            log.exception("chunk %d failed", chunk)
+            return f"frames from {chunk * self.grid.length} on: {type(error).__name__}: {' '.join(str(error).split())}"
+
+    def _engine(self, channels: int) -> Engine:
+        size = self.height, self.width, channels, self.frame_bytes
+        return engine_for(self.options, *size, chunks_at_once=self._several)
 
     def solve(self, chunk: int, around: Sequence[vs.VideoFrame]) -> list[vs.VideoFrame]:
         """The output frames of a chunk.
 
         Args:
             chunk: Its number.
-            around: Frames chunk * length - reach + (0 .. window_length - 1) of the clip; those before its start and
-                after its end are not read.
+            around: Frames from its first one less the reach on; those before the clip's start and after its end are not
+                read.
 
         Raises:
             InputError: For frames that cannot be processed.
@@ -85,7 +137,7 @@ class ChunkSolver:
         place, options = self.grid.chunk(chunk, self.timing.total), self.options
         frames = RequestedFrames(self, place.begin - self.grid.reach, around)
         part = chunk_window(place, frames, options, by_factor(options))
-        engine = engine_for(options, self.height, self.width, part.window.frames.shape[1], self.frame_bytes)
+        engine = self._engine(part.window.frames.shape[1])
         props = frames.props(place.window)
         results = []
         for output, picture in part.restore(engine):

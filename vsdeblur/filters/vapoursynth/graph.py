@@ -1,15 +1,14 @@
 """The VapourSynth filter: one line in a script.
 
 How the graph is built. Every output frame comes from a chunk of source frames, and a chunk has to be solved once
-however many of its frames are asked for. So there is a tiny inner clip with one frame per chunk, a parcel: its inputs
-are the chunk's window (one clip per position of the window, so that VapourSynth itself fetches and waits for them), and
-it carries the finished output frames as properties. The core lets many requests wait for the same parcel, and keeps the
-last few. Output frame n asks for its parcel and takes its frame out.
+however many of its frames are asked for. So there is a tiny inner clip with one frame, a parcel, for as many chunks as
+are solved at once: its inputs are their window (one clip per position of the window, so that VapourSynth itself fetches
+and waits for them), and it carries the finished output frames as properties. The core lets many requests wait for the
+same parcel, and keeps the last few. Output frame n asks for its parcel and takes its frame out.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
@@ -29,12 +28,10 @@ from vsdeblur.timing import output_count
 if TYPE_CHECKING:
     from vsdeblur.filters.vapoursynth.chunk import ChunkSolver
 
-log = logging.getLogger("vsdeblur")
-
 _LONGEST = 2**31 - 1  # frames in a VapourSynth clip
 _FRAME = "vsdeblur_frame_{}"
-_ERROR = "vsdeblur_error"
-_NODES = 2  # chunks that requests in flight lie in; finished chunks wait with them
+_ERROR = "vsdeblur_error_{}"
+_NODES = 2  # parcels that requests in flight lie in; finished ones wait with them
 
 
 @takes(DEBLUR)
@@ -127,8 +124,8 @@ def _build(clip: vs.VideoNode, options: Options, rate: Fraction | None, *, unifo
     length = output_count(clip.num_frames, options.factor)
 
     @lru_cache(maxsize=_NODES)
-    def parcel(chunk: int) -> vs.VideoNode:
-        single = parcels.std.Trim(first=chunk, length=1)
+    def parcel(number: int) -> vs.VideoNode:
+        single = parcels.std.Trim(first=number, length=1)
         # Asking ``parcels`` anew for each output made the process grow by 3 KB an output; this takes most of that away.
         single.std.SetVideoCache(mode=1, fixedsize=1, maxsize=1)
         forever = single.std.Loop()
@@ -136,10 +133,10 @@ def _build(clip: vs.VideoNode, options: Options, rate: Fraction | None, *, unifo
         return forever
 
     def parcel_of(n: int) -> vs.VideoNode:
-        return parcel(solver.chunk_of(n))
+        return parcel(solver.parcel_of(n))
 
     def take(n: int, f: vs.VideoFrame) -> vs.VideoFrame:
-        error = f.props.get(_ERROR)
+        error = f.props.get(_ERROR.format(n))
         if error is not None:
             raise vs.Error(f"deblur: {error}")
         return f.props[_FRAME.format(n)]
@@ -150,13 +147,13 @@ def _build(clip: vs.VideoNode, options: Options, rate: Fraction | None, *, unifo
 
 
 def _parcels(clip: vs.VideoNode, solver: ChunkSolver, options: Options) -> vs.VideoNode:
-    """The clip with one frame per chunk, which carries the chunk's output frames, or an error, as properties."""
-    chunks, length = solver.chunks, solver.grid.length
+    """The clip with one frame per parcel, which carries its output frames, or what went wrong, as properties."""
+    parcels, length = solver.parcels, solver.length
     # Blank frames stand in for those before the start and after the end. Without a copy of the ends no source is asked
     # for a frame twice, and a player's endless clip is never asked for its end.
     blank = clip.std.BlankClip(length=1, keep=True)
     # One at least: the cache set below is not the source's.
-    after = chunks * length + solver.grid.reach - clip.num_frames + 1
+    after = parcels * length + solver.grid.reach - clip.num_frames + 1
     padded = clip + blank.std.Loop(after)
     if solver.grid.reach:
         padded = blank.std.Loop(solver.grid.reach) + padded
@@ -165,44 +162,31 @@ def _parcels(clip: vs.VideoNode, solver: ChunkSolver, options: Options) -> vs.Vi
     window = [padded.std.Trim(first=k) for k in range(solver.window_length)]
     if length > 1:  # SelectEvery knows no cycle of 1, and would scale durations
         window = [node.std.SelectEvery(length, 0, modify_duration=False) for node in window]
-    tiny = clip.std.BlankClip(width=16, height=16, format=vs.GRAY8, length=chunks, keep=True)
+    tiny = clip.std.BlankClip(width=16, height=16, format=vs.GRAY8, length=parcels, keep=True)
 
     def solve(n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
         from vsdeblur.engine.shared import run_alone
 
         parcel = f[0].copy()
         try:
-            outcome = run_alone(options.device, lambda: _solved(solver, n, f[1:]))
+            found = run_alone(options.device, lambda: solver.solve_parcel(n, f[1:]))
         finally:
             for frame in f:
                 frame.close()  # an error's traceback would keep them
-        if isinstance(outcome, str):
-            parcel.props[_ERROR] = outcome
-        else:
-            for j, frame in zip(solver.outputs(n), outcome, strict=True):
-                parcel.props[_FRAME.format(j)] = frame
+        for output, outcome in found.items():
+            form = _ERROR if isinstance(outcome, str) else _FRAME
+            parcel.props[form.format(output)] = outcome
         return parcel
 
-    parcels = tiny.std.ModifyFrame([tiny, *window], solve)
-    parcels.std.SetVideoCache(mode=1, fixedsize=1, maxsize=_kept_parcels(solver))
-    return parcels
-
-
-def _solved(solver: ChunkSolver, chunk: int, frames: Sequence[vs.VideoFrame]) -> list[vs.VideoFrame] | str:
-    """The output frames, or what went wrong, in one line: every frame of the chunk then fails with it, at once."""
-    try:
-        return solver.solve(chunk, frames)
-    except DeblurError as error:
-        return str(error)
-    except Exception as error:
-        log.exception("chunk %d failed", chunk)
-        return f"frames from {chunk * solver.grid.length} on: {type(error).__name__}: {' '.join(str(error).split())}"
+    solved = tiny.std.ModifyFrame([tiny, *window], solve)
+    solved.std.SetVideoCache(mode=1, fixedsize=1, maxsize=_kept_parcels(solver))
+    return solved
 
 
 def _kept_parcels(solver: ChunkSolver) -> int:
-    """How many finished chunks wait in the core's cache: those of the plan, and more where the budget has room."""
+    """How many finished parcels wait in the core's cache: those of the plan, and more where the budget has room."""
     from vsdeblur.engine.host_frames import PARCELS
 
     room = solver.budget - solver.peak_bytes
-    more = max(room, 0) // max(solver.frame_bytes * len(solver.outputs(0)), 1)
+    more = max(room, 0) // max(solver.frame_bytes * len(solver.outputs(0)) * solver.at_once, 1)
     return min(PARCELS - 1 + int(more), 16)
