@@ -1,6 +1,6 @@
 """Threads, a machine that is not idle, and the first frame: what the clock says, not the processor.
 
-python benchmarks/busy.py [--size 640x360] [--frames 96] [--presets fast balanced] [--repeats 3]
+python benchmarks/busy.py [--size 640x360] [--frames 48] [--presets fast balanced] [--repeats 3]
 
 Seconds for a clip at factor 2 with 1 thread, with as many as there are cores, and with as many beside another job that
 multiplies matrices on as many threads; and for one chunk of 854x480 once all is loaded: its first frame, and all of
@@ -31,7 +31,7 @@ _BUSY = "import torch\nx = torch.rand(600, 600)\nwhile True: x = (x @ x).div_(30
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", default="640x360")
-    parser.add_argument("--frames", type=int, default=96)
+    parser.add_argument("--frames", type=int, default=48)
     parser.add_argument("--presets", nargs="+", default=["fast", "balanced"])
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
