@@ -24,23 +24,21 @@ from vsdeblur.tensors import box
 from vsdeblur.weights import fill
 from vsdeblur.window import Window
 
-ROUNDS = 2
 _EQUAL = 0.01  # relative difference of durations up to which neighbours count as one period away
 
 
 class BlurMotion:
     """A ``MotionEngine``: ``first`` finds paths, ``network`` corrects them.
 
-    rounds: how often the network is applied, each time to its own result. both_ways: the mean of the estimates from
-    the film forwards and backwards; the reversed film then gives the reversed path exactly, for twice the time.
+    It is applied once: a second time, to its own result, as in training, won no more than 0.02 dB on real clips and
+    lost 0.03 on hard ones. both_ways: the mean of the estimates from the film forwards and backwards; the reversed film
+    then gives the reversed path exactly, for twice the time.
     """
 
     is_motion_engine = True
 
-    def __init__(
-        self, first: PairwiseMotion, network: BlurNet, rounds: int = ROUNDS, *, both_ways: bool = False
-    ) -> None:
-        self.first, self.network, self.rounds, self.both_ways = first, network.eval(), rounds, both_ways
+    def __init__(self, first: PairwiseMotion, network: BlurNet, *, both_ways: bool = False) -> None:
+        self.first, self.network, self.both_ways = first, network.eval(), both_ways
 
     def __call__(self, window: Window, shutter: float) -> Motion:
         """The motion of the window whose shutter is open for ``shutter`` periods."""
@@ -69,19 +67,17 @@ class BlurMotion:
         height, width = path.shape[-2:]
         margin = (0, aligned(width) - width, 0, aligned(height) - height)
         frames, path, hints = (F.pad(x, margin, mode="replicate")[None] for x in (frames, path, hints))
-        opened, first = frames.new_full((1,), shutter), path
+        opened = frames.new_full((1,), shutter)
         with torch.no_grad():
-            for _ in range(self.rounds):
+            release_unused()
+            found = self.network(frames, path, hints, opened, 1)[-1].path
+            if self.both_ways:
                 release_unused()
-                found = self.network(frames, path, hints, opened, 1)[-1].path
-                if self.both_ways:
-                    release_unused()
-                    swapped = torch.cat((hints[:, :1], hints[:, 1:].flip(1)), 1)
-                    back = self.network(frames.flip(1), reversed_path(path), swapped, opened, 1)[-1].path
-                    found = (found + reversed_path(back)) / 2
-                path = found
+                swapped = torch.cat((hints[:, :1], hints[:, 1:].flip(1)), 1)
+                back = self.network(frames.flip(1), reversed_path(path), swapped, opened, 1)[-1].path
+                found = (found + reversed_path(back)) / 2
         # Where nothing changes there is no motion to correct: a still picture stays as it is.
-        return torch.lerp(first, path, changing(frames))[0, :, :height, :width]
+        return torch.lerp(path, found, changing(frames))[0, :, :height, :width]
 
 
 def reversed_path(path: Tensor) -> Tensor:
