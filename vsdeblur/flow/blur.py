@@ -30,8 +30,8 @@ _EQUAL = 0.01  # relative difference of durations up to which neighbours count a
 class BlurMotion:
     """A ``MotionEngine``: ``first`` finds paths, ``network`` corrects them.
 
-    It is applied once: a second time, to its own result, as in training, won no more than 0.02 dB on real clips and
-    lost 0.03 on hard ones. both_ways: the mean of the estimates from the film forwards and backwards; the reversed film
+    It is applied once: a second time, to its own result, as in training, won 0.02 dB on real clips and lost 0.03
+    on hard ones. both_ways: the mean of the estimates from the film forwards and backwards; the reversed film
     then gives the reversed path exactly, for twice the time.
     """
 
