@@ -52,7 +52,7 @@ Scores = dict[str, dict[str, list[float]]]
 def deconvolvers(
     weights: Path | None = None, diffusion: Path | None = None, latent: Path | None = None
 ) -> dict[str, Deconvolver]:
-    """The rows: anything that takes (v, blur, sigma). latent: weights of ``vsdeblur train latent``, for two more."""
+    """The rows: anything that takes (v, blur, sigma). latent: weights of ``vsdeblur train latent``, for three more."""
     bridge = load_bridge("indi", weights)
     video, calm = get_prior("video"), TotalVariation(strength=0.5, time=0.0, steps=10)
     rows: dict[str, Deconvolver] = {
@@ -72,6 +72,8 @@ def deconvolvers(
         "diffusion, DDS, one sample": load_diffusion("dds", diffusion).with_seed(0),
         "diffusion, PiGDM": load_diffusion("pigdm", diffusion),
         "diffusion, DPS": load_diffusion("dps", diffusion),
+        "diffusion, split Gibbs": load_diffusion("split-gibbs", diffusion),
+        "diffusion, split Gibbs, one sample": load_diffusion("split-gibbs", diffusion).with_seed(0),
     }
     return rows | (latent_rows(latent) if latent else {})
 
@@ -80,7 +82,7 @@ def latent_rows(weights: Path) -> dict[str, Deconvolver]:
     """In about the time of DDS on pictures."""
     return {
         f"latent diffusion, {name}, {steps} steps": load_diffusion(method, prior=f"latent:{weights}").with_steps(steps)
-        for name, method, steps in (("DDS", "dds", 2), ("PiGDM", "pigdm", 4))
+        for name, method, steps in (("DDS", "dds", 2), ("PiGDM", "pigdm", 4), ("split Gibbs", "split-gibbs", 2))
     }
 
 

@@ -63,7 +63,7 @@ def test_mean_samples_and_spread_are_written(source: Path, tmp_path: Path, calls
 
 
 def test_the_blur_is_found_once(source: Path, tmp_path: Path, calls: list[dict[str, Any]]) -> None:
-    assert call(source, tmp_path / "out.png", "--method", "pigdm", "--samples", 2).exit_code == 0
+    assert call(source, tmp_path / "out.png", "--method", "split-gibbs", "--samples", 2).exit_code == 0
     assert "estimator" not in calls[0]
     assert calls[1]["estimator"](None).size == (H, W)
 

@@ -69,11 +69,13 @@ def restore_frame(
             ``deconvolve(v, blur, sigma) -> u``. "unrolled:PATH": with weights that ``vsdeblur train restoration`` or
             ``joint`` wrote. "indi", "i2sb" and "cddb" are bridges from the result of plug and play (learned; the last
             two draw a sample); "indi:PATH" and so on: with weights that ``vsdeblur train bridge`` wrote.
-            "dds", "pigdm" and "dps" restore by guided diffusion (learned); "dds:PATH" and so on: with weights
-            that ``vsdeblur train diffusion`` wrote.
+            "dds", "pigdm" and "dps" restore by guided diffusion (learned), "split-gibbs" by drawing from the data
+            and from the same prior in turns; "dds:PATH" and so on: with weights that ``vsdeblur train diffusion``
+            wrote.
         prior: Of plug and play, as in ``restore``; None is "tv". Of diffusion a network of your own in place of the
-            project's: "diffusers:PATH" (a folder with a UNet2DModel), "deepinv:DiffUNet:PATH"; or
-            "latent:PATH", by which it runs in the latents of the autoencoder that ``vsdeblur train latent`` wrote.
+            project's: "diffusers:PATH" (a folder with a UNet2DModel, or with the autoencoder and the network of a
+            latent diffusion model, in whose latents it then runs), "deepinv:DiffUNet:PATH"; or "latent:PATH", in
+            the latents of the autoencoder that ``vsdeblur train latent`` wrote.
         noise: Standard deviation in frame's values, measured when None.
         steps: Of bridges and diffusion, evaluations of the network; None is the method's own number.
         seed: Of bridges and diffusion, "em" and "blind-dps" too: the same seed gives the same picture, another one

@@ -26,7 +26,7 @@ from vsdeblur.weights import available, within
 Estimator = Callable[[Tensor], Blur]
 
 BRIDGES = ("indi", "i2sb", "cddb")
-DIFFUSION = ("dds", "pigdm", "dps")
+DIFFUSION = ("dds", "pigdm", "dps", "split-gibbs")
 DRAWING = ("em", "blind-dps")  # estimators that draw where a seed is given
 _WEIGHTS = {"network": "kernels", "em": "diffusion", "blind-dps": "kernel-prior", "local": "local"}
 

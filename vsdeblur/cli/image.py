@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vsdeblur.stills.deblur import Deblurred
 
 FAILURE, PARTIAL = 1, 3
-SAMPLERS = ("i2sb", "cddb", "dds", "pigdm", "dps")  # methods whose results differ by seed
+SAMPLERS = ("i2sb", "cddb", "dds", "pigdm", "dps", "split-gibbs")  # methods whose results differ by seed
 _CHANGE = 1e-4  # parts of white: less comes from the transfer function, there and back
 
 
@@ -44,7 +44,7 @@ _CHANGE = 1e-4  # parts of white: less comes from the transfer function, there a
     "deconvolver",
     metavar="NAME",
     help="plug-and-play, richardson-lucy; learned: unrolled, the bridges indi, i2sb, cddb, diffusion by dds, pigdm, "
-    "dps; unrolled:PATH and so on with your weights.",
+    "dps, split-gibbs; unrolled:PATH and so on with your weights.",
 )
 @click.option("--steps", type=int, metavar="N", help="Of bridges and diffusion.  [default: the method's own]")
 @click.option("--seed", type=int, metavar="N", help="Of bridges and diffusion: another one draws another picture.")
@@ -57,7 +57,7 @@ _CHANGE = 1e-4  # parts of white: less comes from the transfer function, there a
 )
 @setting_option(
     "prior",
-    help="Prior on sharp pictures: tv, video, ...; of dds, pigdm and dps diffusers:PATH, latent:PATH.  [default: tv]",
+    help="Prior on sharp pictures: tv, video, ...; of diffusion diffusers:PATH, latent:PATH.  [default: tv]",
 )
 @click.option(
     "--noise", type=float, metavar="SIGMA", help="Standard deviation, in parts of white; measured by default."

@@ -18,10 +18,21 @@ from vsdeblur.settings.transfers import is_known
 
 type Cuts = bool | Literal["props"] | frozenset[int]
 
-DECONVOLVERS = ("plug-and-play", "unrolled", "richardson-lucy", "indi", "i2sb", "cddb", "dds", "pigdm", "dps")
+DECONVOLVERS = (
+    "plug-and-play",
+    "unrolled",
+    "richardson-lucy",
+    "indi",
+    "i2sb",
+    "cddb",
+    "dds",
+    "pigdm",
+    "dps",
+    "split-gibbs",
+)
 ESTIMATORS = ("path", "uniform", "network", "em", "blind-dps", "local")
 LEARNED_ESTIMATORS = ("network", "em", "blind-dps", "local")
-LEARNED = ("unrolled", "indi", "i2sb", "cddb", "dds", "pigdm", "dps")  # those that have weights
+LEARNED = ("unrolled", "indi", "i2sb", "cddb", "dds", "pigdm", "dps", "split-gibbs")  # those that have weights
 SOLVERS = ("keyframes", "unrolled", "unrolled:PATH", "admm")  # as ``vsdeblur.named`` reads them
 MAX_FACTOR = 16
 MAX_FPS = 10_000

@@ -14,13 +14,17 @@ from tests.blind.test_frame import line, scene
 from tests.support.quality import psnr
 from vsdeblur.blind import restore_frame
 from vsdeblur.blind.deconvolve.unrolled import START
-from vsdeblur.blind.diffusion.deconvolve import GUIDANCES, DiffusionDeconvolution, load_diffusion
+from vsdeblur.blind.diffusion.deconvolve import SAMPLERS, DiffusionDeconvolution, load_diffusion
 from vsdeblur.blind.diffusion.diffusion_net import DiffusionNet, padded
 from vsdeblur.blind.diffusion.em import DiffusionEM
 from vsdeblur.blind.diffusion.guidance.dds import DDS
 from vsdeblur.blind.diffusion.noise import PlacedNoise
+from vsdeblur.blind.diffusion.observation import Observation
 from vsdeblur.blind.diffusion.prior import NetworkPrior
+from vsdeblur.blind.diffusion.sample import GuidedProcess
+from vsdeblur.blind.diffusion.sampler import Noises, Sampler
 from vsdeblur.blind.diffusion.schedule import noise_levels
+from vsdeblur.blind.diffusion.split_gibbs import SplitGibbs
 from vsdeblur.blind.estimate.alternate import Alternation
 from vsdeblur.blind.estimate.restored import RestoredExpectation
 from vsdeblur.blind.frame import deblurred
@@ -50,7 +54,7 @@ class VariationPrior(NetworkPrior):
 
 
 def restore(**given: object) -> DiffusionDeconvolution:
-    return replace(DiffusionDeconvolution(VariationPrior(DiffusionNet((8, 8, 8))), DDS()), **given)
+    return replace(DiffusionDeconvolution(VariationPrior(DiffusionNet((8, 8, 8))), GuidedProcess(DDS())), **given)
 
 
 def blurs() -> dict[str, Blur]:
@@ -66,8 +70,9 @@ def blurs() -> dict[str, Blur]:
     }
 
 
+@pytest.mark.parametrize("sampler", [GuidedProcess(DDS()), SplitGibbs()], ids=["dds", "split-gibbs"])
 @pytest.mark.parametrize("name", ["uniform", "flow", "piecewise"])
-def test_every_blur_is_undone(name: str) -> None:
+def test_every_blur_is_undone(name: str, sampler: Sampler) -> None:
     blur = blurs()[name]
     m = blur.margin
     u = scene(SIZE[0] + 2 * m, SIZE[1] + 2 * m)
@@ -75,7 +80,7 @@ def test_every_blur_is_undone(name: str) -> None:
     planes = u.repeat(blur.count, 1, 1, 1) if isinstance(blur, PiecewiseBlur) else u
     v = blur(planes) + 0.005 * torch.randn(1, 3, *SIZE)
     truth = u[..., m : m + SIZE[0], m : m + SIZE[1]]
-    assert psnr(restore(steps=6)(v, blur, 0.005), truth) > psnr(v, truth) + 2
+    assert psnr(restore(steps=6, sampler=sampler)(v, blur, 0.005), truth) > psnr(v, truth) + 2
 
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
@@ -114,13 +119,30 @@ def test_noise_belongs_to_places() -> None:
     assert float(whole.std()) == pytest.approx(1, abs=0.02)
 
 
-def test_tiles_make_no_seam() -> None:
+@pytest.mark.parametrize("sampler", [GuidedProcess(DDS()), SplitGibbs()], ids=["dds", "split-gibbs"])
+def test_tiles_make_no_seam(sampler: Sampler) -> None:
     size = (96, 150)
     blur = UniformBlur(line(5, MARGIN), size)
     v = blur(scene(size[0] + 2 * MARGIN, size[1] + 2 * MARGIN))
-    whole, tiled = (deblurred(v, blur, 0.01, restore(steps=2, seed=3), tile) for tile in (1024, 64))
+    whole, tiled = (deblurred(v, blur, 0.01, restore(steps=2, seed=3, sampler=sampler), tile) for tile in (1024, 64))
     assert psnr(whole, tiled) > 45
     assert float((whole - v).abs().max()) > 0.05
+
+
+def test_noise_of_the_data_is_another_than_that_of_pictures() -> None:
+    """Of every turn: what split Gibbs draws from either is independent, also where margins shift one of them."""
+    seen: dict[str, list[Tensor]] = {"state": [], "data": []}
+
+    def listen(prior: object, observation: Observation, start: Tensor, steps: int, noises: Noises | None) -> Tensor:
+        assert noises is not None
+        for turn in range(4):
+            seen["state"].append(noises.state(start, turn)[..., MARGIN:-MARGIN, MARGIN:-MARGIN])
+            seen["data"].append(noises.data(observation.v, turn))
+        return start
+
+    restore(sampler=listen, seed=5)(torch.rand(1, 3, *SIZE), blurs()["uniform"], 0.01)
+    every = torch.stack([noise.flatten() for noises in seen.values() for noise in noises])
+    assert float((torch.corrcoef(every) - torch.eye(8)).abs().max()) < 0.1
 
 
 def test_levels_fall_evenly_along_the_curve() -> None:
@@ -151,7 +173,7 @@ def test_an_untrained_network_keeps_what_is_clear() -> None:
     assert torch.allclose(found[1], torch.full_like(x[1], 0.5), atol=1e-3)
 
 
-@pytest.mark.parametrize("method", GUIDANCES)
+@pytest.mark.parametrize("method", SAMPLERS)
 def test_methods_by_name_with_weights_of_your_own(method: str, tmp_path: Path) -> None:
     torch.manual_seed(2)
     save_file(DiffusionNet().state_dict(), tmp_path / "diffusion.safetensors")

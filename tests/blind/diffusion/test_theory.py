@@ -21,8 +21,10 @@ from vsdeblur.blind.diffusion.guidance.dds import DDS
 from vsdeblur.blind.diffusion.guidance.pigdm import PiGDM
 from vsdeblur.blind.diffusion.guidance.protocol import Guidance
 from vsdeblur.blind.diffusion.observation import Observation
-from vsdeblur.blind.diffusion.sample import sample
+from vsdeblur.blind.diffusion.sample import GuidedProcess, sample
+from vsdeblur.blind.diffusion.sampler import Noises
 from vsdeblur.blind.diffusion.schedule import noise_levels
+from vsdeblur.blind.diffusion.split_gibbs import SplitGibbs
 from vsdeblur.blind.estimate.restored import RestoredExpectation
 from vsdeblur.blind.operators.uniform import UniformBlur
 
@@ -102,6 +104,48 @@ def spread_by_noise(gaussian: GaussianPrior, guidance: Guidance, v: Tensor, step
     return u[-1], u[:-1] - u[-1]
 
 
+@pytest.mark.parametrize("coloured", [False, True])
+def test_split_gibbs_draws_from_the_posterior(coloured: bool, v: Tensor) -> None:
+    gaussian = prior(coloured)
+    mean, covariance = gaussian.posterior(v, blur(), NOISE)
+    found, columns = spread_by_turns(gaussian, SplitGibbs(first=0.3, last=0.03), v, 40)
+    assert (found - mean).norm() < 0.05 * (mean - 0.5).norm()
+    error = columns.T @ columns - covariance
+    assert error.norm() < 0.05 * covariance.norm()
+    assert abs(float(error.trace())) < 0.05 * float(covariance.trace())
+
+
+def spread_by_turns(gaussian: GaussianPrior, sampler: SplitGibbs, v: Tensor, turns: int) -> tuple[Tensor, Tensor]:
+    """As ``spread_by_noise``: two noises of pictures in each turn, and behind them one of v."""
+    pixels, seen = SIDE * SIDE, v.numel()
+    count = turns * (2 * pixels + seen) + 1
+
+    def units(first: int, like: Tensor) -> Tensor:
+        rows = torch.zeros(count, like[0].numel(), dtype=like.dtype)
+        rows[first : first + rows.shape[1]] = torch.eye(rows.shape[1], dtype=like.dtype)
+        return rows.view_as(like)
+
+    noises = Noises(
+        lambda like, step: units(step * pixels, like), lambda like, step: units(2 * turns * pixels + step * seen, like)
+    )
+    start = torch.full((count, 1, SIDE, SIDE), 0.5, dtype=torch.float64)
+    u = sampler(gaussian, observed(v.expand(count, -1, -1, -1)), start, turns, noises).flatten(1)
+    return u[-1], u[:-1] - u[-1]
+
+
+def test_split_gibbs_without_noise_ends_at_the_mean(v: Tensor) -> None:
+    """From the picture's mean, so that all but the start has to come from v; widened, it would trust v too much."""
+    gaussian = prior(coloured=True)
+    mean, _ = gaussian.posterior(v, blur(), NOISE)
+    start = torch.full((1, 1, SIDE, SIDE), 0.5, dtype=torch.float64)
+    error, widened = (
+        SplitGibbs(calm=0.03, widen=widen)(gaussian, observed(v), start, 400, None).flatten() - mean
+        for widen in (1.0, 2.0)
+    )
+    assert error.norm() < 0.05 * (mean - 0.5).norm()
+    assert widened.norm() > 0.05 * (mean - 0.5).norm()
+
+
 @dataclass(frozen=True, eq=False)
 class EqualChannels(GaussianPrior):
     """Pictures of three equal channels, each N(mean, S): noise of all three tells of one picture."""
@@ -117,7 +161,9 @@ class EqualChannels(GaussianPrior):
 def test_the_expectation_step_is_the_mean_of_the_posterior(v: Tensor) -> None:
     """Of a grey picture, as estimation asks for it: without noise, from far enough that the start is forgotten."""
     known = prior(coloured=True)
-    restore = DiffusionDeconvolution(EqualChannels(known.mean, known.spectrum), DDS(steps=8, widen=1), 60, first=2.0)
+    restore = DiffusionDeconvolution(
+        EqualChannels(known.mean, known.spectrum), GuidedProcess(DDS(steps=8, widen=1), first=2.0), 60
+    )
     mean, _ = known.posterior(v, blur(), NOISE)
     found = RestoredExpectation(restore)(v, blur(), NOISE).flatten()
     assert (found - mean).norm() < 0.05 * (mean - known.mean).norm()

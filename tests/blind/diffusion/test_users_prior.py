@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from tests.support.pictures import blocks
 from vsdeblur.blind import restore_frame
-from vsdeblur.blind.diffusion.users_prior import LevelDenoiser, NoisePredictor, load_users_prior
+from vsdeblur.blind.diffusion.noise_predictor import NoisePredictor
+from vsdeblur.blind.diffusion.prior import NetworkPrior
+from vsdeblur.blind.diffusion.users_prior import LevelDenoiser, load_users_prior
 from vsdeblur.blind.methods import deconvolver_of, sampling
 from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.errors import ArgumentError, DeblurError
@@ -79,7 +81,7 @@ def blurred() -> tuple[Tensor, UniformBlur]:
     return blur(blocks(47, 60).expand(-1, 3, -1, -1))[0], blur
 
 
-@pytest.mark.parametrize("method", ["dds", "pigdm", "dps"])
+@pytest.mark.parametrize("method", ["dds", "pigdm", "dps", "split-gibbs"])
 def test_samplers_take_it_for_their_own(folder: Path, method: str) -> None:
     v, blur = blurred()
 
@@ -101,11 +103,14 @@ def test_a_pipeline_says_what_its_network_predicts(folder: Path, tmp_path: Path)
     network = diffusers.UNet2DModel.from_pretrained(folder)
     network.save_pretrained(tmp_path / "unet")
     diffusers.DDPMScheduler(prediction_type="sample", num_train_timesteps=100).save_pretrained(tmp_path / "scheduler")
-    found = load_users_prior(f"diffusers:{tmp_path}", torch.device("cpu")).network
+    codec, prior = load_users_prior(f"diffusers:{tmp_path}", torch.device("cpu"))
+    assert codec is None
+    assert isinstance(prior, NetworkPrior)
+    found = prior.network
     assert isinstance(found, NoisePredictor)
     assert (found.predicts, len(found.noise), found.align) == ("sample", 100, 2)
     x = torch.rand(1, 3, 16, 16)
-    plain = load_users_prior(f"diffusers:{folder}", torch.device("cpu"))
+    _, plain = load_users_prior(f"diffusers:{folder}", torch.device("cpu"))
     assert not torch.equal(plain(x, 0.1), found(x, torch.tensor([0.1])))
 
 

@@ -26,7 +26,7 @@ from vsdeblur.blind.deconvolve.unrolled import norm_bound
 from vsdeblur.blind.diffusion.guidance.dds import DDS
 from vsdeblur.blind.diffusion.guidance.protocol import Guidance
 from vsdeblur.blind.diffusion.kernel_prior import SCALE, KernelPrior, load_kernel_prior
-from vsdeblur.blind.diffusion.noise import PlacedNoise, no_noise
+from vsdeblur.blind.diffusion.noise import Noise, PlacedNoise, no_noise
 from vsdeblur.blind.diffusion.observation import Observation
 from vsdeblur.blind.diffusion.prior import DiffusionPrior, load_diffusion_prior
 from vsdeblur.blind.diffusion.sample import following
@@ -46,7 +46,6 @@ _SPACING = 64  # pixels between the kernels of the blur under which the picture 
 _QUIETEST = 0.5 / 255
 _QUICK = PlugAndPlay(TotalVariation(strength=0.9, time=0.0), rounds=3, steps=6)
 _ELSEWHERE = 1 << 20, 1 << 20  # row and column from which the kernel's noise is taken: no picture reaches there
-Noise = Callable[[Tensor, int], Tensor]
 
 
 @dataclass(frozen=True, slots=True)

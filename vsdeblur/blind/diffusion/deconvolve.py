@@ -16,58 +16,58 @@ from vsdeblur.blind.deconvolve.unrolled import START, norm_bound
 from vsdeblur.blind.diffusion.guidance.dds import DDS
 from vsdeblur.blind.diffusion.guidance.dps import DPS
 from vsdeblur.blind.diffusion.guidance.pigdm import PiGDM
-from vsdeblur.blind.diffusion.guidance.protocol import Guidance
-from vsdeblur.blind.diffusion.latent.autoencoder import SMALLER, Autoencoder
+from vsdeblur.blind.diffusion.latent.codec import Codec, decoded
 from vsdeblur.blind.diffusion.latent.latent_net import load_latent
-from vsdeblur.blind.diffusion.latent.observation import LatentObservation, consistent, decoded
-from vsdeblur.blind.diffusion.noise import PlacedNoise, no_noise
+from vsdeblur.blind.diffusion.latent.observation import LatentObservation, consistent
+from vsdeblur.blind.diffusion.noise import PlacedNoise
 from vsdeblur.blind.diffusion.observation import Observation
 from vsdeblur.blind.diffusion.prior import DiffusionPrior, load_diffusion_prior
-from vsdeblur.blind.diffusion.sample import sample
-from vsdeblur.blind.diffusion.schedule import noise_levels
+from vsdeblur.blind.diffusion.sample import GuidedProcess
+from vsdeblur.blind.diffusion.sampler import Noises, Sampler
+from vsdeblur.blind.diffusion.split_gibbs import SplitGibbs
 from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.colour.display import from_smooth_display, to_smooth_display
 from vsdeblur.named import match_named, resolve_named
 from vsdeblur.priors.pictures import as_given, colours
 
-GUIDANCES: dict[str, Callable[[], Guidance]] = {"dds": DDS, "pigdm": PiGDM, "dps": DPS}
+SAMPLERS: dict[str, Callable[[], Sampler]] = {
+    "dds": lambda: GuidedProcess(DDS()),
+    "pigdm": lambda: GuidedProcess(PiGDM()),
+    "dps": lambda: GuidedProcess(DPS()),
+    "split-gibbs": SplitGibbs,
+}
 STEPS = 10
-FIRST, LAST = 0.1, 0.02  # deviations of the noise
 _QUIETEST = 0.5 / 255  # lower bound of the data's noise
+_OF_DATA = 1 << 62  # makes another seed of one
 
 
 @dataclass(frozen=True, slots=True)
 class DiffusionDeconvolution:
     """A picture drawn from p(u | v), or nearly its mean: a ``Deconvolver``. The same seed gives the same picture.
 
-    The process starts from plug and play with total variation under noise of deviation ``first``, so that few steps
-    are enough.
+    The process starts from plug and play with total variation, so that few steps are enough.
 
     Attributes:
         prior: Of pictures.
-        guidance: How the data enters.
+        sampler: The process.
         steps: Evaluations of the prior.
         seed: Of all noise; None draws none, which leads to one picture near the mean of all samples.
         linear: Values are linear light, which the prior receives through a display's curve.
         clip: The value from which on v is clipped; None where it never is.
         start: Makes the picture that the process starts from.
-        first: Deviation of the noise at the start.
-        churn: See ``sample``.
         place: (row, column) of v's first pixel in the whole picture.
-        codec: The autoencoder in whose latents the process runs, and which the prior is of; None for pictures.
+        codec: In whose latents the process runs, and which the prior is of; None for pictures.
     """
 
     prior: DiffusionPrior
-    guidance: Guidance
+    sampler: Sampler
     steps: int = STEPS
     seed: int | None = None
     linear: bool = False
     clip: float | None = None
     start: PlugAndPlay = START
-    first: float = FIRST
-    churn: float = 1.0
     place: tuple[int, int] = (0, 0)
-    codec: Autoencoder | None = None
+    codec: Codec | None = None
 
     def at(self, row: int, column: int) -> DiffusionDeconvolution:
         """The same for a tile whose first pixel lies at (row, column) of the whole picture."""
@@ -119,16 +119,21 @@ class DiffusionDeconvolution:
 
     def _sampled(self, observation: Observation, start: Tensor) -> Tensor:
         """The picture of display values, with its margin, that the process around ``start`` ends with."""
-        levels = noise_levels(self.first, min(LAST, self.first), self.steps)
-        row, column = (n - observation.blur.margin for n in self.place)
         if self.codec is None:
-            noise = no_noise if self.seed is None else PlacedNoise(self.seed, row, column)
-            return sample(self.prior.fitted(start), self.guidance, observation, start, levels, noise, self.churn)
-        noise = no_noise if self.seed is None else PlacedNoise(self.seed, row // SMALLER, column // SMALLER)
+            return self.sampler(self.prior.fitted(start), observation, start, self.steps, self._noises(observation, 1))
         decode = partial(decoded, self.codec, size=(start.shape[-2], start.shape[-1]))
         z = self.codec.encode(start)
         seen = LatentObservation.of(observation, decode, z)
-        return consistent(decode(sample(self.prior, self.guidance, seen, z, levels, noise, self.churn)), observation)
+        noises = self._noises(observation, self.codec.smaller)
+        found = decode(self.sampler(self.prior, seen, z, self.steps, noises))
+        return consistent(found, observation, self.codec.lost(start))
+
+    def _noises(self, observation: Observation, smaller: int) -> Noises | None:
+        """Where noise comes from, for states with so many pixels a side to each of their values."""
+        if self.seed is None:
+            return None
+        row, column = ((n - observation.blur.margin) // smaller for n in self.place)
+        return Noises(PlacedNoise(self.seed, row, column), PlacedNoise(self.seed ^ _OF_DATA, *self.place))
 
 
 def load_diffusion(
@@ -137,7 +142,7 @@ def load_diffusion(
     """A sampler with trained weights.
 
     Args:
-        method: A name in ``GUIDANCES``.
+        method: A name in ``SAMPLERS``.
         weights: A file that ``vsdeblur train diffusion`` wrote; None for the project's own.
         device: Of the network; None for the processor.
         prior: A user's network in place of the project's, see ``load_users_prior``; "latent:PATH" for the
@@ -148,13 +153,17 @@ def load_diffusion(
         DeblurError: The weights are missing or damaged.
         InputError: The file holds no such weights.
     """
+    codec: Codec | None = None
+    of: DiffusionPrior
     if prior is None:
-        return DiffusionDeconvolution(load_diffusion_prior(weights, device), GUIDANCES[method]())
-    from vsdeblur.blind.diffusion.users_prior import LATENT, WANTED, load_users_prior
+        of = load_diffusion_prior(weights, device)
+    else:
+        from vsdeblur.blind.diffusion.users_prior import LATENT, WANTED, load_users_prior
 
-    if match_named(prior, LATENT) is not None:
-        path = resolve_named("prior", prior, LATENT, WANTED).path
-        assert path is not None  # of this form
-        codec, latents = load_latent(path, device)
-        return DiffusionDeconvolution(latents, GUIDANCES[method](), codec=codec)
-    return DiffusionDeconvolution(load_users_prior(prior, device or torch.device("cpu")), GUIDANCES[method]())
+        if match_named(prior, LATENT) is not None:
+            path = resolve_named("prior", prior, LATENT, WANTED).path
+            assert path is not None  # of this form
+            codec, of = load_latent(path, device)
+        else:
+            codec, of = load_users_prior(prior, device or torch.device("cpu"))
+    return DiffusionDeconvolution(of, SAMPLERS[method](), codec=codec)

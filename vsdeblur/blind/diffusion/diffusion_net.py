@@ -135,7 +135,7 @@ def white_deviation(sigma: float) -> float:
 
 
 def padded(network: nn.Module, x: Tensor, sigma: Tensor) -> Tensor:
-    """``network`` on pictures of any size, mirrored at their ends where they are no multiple of ALIGNED.
+    """``network`` on pictures of any size, continued at their ends where they are no multiple of ALIGNED.
 
     Args:
         network: D.
@@ -147,6 +147,8 @@ def padded(network: nn.Module, x: Tensor, sigma: Tensor) -> Tensor:
     """
     height, width = x.shape[-2:]
     margin = (0, -width % ALIGNED, 0, -height % ALIGNED)
-    wide = F.pad(x, margin, mode="reflect") if any(margin) else x
+    # Mirrored, which takes a picture that is wider than what is added.
+    mode = "reflect" if margin[1] < width and margin[3] < height else "replicate"
+    wide = F.pad(x, margin, mode=mode) if any(margin) else x
     out: Tensor = network(wide, sigma)
     return out[..., :height, :width]

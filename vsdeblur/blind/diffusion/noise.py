@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+Noise = Callable[[Tensor, int], Tensor]  # of deviation 1, by shape and number of the step
 BLOCK = 64  # pixels along a side that share a generator
 
 

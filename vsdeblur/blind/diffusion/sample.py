@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from vsdeblur.blind.diffusion.guidance.protocol import Guidance
+from vsdeblur.blind.diffusion.noise import Noise, no_noise
 from vsdeblur.blind.diffusion.observation import Observation
 from vsdeblur.blind.diffusion.prior import DiffusionPrior
+from vsdeblur.blind.diffusion.sampler import Noises
+from vsdeblur.blind.diffusion.schedule import noise_levels
+
+FIRST, LAST = 0.1, 0.02  # deviations of the noise
+
+
+@dataclass(frozen=True, slots=True)
+class GuidedProcess:
+    """The reverse process as a ``Sampler``.
+
+    Attributes:
+        guidance: How the data enters.
+        first: Deviation of the noise at the start.
+        last: At the end, and at most ``first``.
+        churn: See ``sample``.
+    """
+
+    guidance: Guidance
+    first: float = FIRST
+    last: float = LAST
+    churn: float = 1.0
+
+    def __call__(
+        self, prior: DiffusionPrior, observation: Observation, start: Tensor, steps: int, noises: Noises | None
+    ) -> Tensor:
+        """A picture, see ``Sampler``."""
+        levels = noise_levels(self.first, min(self.last, self.first), steps)
+        noise = no_noise if noises is None else noises.state
+        return sample(prior, self.guidance, observation, start, levels, noise, self.churn)
 
 
 def sample(
@@ -19,7 +50,7 @@ def sample(
     observation: Observation,
     start: Tensor,
     levels: Sequence[float],
-    noise: Callable[[Tensor, int], Tensor],
+    noise: Noise,
     churn: float = 1.0,
 ) -> Tensor:
     """A picture from p(u | v), as far as prior and guidance are right.
@@ -50,7 +81,7 @@ def following(
     x: Tensor,
     u: Tensor,
     levels: tuple[float, float],
-    noise: Callable[[Tensor, int], Tensor],
+    noise: Noise,
     step: int,
     churn: float = 1.0,
 ) -> Tensor:

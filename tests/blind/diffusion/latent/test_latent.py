@@ -15,17 +15,17 @@ from tests.support.gaussian import GaussianPrior
 from tests.support.quality import psnr
 from vsdeblur.blind import restore_frame
 from vsdeblur.blind.deconvolve.unrolled import norm_bound
-from vsdeblur.blind.diffusion.deconvolve import GUIDANCES, DiffusionDeconvolution, load_diffusion
+from vsdeblur.blind.diffusion.deconvolve import SAMPLERS, DiffusionDeconvolution, load_diffusion
 from vsdeblur.blind.diffusion.guidance.dds import DDS
 from vsdeblur.blind.diffusion.guidance.pigdm import PiGDM
-from vsdeblur.blind.diffusion.guidance.protocol import Guidance
-from vsdeblur.blind.diffusion.latent.autoencoder import CHANNELS, SMALLER, Autoencoder
+from vsdeblur.blind.diffusion.latent.autoencoder import CHANNELS, LOST, SMALLER, Autoencoder
+from vsdeblur.blind.diffusion.latent.codec import decoded
 from vsdeblur.blind.diffusion.latent.latent_net import LatentNet, LatentPrior
-from vsdeblur.blind.diffusion.latent.observation import LatentObservation, consistent, decoded
-from vsdeblur.blind.diffusion.noise import no_noise
+from vsdeblur.blind.diffusion.latent.observation import LatentObservation, consistent
 from vsdeblur.blind.diffusion.observation import Observation
-from vsdeblur.blind.diffusion.sample import sample
-from vsdeblur.blind.diffusion.schedule import noise_levels
+from vsdeblur.blind.diffusion.sample import GuidedProcess
+from vsdeblur.blind.diffusion.sampler import Sampler
+from vsdeblur.blind.diffusion.split_gibbs import SplitGibbs
 from vsdeblur.blind.operators.uniform import UniformBlur
 from vsdeblur.errors import ArgumentError, InputError
 
@@ -38,8 +38,16 @@ def observed(v: Tensor, kernel: Tensor, noise: float = NOISE) -> Observation:
     return Observation(v, blur, noise, linear=False, clip=None, highest=norm_bound(blur, v))
 
 
-@pytest.mark.parametrize("guidance", [DDS(steps=30, widen=1), PiGDM(steps=30)], ids=["dds", "pigdm"])
-def test_the_mean_is_that_of_the_posterior_through_a_linear_decoder(guidance: Guidance) -> None:
+@pytest.mark.parametrize(
+    ("sampler", "steps"),
+    [
+        (GuidedProcess(DDS(steps=30, widen=1), first=2.0, last=0.005), 80),
+        (GuidedProcess(PiGDM(steps=30), first=2.0, last=0.005), 80),
+        (SplitGibbs(calm=0.03, widen=1), 250),
+    ],
+    ids=["dds", "pigdm", "split-gibbs"],
+)
+def test_the_mean_is_that_of_the_posterior_through_a_linear_decoder(sampler: Sampler, steps: int) -> None:
     """u = W z with white Gaussian z: the posterior of z is known, and no noise enters the process."""
     torch.manual_seed(3)
     pixels = SIDE * SIDE
@@ -59,7 +67,7 @@ def test_the_mean_is_that_of_the_posterior_through_a_linear_decoder(guidance: Gu
     mean = torch.linalg.solve(system, forward.T @ v.flatten() / NOISE**2)
     start = torch.zeros(1, 1, SIDE, SIDE, dtype=torch.float64)
     latent = LatentObservation.of(seen, decode, start)
-    found = sample(white, guidance, latent, start, noise_levels(2.0, 0.005, 80), no_noise).flatten()
+    found = sampler(white, latent, start, steps, None).flatten()
     assert (found - mean).norm() < 0.05 * mean.norm()
 
 
@@ -107,18 +115,23 @@ def test_what_coding_lost_comes_back_from_the_data() -> None:
     v = UniformBlur(kernel, (36, 40))(u)
     torch.manual_seed(0)
     coarse = u + 0.015 * torch.randn_like(u)
-    found = consistent(coarse, observed(v, kernel, 0.002))
+    found = consistent(coarse, observed(v, kernel, 0.002), 0.015)
     assert psnr(found, u) > psnr(coarse, u) + 1
 
 
 class Identity(nn.Module):
     """A codec that keeps pictures, in cells of pixels."""
 
+    smaller = SMALLER
+
     def encode(self, u: Tensor) -> Tensor:
         return nn.functional.pixel_unshuffle(u - 0.5, SMALLER)
 
     def decode(self, z: Tensor) -> Tensor:
         return nn.functional.pixel_shuffle(z, SMALLER) + 0.5
+
+    def lost(self, u: Tensor) -> float:
+        return LOST
 
 
 class Shrinking(nn.Module):
@@ -128,14 +141,14 @@ class Shrinking(nn.Module):
         return x / (1 + (sigma.view(-1, 1, 1, 1) / 0.25) ** 2)
 
 
-@pytest.mark.parametrize("method", GUIDANCES)
+@pytest.mark.parametrize("method", SAMPLERS)
 def test_a_blurry_picture_becomes_sharper_and_seeds_draw(method: str) -> None:
     torch.manual_seed(0)
     m = 4
     u = scene(40 + 2 * m, 48 + 2 * m)
     blur = UniformBlur(line(5, m), (40, 48))
     v = blur(u) + 0.005 * torch.randn(1, 3, 40, 48)
-    restore = DiffusionDeconvolution(LatentPrior(Shrinking()), GUIDANCES[method](), 4, codec=Identity())
+    restore = DiffusionDeconvolution(LatentPrior(Shrinking()), SAMPLERS[method](), 4, codec=Identity())
     truth = u[..., m:-m, m:-m]
     calm, first, again, other = (replace(restore, seed=seed)(v, blur, 0.005) for seed in (None, 4, 4, 5))
     assert psnr(calm, truth) > psnr(v, truth) + 1

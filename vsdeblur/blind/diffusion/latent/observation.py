@@ -19,10 +19,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vsdeblur.blind.diffusion.latent.autoencoder import Autoencoder
 from vsdeblur.blind.diffusion.observation import Linearised, Observation
 
-LOST = 0.015  # deviation of pictures from those that were coded and decoded, measured
 _STEPS = 8  # of Chebyshev's iteration
 _ITERATIONS = 8  # of the power method
 _ABOVE = 1.5  # times what it finds, as a bound of the largest singular value squared
@@ -104,22 +102,12 @@ class _Derivative:
             return torch.autograd.grad(self._pulled, self._w, e.clone(), retain_graph=True)[0]
 
 
-def decoded(codec: Autoencoder, z: Tensor, size: tuple[int, int]) -> Tensor:
-    """The pictures (B, 3, H, W) of latents z, without what was mirrored at their ends.
-
-    Args:
-        codec: The autoencoder.
-        z: (B, CHANNELS, h, w).
-        size: (H, W).
-    """
-    return codec.decode(z)[..., : size[0], : size[1]]
-
-
-def consistent(u: Tensor, observation: Observation) -> Tensor:
-    """argmin_x  || M (v - A f(x)) ||^2 / s^2 + || x - u ||^2 / LOST^2: what coding lost, as far as the data has it.
+def consistent(u: Tensor, observation: Observation, lost: float) -> Tensor:
+    """argmin_x  || M (v - A f(x)) ||^2 / s^2 + || x - u ||^2 / lost^2: what coding lost, as far as the data has it.
 
     Args:
         u: (B, 3, H + 2 margin, W + 2 margin), decoded.
         observation: Of pictures.
+        lost: Deviation of pictures from those that were coded and decoded, display values.
     """
-    return u + LOST * observation.at(u).whitened_change(lambda e: LOST * e, LOST, _STEPS)
+    return u + lost * observation.at(u).whitened_change(lambda e: lost * e, lost, _STEPS)
