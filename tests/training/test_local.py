@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from vsdeblur.blind.local.lags import CELL, DIRECTIONS, KINDS, LAGS, lag_maps
 from vsdeblur.blind.local.local_net import LENGTHS, LocalNet
 from vsdeblur.cli import main
-from vsdeblur.training.local import LocalPhotos, passed
+from vsdeblur.training.local import LocalPhotos, passed, straight
 from vsdeblur.training.photos import find_photos
 from vsdeblur.training.pool import Pool, Sample
 from vsdeblur.training.recipes.local import LocalRecipe, motion_error, turned
@@ -47,7 +47,7 @@ def test_a_thing_that_passes_hides_what_is_behind_it_for_a_while() -> None:
     back = np.full((wide, wide, 3), 0.2, np.float32)
     thing = np.zeros((wide, wide, 4), np.float32)
     thing[:, REACH + 20 : REACH + 40] = 0.8, 0.8, 0.8, 1.0
-    seen, mattes = passed(back, thing, np.array([10.0, 0.0]))
+    seen, mattes = passed(back, thing, straight(np.array([10.0, 0.0])))
     row = mattes[1, 30]
     assert row[20:40].sum() + row[10:20].sum() + row[40:50].sum() == pytest.approx(20, abs=0.05)
     assert row[30] == pytest.approx(1, abs=1e-4)
