@@ -6,9 +6,9 @@ python benchmarks/moving.py --photos PHOTOS --motions turning nearing --estimato
 Pictures of 256 x 256 as in ``blurred.moving``, never trained on, noise 1%: a thing cut out of one photograph goes
 straight before another one by 10 to 30 px, or turns or comes nearer about a point in or near it, its farthest point by
 as much. By the public call, ``restore_frame(picture, estimator=...)``, "none" for the automatic choice, "straight" for
-"local" with parts that all go straight; "true" is the same call with the true paths and mattes. where it moved: pixels in which
-the thing was seen for 2% of the exposure or more; elsewhere: all others. sharp, shaken: the same photographs as
-they are, and by a shaken camera, where nothing moved on its own; over the whole picture. Times are of the
+"local" with parts that all go straight; "true" is the same call with the true paths and mattes. where it moved: pixels
+in which the thing was seen for 2% of the exposure or more; elsewhere: all others. sharp, shaken: the same photographs
+as they are, and by a shaken camera, where nothing moved on its own; over the whole picture. Times are of the
 processor, one thread.
 """
 

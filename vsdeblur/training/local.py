@@ -97,7 +97,7 @@ class LocalPhotos:
 
 
 def straight(way: Picture) -> Picture:
-    """(T, 2, 3): the places of a thing that goes (2,) pixels, x and y, from the beginning of the exposure to its end."""
+    """(T, 2, 3): the places of a thing that goes (2,) pixels, x and y, during the exposure."""
     path = np.tile(np.eye(2, 3), (_instants(float(np.hypot(*way))), 1, 1))
     path[:, :, 2] = _times(len(path))[:, None] * way
     return path

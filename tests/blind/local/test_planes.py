@@ -10,22 +10,25 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tests.support.pictures import blocks
-from vsdeblur.blind.local.lags import CELL, DIRECTIONS, LAGS, lag_maps, part_lags, straightened
+from vsdeblur.blind.local.estimate import load_local_motion
+from vsdeblur.blind.local.lags import CELL, DIRECTIONS, lag_maps, part_lags, straightened
 from vsdeblur.blind.local.local_net import LENGTHS, LocalNet
 from vsdeblur.blind.local.motion import PlanarMotion
 from vsdeblur.blind.local.parts import moving_parts
 from vsdeblur.blind.local.planes import PatchVotes, planar_motion
+from vsdeblur.blind.local.votes import motion_of
 from vsdeblur.blind.operators.piecewise import PiecewiseBlur
 from vsdeblur.blind.operators.projective import ProjectiveBlur
 
-MIDDLE = torch.tensor([80.0, 72.0])
-TURNING = PlanarMotion.similar(torch.tensor([0.0, 0.0, 0.0, 0.4]), MIDDLE + 20)
-NEARING = PlanarMotion.similar(torch.tensor([3.0, -4.0, 0.35, 0.0]), MIDDLE)
+SIDE = 192
+MIDDLE = torch.tensor([96.0, 96.0])
+TURNING = PlanarMotion.similar(torch.tensor([0.0, 0.0, 0.0, 0.3]), MIDDLE + 20)
+NEARING = PlanarMotion.similar(torch.tensor([3.0, -4.0, 0.25, 0.0]), MIDDLE)
 STRAIGHT = PlanarMotion.straight(0.9, 16.0)
 KINDS = pytest.mark.parametrize("motion", [TURNING, NEARING, STRAIGHT], ids=["turning", "nearing", "straight"])
 
 
-def spots(radius: int = 3) -> Tensor:
+def spots(radius: int = 4) -> Tensor:
     """(N, 2): middles of places of a square part."""
     at = torch.arange(-radius, radius + 1) * float(CELL)
     return MIDDLE + torch.stack(torch.meshgrid(at, at, indexing="xy"), -1).view(-1, 2)
@@ -45,13 +48,10 @@ def apart(found: PlanarMotion, true: PlanarMotion, points: Tensor) -> float:
     return min(float((found.velocity(points) - sign * ways).norm(dim=1).mean()) for sign in (1, -1))
 
 
-class Reads(LocalNet):
-    """Reads parts by the trough of the derivative along each direction."""
-
-    def motion(self, lags: Tensor) -> Tensor:
-        along = lags[:, 2]
-        deep = F.interpolate(-along[:, None], (DIRECTIONS, LAGS), mode="nearest")[:, 0]
-        return 60 * deep[:, :, 2 : 2 + len(LENGTHS)]  # lags of two pixels: 4 is the third
+@pytest.fixture(scope="module")
+def network() -> LocalNet:
+    """With released weights."""
+    return load_local_motion().network
 
 
 @KINDS
@@ -59,7 +59,7 @@ def test_votes_of_patches_give_the_field(motion: PlanarMotion) -> None:
     places = spots()
     told = PatchVotes.of(places, votes_for(motion.velocity(places)))
     found = max(told.likeliest(), key=told.score_of)
-    assert apart(found, motion, places) < 1.2
+    assert apart(found, motion, places) < 1.4  # steps are 11 degrees and 2 px
 
 
 def test_patches_that_tell_something_else_do_not_count() -> None:
@@ -103,50 +103,57 @@ def test_a_part_that_went_straight_is_straightened_into_itself() -> None:
     assert straightened(picture, lags, share, ways / 10) is None
 
 
-def blurred(motion: PlanarMotion, size: tuple[int, int] = (160, 160)) -> tuple[Tensor, Tensor]:
-    """Noise that moved, grey (1, 1, H, W), and the share of the places that all of it has."""
+def blurred(motion: PlanarMotion, seed: int = 1) -> tuple[Tensor, Tensor]:
+    """Blocks that moved, grey (1, 1, SIDE, SIDE), and the share of the places that all of it has."""
+    blur = ProjectiveBlur.along(motion.path(41), (SIDE, SIDE))
+    half = SIDE // 2 + blur.margin
     torch.manual_seed(0)
-    blur = ProjectiveBlur.along(motion.path(41), size)
-    m = blur.margin
-    v = blur(F.avg_pool2d(torch.rand(1, 1, size[0] + 2 * m + 2, size[1] + 2 * m + 2), 3, 1))
-    share = torch.zeros(1, size[0] // CELL, size[1] // CELL)
+    v = blur(F.interpolate(blocks(half, half, seed), scale_factor=2.0, mode="bicubic"))
+    share = torch.zeros(1, SIDE // CELL, SIDE // CELL)
     share[:, 1:-1, 1:-1] = 1
-    return v, share
+    return v + 0.003 * torch.randn(v.shape), share
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("motion", [TURNING, NEARING], ids=["turning", "nearing"])
-def test_the_motion_of_a_picture_is_found(motion: PlanarMotion) -> None:
-    v, share = blurred(motion)
-    found = planar_motion(v, lag_maps(v), share, Reads(), 0.1)
+def test_the_motion_of_a_picture_is_found(network: LocalNet, motion: PlanarMotion, seed: int) -> None:
+    v, share = blurred(motion, seed)
+    lags = lag_maps(v)
+    found = planar_motion(v, lags, share, network, motion_of(network.motion(part_lags(v, lags, share))[0])[2])
     assert found is not None
-    assert apart(found[0], motion, spots()) < 3
+    assert apart(found[0], motion, spots()) < 3.5
+    assert apart(PlanarMotion.straight(0.0, 0.0), motion, spots()) > 8  # what would be found by chance
     assert found[1] > 0.6
 
 
-def test_straight_motion_is_left_to_be_straight() -> None:
+@torch.no_grad()
+def test_straight_motion_is_left_to_be_straight(network: LocalNet) -> None:
     v, share = blurred(STRAIGHT)
     lags = lag_maps(v)
-    sure = float(Reads().motion(part_lags(v, lags, share)).flatten(1).softmax(1).amax())
-    assert planar_motion(v, lags, share, Reads(), sure) is None
+    angle, length, sure = motion_of(network.motion(part_lags(v, lags, share))[0])
+    assert apart(PlanarMotion.straight(angle, length), STRAIGHT, spots()) < 2
+    assert planar_motion(v, lags, share, network, sure) is None
 
 
-def test_few_patches_tell_nothing() -> None:
+@torch.no_grad()
+def test_few_patches_tell_nothing(network: LocalNet) -> None:
     v, share = blurred(TURNING)
     few = torch.zeros_like(share)
-    few[:, 3:5, 3:5] = 1
-    assert planar_motion(v, lag_maps(v), few, Reads(), 0.0) is None
+    few[:, 4:6, 3:5] = 1
+    assert planar_motion(v, lag_maps(v), few, network, 0.0) is None
 
 
-def test_parts_turn_only_where_planes_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+@torch.no_grad()
+def test_parts_turn_only_where_planes_are_asked_for(network: LocalNet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vsdeblur.blind.local.parts._ROUGH", math.inf)
     monkeypatch.setattr("vsdeblur.blind.local.parts._ROUGH_BENT", math.inf)
-    v = blurred(TURNING)[0].expand(-1, 3, -1, -1)
-    network = Reads()
-    mattes = torch.full((1, 2, 160, 160), -9.0)
-    mattes[..., 20:140, 20:140] = 9
+    mattes = torch.full((1, 2, SIDE, SIDE), -9.0)
+    mattes[..., CELL:-CELL, CELL:-CELL] = 9
     monkeypatch.setattr(network, "forward", lambda picture, lags: mattes)
+    v = blurred(TURNING)[0].expand(-1, 3, -1, -1)
     (bent,), (straight,) = (list(moving_parts(v, lag_maps(v), network, planes)) for planes in (True, False))
-    assert apart(bent.motion, TURNING, spots()) < 3
+    assert apart(bent.motion, TURNING, spots()) < 3.5
     assert bool((straight.motion.generator[:, :2] == 0).all())
     assert bent.confidence > straight.confidence
 
@@ -169,4 +176,4 @@ def test_a_plane_reaches_as_far_as_where_it_is_seen() -> None:
     torch.manual_seed(1)
     u = torch.rand(2, 1, 64 + 2 * far, 320 + 2 * far)
     cut = far - blur.margin
-    assert torch.allclose(blur(u[..., cut:-cut, cut:-cut]), wide(u), atol=1e-5)
+    assert torch.allclose(blur(u[..., cut:-cut, cut:-cut]), wide(u), atol=1e-3)

@@ -68,9 +68,7 @@ def part_lags(picture: Tensor, lags: Tensor, share: Tensor) -> Tensor:
     return torch.cat(found, 1)
 
 
-def straightened(
-    picture: Tensor, lags: Tensor, share: Tensor, ways: Tensor
-) -> tuple[Tensor, float, float] | None:
+def straightened(picture: Tensor, lags: Tensor, share: Tensor, ways: Tensor) -> tuple[Tensor, float, float] | None:
     """The maps of a part as if it had gone straight: those of each place turned and stretched by how it moved.
 
     Args:

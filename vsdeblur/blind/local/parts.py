@@ -95,7 +95,7 @@ def roughness(picture: Tensor, share: Tensor, motion: PlanarMotion) -> float:
     Args:
         picture: (1, C, H, W), display values.
         share: (H, W), of the pixels that are the part's; all 0 for R infinite.
-        motion: Of the part, d and L at every pixel; those that moved less than half as far as the farthest are left out.
+        motion: Of the part, d and L at every pixel; those that moved less than half as far as others do not count.
     """
     grey = picture.mean(1, keepdim=True)
     y, x = torch.meshgrid(*(torch.arange(n, device=grey.device) for n in grey.shape[-2:]), indexing="ij")

@@ -176,7 +176,8 @@ def _told(table: Tensor, ways: Tensor) -> Tensor:
     column = (length - float(LENGTHS[0])) / float(LENGTHS[1] - LENGTHS[0])
     last = table.shape[-2] - 1, table.shape[-1] - 1
     grid = torch.stack((column * (2 / last[1]) - 1, row * (2 / last[0]) - 1), -1)
-    found = F.grid_sample(table, grid.transpose(0, 1)[:, :, None], padding_mode="border", align_corners=True)[:, 0, :, 0].T
+    grid = grid.transpose(0, 1)[:, :, None]  # (N, K, 1, 2)
+    found = F.grid_sample(table, grid, padding_mode="border", align_corners=True)[:, 0, :, 0].T
     clear = ((length - _STILL) / (_CLEAR - _STILL)).clamp(0, 1)
     return found * clear - _TOO_FAR * (length - _FARTHEST).clamp_min(0)
 
