@@ -36,7 +36,7 @@ class LocalMotion:
     """
 
     network: LocalNet
-    threshold: float = 0.35
+    threshold: float = 0.45
     planes: bool = True
 
     @torch.no_grad()
