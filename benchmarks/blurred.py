@@ -34,8 +34,6 @@ DARK = (0.15, 0.4)  # of the values of the photograph, with noise of DARK_NOISE
 DARK_NOISE, NOISY = (0.008, 0.02), (0.03, 0.06)
 WIDE = 64  # px around the picture in which the matte of a plane is known
 STRAIGHT = (10.0, 30.0)  # px, ways of things that move before a still camera
-MOTIONS = ("straight", "turning", "nearing")  # of such things; the last two about a point in or near them
-OFF_MIDDLE = 0.8  # radii of the thing that the point lies off its middle, at most
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,48 +140,22 @@ def two_planes(
 
 
 def moving(
-    photos: list[Path],
-    size: int = 256,
-    extents: tuple[float, float] = STRAIGHT,
-    sigma: float = 0.01,
-    seed: int = 16,
-    motion: str = MOTIONS[0],
+    photos: list[Path], size: int = 256, extents: tuple[float, float] = STRAIGHT, sigma: float = 0.01, seed: int = 16
 ) -> Iterator[TwoPlanes]:
-    """An object cut out of each photograph moves before the next one, which stands still; see ``MOTIONS``."""
+    """An object cut out of each photograph goes straight before the next one, which stands still."""
     for k, (near, far) in enumerate(zip(photos, [*photos[1:], photos[0]], strict=True)):
         own = np.random.default_rng([seed, *near.stem.encode()])
         extent, angle = float(np.linspace(*extents, len(photos))[k]), float(own.uniform(0, np.pi))
+        count = int(np.ceil(extent / FINEST))
+        way = ((np.arange(count) + 0.5) / count - 0.5)[:, None] * extent * np.array([np.cos(angle), np.sin(angle)])
+        paths = [np.tile(np.eye(3), (count, 1, 1)) for _ in range(2)]
+        paths[1][:, :2, 2] = way
         scenes = [_place(path, size, own) for path in (far, near)]
         middle = own.uniform(0.35 * size, 0.65 * size, 2)
-        radius = float(own.uniform(0.18, 0.3)) * size
-        matte = _outline(own, (float(middle[0]), float(middle[1])), radius)
-        count = int(np.ceil(extent / FINEST))
-        at = (np.arange(count) + 0.5) / count - 0.5
-        paths = [np.tile(np.eye(3), (count, 1, 1)), _path_of(motion, extent, angle, (middle, radius), at, own)]
+        matte = _outline(own, (float(middle[0]), float(middle[1])), float(own.uniform(0.18, 0.3)) * size)
         blurry, sharp = (_composed(scenes, instants, matte, size) for instants in (paths, [np.eye(3)[None]] * 2))
         wide = _around(matte, size)
         yield TwoPlanes(near.stem, sharp, _noisy(blurry, sigma, own), sigma, extent, paths=paths, mattes=wide)
-
-
-def _path_of(
-    motion: str, extent: float, angle: float, disc: tuple[Array, float], at: Array, rng: np.random.Generator
-) -> Array:
-    """(T, 3, 3) at instants -1/2 to 1/2: the farthest point of the disc (middle, radius) goes ``extent`` pixels."""
-    middle, radius = disc
-    path = np.tile(np.eye(3), (len(at), 1, 1))
-    if motion == "straight":
-        path[:, :2, 2] = at[:, None] * extent * np.array([np.cos(angle), np.sin(angle)])
-        return path
-    off = radius * float(rng.uniform(0, OFF_MIDDLE))
-    point = middle + off * np.array([np.cos(angle), np.sin(angle)])
-    amount = at * extent / (radius + off) * float(rng.choice([-1, 1]))
-    if motion == "turning":
-        cos, sin = np.cos(amount), np.sin(amount)
-    else:
-        cos, sin = np.exp(amount), np.zeros_like(amount)
-    path[:, 0, 0], path[:, 0, 1], path[:, 1, 0], path[:, 1, 1] = cos, -sin, sin, cos
-    path[:, :2, 2] = point - path[:, :2, :2] @ point
-    return path
 
 
 def _outline(

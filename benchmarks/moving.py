@@ -1,14 +1,12 @@
 """Things that move before a still camera, in one picture: gains where they moved, and what is lost elsewhere.
 
 python benchmarks/moving.py --photos PHOTOS [--pictures 20] [--estimators local none] [--name moving]
-python benchmarks/moving.py --photos PHOTOS --motions turning nearing --estimators straight local --name planes
 
 Pictures of 256 x 256 as in ``blurred.moving``, never trained on, noise 1%: a thing cut out of one photograph goes
-straight before another one by 10 to 30 px, or turns or comes nearer about a point in or near it, its farthest point by
-as much. By the public call, ``restore_frame(picture, estimator=...)``, "none" for the automatic choice, "straight" for
-"local" with parts that all go straight; "true" is the same call with the true paths and mattes. where it moved: pixels
-in which the thing was seen for 2% of the exposure or more; elsewhere: all others. sharp, shaken: the same photographs
-as they are, and by a shaken camera, where nothing moved on its own; over the whole picture. Times are of the
+straight before another one by 10 to 30 px. By the public call, ``restore_frame(picture, estimator=...)``, "none"
+for the automatic choice; "true" is the same call with the true paths and mattes. where it moved: pixels in which
+the thing was seen for 2% of the exposure or more; elsewhere: all others. sharp, shaken: the same photographs as
+they are, and by a shaken camera, where nothing moved on its own; over the whole picture. Times are of the
 processor, one thread.
 """
 
@@ -23,21 +21,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from blurred import MOTIONS, Blurred, TwoPlanes, held_out, moving, shaken
+from blurred import Blurred, TwoPlanes, held_out, moving, shaken
 from common import machine, psnr, table
 from records import PICTURES, write_results
 from torch import Tensor
 
 from vsdeblur.blind import restore_frame
-from vsdeblur.blind.local.estimate import load_local_motion
 from vsdeblur.blind.operators.piecewise import GENEROUS, PiecewiseBlur
-from vsdeblur.blind.operators.protocol import Blur
 from vsdeblur.tensors import greatest
 
 SEEN = 0.02  # share of the exposure
 CHANGED = 1e-4
-TRUE, NONE, STRAIGHT = "true", "none", "straight"
-Estimate = str | Callable[[Tensor], Blur] | None
+TRUE, NONE = "true", "none"
+Estimate = str | Callable[[Tensor], PiecewiseBlur] | None
 Scores = dict[str, dict[str, list[float]]]
 
 
@@ -66,9 +62,9 @@ def gain(found: Tensor, picture: Blurred, where: Tensor) -> float:
     return 10 * math.log10(max(before, 1e-9) / max(after, 1e-9))
 
 
-def of_moving(photos: list[Path], estimators: list[str], motion: str) -> Scores:
+def of_moving(photos: list[Path], estimators: list[str]) -> Scores:
     scores: Scores = {name: {"moved": [], "elsewhere": [], "seconds": []} for name in (TRUE, *estimators)}
-    for picture in moving(photos, motion=motion):
+    for picture in moving(photos):
         blur = true_blur(picture)
         moved = blur.seen()[1] > SEEN
         ways: dict[str, Estimate] = {TRUE: always(generous(blur)), **{n: named(n) for n in estimators}}
@@ -82,7 +78,6 @@ def of_moving(photos: list[Path], estimators: list[str], motion: str) -> Scores:
             picture.name,
             f"{picture.extent:.1f} px",
             {n: (s["moved"][-1], s["elsewhere"][-1]) for n, s in scores.items()},
-            flush=True,
         )
     return scores
 
@@ -100,27 +95,22 @@ def of_still(photos: list[Path], estimators: list[str], blurred: bool) -> Scores
     return scores
 
 
-def named(name: str) -> Estimate:
-    if name == STRAIGHT:
-        return replace(load_local_motion(), planes=False)
+def named(name: str) -> str | None:
     return None if name == NONE else name
 
 
-def main(photos: Path, count: int, motions: list[str], estimators: list[str], name: str) -> None:
+def main(photos: Path, count: int, estimators: list[str], name: str) -> None:
     torch.set_num_threads(1)
     chosen = held_out(photos, count)
-    found, parts = {}, []
+    found = {"moving": of_moving(chosen, estimators)}
+    rows = []
+    for row, scores in found["moving"].items():
+        moved, elsewhere = np.array(scores["moved"]), np.array(scores["elsewhere"])
+        numbers = (moved.mean(), np.median(moved), moved.min(), elsewhere.mean(), elsewhere.min())
+        helped = f"{(moved > 0.5).sum()} of {len(moved)}"
+        rows.append([row, *(f"{x:+.2f}" for x in numbers), helped, f"{np.mean(scores['seconds']):.1f}"])
     head = ["where it moved, dB", "median", "least", "elsewhere", "least", "better by 0.5", "s a picture"]
-    for motion in motions:
-        key = "moving" if motion == MOTIONS[0] else motion
-        found[key] = of_moving(chosen, estimators, motion)
-        rows = []
-        for row, scores in found[key].items():
-            moved, elsewhere = np.array(scores["moved"]), np.array(scores["elsewhere"])
-            numbers = (moved.mean(), np.median(moved), moved.min(), elsewhere.mean(), elsewhere.min())
-            helped = f"{(moved > 0.5).sum()} of {len(moved)}"
-            rows.append([row, *(f"{x:+.2f}" for x in numbers), helped, f"{np.mean(scores['seconds']):.1f}"])
-        parts.append(table([f"{key}, {len(chosen)} pictures", *head], rows))
+    parts = [table([f"moving, {len(chosen)} pictures", *head], rows)]
     for kind, blurred in (("sharp", False), ("shaken", True)):
         found[kind] = of_still(chosen, estimators, blurred)
         rows = [
@@ -136,8 +126,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True, help="folder of photographs; the held-out tenth is used")
     parser.add_argument("--pictures", type=int, default=20)
-    parser.add_argument("--motions", nargs="+", default=MOTIONS[:1], choices=MOTIONS)
     parser.add_argument("--estimators", nargs="+", default=["local", NONE], metavar="NAME")
     parser.add_argument("--name", default="moving", help="of the result files")
     given = parser.parse_args()
-    main(given.photos, given.pictures, given.motions, given.estimators, given.name)
+    main(given.photos, given.pictures, given.estimators, given.name)

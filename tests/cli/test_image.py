@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tests.support.pictures import blocks
 from vsdeblur.blind import frame as frames
-from vsdeblur.blind.local.motion import PlanarMotion
+from vsdeblur.blind.local.parts import MovingPart
 from vsdeblur.blind.operators.piecewise import PiecewiseBlur
 from vsdeblur.blind.operators.pixelwise import PixelwiseBlur
 from vsdeblur.cli import main
@@ -91,7 +91,7 @@ def test_a_picture_goes_through(
 
 
 def test_it_says_what_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = PlanarMotion.straight(0.0, 9.0).path(9)
+    path = MovingPart(torch.ones(H, W), 0.0, 9.0, 1.0).path(9)
     blur = PiecewiseBlur.along([torch.eye(3).repeat(9, 1, 1), path], torch.ones(1, H, W), (H, W))
     monkeypatch.setattr(frames, "restore_frame", lambda picture, **given: (picture + 0.1, blur))
     result = call(put(tmp_path / "in.png"), tmp_path / "out.png")

@@ -14,8 +14,7 @@ from safetensors.torch import load_file
 from vsdeblur.blind.local.lags import CELL, DIRECTIONS, KINDS, LAGS, lag_maps
 from vsdeblur.blind.local.local_net import LENGTHS, LocalNet
 from vsdeblur.cli import main
-from vsdeblur.training import local
-from vsdeblur.training.local import LocalPhotos, passed, straight
+from vsdeblur.training.local import LocalPhotos, passed
 from vsdeblur.training.photos import find_photos
 from vsdeblur.training.pool import Pool, Sample
 from vsdeblur.training.recipes.local import LocalRecipe, motion_error, turned
@@ -48,34 +47,13 @@ def test_a_thing_that_passes_hides_what_is_behind_it_for_a_while() -> None:
     back = np.full((wide, wide, 3), 0.2, np.float32)
     thing = np.zeros((wide, wide, 4), np.float32)
     thing[:, REACH + 20 : REACH + 40] = 0.8, 0.8, 0.8, 1.0
-    seen, mattes = passed(back, thing, straight(np.array([10.0, 0.0])))
+    seen, mattes = passed(back, thing, np.array([10.0, 0.0]))
     row = mattes[1, 30]
     assert row[20:40].sum() + row[10:20].sum() + row[40:50].sum() == pytest.approx(20, abs=0.05)
     assert row[30] == pytest.approx(1, abs=1e-4)
     assert row[19:21].mean() == pytest.approx(0.5, abs=0.05)  # the edge, in the middle of the exposure
     assert np.allclose(seen[30, :, 0], 0.2 + 0.6 * row, atol=1e-4)
     assert set(mattes[0, 30].tolist()) == {0.0, 1.0}
-
-
-def test_things_that_turn_have_no_straight_motion(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vsdeblur.training.local._BENT", 1.0)
-    made = [LocalPhotos(find_photos(photos)[0], SIZE)(np.random.default_rng(k)) for k in range(8)]
-    moved = [sample for sample in made if bool(sample["mattes"].any())]
-    assert moved
-    assert all(sample["motion"].tolist() == [0, 0] for sample in moved)
-    batch = LocalRecipe(100).collate(moved, np.random.default_rng(1))
-    assert LocalRecipe(100).loss(LocalNet(), batch, 0)[1]["motion"] == 0
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_the_farthest_point_of_what_turns_goes_as_far_as_asked(seed: int) -> None:
-    middle, radius, extent = np.array([50.0, 40.0]), 20.0, 12.0
-    path = local._bent(np.random.default_rng(seed), middle, radius, extent)
-    rim = middle + radius * np.stack([f(np.linspace(0, 2 * np.pi, 90)) for f in (np.cos, np.sin)], 1)
-    places = np.concatenate((rim, np.ones((len(rim), 1))), 1) @ path.transpose(0, 2, 1)
-    ways = np.hypot(*np.moveaxis(places[-1] - places[0], -1, 0)) * len(path) / (len(path) - 1)
-    assert ways.max() == pytest.approx(extent, rel=0.06)
-    assert np.allclose(path[0, :, :2] @ path[-1, :, :2], np.eye(2), atol=1e-6)  # the middle of the exposure is at rest
 
 
 def test_directions_turn_with_the_picture(samples: list[Sample]) -> None:

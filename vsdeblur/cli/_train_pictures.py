@@ -190,9 +190,9 @@ def joint(kernels: Path | None, restoration: Path | None, steps: int | None, rat
 def local(steps: int | None, rate: float | None, **course: Any) -> None:
     """Learn to find what moved on its own before a still camera.
 
-    Things cut out of photographs go straight, turn or come nearer before others. The rate of learning falls along
-    --steps (2500 unless given): choose what fits into --minutes. OUT/local.safetensors has the weights so far; give
-    them to vsdeblur image with --estimator local:OUT.
+    Things cut out of photographs move straight before others. The rate of learning falls along --steps (2500 unless
+    given): choose what fits into --minutes. OUT/local.safetensors has the weights so far; give them to vsdeblur image
+    with --estimator local:OUT.
     """
     from vsdeblur.training.local import LocalPhotos
     from vsdeblur.training.recipes.local import STEPS, LocalRecipe

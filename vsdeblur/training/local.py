@@ -20,9 +20,6 @@ from vsdeblur.training.shaken import REACH, expose
 
 SIZE = 192
 _LEAST, _MOST = 5.0, 34.0  # pixels of motion
-_BENT = 0.5  # share of the things that moved which turned or came nearer
-_PURE = 0.35  # of those: which only turned, and as many which only came nearer or went away
-_OFF = 1.2  # radii of a thing, about: as far off its middle lies the point that it turns about, at most
 _KINDS = {"moving": 0.68, "still": 0.2, "shaken": 0.12}
 _FINE = 1.5  # instants per pixel of motion
 _DEFOCUSED = 0.3  # share of the layers that are out of focus
@@ -33,8 +30,7 @@ Picture = np.ndarray[Any, Any]
 @dataclass(frozen=True, slots=True)
 class LocalPhotos:
     """A ``Maker``: picture (3, S, S) uint8, as stored; its lag_maps, float16; mattes (2, S, S) uint8, of the thing that
-    moved in the middle of the exposure and of the mean over it; motion (2,): its angle, 0 to pi, and length, pixels, 0
-    and 0 where it turned or came nearer.
+    moved in the middle of the exposure and of the mean over it; motion (2,): its angle, 0 to pi, and length, pixels.
 
     A fifth of the pictures has a thing that does not move, and others are by a shaken camera; layers may be out of
     focus. There the mattes are 0.
@@ -56,7 +52,7 @@ class LocalPhotos:
         size, wide = self.size, self.size + 2 * REACH
         back = _unfocused(self._light(rng, wide, gamma), rng)
         if rng.random() < 0.5:
-            front = _unfocused(self._thing(rng, gamma)[0], rng)
+            front = _unfocused(self._thing(rng, gamma), rng)
             back = back * (1 - front[..., 3:]) + front[..., :3]
         mattes = np.zeros((2, size, size), np.float32)
         if kind == "shaken":
@@ -65,13 +61,8 @@ class LocalPhotos:
         elif kind == "still":
             seen = back[REACH:-REACH, REACH:-REACH]
         else:
-            thing, middle, radius = self._thing(rng, gamma)
-            if rng.random() < _BENT:
-                path = _bent(rng, middle, radius, length)
-                angle, length = 0.0, 0.0
-            else:
-                path = straight(length * np.array([np.cos(angle), np.sin(angle)]))
-            seen, mattes = passed(back, thing, path)
+            way = length * np.array([np.cos(angle), np.sin(angle)])
+            seen, mattes = passed(back, self._thing(rng, gamma), way)
         light = torch.from_numpy(np.ascontiguousarray(seen.transpose(2, 0, 1)))[None]
         picture = degraded(light, gamma, rng, Degradation())
         return {
@@ -84,63 +75,35 @@ class LocalPhotos:
     def _light(self, rng: np.random.Generator, size: int, gamma: float) -> Picture:
         return np.asarray((photo_crop(rng, self.photos, size).astype(np.float32) / 255) ** gamma, np.float32)
 
-    def _thing(self, rng: np.random.Generator, gamma: float) -> tuple[Picture, Picture, float]:
-        """(wide, wide, 4) premultiplied by its alpha; a part of it may lie outside. And its middle (2,), and radius."""
+    def _thing(self, rng: np.random.Generator, gamma: float) -> Picture:
+        """(wide, wide, 4) premultiplied by its alpha; a part of it may lie outside."""
         wide = self.size + 2 * REACH
         extent = int(self.size * np.exp(rng.uniform(np.log(0.3), np.log(1.5))))
         mask = random_mask(rng, extent)
         layer = np.concatenate((self._light(rng, extent, gamma) * mask, mask), 2)
         x, y = rng.uniform(0.15, 0.85, 2) * self.size + REACH - extent / 2
         place = np.array([[1, 0, round(x)], [0, 1, round(y)]], np.float32)
-        placed = np.asarray(cv2.warpAffine(layer, place, (wide, wide), flags=cv2.INTER_NEAREST), np.float32)
-        return placed, np.array([x, y]) + extent / 2, extent / 2
+        return np.asarray(cv2.warpAffine(layer, place, (wide, wide), flags=cv2.INTER_NEAREST), np.float32)
 
 
-def straight(way: Picture) -> Picture:
-    """(T, 2, 3): the places of a thing that goes (2,) pixels, x and y, during the exposure."""
-    path = np.tile(np.eye(2, 3), (_instants(float(np.hypot(*way))), 1, 1))
-    path[:, :, 2] = _times(len(path))[:, None] * way
-    return path
-
-
-def _bent(rng: np.random.Generator, middle: Picture, radius: float, extent: float) -> Picture:
-    """(T, 2, 3): a thing that turns and comes nearer, about a point near it; its rim goes by ``extent`` pixels."""
-    kind, mixed = rng.random(), float(rng.uniform(0, 2 * np.pi))
-    turning, nearing = (1, 0) if kind < _PURE else (0, 1) if kind < 2 * _PURE else (np.cos(mixed), np.sin(mixed))
-    off = radius * float(rng.uniform(0, _OFF))
-    to = float(rng.uniform(0, 2 * np.pi))
-    point = middle + off * np.array([np.cos(to), np.sin(to)])
-    grown = np.exp(_times(_instants(extent)) * extent / (radius + off) * complex(nearing, turning))
-    path = np.empty((len(grown), 2, 3))
-    path[:, 0, 0], path[:, 0, 1], path[:, 1, 0], path[:, 1, 1] = grown.real, -grown.imag, grown.imag, grown.real
-    path[:, :, 2] = point - path[:, :, :2] @ point
-    return path
-
-
-def _instants(extent: float) -> int:
-    return max(int(np.ceil(_FINE * extent)), 1)
-
-
-def _times(count: int) -> Picture:
-    return (np.arange(count) + 0.5) / count - 0.5
-
-
-def passed(back: Picture, thing: Picture, path: Picture) -> tuple[Picture, Picture]:
-    """What is seen while a thing moves before a still background.
+def passed(back: Picture, thing: Picture, way: Picture) -> tuple[Picture, Picture]:
+    """What is seen while a thing goes straight before a still background.
 
     Args:
         back: (S + 2 REACH, S + 2 REACH, 3) light.
         thing: (S + 2 REACH, S + 2 REACH, 4), premultiplied, as it lies in the middle of the exposure.
-        path: (T, 2, 3), where it is seen at instants of the exposure, as of ``cv2.warpAffine``; see ``straight``.
+        way: (2,) pixels, x and y, from the beginning of the exposure to its end.
 
     Returns:
         The light (S, S, 3), and (2, S, S): the thing's alpha in the middle of the exposure, and the mean over it.
     """
+    count = max(int(np.ceil(_FINE * np.hypot(*way))), 1)
     size = (back.shape[1], back.shape[0])
     total = np.zeros_like(thing)
-    for place in path:
+    for at in (np.arange(count) + 0.5) / count - 0.5:
+        place = np.array([[1, 0, at * way[0]], [0, 1, at * way[1]]])
         total += cv2.warpAffine(thing, place, size, flags=cv2.INTER_LINEAR)
-    total /= len(path)
+    total /= count
     inner = np.s_[REACH:-REACH, REACH:-REACH]
     seen = back * (1 - total[..., 3:]) + total[..., :3]  # what stands still is seen for the rest of the time
     return seen[inner], np.stack((thing[inner][..., 3], total[inner][..., 3]))

@@ -21,7 +21,7 @@ SHA256 = {
     "instants": "24b649ff2f3c7aa049c794a6cd428ce4e2550ea40a724a42e17ee81ed58cd31b",
     "kernel-prior": "5fe99d14b38538f56aaff0dadbb62371ec05cce0c69784d7ea45e9e5cc6a1cd5",
     "kernels": "640e2224f050dbbb14a6f70f0752fe6cc203974b60032afb91fea357960adab7",
-    "local": "c282355c8746ce2a8a07276f0f7c08037e88871aadba9b9c88be01d35486ee03",
+    "local": "793e5844566f7a5ccaa314baca1529e503e7adc2c76a662cead6d445dce8cf42",
     "motion": "316a189f140b8efc9cfca7b18899c143a93ac95dc30cab7bd7bcee7530ab7439",
     "paths": "593202214cc3dc06a4bf79ec618f12e09adf6e993cac1e85fa00a4e7f6aaeb0c",
     "restoration": "df230151511374169506c350debe47140e23ac0eb036ac55cf601a6c524526f3",

@@ -17,9 +17,7 @@ from vsdeblur.blind.local import estimate, parts
 from vsdeblur.blind.local.estimate import LocalMotion, load_local_motion
 from vsdeblur.blind.local.lags import DIRECTIONS, LAGS, lag_maps, part_lags
 from vsdeblur.blind.local.local_net import LENGTHS, LocalNet
-from vsdeblur.blind.local.motion import PlanarMotion
-from vsdeblur.blind.local.parts import MovingPart, moving_parts, outlined, roughness
-from vsdeblur.blind.local.votes import motion_of
+from vsdeblur.blind.local.parts import MovingPart, motion_of, moving_parts, outlined, roughness
 from vsdeblur.blind.methods import estimator_of
 from vsdeblur.blind.operators.piecewise import PiecewiseBlur
 from vsdeblur.blind.operators.uniform import UniformBlur
@@ -55,9 +53,9 @@ def disc(size: tuple[int, int] = SIZE, radius: float = 26) -> Tensor:
 def passing(length: float = LENGTH, angle: float = math.pi * TURN / DIRECTIONS) -> tuple[Tensor, Tensor, PiecewiseBlur]:
     """A disc that goes before blocks: blurry, sharp (3, H, W), and the true blur."""
     matte = disc()
+    part = MovingPart(matte, angle, length, 1.0)
     instants = int(length) | 1
-    path = PlanarMotion.straight(angle, length).path(instants)
-    blur = PiecewiseBlur.along([torch.eye(3).repeat(instants, 1, 1), path], matte[None], SIZE)
+    blur = PiecewiseBlur.along([torch.eye(3).repeat(instants, 1, 1), part.path(instants)], matte[None], SIZE)
     m = blur.margin
     half = torch.cat([blocks(SIZE[0] // 2 + m, SIZE[1] // 2 + m, seed) for seed in (1, 2)]).expand(-1, 3, -1, -1)
     u = torch.nn.functional.interpolate(half, scale_factor=2.0, mode="bicubic").clamp(0, 1)
@@ -122,10 +120,10 @@ def test_a_motion_lies_between_the_steps() -> None:
     assert motion_of(torch.zeros(DIRECTIONS, len(LENGTHS)))[2] < 0.1
 
 
-def test_a_part_is_as_long_as_its_farthest_way() -> None:
-    turning = PlanarMotion.similar(torch.tensor([0.0, 0.0, 0.0, 0.5]), torch.tensor([63.5, 47.5]))
-    assert MovingPart(disc(), turning, 1.0).length == pytest.approx(0.5 * 26, abs=0.5)
-    assert MovingPart(disc(), PlanarMotion.straight(1.0, 15.0), 1.0).length == pytest.approx(15, abs=1e-4)
+def test_a_straight_path_has_its_middle_at_rest() -> None:
+    path = MovingPart(disc(), math.pi / 2, 15.0, 1.0).path(15)
+    assert path[:, 1, 2].tolist() == pytest.approx([k - 7 for k in range(15)], abs=1e-4)
+    assert path[:, 0, 2].abs().max() < 1e-4
 
 
 def test_parts_are_what_is_connected(any_steepness: None) -> None:
@@ -143,11 +141,10 @@ def test_parts_are_what_is_connected(any_steepness: None) -> None:
 def test_sharp_parts_are_steeper_than_those_that_moved() -> None:
     v, u, _ = passing()
     moved, sharp = (
-        roughness(picture[None], disc(radius=22), PlanarMotion.straight(math.pi * TURN / DIRECTIONS, LENGTH))
-        for picture in (v, u)
+        roughness(picture[None], disc(radius=22), math.pi * TURN / DIRECTIONS, LENGTH) for picture in (v, u)
     )
     assert moved < parts._ROUGH < 0.6 * sharp
-    assert roughness(v[None], torch.zeros(SIZE), PlanarMotion.straight(0.0, LENGTH)) == math.inf
+    assert roughness(v[None], torch.zeros(SIZE), 0.0, LENGTH) == math.inf
     still = LocalMotion(known().network)
     assert still.parts(u[None]) == []
 
@@ -192,8 +189,8 @@ def test_only_what_is_blurred_is_worked_on() -> None:
     size = (96, 640)
     matte = torch.zeros(size)
     matte[:, :128] = disc()
-    path = PlanarMotion.straight(0.0, 9.0).path(9)
-    blur = PiecewiseBlur.along([torch.eye(3).repeat(9, 1, 1), path], matte[None], size)
+    part = MovingPart(matte, 0.0, 9.0, 1.0)
+    blur = PiecewiseBlur.along([torch.eye(3).repeat(9, 1, 1), part.path(9)], matte[None], size)
     seen: list[tuple[int, ...]] = []
 
     def darker(v: Tensor, blur: PiecewiseBlur, sigma: float) -> Tensor:

@@ -27,17 +27,15 @@ _WHOLE = 0.6  # of the picture: as much is the camera's motion
 
 @dataclass(frozen=True, slots=True)
 class LocalMotion:
-    """Finds the parts of a picture that moved, each in its own way; what lies around them stays as it is.
+    """Finds the parts of a picture that moved, each straight and in its own way; what lies around them stays as it is.
 
     Attributes:
         network: Finds mattes and motions.
         threshold: Of a part's confidence, [0, 1].
-        planes: Whether parts may turn, come nearer and go away; else all go straight.
     """
 
     network: LocalNet
-    threshold: float = 0.45
-    planes: bool = True
+    threshold: float = 0.35
 
     @torch.no_grad()
     def __call__(self, picture: Tensor) -> Blur:
@@ -52,7 +50,7 @@ class LocalMotion:
             return UniformBlur(torch.ones(1, 1, device=picture.device), size)
         instants = max(round(part.length) // 2 for part in parts) * 2 + 1  # odd: one lies in the middle
         still = torch.eye(3).repeat(instants, 1, 1)
-        paths = [still, *(part.motion.path(instants) for part in parts)]
+        paths = [still, *(part.path(instants) for part in parts)]
         # What a matte leaves out is taken for background that stands still, which costs more than too much of it.
         mattes = greatest(torch.stack([part.matte for part in parts])[None], 2 * GENEROUS + 1)[0]
         return PiecewiseBlur.along([path.to(picture.device) for path in paths], mattes, size)
@@ -76,7 +74,7 @@ class LocalMotion:
         whole = in_colour(seen, CELL)
         found = [
             part
-            for part in islice(moving_parts(whole, lag_maps(whole), self.network, self.planes), _MOST)
+            for part in islice(moving_parts(whole, lag_maps(whole), self.network), _MOST)
             if part.confidence >= self.threshold
         ]
         parts = [replace(part, matte=part.matte[:height, :width]) for part in found]
@@ -87,7 +85,7 @@ class LocalMotion:
                 replace(
                     part,
                     matte=F.interpolate(part.matte[None, None], size, mode="bilinear", align_corners=False)[0, 0],
-                    motion=part.motion.enlarged(1 / smaller),
+                    length=part.length / smaller,
                 )
                 for part in parts
             ]

@@ -25,7 +25,6 @@ _ROOM = 64  # pixels: the window with the reach on both sides; a transform of th
 _LEAST = 1e-5  # added to the power
 _POWERS = 0.3, 1.0  # of the gradient's power: weights of places in a part
 _AT_ONCE = 512  # places
-_SHORT = 3.0  # pixels of motion up to which a place tells nothing, and more by which it does
 
 
 def lag_maps(picture: Tensor) -> Tensor:
@@ -54,59 +53,20 @@ def part_lags(picture: Tensor, lags: Tensor, share: Tensor) -> Tensor:
     Args:
         picture: (B, C, H, W), display values.
         lags: (B, H / CELL, W / CELL, KINDS, DIRECTIONS, LAGS), its ``lag_maps``.
-        share: (B, H / CELL, W / CELL), 0 or more: of each place that the part has. Of one picture there may be more.
+        share: (B, H / CELL, W / CELL), 0 or more: of each place that the part has.
 
     Returns:
-        (B, 2 KINDS, DIRECTIONS, LAGS), or as many as shares.
+        (B, 2 KINDS, DIRECTIONS, LAGS).
     """
-    power = _power(picture)
+    around = (_WINDOW - _STEP) // 2
+    power = _slopes(picture).square().sum(1, keepdim=True)
+    power = F.avg_pool2d(F.pad(power, (around,) * 4), _WINDOW, _STEP)[:, 0] + _LEAST
     found = []
     for exponent in _POWERS:
         weight = share * power**exponent
         weight = weight / weight.sum((1, 2), keepdim=True).clamp_min(1e-9)
         found.append(torch.einsum("brc,brckdl->bkdl", weight, lags.float()))
     return torch.cat(found, 1)
-
-
-def straightened(picture: Tensor, lags: Tensor, share: Tensor, ways: Tensor) -> tuple[Tensor, float, float] | None:
-    """The maps of a part as if it had gone straight: those of each place turned and stretched by how it moved.
-
-    Args:
-        picture: (1, C, H, W), display values.
-        lags: Its ``lag_maps``.
-        share: (1, H / CELL, W / CELL), 0 to 1: of each place that the part has.
-        ways: (H / CELL * W / CELL, 2): how each place moved, pixels, x then y.
-
-    Returns:
-        (1, 2 KINDS, DIRECTIONS, LAGS) as of ``part_lags``; and the angle, radians, and the length, pixels, that a part
-        would have gone to for them: means over the places. None where all of it moved too little.
-    """
-    length, angle = ways.norm(dim=1), torch.atan2(ways[:, 1], ways[:, 0])
-    power = _power(picture).flatten()
-    weight = share.flatten() * ((length - _SHORT) / _SHORT).clamp(0, 1)
-    here = weight > 0
-    if not bool(here.any()):
-        return None
-    length, angle, power, weight = length[here], angle[here], power[here], weight[here]
-    mean = weight * power ** (sum(_POWERS) / 2)
-    doubled = float(torch.atan2((mean * (2 * angle).sin()).sum(), (mean * (2 * angle).cos()).sum()))
-    usual = float((mean * length).sum() / mean.sum())
-    maps = lags[0].flatten(0, 1)[here].float()
-    round_ = torch.cat((maps[..., -1:, :], maps, maps[..., :1, :]), -2)
-    turn = torch.arange(DIRECTIONS, device=maps.device) + ((angle - doubled / 2) * (DIRECTIONS / math.pi))[:, None]
-    row = (turn % DIRECTIONS + 1) * (2 / (DIRECTIONS + 1)) - 1
-    column = torch.arange(LAGS, device=maps.device) * (length / usual)[:, None] * (2 / (LAGS - 1)) - 1
-    grid = torch.stack(torch.broadcast_tensors(column[:, None, :], row[:, :, None]), -1)
-    seen = F.grid_sample(round_, grid, padding_mode="border", align_corners=True)
-    found = [torch.einsum("n,nkdl->kdl", w / w.sum(), seen) for w in (weight * power**e for e in _POWERS)]
-    return torch.cat(found)[None], doubled / 2 % math.pi, usual
-
-
-def _power(picture: Tensor) -> Tensor:
-    """(B, H / CELL, W / CELL): mean square of the gradient in the window around each place."""
-    around = (_WINDOW - _STEP) // 2
-    power = _slopes(picture).square().sum(1, keepdim=True)
-    return F.avg_pool2d(F.pad(power, (around,) * 4), _WINDOW, _STEP)[:, 0] + _LEAST
 
 
 def _slopes(picture: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What moved, grouped into parts: each with a matte, the motion of a plane and a confidence."""
+"""What moved, grouped into parts: each with a matte, a straight path and a confidence."""
 
 from __future__ import annotations
 
@@ -11,11 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.blind.local.lags import CELL, part_lags
-from vsdeblur.blind.local.local_net import LocalNet
-from vsdeblur.blind.local.motion import PlanarMotion, pixels_of
-from vsdeblur.blind.local.planes import planar_motion
-from vsdeblur.blind.local.votes import motion_of
+from vsdeblur.blind.local.lags import CELL, DIRECTIONS, part_lags
+from vsdeblur.blind.local.local_net import LENGTHS, LocalNet
 from vsdeblur.camera.noise import noise_level
 from vsdeblur.flow.warp import warp
 
@@ -25,43 +22,45 @@ _AROUND = 15  # pixels around a part in which its outline may lie
 _MAYBE, _SURE = 0.3, 0.9  # of the network's matte: from which on a pixel may be of the part, and must be
 _EDGE = 4  # pixels of a part along its outline that are left out where it is measured how steep it is
 _SHORT = 2.0  # pixels
-_FAST = 0.5  # of the farthest way in a part, from which on it is measured how steep it is
 _NOISY = 1.2  # variances of noise in a squared difference of two interpolated pixels
 # Things that moved had 0.36 to 0.68, what was taken for such in sharp pictures 0.81 and more, in shaken ones 0.67.
 _ROUGH = 0.7
-_ROUGH_BENT = 0.85  # of what did not go straight: its ways are of several lengths
 _CUTS = 3  # rounds of clusters and cut
 _SOFT = 1.0  # pixels: deviation of the edge
+_BESIDE = 1  # steps around the best motion that are averaged
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MovingPart:
-    """A part of a picture that moved on its own during the exposure.
+    """A part of a picture that moved straight during the exposure.
 
     Attributes:
         matte: (H, W) in [0, 1], in the middle of the exposure.
-        motion: Of the plane that it lies in.
+        angle: Of the motion, from x towards y, radians, 0 to pi.
+        length: Of the motion, pixels.
         confidence: How likely the part is there and moved so, 0 to 1.
     """
 
     matte: Tensor
-    motion: PlanarMotion
+    angle: float
+    length: float
     confidence: float
 
-    @property
-    def length(self) -> float:
-        """Pixels that the farthest of its points goes."""
-        return float(self.motion.velocity(pixels_of(self.matte > 0)).norm(dim=1).amax())
+    def path(self, instants: int) -> Tensor:
+        """(instants, 3, 3) homographies of ``ProjectiveBlur``, at equally long parts of the exposure."""
+        at = (torch.arange(instants) + 0.5) / instants - 0.5
+        path = torch.eye(3).repeat(instants, 1, 1)
+        path[:, 0, 2], path[:, 1, 2] = (at * self.length * f(self.angle) for f in (math.cos, math.sin))
+        return path
 
 
-def moving_parts(picture: Tensor, lags: Tensor, network: LocalNet, planes: bool = True) -> Iterator[MovingPart]:
+def moving_parts(picture: Tensor, lags: Tensor, network: LocalNet) -> Iterator[MovingPart]:
     """The connected parts of what moved, the largest first.
 
     Args:
         picture: (1, 3, H, W), display values, H and W multiples of CELL.
         lags: Its ``lag_maps``.
         network: Finds mattes and motions.
-        planes: Whether parts may turn, come nearer and go away; else all go straight.
     """
     import cv2
 
@@ -74,47 +73,41 @@ def moving_parts(picture: Tensor, lags: Tensor, network: LocalNet, planes: bool 
         inside = torch.from_numpy(labels == k)
         share = F.avg_pool2d(inside[None].float(), CELL).to(picture)
         angle, length, sure = motion_of(network.motion(part_lags(picture, lags, share))[0].cpu())
-        bent = planar_motion(picture, lags, share, network, sure) if planes else None
-        motion, sure = bent or (PlanarMotion.straight(angle, length), sure)
         near = F.max_pool2d(inside[None].float(), 2 * _AROUND + 1, 1, _AROUND)[0]
         matte = outlined(picture, ((middle + mean) / 2) * near)
         core = -F.max_pool2d(-matte[None], 2 * _EDGE + 1, 1, _EDGE)[0]
-        if roughness(picture, core.to(picture), motion) > (_ROUGH_BENT if bent else _ROUGH):
+        if roughness(picture, core.to(picture), angle, length) > _ROUGH:
             continue
-        yield MovingPart(matte.to(picture), motion, sure * float(mean[inside].mean()))
+        yield MovingPart(matte.to(picture), angle, length, sure * float(mean[inside].mean()))
 
 
-def roughness(picture: Tensor, share: Tensor, motion: PlanarMotion) -> float:
+def roughness(picture: Tensor, share: Tensor, angle: float, length: float) -> float:
     """How steep a part is along its motion for a part that moved so far; below _ROUGH it can have moved.
 
-        R = E (L / 2)^1.5 d(2) / E d(L),     d(l) = |v(x + l d / 2) - v(x - l d / 2)|^2 without noise's part
+        R = D(2) / D(L) (L / 2)^1.5,     D(l) = E |v(x + l d / 2) - v(x - l d / 2)|^2 without noise's part
 
-    Edges in a sharp picture have d(l) in proportion to l, so that R = (L / 2)^0.5; moved by L they have d(2) / d(L) =
+    Edges in a sharp picture have D(l) in proportion to l, so that R = (L / 2)^0.5; moved by L they have D(2) / D(L) =
     6 / L^2, and R falls with L by as much as it grows there.
 
     Args:
         picture: (1, C, H, W), display values.
         share: (H, W), of the pixels that are the part's; all 0 for R infinite.
-        motion: Of the part, d and L at every pixel; those that moved less than half as far as others do not count.
+        angle: Of the motion, radians.
+        length: Of the motion, pixels.
     """
-    grey = picture.mean(1, keepdim=True)
-    y, x = torch.meshgrid(*(torch.arange(n, device=grey.device) for n in grey.shape[-2:]), indexing="ij")
-    ways = motion.velocity(torch.stack((x, y), -1).view(-1, 2).float()).view(*grey.shape[-2:], 2)
-    length = ways.norm(dim=-1)
     if float(share.sum()) < 1:
         return math.inf
-    share = share * (length >= _FAST * length[share > 0].amax())
+    grey = picture.mean(1, keepdim=True)
     noise = noise_level(grey) ** 2
 
-    def apart(far: Tensor, weight: Tensor) -> float:
-        flow = (ways * (far / (2 * length.clamp_min(1e-6)))[..., None]).permute(2, 0, 1)[None].contiguous()
-        off = (warp(grey, flow, "bilinear") - warp(grey, -flow, "bilinear"))[0, 0].square() - _NOISY * noise
-        return float((off * weight * share).sum() / share.sum())
+    def apart(far: float) -> float:
+        way = torch.tensor([math.cos(angle), math.sin(angle)], device=grey.device) * far / 2
+        flow = way.view(1, 2, 1, 1).expand(-1, -1, *grey.shape[-2:]).contiguous()
+        off = (warp(grey, flow, "bilinear") - warp(grey, -flow, "bilinear"))[0, 0].square()
+        return float((off * share).sum() / share.sum()) - _NOISY * noise
 
-    grown = (length / _SHORT).pow(1.5)
-    least = 1e-8 * float((grown * share).sum() / share.sum())
-    steep, far = apart(torch.full_like(length, _SHORT), grown), apart(length, torch.ones_like(length))
-    return max(steep, least) / max(far, 1e-8)
+    ratio = max(apart(_SHORT), 1e-8) / max(apart(length), 1e-8)
+    return ratio * math.pow(length / _SHORT, 1.5)
 
 
 def outlined(picture: Tensor, likely: Tensor) -> Tensor:
@@ -152,3 +145,20 @@ def outlined(picture: Tensor, likely: Tensor) -> Tensor:
     matte = torch.zeros_like(likely)
     matte[rows, columns] = torch.from_numpy(cv2.GaussianBlur(thing, (0, 0), _SOFT))
     return matte
+
+
+def motion_of(votes: Tensor) -> tuple[float, float, float]:
+    """The angle and the length of a motion, and how likely it is.
+
+    Args:
+        votes: (DIRECTIONS, lengths), logarithms, unnormalised.
+    """
+    chance = votes.flatten().softmax(0).view_as(votes)
+    best = int(chance.argmax())
+    turn, far = best // len(LENGTHS), best % len(LENGTHS)
+    around = torch.arange(-_BESIDE, _BESIDE + 1)
+    columns = (far + around).clamp(0, len(LENGTHS) - 1).unique()
+    near = chance[(turn + around) % DIRECTIONS][:, columns]
+    sure = float(near.sum())
+    angle = (turn + float((near.sum(1) * around).sum()) / sure) * math.pi / DIRECTIONS
+    return angle % math.pi, float((near.sum(0) * LENGTHS[columns]).sum()) / sure, sure

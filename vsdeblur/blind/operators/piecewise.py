@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsdeblur.blind.operators.projective import SLACK, ProjectiveBlur
+from vsdeblur.blind.operators.projective import ProjectiveBlur
 from vsdeblur.errors import ArgumentError
 from vsdeblur.flow.warp import sample, sample_adjoint
 from vsdeblur.tensors import greatest
@@ -43,7 +42,7 @@ class PiecewiseBlur:
 
     @classmethod
     def along(cls, paths: Sequence[Tensor], mattes: Tensor, size: tuple[int, int]) -> PiecewiseBlur:
-        """The blur of P paths, with the margin of the plane that reaches farthest where it is seen.
+        """The blur of P paths, with the margin of the path that reaches farthest.
 
         Args:
             paths: P of (T, 3, 3) homographies in pixels of v, instants of equal weight.
@@ -60,7 +59,7 @@ class PiecewiseBlur:
         if mattes.ndim != 3 or len(mattes) != len(paths) - 1 or extra[0] != extra[1] or extra[0] % 2 or extra[0] < 0:
             raise ArgumentError("mattes", tuple(mattes.shape), f"({len(paths) - 1}, H + 2 r, W + 2 r) for {size}")
         alone = [ProjectiveBlur.along(path, size) for path in paths]
-        margin = max(alone[0].margin, *(_reach(b, m) for b, m in zip(alone[1:], mattes, strict=True)))
+        margin = max(blur.margin for blur in alone)
         planes = tuple(ProjectiveBlur(b.path, b.weights, size, margin) for b in alone)
         more = margin - extra[0] // 2
         wide = F.pad(mattes[None], (max(more, 0),) * 4, mode="replicate")[0]
@@ -170,31 +169,3 @@ class PiecewiseBlur:
                 yield 0, far.grid(far.path[t], around), left
         if rests:
             yield 0, far.grid(far.path[0], around), total
-
-
-def _reach(blur: ProjectiveBlur, matte: Tensor) -> int:
-    """Pixels that a plane reaches past v from where it is seen; its own margin where all of it moves alike.
-
-    What turns moves the corners of a picture far, where none of it is.
-
-    Args:
-        blur: Of the plane alone.
-        matte: (H + 2 r, W + 2 r), at rest.
-    """
-    if bool((blur.path[:, :, :2] == torch.eye(3, 2).to(blur.path)).all()):
-        return blur.margin
-    around = (matte.shape[0] - blur.size[0]) // 2
-    inner = matte[around : around + blur.size[0], around : around + blur.size[1]]
-    wide, near = replace(blur, margin=around), replace(blur, margin=0)
-    at = wide.grid(torch.eye(3), matte[None])[0]
-    unit = torch.tensor([matte.shape[1] - 1, matte.shape[0] - 1]).to(matte) / 2
-    farthest = 0.0
-    for matrix in blur.path:
-        grid = wide.grid(matrix, matte[None])
-        # A margin of less than r repeats what lies in between.
-        seen = sample(matte[None, None], grid, "bilinear") + sample(
-            inner[None, None], near.grid(matrix, inner[None]), "bilinear"
-        )
-        ways = ((grid[0] - at) * unit).abs().amax(-1)
-        farthest = max(farthest, float((ways * (seen[0, 0] > 0)).amax()))
-    return min(math.ceil(farthest + SLACK), blur.margin)

@@ -13,7 +13,7 @@ from vsdeblur.errors import ArgumentError
 from vsdeblur.flow.warp import Kernel, sample, sample_adjoint
 
 _PROBES = 17  # points along each side at which the displacement of a path is evaluated
-SLACK = 0.05  # pixels added to the largest displacement there
+_SLACK = 0.05  # pixels added to the largest displacement there
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +79,7 @@ class ProjectiveBlur:
             longest = float(ways.diff(dim=0).norm(dim=-1).max())
             path, shares = refined(path, shares, max(1, math.ceil(longest / step)))
         cubic = kernel == "bicubic"
-        return cls(path, shares, size, math.ceil(reach + SLACK) + cubic, kernel)
+        return cls(path, shares, size, math.ceil(reach + _SLACK) + cubic, kernel)
 
     def __call__(self, u: Tensor) -> Tensor:
         """The blurred picture A u, (B, C, H, W), of u (B, C, H + 2 margin, W + 2 margin)."""

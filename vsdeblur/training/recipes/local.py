@@ -56,11 +56,10 @@ class LocalRecipe(FallingRate):
         return batch
 
     def loss(self, network: nn.Module, batch: Sample, step: int) -> tuple[Tensor, dict[str, float]]:
-        """The errors of mattes, of their overlap where something moved, and of the motion of what went straight."""
+        """The errors of mattes, of their overlap where something moved, and of the motion of the true part."""
         assert isinstance(network, LocalNet)
         true = batch["mattes"]
         share = F.avg_pool2d((true[:, 1:] > batch["least"][:, :, None, None]).float(), CELL)[:, 0]
-        counted = (share.sum((1, 2)) >= _ENOUGH) & (batch["motion"][:, 1] > 0)  # things that went straight
         votes = network.motion(part_lags(batch["picture"], batch["lags"], share))
         true = true[:_MATTED]
         logits = network(batch["picture"][:_MATTED], batch["lags"][:_MATTED])
@@ -70,7 +69,7 @@ class LocalRecipe(FallingRate):
             both, either = (found * true).sum((2, 3)), (found + true).sum((2, 3))
             moved = (true[:, :1].sum((2, 3)) > CELL**2).float()
             apart = ((1 - (2 * both + 1) / (either + 1)) * moved).sum() / (MATTES * moved.sum()).clamp(min=1)
-            motion, right = motion_error(votes, batch["motion"], counted.float())
+            motion, right = motion_error(votes, batch["motion"], (share.sum((1, 2)) >= _ENOUGH).float())
             loss = matte + _OVERLAP * apart + _MOTION * motion
         scalars = {"loss": loss, "matte": matte, "apart": apart, "motion": motion, "right": right}
         return loss, {key: float(value.detach()) for key, value in scalars.items()}
