@@ -52,7 +52,7 @@ def differ_nowhere(v: Tensor, most: int = MOST, **given: Any) -> None:
         known, _, _ = pictures_of(v, "cpu", **given)
     with torch_alone(), simulated() as device:
         found, syncs, copies = pictures_of(v, "cuda", device, **given)
-    assert (found - known).abs().max() < 2e-5
+    assert (found - known).abs().max() < 1e-5
     assert syncs <= most, device.syncs
     assert copies <= most, device.copies
     assert not device.doubles, "float64 is slow there"
@@ -136,5 +136,5 @@ def test_what_has_no_chunks_or_looks_at_the_clip_first(v: Tensor, given: dict[st
     with torch_alone(), simulated() as device:
         found = restore(clip, device="cuda:0", **arguments)
     assert type(found) is Tensor
-    assert (found - known).abs().max() < 2e-5
+    assert (found - known).abs().max() < 1e-5
     assert not device.doubles, "float64 is slow there, and MPS lacks it"

@@ -71,9 +71,9 @@ class SolvedWindow:
         object.__setattr__(self, "late", None if self.delays is None else self._late(self.delays))
 
     def _late(self, delays: Tensor) -> Tensor:
-        # Once for all instants; accelerators may lack float64.
+        # Once for all instants, and in float32 everywhere: accelerators may lack float64.
         late, device = downsampled_rows(delays[:, None, :, None], self.scale), self.frames.device
-        return late.to(device, late.dtype if device.type == "cpu" else torch.float32)
+        return late.to(device, torch.float32)
 
     @property
     def size(self) -> tuple[int, int]:
