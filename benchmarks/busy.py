@@ -82,12 +82,12 @@ def another_job(threads: int) -> Iterator[None]:
 
 def run(size: str, frames: int, preset: str) -> dict[str, float]:
     """Seconds until the first picture and until the last one, of a chunk where ``frames`` is 0."""
-    from vsdeblur.at_once import streamed_at_once
     from vsdeblur.engine.chunks import chunk_windows
     from vsdeblur.engine.engine import Engine
     from vsdeblur.engine.grid import Grid, by_factor
     from vsdeblur.restore import TensorSource
     from vsdeblur.settings import parse_options
+    from vsdeblur.streams import streamed_at_once
     from vsdeblur.synthetic.scene import Scene, film
 
     import torch  # isort: skip  # after the package, as in every face: then its threads sleep while they wait

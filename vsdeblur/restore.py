@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 import torch
 from torch import Tensor
 
-from vsdeblur.at_once import streamed_at_once
 from vsdeblur.calibration.readout.clip import clip_readout
 from vsdeblur.calibration.response.clip import clip_response
 from vsdeblur.calibration.shutter.clip import clip_shutter
@@ -41,6 +40,7 @@ from vsdeblur.settings.table import RESTORE
 from vsdeblur.settings.transfers import name_of
 from vsdeblur.solver.asap import solve_asap
 from vsdeblur.solver.subframes import solve_with_flow
+from vsdeblur.streams import streamed_at_once
 from vsdeblur.tensors import as_frames
 from vsdeblur.timing import output_count
 

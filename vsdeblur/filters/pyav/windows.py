@@ -93,8 +93,8 @@ def restore_frames(frames: Iterable[TimedFrame], settings: StreamContext) -> Ite
     Raises:
         InputError: For interlaced frames and for formats that cannot be processed.
     """
-    from vsdeblur.at_once import streamed_at_once
     from vsdeblur.engine.engine import Engine
+    from vsdeblur.streams import streamed_at_once
 
     stream, options = Peekable(frames), settings.options
     done, chunks = 0, 0

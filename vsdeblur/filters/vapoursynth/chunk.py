@@ -99,7 +99,7 @@ class ChunkSolver:
             around: Frames parcel * length - reach + (0 .. window_length - 1) of the clip; those before its start and
                 after its end are not read.
         """
-        from vsdeblur.at_once import streamed_at_once
+        from vsdeblur.streams import streamed_at_once
 
         def solved(chunk: int) -> Iterator[tuple[int, vs.VideoFrame | str]]:
             first = (chunk - parcel * self.at_once) * self.grid.length
