@@ -103,11 +103,11 @@ def blocks(flat: Tensor) -> tuple[Tensor, ...]:
 
 
 def power(x: Tensor, exponent: float) -> Tensor:
-    """x^exponent, a new tensor, the same for any number of threads; without gradients."""
-    out = x.clone(memory_format=torch.contiguous_format)
-    for block in blocks(out.view(-1)):
+    """x^exponent, the same for any number of threads; x may be overwritten."""
+    x = x.contiguous()
+    for block in blocks(x.view(-1)):
         block.pow_(exponent)
-    return out
+    return x
 
 
 def smoothstep(x: Tensor, low: float, high: float) -> Tensor:
