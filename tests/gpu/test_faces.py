@@ -60,7 +60,9 @@ def test_vapoursynth(given: dict[str, Any]) -> None:
     assert device.copies.total() > 0
 
 
-@pytest.mark.parametrize("deconvolver", ["plug-and-play", "unrolled", "richardson-lucy", "indi", "dds", "pigdm"])
+@pytest.mark.parametrize(
+    "deconvolver", ["plug-and-play", "unrolled", "richardson-lucy", "indi", "dds", "pigdm", "split-gibbs"]
+)
 def test_single_pictures(deconvolver: str) -> None:
     kernel = torch.zeros(13, 13)
     kernel[6, 3:10] = 1 / 7
@@ -70,7 +72,7 @@ def test_single_pictures(deconvolver: str) -> None:
         def known(v: Tensor) -> UniformBlur:
             return UniformBlur(kernel.to(v.device), (v.shape[-2], v.shape[-1]))
 
-        chosen: dict[str, Any] = {"steps": 8} if deconvolver in ("dds", "pigdm") else {}
+        chosen: dict[str, Any] = {"steps": 8} if deconvolver in ("dds", "pigdm", "split-gibbs") else {}
         return restore_frame(picture, estimator=known, deconvolver=deconvolver, noise=0.002, device=device, **chosen)[0]
 
     known, found, device = on_both(call)
