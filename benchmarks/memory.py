@@ -118,7 +118,7 @@ def plan_for(width: int, height: int, factor: int, preset: str, budget: str, pri
 
     options = parse_options(factor=factor, shutter=0.5, preset=preset, max_memory=budget, prior=prior)
     try:
-        return Engine(options, height, width, 3, host_bytes=width * height * 3 // 2).plan
+        return Engine(options, height, width, 3, host_bytes=width * height * 3 // 2, chunks_at_once=True).plan
     except MemoryBudgetError as error:
         print(error)
         return None
