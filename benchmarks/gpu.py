@@ -197,7 +197,7 @@ def training(device: torch.device, given: argparse.Namespace) -> Iterator[list[s
             cv2.imwrite(str(Path(folder) / f"{seed}.png"), picture)
         scenes = PathScenes(Material(find_photos(Path(folder))[0]))
         sample = BlurryScenes(scenes)(np.random.default_rng(0))
-        for recipe in (MotionRecipe(None), PathRecipe(10_000)):
+        for recipe in (MotionRecipe(), PathRecipe(10_000)):
             for precise in (True, False):
                 out = Path(folder) / f"{recipe.name}-{precise}"
                 course = Course(1.0, device=str(device), steps=given.steps, half_precision=not precise)

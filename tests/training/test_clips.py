@@ -25,7 +25,7 @@ from vsdeblur.training.pool import Maker
 from vsdeblur.training.recipe import Recipe
 from vsdeblur.training.recipes.denoiser import DenoiserRecipe
 from vsdeblur.training.recipes.instants import InstantsRecipe
-from vsdeblur.training.recipes.motion import FIRST_PART, MotionRecipe
+from vsdeblur.training.recipes.motion import MotionRecipe
 from vsdeblur.training.recipes.paths import PathRecipe
 from vsdeblur.training.recipes.unrolled import UnrolledRecipe
 from vsdeblur.training.solved import SolvedScenes
@@ -129,7 +129,7 @@ def test_stretches_move_by_what_is_wanted(clips: list[ClipFile]) -> None:
 @pytest.mark.parametrize(
     ("make", "recipe", "steps"),
     [
-        (lambda material: BlurryScenes(PathScenes(material, SIZE)), MotionRecipe(), (0, FIRST_PART)),
+        (lambda material: BlurryScenes(PathScenes(material, SIZE)), MotionRecipe(10), (0, 9)),
         (lambda material: PathScenes(material, SIZE), PathRecipe(10), (0,)),
         (lambda material: SolvedScenes(material, 48), UnrolledRecipe(10), (0,)),
         (lambda material: InstantScenes(material, 48), InstantsRecipe(10), (0,)),

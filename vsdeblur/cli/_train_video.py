@@ -17,21 +17,26 @@ if TYPE_CHECKING:
 
 @click.command(short_help='The network of flow="blur".')
 @video_options
-def motion(workers: int, device: str, steps: int | None, rate: float | None, **course: Any) -> None:
+def motion(
+    workers: int, device: str, steps: int | None, rate: float | None, start_from: str | None, **course: Any
+) -> None:
     """Learn the paths of moving things from how they are blurred.
 
-    Scenes with known motion are made from the photographs; clips show what moving things look like, though not their
-    paths. The rate of learning is held, then falls, whatever --steps are. OUT/motion.safetensors has the weights so
-    far, at most a minute old; give them to a filter with flow="blur:OUT/motion.safetensors". A second run with --resume
-    and more --minutes goes on where the first one ended, whether it ended or was interrupted.
+    Scenes with known motion are made from the photographs; in clips it is followed through their sharp frames. The rate
+    of learning falls along --steps (6000 unless given): choose what fits into --minutes. OUT/motion.safetensors has the
+    weights so far, at most a minute old; give them to a filter with flow="blur:OUT/motion.safetensors". A second run
+    with --resume and more --minutes goes on where the first one ended, whether it ended or was interrupted.
     """
     from vsdeblur.training.blurry import BlurryScenes, PathScenes
-    from vsdeblur.training.recipes.motion import MotionRecipe
+    from vsdeblur.training.recipes.motion import STEPS, MotionRecipe
+
+    recipe = MotionRecipe(steps or STEPS, rate, new=start_from is None)
 
     def scenes(material: Material, where: str) -> Maker:
         return BlurryScenes(PathScenes(material, device="cpu" if workers else where))
 
-    train_video(MotionRecipe(rate), scenes, 6000, workers=workers, device=device, steps=steps, **course)
+    course |= {"workers": workers, "device": device, "steps": recipe.steps, "start_from": start_from}
+    train_video(recipe, scenes, 6000, **course)
 
 
 @click.command(short_help='The network of flow="paths".')

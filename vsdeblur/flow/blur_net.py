@@ -10,8 +10,8 @@ quarter of the resolution: a weighted mean of proposals and a residual of its ow
 - the mean of the path around, near and far;
 - the way to the other neighbour, mirrored: what is hidden in one neighbour is mostly seen in the other.
 
-The same weights are applied again to the corrected path. Corrections reach the full resolution by learned convex
-combinations (RAFT, Teed and Deng, ECCV 2020), and a learned gate keeps the first path where that is finer.
+Corrections reach the full resolution by learned convex combinations (RAFT, Teed and Deng, ECCV 2020), and a learned
+gate keeps the first path where that is finer.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ INPUTS = _IMAGES + _SEARCH + _BLUR + _PATH + 2 * 2 * _PROPOSALS
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PathEstimate:
-    """One round's result.
+    """What the network finds.
 
     Attributes:
         path: (B, 4, H, W) as ``Motion.path``.
@@ -85,41 +85,31 @@ class BlurNet(nn.Module):
         nn.init.constant_(self.choose.bias[:: _PROPOSALS + 2], 4.0)  # none of the proposals, mostly
         nn.init.constant_(self.spread.bias[9 * CELL * CELL :], 2.0)  # the first path, mostly
 
-    def forward(
-        self, frames: Tensor, path: Tensor, hints: Tensor, shutter: Tensor, rounds: int = 2
-    ) -> list[PathEstimate]:
-        """Correct a path, several times by the same weights.
+    def forward(self, frames: Tensor, path: Tensor, hints: Tensor, shutter: Tensor) -> PathEstimate:
+        """Correct a path.
 
         Args:
             frames: (B, 3, 3, H, W) display values in [0, 1]; the path is the middle frame's. H, W: multiples of 16.
             path: (B, 4, H, W), the first path, pixels per period.
             hints: (B, 3, H, W), its reliability and occlusion.
             shutter: (B,), in (0, 1].
-            rounds: how often.
-
-        Returns:
-            An estimate per round, the last one being the best.
         """
-        estimates = []
-        for _ in range(rounds):
-            with torch.no_grad():
-                path = path.detach()
-                inputs, level, proposals = features(frames, path, hints, shutter)
-            x = F.leaky_relu(self.look(inputs), 0.1)
-            del inputs  # twenty values a pixel
-            x1 = self.fine(x)
-            x2 = self.middle(F.leaky_relu(self.down1(x1), 0.1))
-            x3 = self.coarse(F.leaky_relu(self.down2(x2), 0.1))
-            x2 = self.merge(x2 + _twice(self.up2(x3)))
-            x1 = self.last(x1 + _twice(self.up1(x2)))
-            correction = self.correct(x1).float()
-            speed = level[:, :2].square().sum(1, keepdim=True).sqrt()
-            share = _split(self.choose(x1).float(), 1, 2).softmax(2)
-            onward, back = (share[:, :, 1:-1, None] * proposals).sum(2).unbind(1)
-            delta = torch.cat(((onward - back) / 2, onward + back), 1) + correction[:, :4] * (1 + 0.2 * speed)
-            path = self._spread(_mirrored(path, _wide(share[:, :, -1])), delta, self.spread(x1).float())
-            estimates.append(PathEstimate(path, correction[:, 4:]))
-        return estimates
+        with torch.no_grad():
+            inputs, level, proposals = features(frames, path, hints, shutter)
+        x = F.leaky_relu(self.look(inputs), 0.1)
+        del inputs  # twenty values a pixel
+        x1 = self.fine(x)
+        x2 = self.middle(F.leaky_relu(self.down1(x1), 0.1))
+        x3 = self.coarse(F.leaky_relu(self.down2(x2), 0.1))
+        x2 = self.merge(x2 + _twice(self.up2(x3)))
+        x1 = self.last(x1 + _twice(self.up1(x2)))
+        correction = self.correct(x1).float()
+        speed = level[:, :2].square().sum(1, keepdim=True).sqrt()
+        share = _split(self.choose(x1).float(), 1, 2).softmax(2)
+        onward, back = (share[:, :, 1:-1, None] * proposals).sum(2).unbind(1)
+        delta = torch.cat(((onward - back) / 2, onward + back), 1) + correction[:, :4] * (1 + 0.2 * speed)
+        path = self._spread(_mirrored(path, _wide(share[:, :, -1])), delta, self.spread(x1).float())
+        return PathEstimate(path, correction[:, 4:])
 
     def _spread(self, path: Tensor, delta: Tensor, weights: Tensor) -> Tensor:
         """The corrected path at full resolution."""

@@ -1,7 +1,7 @@
 """Blur-aware motion (``flow="blur"``): the residual over DIS that explains the blur, learned from synthetic scenes.
 
-First the network learns where things go: the end-point error of every round's path against the truth at six instants,
-counting more where there is texture. Then it learns what the solver wants of a path psi, which is not quite the same:
+First a new network learns where things go: the end-point error of its path against the truth at six instants, counting
+more where there is texture. Then it learns what the solver wants of a path psi, which is not quite the same:
 the true key frame moved along it, K(x - psi(tau)), should be the true instant, also beside a thing that sweeps over its
 surroundings, where the path of the sharp picture's own point is of no use. That loss is the logarithm of the squared
 error, so that a decibel counts the same in every scene; end points then count less, and hardly in what is swept over.
@@ -27,13 +27,13 @@ from vsdeblur.training.augment import augmented
 from vsdeblur.training.film import SHARP_TAUS
 from vsdeblur.training.path_errors import instant_decibels, instant_error, known_mean, path_error
 from vsdeblur.training.pool import Sample
+from vsdeblur.training.recipe import FallingRate
 from vsdeblur.window import Window
 
+STEPS = 6000
 WARM_UP = 200  # steps
-HOLD = 3000  # steps until the rate falls
 _RATE = 8e-4
-FIRST_PART = 2788  # steps that are led by the end-point error
-_EARLIER = 0.5  # weight of the first round's loss over the last one's
+_FIRST_PART = 0.6  # share of a new network's steps that are led by the end-point error
 _REBLUR = 60.0
 _FLOW_LATER = 0.3
 _SWEPT = 0.1  # weight of end points, later, in what is swept over
@@ -42,18 +42,22 @@ _RESTORED = 4
 _RIGHT = 1.0  # pixels of error at which a path is half reliable
 
 
-class MotionRecipe:
-    """``Recipe`` of ``BlurNet``."""
+class MotionRecipe(FallingRate):
+    """``Recipe`` of ``BlurNet``.
+
+    Args:
+        steps: Of the whole course, which the rate falls along.
+        peak: Of the rate.
+        new: Whether the network is to learn first where things go.
+    """
 
     name = "motion"
     batch = 8
+    peak, warm_up = _RATE, WARM_UP
 
-    def __init__(self, peak: float | None = None) -> None:
-        self.peak = peak or _RATE
-
-    def rate(self, step: int) -> float:
-        """Held, then falling with the root of time: good weights whenever the run ends."""
-        return self.peak * min((step + 1) / WARM_UP, 1.0, math.sqrt(HOLD / (step + 1)))
+    def __init__(self, steps: int = STEPS, peak: float | None = None, *, new: bool = True) -> None:
+        super().__init__(steps, peak)
+        self.first_part = round(_FIRST_PART * steps) if new else 0
 
     def network(self) -> nn.Module:
         """A network with new weights."""
@@ -68,23 +72,20 @@ class MotionRecipe:
         """The training loss and its parts, the errors of the first path beside them."""
         blurry, base, sharp = batch["blurry"].float() / 255, batch["base"].float(), batch["sharp"]
         truth, known = batch["paths"].float(), batch["known"].float()
-        estimates: list[PathEstimate] = network(blurry, base, batch["hints"].float(), batch["shutter"][:, 0])
-        weight, later = known * _texture(blurry[:, 1]), step >= FIRST_PART
+        estimate: PathEstimate = network(blurry, base, batch["hints"].float(), batch["shutter"][:, 0])
+        weight, later = known * _texture(blurry[:, 1]), step >= self.first_part
         if later:
             weight = weight * torch.where(_swept(truth, batch["shutter"]), _SWEPT, 1.0)
-        total = blurry.new_zeros(())
-        for k, estimate in enumerate(estimates):
-            last = k == len(estimates) - 1
-            error = path_error(estimate.path, truth)
-            part = (_FLOW_LATER if later else 1.0) * (weight * (error.square() + 0.01).sqrt()).mean()
-            if later and last:
-                part = part + instant_decibels(estimate.path, sharp).mean()
-            elif not later:
-                part = part + _REBLUR * instant_error(estimate.path, sharp)
-            judged = _judged(estimate.logits, error.detach().mean(1, keepdim=True), batch["seen"], known)
-            total = total + (1.0 if last else _EARLIER) * (part + _SEEN * judged)
+        error = path_error(estimate.path, truth)
+        total = (_FLOW_LATER if later else 1.0) * (weight * (error.square() + 0.01).sqrt()).mean()
+        if later:
+            total = total + instant_decibels(estimate.path, sharp).mean()
+        else:
+            total = total + _REBLUR * instant_error(estimate.path, sharp)
+        judged = _judged(estimate.logits, error.detach().mean(1, keepdim=True), batch["seen"], known)
+        total = total + _SEEN * judged
         with torch.no_grad():
-            path = estimates[-1].path.detach()
+            path = estimate.path.detach()
             scalars = {
                 "loss": total,
                 "epe": known_mean(error, known),
@@ -109,7 +110,7 @@ class MotionRecipe:
             one = {key: value[None].to(device) for key, value in sample.items()}
             base = one["base"].float()
             frames = one["blurry"].float() / 255
-            found = network(frames, base, one["hints"].float(), one["shutter"][:, 0])[-1].path
+            found = network(frames, base, one["hints"].float(), one["shutter"][:, 0]).path
             for name, path in (("", found), ("_base", base)):
                 totals.setdefault(f"epe{name}", []).append(
                     float(known_mean(path_error(path, one["paths"].float()), one["known"]))
