@@ -96,7 +96,7 @@ def test_it_says_what_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(frames, "restore_frame", lambda picture, **given: (picture + 0.1, blur))
     result = call(put(tmp_path / "in.png"), tmp_path / "out.png")
     assert result.exit_code == 0, result.stderr
-    assert "1 part moved by up to 9 px, local, plug-and-play" in result.stderr
+    assert "1 part moved by up to 9 px, local, split-gibbs" in result.stderr
 
 
 def test_a_shaken_picture_becomes_sharper(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_options_are_handed_on(tmp_path: Path, calls: list[dict[str, Any]]) -> N
     assert wanted.items() <= calls[0].items()
 
 
-@pytest.mark.parametrize(("change", "words"), [(0.0, "left as it is: no blur"), (0.1, "blur of 5.0 px, path, plug")])
+@pytest.mark.parametrize(("change", "words"), [(0.0, "left as it is: no blur"), (0.1, "blur of 5.0 px, path, split")])
 def test_what_was_left_as_it_is_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: float, words: str
 ) -> None:

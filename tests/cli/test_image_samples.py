@@ -78,7 +78,7 @@ def test_no_sample_replaces_a_file(source: Path, tmp_path: Path, calls: list[dic
 
 
 def test_what_draws_nothing_has_no_samples(source: Path, tmp_path: Path, calls: list[dict[str, Any]]) -> None:
-    result = call(source, tmp_path / "out.png", "--samples", 2)
+    result = call(source, tmp_path / "out.png", "--samples", 2, "--prior", "tv")
     assert result.exit_code == 2
     assert "--samples must be 1 unless --deconvolver is one of" in result.stderr
     assert not calls

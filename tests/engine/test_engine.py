@@ -20,7 +20,7 @@ from vsdeblur.errors import ArgumentError
 from vsdeblur.flow.motion import Motion
 from vsdeblur.settings import parse_options
 from vsdeblur.settings.transfers import TRANSFERS
-from vsdeblur.solver.render.compositing import composite
+from vsdeblur.solver.render.blending import blended
 from vsdeblur.synthetic.scene import Scene, film
 from vsdeblur.timing import instant, output_count
 from vsdeblur.window import Window
@@ -179,9 +179,9 @@ def test_the_number_of_threads_changes_no_bit_of_several_bands(monkeypatch: pyte
 
     def seen(*given: Any) -> Tensor:
         renderers.add(threading.current_thread().name)
-        return composite(*given)
+        return blended(*given)
 
-    monkeypatch.setattr("vsdeblur.solver.render.instant.composite", seen)
+    monkeypatch.setattr("vsdeblur.solver.render.instant.blended", seen)
     results = []
     for threads in (1, 2):
         with torch_threads(threads):

@@ -78,7 +78,8 @@ def test_every_frame_is_restored_by_itself(blurry: Tensor, calls: list[dict[str,
 def test_frames_are_restored_by_the_deconvolver_that_is_named(blurry: Tensor, calls: list[dict[str, Any]]) -> None:
     restore(blurry[:2], mode="frame", device="cpu", deconvolver="dds")
     restore(blurry[:1], mode="frame", device="cpu", prior="tv")
-    assert [(one["deconvolver"], one["prior"]) for one in calls] == [("dds", None), ("dds", None), (None, "tv")]
+    by = [(one["deconvolver"], one["prior"]) for one in calls]
+    assert by == [("dds", None), ("dds", None), ("plug-and-play", "tv")]
 
 
 def test_the_blur_is_found_by_the_estimator_that_is_named(blurry: Tensor, calls: list[dict[str, Any]]) -> None:

@@ -65,14 +65,14 @@ def restore_frame(
             train kernels`` or ``joint``, ``vsdeblur train diffusion``, ``vsdeblur train kernel-prior``, ``vsdeblur
             train local`` wrote. None is "path", or "uniform" where that explains the picture better and the
             path's kernels are alike; where no path is found "local", and then "uniform" under a stricter gate.
-        deconvolver: "plug-and-play" (the default), "unrolled" (learned), "richardson-lucy", or a callable
+        deconvolver: "plug-and-play", "unrolled" (learned), "richardson-lucy", or a callable
             ``deconvolve(v, blur, sigma) -> u``. "unrolled:PATH": with weights that ``vsdeblur train restoration`` or
             ``joint`` wrote. "indi", "i2sb" and "cddb" are bridges from the result of plug and play (learned; the last
             two draw a sample); "indi:PATH" and so on: with weights that ``vsdeblur train bridge`` wrote.
             "dds", "pigdm" and "dps" restore by guided diffusion (learned), "split-gibbs" by drawing from the data
             and from the same prior in turns; "dds:PATH" and so on: with weights that ``vsdeblur train diffusion``
-            wrote.
-        prior: Of plug and play, as in ``restore``; None is "tv". Of diffusion a network of your own in place of the
+            wrote. None is "split-gibbs", but "plug-and-play" with a prior of that.
+        prior: Of plug and play, as in ``restore``; its own is "tv". Of diffusion a network of your own in place of the
             project's: "diffusers:PATH" (a folder with a UNet2DModel, or with the autoencoder and the network of a
             latent diffusion model, in whose latents it then runs), "deepinv:DiffUNet:PATH"; or "latent:PATH", in
             the latents of the autoencoder that ``vsdeblur train latent`` wrote.
@@ -80,7 +80,7 @@ def restore_frame(
         steps: Of bridges and diffusion, evaluations of the network; None is the method's own number.
         seed: Of bridges and diffusion, "em" and "blind-dps" too: the same seed gives the same picture, another one
             another sample. None is 0 for bridges; diffusion then draws nothing, and its result is near the mean of all
-            samples.
+            samples; nor does it where it is not named and the seed is of an estimator.
         device: As in ``restore``.
         max_memory: Bytes or "4GiB", of the tiles that are worked on; None is half of the device's, 4 GiB at most.
 

@@ -91,6 +91,18 @@ def _estimate(name: str, device: torch.device, picture: Tensor) -> Blur:
     return estimator_of(name, device)(picture)
 
 
+def automatic_deconvolver(prior: str | Callable[..., Any] | None) -> str:
+    """The deconvolver by default: diffusion, but where the prior is one of plug and play.
+
+    Args:
+        prior: As in ``restore_frame``.
+    """
+    from vsdeblur.blind.diffusion.users_prior import is_users_prior
+
+    diffusion = is_users_prior(prior) or (prior is None and available("diffusion"))
+    return "split-gibbs" if diffusion else "plug-and-play"
+
+
 def deconvolver_of(
     given: str | Deconvolver | None,
     prior: str | Callable[..., Any] | None,
@@ -101,8 +113,8 @@ def deconvolver_of(
     """The deconvolver of a name, of "NAME:PATH" or of a callable; errors as in ``restore_frame``.
 
     Args:
-        given: What was asked for.
-        prior: Of plug and play.
+        given: What was asked for; None for the automatic choice.
+        prior: Of plug and play or of diffusion.
         linear: Whether the picture's values are light that is displayed by a curve.
         clip: The value at which they are clipped, if they are.
         device: Of networks.
@@ -110,7 +122,7 @@ def deconvolver_of(
     if callable(given):
         return given
     learned = {"unrolled": "restoration", **dict.fromkeys(BRIDGES, "bridge"), **dict.fromkeys(DIFFUSION, "diffusion")}
-    name, weights = _chosen("deconvolver", given, DECONVOLVERS, learned)
+    name, weights = _chosen("deconvolver", given or automatic_deconvolver(prior), DECONVOLVERS, learned)
     users = prior if isinstance(prior, str) and name in DIFFUSION and weights is None else None
     if prior is not None and name != "plug-and-play" and users is None:
         given_as = f"{name}:PATH" if weights else name
@@ -151,17 +163,20 @@ def sampling(
     seed: int | None,
     estimator: str | Estimator | None = None,
 ) -> Deconvolver:
-    """The deconvolver with that many steps and that seed; the seed of an estimator that draws may be given too."""
+    """The deconvolver with that many steps and that seed.
+
+    The seed of an estimator that draws may be given too; the deconvolver by default then draws nothing.
+    """
     draws = isinstance(estimator, str) and estimator.partition(":")[0] in DRAWING
     for argument, value, least in (("steps", steps, 1), ("seed", seed, 0)):
         if value is None:
             continue
         if not isinstance(restore, SamplingDeconvolver) and not (draws and argument == "seed"):
-            method = "a callable" if callable(name) else name or DECONVOLVERS[0]
+            method = "a callable" if callable(name) else name or "plug-and-play"
             raise ArgumentError(argument, value, f"{{none}} with {{deconvolver={method}}}, which draws nothing")
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**63:
             raise ArgumentError(argument, value, f"a whole number, {least} or more")
-        if isinstance(restore, SamplingDeconvolver):
+        if isinstance(restore, SamplingDeconvolver) and not (name is None and draws and argument == "seed"):
             restore = restore.with_steps(value) if argument == "steps" else restore.with_seed(value)
     return restore
 

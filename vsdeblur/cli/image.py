@@ -44,7 +44,8 @@ _CHANGE = 1e-4  # parts of white: less comes from the transfer function, there a
     "deconvolver",
     metavar="NAME",
     help="plug-and-play, richardson-lucy; learned: unrolled, the bridges indi, i2sb, cddb, diffusion by dds, pigdm, "
-    "dps, split-gibbs; unrolled:PATH and so on with your weights.",
+    "dps, split-gibbs; unrolled:PATH and so on with your weights.  [default: split-gibbs, or plug-and-play "
+    "with a prior of that]",
 )
 @click.option("--steps", type=int, metavar="N", help="Of bridges and diffusion.  [default: the method's own]")
 @click.option("--seed", type=int, metavar="N", help="Of bridges and diffusion: another one draws another picture.")
@@ -57,7 +58,8 @@ _CHANGE = 1e-4  # parts of white: less comes from the transfer function, there a
 )
 @setting_option(
     "prior",
-    help="Prior on sharp pictures: tv, video, ...; of diffusion diffusers:PATH, latent:PATH.  [default: tv]",
+    help="Prior on sharp pictures: tv, video, ...; of diffusion diffusers:PATH, latent:PATH.  [default: that of the "
+    "deconvolver]",
 )
 @click.option(
     "--noise", type=float, metavar="SIGMA", help="Standard deviation, in parts of white; measured by default."
@@ -80,9 +82,10 @@ def image(
 
     \b
     vsdeblur image shaken.jpg sharp.jpg --before-after both.png
-    vsdeblur image shaken.jpg sharp.jpg --deconvolver dds --samples 4
+    vsdeblur image shaken.jpg sharp.jpg --samples 4
     vsdeblur image *.tif out/
     """
+    from vsdeblur.blind.methods import automatic_deconvolver
     from vsdeblur.stills.deblur import check_still
 
     jobs = _jobs(paths)
@@ -90,7 +93,8 @@ def image(
     if before_after is not None and before_after.suffix.lower() not in FAMILIES:
         raise ArgumentError("before_after", str(before_after), "a name that ends in " + ", ".join(FAMILIES))
     _refuse_unused(options, [target for _, target in jobs], before_after)
-    if options["samples"] > 1 and (options["deconvolver"] or "").partition(":")[0] not in SAMPLERS:
+    drawn = options["deconvolver"] or automatic_deconvolver(options["prior"])
+    if options["samples"] > 1 and drawn.partition(":")[0] not in SAMPLERS:
         raise ArgumentError("samples", options["samples"], "1 unless {deconvolver} is one of " + ", ".join(SAMPLERS))
     for source, target in jobs:
         check_still(source, target, overwrite)
@@ -177,12 +181,13 @@ def _run(
 
 def _method(options: dict[str, Any], blur: Blur) -> str:
     """What made the picture: how the blur was found, and how it was undone."""
+    from vsdeblur.blind.methods import automatic_deconvolver
     from vsdeblur.blind.operators.protocol import LayeredBlur
     from vsdeblur.blind.operators.uniform import UniformBlur
 
     given = [f"{name} {options[name]}" for name in ("steps", "seed") if name in options]
     given += [f"mean of {options['samples']}"] if options["samples"] > 1 else []
-    deconvolver = " ".join([options.get("deconvolver") or "plug-and-play", *given])
+    deconvolver = " ".join([options.get("deconvolver") or automatic_deconvolver(options.get("prior")), *given])
     kinds = {LayeredBlur: "local", UniformBlur: "uniform"}
     automatic = next((name for kind, name in kinds.items() if isinstance(blur, kind)), "path")
     return f"{options.get('estimator') or automatic}, {deconvolver}"

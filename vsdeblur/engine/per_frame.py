@@ -30,6 +30,7 @@ RELIABLE, UNRELIABLE = 0.02, 0.002
 # Part of a frame that must be unreliable before any of it is restored by itself, and from which on all of that part is:
 # a few such places flicker, and lose 0.01 dB (bikes), if they are sharp in one frame and not in the next.
 MIN_PART, FULL_PART = 0.2, 0.4
+_QUICKEST = "plug-and-play"
 
 
 def per_frame_weight(reliability: Tensor) -> Tensor:
@@ -46,7 +47,7 @@ class PerFrame:
         linear: Whether frames are linear light; else they are averaged, and displayed, as they are.
         prior: As in ``Options``.
         estimator: As in ``Options``.
-        deconvolver: As in ``Options``.
+        deconvolver: As in ``Options``, by default plug and play, which takes the least time.
         tile_bytes: For the tiles of one frame.
         retry: What runs on the device.
     """
@@ -54,7 +55,7 @@ class PerFrame:
     linear: bool
     prior: str | Callable[..., Any] | None
     estimator: str | None
-    deconvolver: str | None
+    deconvolver: str
     tile_bytes: int
     retry: MemoryRetry
 
@@ -66,7 +67,7 @@ class PerFrame:
         # A frame by itself has no window to learn from: what the prior starts from is taken as it is.
         alone = "video" if options.prior == INTERNAL else options.fixed_prior
         linear = options.transfer != "linear"
-        return cls(linear, alone, options.estimator, options.deconvolver, tile_bytes, retry)
+        return cls(linear, alone, options.estimator, options.deconvolver or _QUICKEST, tile_bytes, retry)
 
     def __call__(self, frame: Tensor, colour: int, blur: Blur | None = None) -> Tensor:
         """The sharp frame.
@@ -92,7 +93,7 @@ class PerFrame:
         sharp, blur = restore_frame(
             from_linear(frame[:colour], curve),
             transfer=curve,
-            prior=None if self.deconvolver not in (None, "plug-and-play") else self.prior,
+            prior=self.prior if self.deconvolver == _QUICKEST else None,
             deconvolver=self.deconvolver,
             device=str(self.retry.device),
             max_memory=room,
@@ -108,7 +109,13 @@ class PerFrame:
 
         if bool(plane.min() == plane.max()):
             return plane
-        known = restore_frame(plane, estimator=lambda _: blur, device=str(self.retry.device), max_memory=room)
+        known = restore_frame(
+            plane,
+            estimator=lambda _: blur,
+            deconvolver=_QUICKEST,
+            device=str(self.retry.device),
+            max_memory=room,
+        )
         return known[0].clamp(0, 1)
 
 

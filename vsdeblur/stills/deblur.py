@@ -141,6 +141,6 @@ def _with_alpha(sharp: Tensor, alpha: Tensor, blur: Blur, options: dict[str, Any
     from vsdeblur.blind.frame import restore_frame
 
     if alpha.max() > alpha.min():
-        known = {**options, "estimator": lambda _: blur}
+        known = {"deconvolver": "plug-and-play", **options, "estimator": lambda _: blur}
         alpha = restore_frame(alpha, transfer="linear", **known)[0].clamp(0, 1)
     return torch.cat((sharp, alpha))

@@ -163,7 +163,7 @@ def test_by_name_with_weights_and_a_seed(tmp_path: Path, monkeypatch: pytest.Mon
         with pytest.raises(ArgumentError, match="seed must be a whole number"):
             restore_frame(picture, estimator="blind-dps", seed=bad)
     with pytest.raises(ArgumentError, match="draws nothing"):
-        restore_frame(picture, estimator="blind-dps", steps=3)
+        restore_frame(picture, estimator="blind-dps", deconvolver="plug-and-play", steps=3)
     save_file({"other": torch.ones(1)}, tmp_path / "kernel-prior.safetensors")
     with pytest.raises(InputError, match="not weights of vsdeblur train kernel-prior"):
         restore_frame(picture, estimator=f"blind-dps:{tmp_path}")

@@ -28,6 +28,7 @@ from vsdeblur.blind.diffusion.split_gibbs import SplitGibbs
 from vsdeblur.blind.estimate.alternate import Alternation
 from vsdeblur.blind.estimate.restored import RestoredExpectation
 from vsdeblur.blind.frame import deblurred
+from vsdeblur.blind.methods import automatic_deconvolver, sampling
 from vsdeblur.blind.operators.filter_flow import FilterFlow
 from vsdeblur.blind.operators.piecewise import PiecewiseBlur
 from vsdeblur.blind.operators.protocol import Blur
@@ -217,11 +218,31 @@ def test_expectation_and_em() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{"steps": 3}, {"seed": 3, "deconvolver": "richardson-lucy"}, {"seed": 3, "deconvolver": lambda v, blur, sigma: v}],
+    [
+        {"steps": 3, "prior": "tv"},
+        {"seed": 3, "deconvolver": "richardson-lucy"},
+        {"seed": 3, "deconvolver": lambda v, blur, sigma: v},
+    ],
 )
 def test_steps_and_seeds_of_what_draws_nothing_are_refused(given: dict[str, object]) -> None:
     with pytest.raises(ArgumentError, match="draws nothing"):
         restore_frame(torch.rand(3, 48, 48), **given)
+
+
+def test_the_deconvolver_by_default_follows_the_prior_and_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    for prior in (None, "diffusers:some", "latent:some", "deepinv:DiffUNet:some"):
+        assert automatic_deconvolver(prior) == "split-gibbs"
+    for other in ("tv", "video", "deepinv:DRUNet:some", lambda x, sigma: x):
+        assert automatic_deconvolver(other) == "plug-and-play"
+    monkeypatch.setattr("vsdeblur.weights.resources.files", lambda _: Path("/nowhere"))
+    assert automatic_deconvolver(None) == "plug-and-play"
+
+
+def test_a_seed_of_the_estimator_is_not_one_of_the_deconvolver_by_default() -> None:
+    drawing = load_diffusion("split-gibbs")
+    assert sampling(drawing, None, None, 3, "em") is drawing
+    assert sampling(drawing, "split-gibbs", None, 3, "em") == drawing.with_seed(3)
+    assert sampling(drawing, None, None, 3) == drawing.with_seed(3)
 
 
 @pytest.mark.parametrize("given", [{"steps": 0}, {"seed": -1}, {"seed": 1.5}, {"steps": True}])

@@ -14,7 +14,7 @@ from vsdeblur.blind.diffusion.noise_predictor import NoisePredictor, aligned
 from vsdeblur.blind.diffusion.prior import DiffusionPrior, NetworkPrior
 from vsdeblur.errors import DeblurError
 from vsdeblur.external import line, package, with_weights
-from vsdeblur.named import resolve_named
+from vsdeblur.named import match_named, resolve_named
 
 if TYPE_CHECKING:
     from vsdeblur.blind.diffusion.latent.users_codec import KLCodec
@@ -40,6 +40,12 @@ class LevelDenoiser(nn.Module):
         """D of x (B, 3, H, W), display values, for noise of deviation sigma (B,), all the same; differentiable."""
         level = float(sigma[0])
         return aligned(lambda z: self.network(z, level, type_t="noise_level"), x, _ALIGN)
+
+
+def is_users_prior(given: object) -> bool:
+    """Whether an argument ``prior`` is one of diffusion: a network or an autoencoder of the user's own."""
+    named = match_named(given, (*LATENT, *FORMS))
+    return named is not None and named.model in ("", "DiffUNet")
 
 
 def load_users_prior(given: object, device: torch.device) -> tuple[Codec | None, DiffusionPrior]:

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from vsdeblur.footprint import FLOAT, FrameSize
-from vsdeblur.solver.render.compositing import composite, keep_static, key_frame_layers
+from vsdeblur.solver.render.blending import MARGIN, blended
+from vsdeblur.solver.render.compositing import keep_static, key_frame_layers
 from vsdeblur.solver.render.geometry import RowGroup, key_frame_positions, row_groups
 from vsdeblur.solver.render.residual import Residual, add_residual, residual_layers
 from vsdeblur.solver.render.solved import SolvedWindow
@@ -36,7 +37,7 @@ def _render_group(solved: SolvedWindow, group: RowGroup, residual: Residual, out
     rest = residual_layers(solved, group, residual)
 
     def render(rows: slice) -> None:
-        out[:, rows] = add_residual(solved, composite(solved, layers, rows), rest, rows)[0]
+        out[:, rows] = add_residual(solved, blended(solved, group, layers, rows)[0], rest, rows)[0]
 
     solved.by_bands(render, group.rows)
 
@@ -57,5 +58,5 @@ def footprint(size: FrameSize, band: int, *, averaged: bool, rolling: bool) -> i
 
 
 def band_footprint(size: FrameSize, band: int) -> int:
-    """Bytes of rendering a band of so many rows: the images that are sampled, and their fields."""
-    return band * size.width * FLOAT * (8 * size.channels + 32)
+    """Bytes of rendering a band of so many rows: the images that are sampled, their detail, and their fields."""
+    return (band + 2 * MARGIN) * size.width * FLOAT * (8 * size.channels + 32)

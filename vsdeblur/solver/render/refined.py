@@ -20,14 +20,8 @@ from torch import Tensor
 from vsdeblur.flow.warp import warp
 from vsdeblur.footprint import FrameSize
 from vsdeblur.heap import release_unused
-from vsdeblur.solver.render.compositing import (
-    add_layer,
-    empty_rows,
-    keep_static,
-    key_frame_layers,
-    subtract,
-    warped,
-)
+from vsdeblur.solver.render.blending import blended, is_between
+from vsdeblur.solver.render.compositing import keep_static, key_frame_layers, subtract
 from vsdeblur.solver.render.geometry import Position, RowGroup, key_frame_positions, row_groups, whole_frame
 from vsdeblur.solver.render.instant import band_footprint
 from vsdeblur.solver.render.residual import Residual, add_residual, joint_part, residual_layers
@@ -141,9 +135,7 @@ def _compose(
     composed, before, after = into
 
     def compose(rows: slice) -> None:
-        u, moved = empty_rows(solved, rows), [warped(solved, layer, rows) for layer in layers]
-        for layer, one in zip(layers, moved, strict=True):
-            add_layer(solved, u, layer, one, rows)
+        u, moved = blended(solved, group, layers, rows)
         composed[:, rows] = add_residual(solved, u, rest, rows)[0]
         before[:, rows], after[:, rows] = moved[0][0], moved[-1][0]
 
@@ -152,9 +144,7 @@ def _compose(
 
 def _exposures(solved: SolvedWindow, group: RowGroup) -> tuple[int, int]:
     """The last exposure that has opened and the first that has not closed: the same one while it is open."""
-    n, after = group.n, group.n + 1
-    closed = group.at > solved.shutters[n] and after < len(solved.frames) and not solved.opens_scene(after)
-    return n, after if closed else n
+    return group.n, group.n + 1 if is_between(solved, group) else group.n
 
 
 def _hints(solved: SolvedWindow, group: RowGroup, places: Sequence[Position]) -> Tensor:
