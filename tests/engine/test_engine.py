@@ -177,7 +177,7 @@ def test_the_number_of_threads_changes_no_bit_of_several_bands(monkeypatch: pyte
     wide = as_tensor(film(Scene(136, 656), 2, 4, 0.6, lambda light: light)[1])
     renderers: set[str] = set()
 
-    def seen(*given: Any) -> Tensor:
+    def seen(*given: Any) -> tuple[Tensor, list[Tensor]]:
         renderers.add(threading.current_thread().name)
         return blended(*given)
 

@@ -85,7 +85,6 @@ def image(
     vsdeblur image shaken.jpg sharp.jpg --samples 4
     vsdeblur image *.tif out/
     """
-    from vsdeblur.blind.methods import automatic_deconvolver
     from vsdeblur.stills.deblur import check_still
 
     jobs = _jobs(paths)
@@ -93,8 +92,7 @@ def image(
     if before_after is not None and before_after.suffix.lower() not in FAMILIES:
         raise ArgumentError("before_after", str(before_after), "a name that ends in " + ", ".join(FAMILIES))
     _refuse_unused(options, [target for _, target in jobs], before_after)
-    drawn = options["deconvolver"] or automatic_deconvolver(options["prior"])
-    if options["samples"] > 1 and drawn.partition(":")[0] not in SAMPLERS:
+    if options["samples"] > 1 and _deconvolver(options).partition(":")[0] not in SAMPLERS:
         raise ArgumentError("samples", options["samples"], "1 unless {deconvolver} is one of " + ", ".join(SAMPLERS))
     for source, target in jobs:
         check_still(source, target, overwrite)
@@ -179,15 +177,21 @@ def _run(
     return done, failed
 
 
+def _deconvolver(options: dict[str, Any]) -> str:
+    """The name of what undoes the blur."""
+    from vsdeblur.blind.methods import automatic_deconvolver
+
+    return options.get("deconvolver") or automatic_deconvolver(options.get("prior"))
+
+
 def _method(options: dict[str, Any], blur: Blur) -> str:
     """What made the picture: how the blur was found, and how it was undone."""
-    from vsdeblur.blind.methods import automatic_deconvolver
     from vsdeblur.blind.operators.protocol import LayeredBlur
     from vsdeblur.blind.operators.uniform import UniformBlur
 
     given = [f"{name} {options[name]}" for name in ("steps", "seed") if name in options]
     given += [f"mean of {options['samples']}"] if options["samples"] > 1 else []
-    deconvolver = " ".join([options.get("deconvolver") or automatic_deconvolver(options.get("prior")), *given])
+    deconvolver = " ".join([_deconvolver(options), *given])
     kinds = {LayeredBlur: "local", UniformBlur: "uniform"}
     automatic = next((name for kind, name in kinds.items() if isinstance(blur, kind)), "path")
     return f"{options.get('estimator') or automatic}, {deconvolver}"
