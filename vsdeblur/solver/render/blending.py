@@ -7,7 +7,8 @@ shutter. With h_l the detail of key frame l, w_l its weight and E the mean aroun
     u <- u + s (g - 1) sum_l w_l h_l,    c = E |sum_l w_l h_l|^2 / sum_l w_l E |h_l|^2,    g = min(c^-1/2, MOST)
 
 where s is 0 at both ends of the gap, 1 in its middle, and 0 where details have nothing to do with one another,
-c = sum_l w_l^2: a ghost that is drawn sharply is worse than a soft one.
+c = sum_l w_l^2: a ghost that is drawn sharply is worse than a soft one. It takes nothing out of the range of both key
+frames within a pixel, or below black: what lies beside an edge would ring.
 
 References:
     Heitz, Neyret: High-performance by-example noise using a histogram-preserving blending operator, HPG 2018.
@@ -23,7 +24,7 @@ from torch import Tensor
 from vsdeblur.solver.render.compositing import Layer, add_layer, empty_rows, warped
 from vsdeblur.solver.render.geometry import RowGroup
 from vsdeblur.solver.render.solved import SolvedWindow
-from vsdeblur.tensors import box, smoothstep
+from vsdeblur.tensors import box, greatest, smoothstep
 
 MOST = 1.5
 DETAIL, AROUND = 5, 15  # pixels of the means that detail is a difference from, and that its power is one of
@@ -48,8 +49,11 @@ def blended(solved: SolvedWindow, group: RowGroup, layers: Sequence[Layer], rows
     inner = slice(rows.start - wide.start, rows.stop - wide.start)
     around = [warped(solved, layer, wide) for layer in layers]
     u = _sum(solved, layers, [x[:, :, inner] for x in around], rows)
-    lacking = _lacking_detail(solved, layers, around, wide)[:, :, inner]
-    u[:, : solved.colour] += lacking.mul_(_share(solved, group, rows))
+    shown = [_below_white(layer, x[:, : solved.colour]) for layer, x in zip(layers, around, strict=True)]
+    lacking = _lacking_detail(solved, layers, shown, wide)[:, :, inner].mul_(_share(solved, group, rows))
+    colours, (low, high) = u[:, : solved.colour], (x[:, :, inner] for x in _range(shown))
+    # Only what is added is limited: the mean stays as it is where it lies beyond.
+    colours += torch.minimum(torch.maximum(lacking, (low - colours).clamp_(max=0)), (high - colours).clamp_(min=0))
     return u, [x[:, :, inner] for x in around]
 
 
@@ -75,17 +79,19 @@ def _share(solved: SolvedWindow, group: RowGroup, rows: slice) -> float | Tensor
     return 4 * a * (1 - a)
 
 
-def _lacking_detail(solved: SolvedWindow, layers: Sequence[Layer], moved: Sequence[Tensor], rows: slice) -> Tensor:
-    """(g - 1) sum_l w_l h_l, and 0 where details are unlike, of the colours (1, colours, rows, W)."""
-    like = moved[0][:, : solved.colour]
+def _below_white(layer: Layer, colours: Tensor) -> Tensor:
+    """Lights beyond it are points, whose detail would count for all around."""
+    return colours if layer.white is None else colours.clamp(max=layer.white)
+
+
+def _lacking_detail(solved: SolvedWindow, layers: Sequence[Layer], shown: Sequence[Tensor], rows: slice) -> Tensor:
+    """(g - 1) sum_l w_l h_l, and 0 where details are unlike, of colours (1, colours, rows, W)."""
+    like = shown[0]
     mixed, power, unlike = torch.zeros_like(like), torch.zeros_like(like[:, :1]), torch.zeros_like(like[:, :1])
-    for layer, image in zip(layers, moved, strict=True):
+    for layer, colours in zip(layers, shown, strict=True):
         weight = layer.weight
         if isinstance(weight, Tensor):
             weight = solved.upsampled(weight, rows, slice(0, 1))
-        colours = image[:, : solved.colour]
-        if layer.white is not None:  # lights beyond it are points, and would count for all
-            colours = colours.clamp(max=layer.white)
         detail = colours - box(colours, DETAIL)
         power += _power(detail).mul_(weight)
         mixed += detail.mul_(weight)
@@ -94,6 +100,14 @@ def _lacking_detail(solved: SolvedWindow, layers: Sequence[Layer], moved: Sequen
     gain = kept.rsqrt().clamp_(1, MOST).sub_(1)
     correlation = kept.sub_(unlike).div_(1 + _LEAST - unlike)
     return mixed.mul_(gain.mul_(smoothstep(correlation, 0.0, _ALIKE)))
+
+
+def _range(images: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """The least value of the images within a pixel, black or more, and the greatest."""
+    least, most = images[0], images[0]
+    for image in images[1:]:
+        least, most = torch.minimum(least, image), torch.maximum(most, image)
+    return (-greatest(-least, 3)).clamp_(min=0), greatest(most, 3)
 
 
 def _power(detail: Tensor) -> Tensor:
